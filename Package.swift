@@ -1,0 +1,88 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let package = Package(
+    name: "clawgrant",
+    products: [
+        .executable(name: "clawgrant", targets: ["clawgrant"]),
+        .library(name: "ClawWire", targets: ["ClawWire"]),
+        .library(name: "ReceiptLog", targets: ["ReceiptLog"]),
+        .library(name: "IssuanceRules", targets: ["IssuanceRules"]),
+        .library(name: "ApprovalSources", targets: ["ApprovalSources"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        .systemLibrary(name: "CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
+        .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+
+        .target(name: "Primitives"),
+        .target(name: "ClawWire", dependencies: [.product(name: "Crypto", package: "swift-crypto")]),
+        .target(name: "ReceiptLog", dependencies: ["ClawWire"]),
+        .target(
+            name: "IssuanceRules",
+            dependencies: ["ClawWire", .product(name: "Yams", package: "Yams")]),
+        .target(name: "ApprovalSources", dependencies: ["ClawWire", "IssuanceRules"]),
+        .target(
+            name: "Keys",
+            dependencies: ["ClawWire", "COpenSSL", "Primitives", .product(name: "Crypto", package: "swift-crypto")]),
+        .target(name: "Postgres", dependencies: ["CLibPQ", "Primitives"]),
+        .target(name: "Kafka", dependencies: ["CRdKafka", "Primitives"]),
+        .target(
+            name: "GrantLedger",
+            dependencies: ["Postgres", "ReceiptLog", "IssuanceRules", "ClawWire", "Primitives"]),
+        .target(
+            name: "GrantWorker",
+            dependencies: [
+                "GrantLedger", "Kafka", "Keys", "ApprovalSources", "IssuanceRules", "ReceiptLog", "ClawWire",
+                "Primitives",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Yams", package: "Yams"),
+            ]),
+        .target(
+            name: "GrantChecker",
+            dependencies: ["ClawWire", "ReceiptLog", "Kafka", "Postgres"]),
+        .target(name: "DevStack", dependencies: ["Primitives"]),
+        .executableTarget(
+            name: "clawgrant",
+            dependencies: [
+                "GrantWorker", "GrantChecker", "DevStack",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+
+        .testTarget(name: "PrimitivesTests", dependencies: ["Primitives"]),
+        .testTarget(name: "ClawWireTests", dependencies: ["ClawWire"]),
+        .testTarget(name: "ReceiptLogTests", dependencies: ["ReceiptLog", "ClawWire"]),
+        .testTarget(name: "IssuanceRulesTests", dependencies: ["IssuanceRules", "ClawWire"]),
+        .testTarget(
+            name: "ApprovalSourcesTests", dependencies: ["ApprovalSources", "IssuanceRules", "ClawWire"]),
+        .testTarget(name: "KeysTests", dependencies: ["Keys", "ClawWire"]),
+        .testTarget(name: "PostgresTests", dependencies: ["Postgres", "DevStack"]),
+        .testTarget(name: "KafkaTests", dependencies: ["Kafka", "DevStack"]),
+        .testTarget(
+            name: "GrantLedgerTests", dependencies: ["GrantLedger", "DevStack"]),
+        .testTarget(
+            name: "GrantWorkerTests", dependencies: ["GrantWorker", "GrantChecker", "DevStack"]),
+    ]
+)
+
+// Every target of ours is built the same way; docs/decisions/001-language-settings.md gives the reasons.
+for target in package.targets where target.type != .system && target.type != .plugin {
+    target.swiftSettings = [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+        .strictMemorySafety(),
+        .treatAllWarnings(as: .error),
+    ]
+}

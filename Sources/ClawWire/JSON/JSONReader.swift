@@ -1,0 +1,466 @@
+/// Bounds that hold before and while a document is read, so that hostile input costs no more than its own size.
+public struct JSONLimits: Sendable, Hashable {
+    /// Largest document, in bytes.
+    public var maximumBytes: Int
+    /// Deepest nesting of arrays and objects.
+    public var maximumDepth: Int
+    /// Most members or elements in all arrays and objects together.
+    public var maximumMembers: Int
+    /// Longest string or key, in UTF-8 bytes after unescaping.
+    public var maximumStringBytes: Int
+    /// Longest number, in characters.
+    public var maximumNumberCharacters: Int
+
+    /// Makes limits.
+    public init(
+        maximumBytes: Int = 1_048_576, maximumDepth: Int = 64, maximumMembers: Int = 100_000,
+        maximumStringBytes: Int = 262_144, maximumNumberCharacters: Int = 64
+    ) {
+        self.maximumBytes = maximumBytes
+        self.maximumDepth = maximumDepth
+        self.maximumMembers = maximumMembers
+        self.maximumStringBytes = maximumStringBytes
+        self.maximumNumberCharacters = maximumNumberCharacters
+    }
+
+    /// For events and requests from topics: one megabyte, 64 levels.
+    public static let standard = JSONLimits()
+    /// For a WPC document: the registry's body limit of 65 536 bytes (WIRE section 7.1).
+    public static let workPolicyContract = JSONLimits(maximumBytes: 65_536, maximumDepth: 32)
+    /// For a compact token's header or payload.
+    public static let token = JSONLimits(
+        maximumBytes: 65_536, maximumDepth: 16, maximumMembers: 2_048, maximumStringBytes: 16_384)
+}
+
+/// Why a document could not be read, and where.
+public struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// What was wrong.
+    public enum Code: String, Sendable, Hashable {
+        /// The document is larger than ``JSONLimits/maximumBytes``.
+        case tooLarge = "too_large"
+        /// Nesting is deeper than ``JSONLimits/maximumDepth``.
+        case tooDeep = "too_deep"
+        /// More members than ``JSONLimits/maximumMembers``.
+        case tooManyMembers = "too_many_members"
+        /// A string is longer than ``JSONLimits/maximumStringBytes``.
+        case stringTooLong = "string_too_long"
+        /// A number is longer than ``JSONLimits/maximumNumberCharacters``.
+        case numberTooLong = "number_too_long"
+        /// A number has no finite double value.
+        case numberNotFinite = "number_not_finite"
+        /// An object repeats a key and repeats are refused.
+        case duplicateKey = "duplicate_key"
+        /// The bytes are not UTF-8.
+        case invalidUTF8 = "invalid_utf8"
+        /// A `\u` escape is a surrogate without its partner.
+        case loneSurrogate = "lone_surrogate"
+        /// The text breaks the JSON grammar (RFC 8259).
+        case syntax = "syntax"
+        /// The text ends inside a value.
+        case unexpectedEnd = "unexpected_end"
+        /// Text follows the value.
+        case trailingText = "trailing_text"
+    }
+
+    /// What was wrong.
+    public let code: Code
+    /// Byte offset from the start of the document.
+    public let offset: Int
+    /// Line, from 1.
+    public let line: Int
+    /// Column in bytes, from 1.
+    public let column: Int
+    /// A sentence for people.
+    public let detail: String
+
+    /// For example `line 3, column 14: an object repeats the key "exp"`.
+    public var description: String { "line \(line), column \(column): \(detail)" }
+}
+
+/// Reads one JSON document within limits, keeping member order.
+///
+/// Repeated keys are refused in our own formats (``Duplicates/refuse``). The compatible formats need what ECMAScript's
+/// `JSON.parse` does (first position, last value): ``Duplicates/keepLastValue``. The latter mode also accepts lone
+/// surrogate escapes, which are kept as their three-byte WTF-8 image mapped into private-use scalars by
+/// ``JSONString/surrogateBase`` so that the printers can reproduce them.
+public struct JSONReader {
+    /// What to do with a repeated key.
+    public enum Duplicates: Sendable {
+        /// Refuse the document.
+        case refuse
+        /// Keep the first position and the last value, as ECMAScript does.
+        case keepLastValue
+    }
+
+    private let limits: JSONLimits
+    private let duplicates: Duplicates
+    private var position = 0
+    private var members = 0
+
+    /// Reads a document.
+    ///
+    /// - Throws: ``JSONError`` with the position of the first fault.
+    public static func parse(
+        _ bytes: [UInt8], limits: JSONLimits = .standard, duplicates: Duplicates = .refuse
+    ) throws(JSONError) -> JSONValue {
+        var reader = JSONReader(limits: limits, duplicates: duplicates)
+        return try reader.document(bytes.span)
+    }
+
+    /// Reads a document from text.
+    ///
+    /// - Throws: ``JSONError`` with the position of the first fault.
+    public static func parse(
+        _ text: String, limits: JSONLimits = .standard, duplicates: Duplicates = .refuse
+    ) throws(JSONError) -> JSONValue {
+        try parse(Array(text.utf8), limits: limits, duplicates: duplicates)
+    }
+
+    private init(limits: JSONLimits, duplicates: Duplicates) {
+        self.limits = limits
+        self.duplicates = duplicates
+    }
+
+    private mutating func document(_ bytes: Span<UInt8>) throws(JSONError) -> JSONValue {
+        guard bytes.count <= limits.maximumBytes else {
+            throw fault(
+                bytes, .tooLarge, "the document has \(bytes.count) bytes; at most \(limits.maximumBytes) are read", at: 0)
+        }
+        skipWhitespace(bytes)
+        let value = try self.value(bytes, depth: 0)
+        skipWhitespace(bytes)
+        guard position == bytes.count else { throw fault(bytes, .trailingText, "text follows the value") }
+        return value
+    }
+
+    private func fault(
+        _ bytes: Span<UInt8>, _ code: JSONError.Code, _ detail: String, at offset: Int? = nil
+    ) -> JSONError {
+        let offset = offset ?? position
+        var line = 1
+        var column = 1
+        var i = 0
+        while i < min(offset, bytes.count) {
+            if bytes[i] == UInt8(ascii: "\n") {
+                line += 1
+                column = 1
+            } else {
+                column += 1
+            }
+            i += 1
+        }
+        return JSONError(code: code, offset: offset, line: line, column: column, detail: detail)
+    }
+
+    private mutating func skipWhitespace(_ bytes: Span<UInt8>) {
+        while position < bytes.count {
+            switch bytes[position] {
+            case 0x20, 0x09, 0x0A, 0x0D: position += 1
+            default: return
+            }
+        }
+    }
+
+    private mutating func value(_ bytes: Span<UInt8>, depth: Int) throws(JSONError) -> JSONValue {
+        guard position < bytes.count else { throw fault(bytes, .unexpectedEnd, "a value was expected, the text ends") }
+        switch bytes[position] {
+        case UInt8(ascii: "{"): return try object(bytes, depth: depth)
+        case UInt8(ascii: "["): return try array(bytes, depth: depth)
+        case UInt8(ascii: "\""): return .string(try string(bytes))
+        case UInt8(ascii: "t"):
+            try literal(bytes, "true")
+            return .bool(true)
+        case UInt8(ascii: "f"):
+            try literal(bytes, "false")
+            return .bool(false)
+        case UInt8(ascii: "n"):
+            try literal(bytes, "null")
+            return .null
+        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return .number(try number(bytes))
+        default: throw fault(bytes, .syntax, "a value cannot start with this character")
+        }
+    }
+
+    private mutating func literal(_ bytes: Span<UInt8>, _ text: StaticString) throws(JSONError) {
+        let count = text.utf8CodeUnitCount
+        guard position + count <= bytes.count else { throw fault(bytes, .unexpectedEnd, "the text ends in a literal") }
+        for i in 0..<count {
+            // Within the literal's own length, which the static string guarantees.
+            guard bytes[position + i] == unsafe text.utf8Start[i] else {
+                throw fault(bytes, .syntax, "only true, false and null are literals")
+            }
+        }
+        position += count
+    }
+
+    private mutating func countMember(_ bytes: Span<UInt8>) throws(JSONError) {
+        members += 1
+        guard members <= limits.maximumMembers else {
+            throw fault(bytes, .tooManyMembers, "more than \(limits.maximumMembers) members and elements")
+        }
+    }
+
+    private func checkDepth(_ bytes: Span<UInt8>, _ depth: Int) throws(JSONError) {
+        guard depth < limits.maximumDepth else {
+            throw fault(bytes, .tooDeep, "nested deeper than \(limits.maximumDepth) levels")
+        }
+    }
+
+    private mutating func object(_ bytes: Span<UInt8>, depth: Int) throws(JSONError) -> JSONValue {
+        try checkDepth(bytes, depth)
+        position += 1
+        var object = JSONObject()
+        skipWhitespace(bytes)
+        if position < bytes.count, bytes[position] == UInt8(ascii: "}") {
+            position += 1
+            return .object(object)
+        }
+        while true {
+            skipWhitespace(bytes)
+            guard position < bytes.count else { throw fault(bytes, .unexpectedEnd, "the text ends in an object") }
+            guard bytes[position] == UInt8(ascii: "\"") else { throw fault(bytes, .syntax, "a key in quotes was expected") }
+            let keyPosition = position
+            let key = try string(bytes)
+            try countMember(bytes)
+            skipWhitespace(bytes)
+            guard position < bytes.count else { throw fault(bytes, .unexpectedEnd, "the text ends in an object") }
+            guard bytes[position] == UInt8(ascii: ":") else { throw fault(bytes, .syntax, "a colon was expected") }
+            position += 1
+            skipWhitespace(bytes)
+            let value = try self.value(bytes, depth: depth + 1)
+            if object.contains(key) {
+                guard duplicates == .keepLastValue else {
+                    throw fault(bytes, .duplicateKey, "the object repeats the key \"\(key.prefix(64))\"", at: keyPosition)
+                }
+                object[key] = value
+            } else {
+                object.append(uniqueKey: key, value: value)
+            }
+            skipWhitespace(bytes)
+            guard position < bytes.count else { throw fault(bytes, .unexpectedEnd, "the text ends in an object") }
+            switch bytes[position] {
+            case UInt8(ascii: ","): position += 1
+            case UInt8(ascii: "}"):
+                position += 1
+                return .object(object)
+            default: throw fault(bytes, .syntax, "a comma or a closing brace was expected")
+            }
+        }
+    }
+
+    private mutating func array(_ bytes: Span<UInt8>, depth: Int) throws(JSONError) -> JSONValue {
+        try checkDepth(bytes, depth)
+        position += 1
+        var elements: [JSONValue] = []
+        skipWhitespace(bytes)
+        if position < bytes.count, bytes[position] == UInt8(ascii: "]") {
+            position += 1
+            return .array(elements)
+        }
+        while true {
+            try countMember(bytes)
+            skipWhitespace(bytes)
+            elements.append(try value(bytes, depth: depth + 1))
+            skipWhitespace(bytes)
+            guard position < bytes.count else { throw fault(bytes, .unexpectedEnd, "the text ends in an array") }
+            switch bytes[position] {
+            case UInt8(ascii: ","): position += 1
+            case UInt8(ascii: "]"):
+                position += 1
+                return .array(elements)
+            default: throw fault(bytes, .syntax, "a comma or a closing bracket was expected")
+            }
+        }
+    }
+
+    private mutating func number(_ bytes: Span<UInt8>) throws(JSONError) -> Double {
+        let start = position
+        func digit(_ i: Int) -> Bool { i < bytes.count && bytes[i] >= 0x30 && bytes[i] <= 0x39 }
+        if bytes[position] == UInt8(ascii: "-") { position += 1 }
+        guard digit(position) else { throw fault(bytes, .syntax, "a digit was expected") }
+        if bytes[position] == UInt8(ascii: "0") {
+            position += 1
+            if digit(position) { throw fault(bytes, .syntax, "a number cannot start with 0 and another digit") }
+        } else {
+            while digit(position) { position += 1 }
+        }
+        var isInteger = true
+        if position < bytes.count, bytes[position] == UInt8(ascii: ".") {
+            isInteger = false
+            position += 1
+            guard digit(position) else { throw fault(bytes, .syntax, "a digit was expected after the point") }
+            while digit(position) { position += 1 }
+        }
+        if position < bytes.count, bytes[position] == UInt8(ascii: "e") || bytes[position] == UInt8(ascii: "E") {
+            isInteger = false
+            position += 1
+            if position < bytes.count, bytes[position] == UInt8(ascii: "+") || bytes[position] == UInt8(ascii: "-") {
+                position += 1
+            }
+            guard digit(position) else { throw fault(bytes, .syntax, "a digit was expected in the exponent") }
+            while digit(position) { position += 1 }
+        }
+        let length = position - start
+        guard length <= limits.maximumNumberCharacters else {
+            throw fault(
+                bytes, .numberTooLong, "a number has \(length) characters; at most \(limits.maximumNumberCharacters)",
+                at: start)
+        }
+        if isInteger, length <= 15 {
+            var magnitude = 0
+            var i = bytes[start] == UInt8(ascii: "-") ? start + 1 : start
+            while i < position {
+                magnitude = magnitude * 10 + Int(bytes[i] - 0x30)
+                i += 1
+            }
+            return bytes[start] == UInt8(ascii: "-") ? -Double(magnitude) : Double(magnitude)
+        }
+        var text = ""
+        text.reserveCapacity(length)
+        for i in start..<position { text.unicodeScalars.append(Unicode.Scalar(bytes[i])) }
+        guard let value = Double(text), value.isFinite else {
+            throw fault(bytes, .numberNotFinite, "the number is too large for a double", at: start)
+        }
+        return value
+    }
+
+    private mutating func string(_ bytes: Span<UInt8>) throws(JSONError) -> String {
+        let start = position
+        position += 1
+        let first = position
+        while position < bytes.count {
+            let byte = bytes[position]
+            if byte == UInt8(ascii: "\"") {
+                let text = try validated(bytes, first..<position)
+                position += 1
+                return text
+            }
+            if byte == UInt8(ascii: "\\") { return try escapedString(bytes, start: start, first: first) }
+            if byte < 0x20 { throw fault(bytes, .syntax, "a control character must be escaped in a string") }
+            position += 1
+        }
+        throw fault(bytes, .unexpectedEnd, "the text ends in a string", at: start)
+    }
+
+    private func validated(_ bytes: Span<UInt8>, _ range: Range<Int>) throws(JSONError) -> String {
+        guard range.count <= limits.maximumStringBytes else {
+            throw fault(bytes, .stringTooLong, "a string is longer than \(limits.maximumStringBytes) bytes")
+        }
+        do {
+            return String(copying: try UTF8Span(validating: bytes.extracting(range)))
+        } catch {
+            throw fault(bytes, .invalidUTF8, "a string is not UTF-8", at: range.lowerBound)
+        }
+    }
+
+    private mutating func escapedString(_ bytes: Span<UInt8>, start: Int, first: Int) throws(JSONError) -> String {
+        var buffer: [UInt8] = []
+        for i in first..<position { buffer.append(bytes[i]) }
+        while position < bytes.count {
+            let byte = bytes[position]
+            switch byte {
+            case UInt8(ascii: "\""):
+                position += 1
+                return try validated(buffer.span, 0..<buffer.count, in: bytes, at: start)
+            case UInt8(ascii: "\\"):
+                position += 1
+                try appendEscape(bytes, to: &buffer)
+            case ..<0x20: throw fault(bytes, .syntax, "a control character must be escaped in a string")
+            default:
+                buffer.append(byte)
+                position += 1
+            }
+            guard buffer.count <= limits.maximumStringBytes else {
+                throw fault(bytes, .stringTooLong, "a string is longer than \(limits.maximumStringBytes) bytes", at: start)
+            }
+        }
+        throw fault(bytes, .unexpectedEnd, "the text ends in a string", at: start)
+    }
+
+    private func validated(
+        _ buffer: Span<UInt8>, _ range: Range<Int>, in bytes: Span<UInt8>, at start: Int
+    ) throws(JSONError) -> String {
+        do {
+            return String(copying: try UTF8Span(validating: buffer.extracting(range)))
+        } catch {
+            throw fault(bytes, .invalidUTF8, "a string is not UTF-8", at: start)
+        }
+    }
+
+    private mutating func appendEscape(_ bytes: Span<UInt8>, to buffer: inout [UInt8]) throws(JSONError) {
+        guard position < bytes.count else { throw fault(bytes, .unexpectedEnd, "the text ends in an escape") }
+        let byte = bytes[position]
+        position += 1
+        switch byte {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): buffer.append(byte)
+        case UInt8(ascii: "b"): buffer.append(0x08)
+        case UInt8(ascii: "f"): buffer.append(0x0C)
+        case UInt8(ascii: "n"): buffer.append(0x0A)
+        case UInt8(ascii: "r"): buffer.append(0x0D)
+        case UInt8(ascii: "t"): buffer.append(0x09)
+        case UInt8(ascii: "u"): try appendUnicodeEscape(bytes, to: &buffer)
+        default: throw fault(bytes, .syntax, "unknown escape in a string", at: position - 1)
+        }
+    }
+
+    private mutating func appendUnicodeEscape(_ bytes: Span<UInt8>, to buffer: inout [UInt8]) throws(JSONError) {
+        let escape = position - 2
+        let unit = try hexUnit(bytes)
+        if unit >= 0xD800, unit < 0xDC00, position + 1 < bytes.count, bytes[position] == UInt8(ascii: "\\"),
+            bytes[position + 1] == UInt8(ascii: "u")
+        {
+            let mark = position
+            position += 2
+            let low = try hexUnit(bytes)
+            if low >= 0xDC00, low < 0xE000 {
+                append(scalar: 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00), to: &buffer)
+                return
+            }
+            position = mark
+        }
+        if unit >= 0xD800, unit < 0xE000 {
+            guard duplicates == .keepLastValue else {
+                throw fault(bytes, .loneSurrogate, "a surrogate escape stands without its partner", at: escape)
+            }
+            append(scalar: JSONString.surrogateBase + (unit - 0xD800), to: &buffer)
+            return
+        }
+        append(scalar: unit, to: &buffer)
+    }
+
+    private mutating func hexUnit(_ bytes: Span<UInt8>) throws(JSONError) -> UInt32 {
+        guard position + 4 <= bytes.count else { throw fault(bytes, .unexpectedEnd, "the text ends in an escape") }
+        var unit: UInt32 = 0
+        for _ in 0..<4 {
+            let byte = bytes[position]
+            let digit: UInt8
+            switch byte {
+            case 0x30...0x39: digit = byte - 0x30
+            case 0x41...0x46: digit = byte - 0x41 + 10
+            case 0x61...0x66: digit = byte - 0x61 + 10
+            default: throw fault(bytes, .syntax, "four hexadecimal digits were expected")
+            }
+            unit = unit << 4 | UInt32(digit)
+            position += 1
+        }
+        return unit
+    }
+
+    private func append(scalar value: UInt32, to buffer: inout [UInt8]) {
+        switch value {
+        case ..<0x80: buffer.append(UInt8(value))
+        case ..<0x800:
+            buffer.append(UInt8(0xC0 | value >> 6))
+            buffer.append(UInt8(0x80 | value & 0x3F))
+        case ..<0x10000:
+            buffer.append(UInt8(0xE0 | value >> 12))
+            buffer.append(UInt8(0x80 | value >> 6 & 0x3F))
+            buffer.append(UInt8(0x80 | value & 0x3F))
+        default:
+            buffer.append(UInt8(0xF0 | value >> 18))
+            buffer.append(UInt8(0x80 | value >> 12 & 0x3F))
+            buffer.append(UInt8(0x80 | value >> 6 & 0x3F))
+            buffer.append(UInt8(0x80 | value & 0x3F))
+        }
+    }
+}

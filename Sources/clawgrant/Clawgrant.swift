@@ -1,0 +1,6 @@
+import ArgumentParser
+
+@main
+struct Clawgrant: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Turns human approvals into job-scoped tokens.")
+}
