@@ -124,7 +124,8 @@ public struct JSONReader {
     private mutating func document(_ bytes: Span<UInt8>) throws(JSONError) -> JSONValue {
         guard bytes.count <= limits.maximumBytes else {
             throw fault(
-                bytes, .tooLarge, "the document has \(bytes.count) bytes; at most \(limits.maximumBytes) are read", at: 0)
+                bytes, .tooLarge, "the document has \(bytes.count) bytes; at most \(limits.maximumBytes) are read",
+                at: 0)
         }
         skipWhitespace(bytes)
         let value = try self.value(bytes, depth: 0)
@@ -168,29 +169,31 @@ public struct JSONReader {
         case UInt8(ascii: "["): return try array(bytes, depth: depth)
         case UInt8(ascii: "\""): return .string(try string(bytes))
         case UInt8(ascii: "t"):
-            try literal(bytes, "true")
+            try literal(bytes, Self.literals.true)
             return .bool(true)
         case UInt8(ascii: "f"):
-            try literal(bytes, "false")
+            try literal(bytes, Self.literals.false)
             return .bool(false)
         case UInt8(ascii: "n"):
-            try literal(bytes, "null")
+            try literal(bytes, Self.literals.null)
             return .null
         case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return .number(try number(bytes))
         default: throw fault(bytes, .syntax, "a value cannot start with this character")
         }
     }
 
-    private mutating func literal(_ bytes: Span<UInt8>, _ text: StaticString) throws(JSONError) {
-        let count = text.utf8CodeUnitCount
-        guard position + count <= bytes.count else { throw fault(bytes, .unexpectedEnd, "the text ends in a literal") }
-        for i in 0..<count {
-            // Within the literal's own length, which the static string guarantees.
-            guard bytes[position + i] == unsafe text.utf8Start[i] else {
+    private static let literals: (true: [UInt8], false: [UInt8], null: [UInt8]) = (
+        Array("true".utf8), Array("false".utf8), Array("null".utf8)
+    )
+
+    private mutating func literal(_ bytes: Span<UInt8>, _ text: [UInt8]) throws(JSONError) {
+        for character in text {
+            guard position < bytes.count else { throw fault(bytes, .unexpectedEnd, "the text ends in a literal") }
+            guard bytes[position] == character else {
                 throw fault(bytes, .syntax, "only true, false and null are literals")
             }
+            position += 1
         }
-        position += count
     }
 
     private mutating func countMember(_ bytes: Span<UInt8>) throws(JSONError) {
@@ -218,7 +221,9 @@ public struct JSONReader {
         while true {
             skipWhitespace(bytes)
             guard position < bytes.count else { throw fault(bytes, .unexpectedEnd, "the text ends in an object") }
-            guard bytes[position] == UInt8(ascii: "\"") else { throw fault(bytes, .syntax, "a key in quotes was expected") }
+            guard bytes[position] == UInt8(ascii: "\"") else {
+                throw fault(bytes, .syntax, "a key in quotes was expected")
+            }
             let keyPosition = position
             let key = try string(bytes)
             try countMember(bytes)
@@ -230,7 +235,8 @@ public struct JSONReader {
             let value = try self.value(bytes, depth: depth + 1)
             if object.contains(key) {
                 guard duplicates == .keepLastValue else {
-                    throw fault(bytes, .duplicateKey, "the object repeats the key \"\(key.prefix(64))\"", at: keyPosition)
+                    throw fault(
+                        bytes, .duplicateKey, "the object repeats the key \"\(key.prefix(64))\"", at: keyPosition)
                 }
                 object[key] = value
             } else {
@@ -371,7 +377,8 @@ public struct JSONReader {
                 position += 1
             }
             guard buffer.count <= limits.maximumStringBytes else {
-                throw fault(bytes, .stringTooLong, "a string is longer than \(limits.maximumStringBytes) bytes", at: start)
+                throw fault(
+                    bytes, .stringTooLong, "a string is longer than \(limits.maximumStringBytes) bytes", at: start)
             }
         }
         throw fault(bytes, .unexpectedEnd, "the text ends in a string", at: start)

@@ -1,0 +1,98 @@
+internal import Crypto
+
+/// A SHA-256 digest.
+///
+/// Its text is base64url of 43 characters everywhere but in token hashes and file digests, which are lowercase
+/// hexadecimal (WIRE sections 1 and 2).
+public struct Digest: Sendable, Hashable, Comparable, CustomStringConvertible {
+    private let a: UInt64
+    private let b: UInt64
+    private let c: UInt64
+    private let d: UInt64
+
+    /// Hashes bytes.
+    public init(hashing bytes: [UInt8]) {
+        var hash = SHA256()
+        hash.update(data: bytes)
+        self.init(hash.finalize())
+    }
+
+    /// Hashes the UTF-8 bytes of text.
+    public init(hashing text: String) { self.init(hashing: Array(text.utf8)) }
+
+    /// Hashes the concatenation of byte strings.
+    public init(hashing parts: [[UInt8]]) {
+        var hash = SHA256()
+        for part in parts { hash.update(data: part) }
+        self.init(hash.finalize())
+    }
+
+    private init(_ digest: SHA256Digest) {
+        var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+        var i = 0
+        for byte in digest {
+            switch i / 8 {
+            case 0: words.0 = words.0 << 8 | UInt64(byte)
+            case 1: words.1 = words.1 << 8 | UInt64(byte)
+            case 2: words.2 = words.2 << 8 | UInt64(byte)
+            default: words.3 = words.3 << 8 | UInt64(byte)
+            }
+            i += 1
+        }
+        (a, b, c, d) = words
+    }
+
+    /// Takes 32 bytes as a digest, or returns `nil` for another length.
+    public init?(bytes: some Collection<UInt8>) {
+        guard bytes.count == 32 else { return nil }
+        var words: [UInt64] = [0, 0, 0, 0]
+        for (i, byte) in bytes.enumerated() { words[i / 8] = words[i / 8] << 8 | UInt64(byte) }
+        (a, b, c, d) = (words[0], words[1], words[2], words[3])
+    }
+
+    /// Reads 43 characters of strict base64url.
+    public init?(b64u: some StringProtocol) {
+        guard b64u.utf8.count == 43, let bytes = Base64URL.decode(b64u) else { return nil }
+        self.init(bytes: bytes)
+    }
+
+    /// Reads 64 hexadecimal digits of either case.
+    public init?(hex: some StringProtocol) {
+        guard let bytes = Hex.decode(hex) else { return nil }
+        self.init(bytes: bytes)
+    }
+
+    /// The 32 bytes.
+    public var bytes: [UInt8] {
+        var output: [UInt8] = []
+        output.reserveCapacity(32)
+        for word in [a, b, c, d] {
+            for shift in stride(from: UInt64(56), through: 0, by: -8) {
+                output.append(UInt8(truncatingIfNeeded: word >> shift))
+            }
+        }
+        return output
+    }
+
+    /// Base64url, 43 characters.
+    public var b64u: String { Base64URL.encode(bytes) }
+
+    /// Lowercase hexadecimal, 64 characters.
+    public var hex: String { Hex.encode(bytes) }
+
+    /// Base64url.
+    public var description: String { b64u }
+
+    /// Orders digests by their bytes.
+    public static func < (left: Digest, right: Digest) -> Bool {
+        (left.a, left.b, left.c, left.d) < (right.a, right.b, right.c, right.d)
+    }
+}
+
+extension JSONValue {
+    /// SHA-256 of the value's RFC 8785 text: the *JCS hash* of WIRE section 1.
+    public var canonicalDigest: Digest { Digest(hashing: JSONWriter.bytes(self, order: .canonical)) }
+
+    /// SHA-256 of the value as `JSON.stringify` prints it: the *insertion-order hash* of WIRE section 1.
+    public var documentDigest: Digest { Digest(hashing: JSONWriter.bytes(self, order: .document)) }
+}
