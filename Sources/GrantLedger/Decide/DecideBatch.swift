@@ -1,0 +1,132 @@
+public import ClawWire
+
+/// An offset to advance under a lease: the fence of a decide transaction.
+public struct OffsetAdvance: Sendable, Hashable {
+    /// The partition.
+    public let partition: InputPartition
+    /// The lease's epoch.
+    public let epoch: LeaseEpoch
+    /// The offset the ledger must hold now.
+    public let from: Int64
+    /// The offset it holds after the commit.
+    public let to: Int64
+    /// Makes an advance.
+    public init(partition: InputPartition, epoch: LeaseEpoch, from: Int64, to: Int64) {
+        self.partition = partition
+        self.epoch = epoch
+        self.from = from
+        self.to = to
+    }
+}
+
+/// What guards a decide transaction against a worker that is no longer in charge.
+public enum DecideFence: Sendable, Hashable {
+    /// The batch was read from leased partitions.
+    case offsets([OffsetAdvance])
+    /// The batch was found by a sweep under a role.
+    case role(RoleLease)
+}
+
+/// The key of repeat detection: one event of one source.
+public struct EventKey: Sendable, Hashable {
+    /// Day of the event's own timestamp: the partition in which it is unique.
+    public let day: Int32
+    /// First 16 bytes of SHA-256 over source name, NUL and event id.
+    public let key: [UInt8]
+    /// SHA-256 of the canonical event; a repeat with another digest is a conflict.
+    public let recordDigest: Digest
+
+    /// Makes a key.
+    public init(source: SourceName, eventID: SourceEventID, occurredAt: Timestamp, recordDigest: Digest) {
+        day = occurredAt.day
+        key = Array(Digest(hashing: source.rawValue + "\u{0}" + eventID.rawValue).bytes.prefix(16))
+        self.recordDigest = recordDigest
+    }
+}
+
+/// What a decide transaction must load and lock before the rules run.
+public struct DecideRead: Sendable {
+    /// The worker that decides.
+    public var worker: WorkerID
+    /// The fence.
+    public var fence: DecideFence
+    /// The batch's events.
+    public var events: [EventKey] = []
+    /// Approvals named by facts or requests of the batch.
+    public var approvalIDs: Set<ApprovalID> = []
+    /// The ones among them at which something else of another partition may wait; see `PreparedRead.meetingLocks`.
+    public var meetingApprovalIDs: Set<ApprovalID> = []
+    /// Requests of the batch, and the earlier requests they upgrade.
+    public var requestIDs: Set<RequestID> = []
+    /// Tickets by which approvals and requests of the batch may meet others.
+    public var tickets: Set<String> = []
+    /// Subjects by which approvals and requests of the batch may meet others.
+    public var subjects: Set<PersonID> = []
+    /// Approvals whose end may revoke the requests granted on them.
+    public var endingApprovalIDs: Set<ApprovalID> = []
+    /// Subjects whose end may revoke everything granted on them.
+    public var endingSubjects: Set<PersonID> = []
+
+    /// Makes an empty read under a fence.
+    public init(worker: WorkerID, fence: DecideFence) {
+        self.worker = worker
+        self.fence = fence
+    }
+}
+
+/// What the ledger held when the batch was locked.
+public struct DecideSnapshot: Sendable {
+    /// The database's clock: the time of every decision of the batch.
+    public let now: Timestamp
+    /// Counts changes of the stop state.
+    public let stopEpoch: Int64
+    /// When the control topic was last polled to its end.
+    public let controlPolledAt: Timestamp
+    /// Indexes into ``DecideRead/events`` of events that were not known.
+    public let newEvents: Set<Int>
+    /// Indexes of events whose key was known with another digest.
+    public let conflictingEvents: Set<Int>
+    /// Approvals that were asked for or that meet the batch, by id.
+    public let approvals: [ApprovalID: StoredApproval]
+    /// Requests that were asked for, wait for the batch, or may be revoked by it, by id.
+    public let requests: [RequestID: StoredRequest]
+
+    /// Makes a snapshot.
+    public init(
+        now: Timestamp, stopEpoch: Int64, controlPolledAt: Timestamp, newEvents: Set<Int>,
+        conflictingEvents: Set<Int>, approvals: [ApprovalID: StoredApproval], requests: [RequestID: StoredRequest]
+    ) {
+        self.now = now
+        self.stopEpoch = stopEpoch
+        self.controlPolledAt = controlPolledAt
+        self.newEvents = newEvents
+        self.conflictingEvents = conflictingEvents
+        self.approvals = approvals
+        self.requests = requests
+    }
+}
+
+/// What a decide transaction writes.
+public struct DecideWrite: Sendable {
+    /// Approvals that the snapshot did not hold.
+    public var newApprovals: [StoredApproval] = []
+    /// Approvals of the snapshot that changed.
+    public var changedApprovals: [StoredApproval] = []
+    /// Requests that the snapshot did not hold.
+    public var newRequests: [StoredRequest] = []
+    /// Requests of the snapshot that changed.
+    public var changedRequests: [StoredRequest] = []
+    /// Receipts and published records, in the order of their making.
+    public var effects: [Effect] = []
+    /// For a request with an outcome, the index of its effect.
+    public var effectOfRequest: [RequestID: Int] = [:]
+
+    /// Makes an empty write.
+    public init() {}
+
+    /// True when nothing but the fence is written.
+    public var isEmpty: Bool {
+        newApprovals.isEmpty && changedApprovals.isEmpty && newRequests.isEmpty && changedRequests.isEmpty
+            && effects.isEmpty
+    }
+}

@@ -1,0 +1,139 @@
+import ClawWire
+import Postgres
+import Primitives
+
+extension PostgresLedger {
+    /// See ``Ledger/decide(_:plan:)``.
+    ///
+    /// Two round trips: everything that locks and reads, then everything that writes, with COMMIT behind it.
+    public func decide<Result: Sendable>(
+        _ read: DecideRead,
+        plan: @Sendable (DecideSnapshot) throws -> (write: DecideWrite, result: Result)
+    ) async throws -> Result {
+        let what = "deciding a batch of \(read.events.count) events"
+        do {
+            return try await pool.withConnection { connection in
+                try await connection.transaction { transaction in
+                    let prepared = PreparedRead(read, wantsGroupIDs: self.groupIDs.withLock { $0.count } < 16)
+                    let results = try await transaction.run(prepared.steps)
+                    var snapshot = try prepared.snapshot(results)
+                    self.groupIDs.withLock { $0.append(contentsOf: prepared.newGroupIDs(results)) }
+                    if snapshot.newEvents.count < read.events.count {
+                        let known = try await transaction.run([prepared.knownEventsStep])
+                        snapshot = try prepared.addingConflicts(to: snapshot, known: known)
+                    }
+                    let (write, result) = try plan(snapshot)
+                    let steps = try self.writeSteps(write, worker: read.worker, now: snapshot.now)
+                    _ = try await transaction.commit(with: steps)
+                    return result
+                }
+            }
+        } catch let error as PostgresError {
+            throw Self.translate(error, what)
+        }
+    }
+
+    private func takeGroupIDs(_ count: Int) throws(LedgerError) -> [Int64] {
+        let taken = groupIDs.withLock { ids -> [Int64] in
+            let taken = Array(ids.prefix(count))
+            ids.removeFirst(taken.count)
+            return taken
+        }
+        guard taken.count == count else {
+            throw LedgerError(.conflict, "more effect groups than identifiers were drawn; try again")
+        }
+        return taken.sorted()
+    }
+
+    private func writeSteps(
+        _ write: DecideWrite, worker: WorkerID, now: Timestamp
+    ) throws(LedgerError) -> [PipelineStep] {
+        var steps: [PipelineStep] = []
+        let day = now.day
+        let ranges = EffectCodec.groups(write.effects)
+        let ids = try takeGroupIDs(ranges.count)
+        var place: [Int: (group: Int64, index: Int32)] = [:]
+        for (id, range) in zip(ids, ranges) {
+            for index in range { place[index] = (id, Int32(index - range.lowerBound)) }
+        }
+        // New rows are inserted without ON CONFLICT: a unique violation means that another transaction recorded the same
+        // approval or request since this one looked, and takes the whole batch back.
+        if !write.newApprovals.isEmpty {
+            steps.append(.execute(DecideStatements.insertApprovals, Self.rows(write.newApprovals, now: now)))
+        }
+        if !write.changedApprovals.isEmpty {
+            steps.append(.execute(DecideStatements.updateApprovals, Self.rows(write.changedApprovals, now: now)))
+        }
+        for (statement, requests) in [
+            (DecideStatements.insertRequests, write.newRequests), (DecideStatements.updateRequests, write.changedRequests),
+        ] where !requests.isEmpty {
+            let parameters = Self.rows(requests) { request in
+                write.effectOfRequest[request.requestID].flatMap { place[$0] }.map { ($0.group, day, $0.index) }
+            }
+            steps.append(.execute(statement, parameters))
+        }
+        guard !ranges.isEmpty else { return steps }
+        let bodies = ranges.map { EffectCodec.encode(write.effects[$0]) }
+        var groups = Parameters(day, worker.rawValue, now.postgres)
+        groups.append(array: ids)
+        groups.append(column: ranges) { Int32($0.count) }
+        groups.append(array: bodies)
+        steps.append(.execute(DecideStatements.insertGroups, groups))
+        var unsealed = Parameters(day)
+        unsealed.append(array: ids)
+        unsealed.append(column: bodies) { Int32($0.count) }
+        steps.append(.execute(DecideStatements.insertUnsealed, unsealed))
+        steps.append(.execute(DecideStatements.announce))
+        return steps
+    }
+
+    private static func joined(_ parts: [some CustomStringConvertible]) -> String {
+        parts.map(\.description).joined(separator: "\u{1F}")
+    }
+
+    private static func rows(_ approvals: [StoredApproval], now: Timestamp) -> Parameters {
+        var parameters = Parameters()
+        parameters.append(column: approvals) { $0.approvalID.rawValue }
+        parameters.append(column: approvals) { $0.state }
+        parameters.append(nullableColumn: approvals) { $0.subject?.rawValue }
+        parameters.append(nullableColumn: approvals) { $0.ticket }
+        parameters.append(column: approvals) { joined($0.usedBy) }
+        parameters.append(nullableColumn: approvals) { $0.outcome }
+        parameters.append(nullableColumn: approvals) { $0.closeAt?.postgres }
+        parameters.append(now.postgres)
+        return parameters
+    }
+
+    private static func rows(
+        _ requests: [StoredRequest], place: (StoredRequest) -> (group: Int64, day: Int32, index: Int32)?
+    ) -> Parameters {
+        var parameters = Parameters()
+        parameters.append(column: requests) { $0.requestID.rawValue }
+        parameters.append(column: requests) { $0.state.rawValue }
+        parameters.append(column: requests) { $0.jobID.rawValue }
+        parameters.append(column: requests) { $0.jobClass.rawValue }
+        parameters.append(column: requests) { $0.agentDID.rawValue }
+        parameters.append(nullableColumn: requests) { $0.body }
+        parameters.append(column: requests) { $0.receivedAt.postgres }
+        parameters.append(nullableColumn: requests) { $0.waitUntil?.postgres }
+        parameters.append(nullableColumn: requests) { $0.decidedAt?.postgres }
+        parameters.append(column: requests) { joined($0.approvals) }
+        parameters.append(nullableColumn: requests) { $0.token?.tokenHash.bytes }
+        parameters.append(nullableColumn: requests) { $0.token?.tokenID.rawValue }
+        parameters.append(nullableColumn: requests) { $0.token?.scopeHash.bytes }
+        parameters.append(nullableColumn: requests) { $0.token?.kid.rawValue }
+        parameters.append(nullableColumn: requests) { $0.token?.issuedAt.postgres }
+        parameters.append(nullableColumn: requests) { $0.token?.expiresAt.postgres }
+        parameters.append(nullableColumn: requests) { $0.token.map { joined($0.scope) } }
+        parameters.append(nullableColumn: requests) { $0.revocation?.at.postgres }
+        parameters.append(nullableColumn: requests) { $0.revocation?.reason }
+        parameters.append(nullableColumn: requests) { $0.approvalReference?.rawValue }
+        parameters.append(nullableColumn: requests) { $0.ticketReference }
+        parameters.append(nullableColumn: requests) { $0.subjectReference?.rawValue }
+        let places = requests.map(place)
+        parameters.append(nullableColumn: places) { $0?.group }
+        parameters.append(nullableColumn: places) { $0?.day }
+        parameters.append(nullableColumn: places) { $0?.index }
+        return parameters
+    }
+}

@@ -1,0 +1,175 @@
+import ClawWire
+import Postgres
+
+/// The reading half of a decide transaction: its steps in order, and how their results become a snapshot.
+struct PreparedRead {
+    private let read: DecideRead
+    /// The batch's events in index order of the unique index, so that two workers never wait for each other in a ring.
+    private let order: [Int]
+    private let fenceStep: Int
+    private let groupStep: Int?
+    private let eventStep: Int
+    private let approvalStep: Int
+    private let requestStep: Int
+    let steps: [PipelineStep]
+
+    init(_ read: DecideRead, wantsGroupIDs: Bool) {
+        self.read = read
+        order = read.events.indices.sorted { left, right in
+            let (a, b) = (read.events[left], read.events[right])
+            return a.day != b.day ? a.day < b.day : a.key.lexicographicallyPrecedes(b.key)
+        }
+        var steps: [PipelineStep] = [
+            .execute(DecideStatements.stopLock), .execute(DecideStatements.controlState),
+        ]
+        fenceStep = steps.count
+        steps.append(Self.fence(read))
+        if wantsGroupIDs {
+            groupStep = steps.count
+            steps.append(.execute(DecideStatements.groupIDs, Parameters(Int32(32))))
+        } else {
+            groupStep = nil
+        }
+        eventStep = steps.count
+        steps.append(.execute(DecideStatements.insertEvents, Self.events(read, order, withDigest: true)))
+        let locks = Self.meetingLocks(read)
+        if !locks.isEmpty {
+            var parameters = Parameters()
+            parameters.append(array: locks)
+            steps.append(.execute(DecideStatements.meetingLocks, parameters))
+        }
+        let approvalIDs = read.approvalIDs.union(read.endingApprovalIDs).map(\.rawValue).sorted()
+        let subjects = read.subjects.union(read.endingSubjects).map(\.rawValue).sorted()
+        let tickets = read.tickets.sorted()
+        approvalStep = steps.count
+        var approvals = Parameters()
+        approvals.append(array: approvalIDs)
+        approvals.append(array: subjects)
+        approvals.append(array: tickets)
+        steps.append(.execute(DecideStatements.loadApprovals, approvals))
+        requestStep = steps.count
+        var requests = Parameters()
+        requests.append(array: read.requestIDs.map(\.rawValue).sorted())
+        requests.append(array: approvalIDs)
+        requests.append(array: tickets)
+        requests.append(array: subjects)
+        requests.append(array: read.endingApprovalIDs.map(\.rawValue).sorted())
+        requests.append(array: read.endingSubjects.map(\.rawValue).sorted())
+        steps.append(.execute(DecideStatements.loadRequests, requests))
+        self.steps = steps
+    }
+
+    private static func fence(_ read: DecideRead) -> PipelineStep {
+        switch read.fence {
+        case .offsets(let advances):
+            let sorted = advances.sorted { $0.partition < $1.partition }
+            var parameters = Parameters()
+            parameters.append(column: sorted) { $0.partition.topic }
+            parameters.append(column: sorted) { $0.partition.partition }
+            parameters.append(column: sorted) { $0.epoch.value }
+            parameters.append(column: sorted) { $0.from }
+            parameters.append(column: sorted) { $0.to }
+            parameters.append(read.worker.rawValue)
+            return .execute(DecideStatements.fenceOffsets, parameters)
+        case .role(let lease):
+            return .execute(
+                DecideStatements.fenceRole,
+                Parameters(lease.role.rawValue, lease.owner.rawValue, lease.epoch.value))
+        }
+    }
+
+    private static func events(_ read: DecideRead, _ order: [Int], withDigest: Bool) -> Parameters {
+        var parameters = Parameters()
+        parameters.append(column: order) { read.events[$0].day }
+        parameters.append(column: order) { uuid(read.events[$0].key) }
+        if withDigest { parameters.append(column: order) { read.events[$0].recordDigest.bytes } }
+        return parameters
+    }
+
+    private static func uuid(_ key: [UInt8]) -> PostgresUUID {
+        // An event key has 16 bytes by construction; the alternative is unreachable and harmless.
+        PostgresUUID(bytes: key) ?? PostgresUUID(high: 0, low: 0)
+    }
+
+    /// Lock keys for everything by which a request and an approval of different partitions may find each other. Without
+    /// them each of two concurrent batches could miss what the other is about to commit, and both would wait.
+    private static func meetingLocks(_ read: DecideRead) -> [Int64] {
+        var keys: Set<Int64> = []
+        func add(_ kind: String, _ value: String) {
+            let bytes = Digest(hashing: "clawgrant meeting\u{0}\(kind)\u{0}\(value)").bytes
+            keys.insert(bytes.prefix(8).reduce(0) { $0 << 8 | Int64($1) })
+        }
+        for approval in read.meetingApprovalIDs { add("approval", approval.rawValue) }
+        for ticket in read.tickets { add("ticket", ticket) }
+        for subject in read.subjects.union(read.endingSubjects) { add("subject", subject.rawValue) }
+        return keys.sorted()
+    }
+
+    var knownEventsStep: PipelineStep {
+        .execute(DecideStatements.knownEvents, Self.events(read, order, withDigest: false))
+    }
+
+    func newGroupIDs(_ results: [PostgresResult]) -> [Int64] {
+        guard let groupStep else { return [] }
+        return (0..<results[groupStep].rowCount).compactMap { try? results[groupStep].int64($0, 0) }
+    }
+
+    func snapshot(_ results: [PostgresResult]) throws -> DecideSnapshot {
+        try checkFence(results[fenceStep])
+        let control = results[1]
+        guard control.rowCount == 1 else { throw PostgresLedger.corrupted("clawgrant.control_state") }
+        let inserted = results[eventStep]
+        var insertedKeys: Set<PostgresUUID> = []
+        for row in 0..<inserted.rowCount { insertedKeys.insert(try inserted.uuid(row, 1)) }
+        var newEvents: Set<Int> = []
+        var seen: Set<PostgresUUID> = []
+        for index in read.events.indices {
+            let key = Self.uuid(read.events[index].key)
+            // Of an event that the batch holds twice, the first is new and the second a repeat.
+            if insertedKeys.contains(key), seen.insert(key).inserted { newEvents.insert(index) }
+        }
+        var approvals: [ApprovalID: StoredApproval] = [:]
+        for row in 0..<results[approvalStep].rowCount {
+            let approval = try StoredRows.approval(results[approvalStep], row)
+            approvals[approval.approvalID] = approval
+        }
+        var requests: [RequestID: StoredRequest] = [:]
+        for row in 0..<results[requestStep].rowCount {
+            let request = try StoredRows.request(results[requestStep], row)
+            requests[request.requestID] = request
+        }
+        return DecideSnapshot(
+            now: try control.timestampValue(0, 2), stopEpoch: try control.int64(0, 0),
+            controlPolledAt: try control.timestampValue(0, 1), newEvents: newEvents, conflictingEvents: [],
+            approvals: approvals, requests: requests)
+    }
+
+    private func checkFence(_ result: PostgresResult) throws(LedgerError) {
+        switch read.fence {
+        case .offsets(let advances):
+            guard result.affectedRows == advances.count else {
+                let names = advances.map(\.partition.description).sorted().joined(separator: ", ")
+                throw LedgerError(
+                    .fenced, "the lease or the offset of one of \(names) is not this worker's any more; nothing committed")
+            }
+        case .role(let lease):
+            guard result.rowCount == 1 else {
+                throw LedgerError(.fenced, "the role \(lease.role.rawValue) is held by another worker; nothing committed")
+            }
+        }
+    }
+
+    func addingConflicts(to snapshot: DecideSnapshot, known: [PostgresResult]) throws -> DecideSnapshot {
+        guard let result = known.first else { return snapshot }
+        var digests: [PostgresUUID: Digest] = [:]
+        for row in 0..<result.rowCount { digests[try result.uuid(row, 1)] = try result.digest(row, 2) }
+        let conflicting = read.events.indices.filter { index in
+            !snapshot.newEvents.contains(index)
+                && digests[Self.uuid(read.events[index].key)].map { $0 != read.events[index].recordDigest } ?? false
+        }
+        return DecideSnapshot(
+            now: snapshot.now, stopEpoch: snapshot.stopEpoch, controlPolledAt: snapshot.controlPolledAt,
+            newEvents: snapshot.newEvents, conflictingEvents: Set(conflicting), approvals: snapshot.approvals,
+            requests: snapshot.requests)
+    }
+}

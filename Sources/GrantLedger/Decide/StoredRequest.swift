@@ -1,0 +1,148 @@
+public import ClawWire
+
+/// What became of a request; the numbers are what the ledger stores.
+public enum RequestState: Int16, Sendable, Hashable, CaseIterable {
+    /// It waits for an approval or a WPC.
+    case waiting = 0
+    /// Its token was minted.
+    case issued = 1
+    /// It was refused for good.
+    case denied = 2
+    /// What it waited for did not come in time.
+    case expired = 3
+}
+
+/// The token of an issued request, by everything but itself.
+public struct IssuedToken: Sendable, Hashable {
+    /// SHA-256 of the compact token.
+    public let tokenHash: Digest
+    /// Claim `jti`.
+    public let tokenID: TokenID
+    /// Claim `token_scope_hash_b64u`.
+    public let scopeHash: Digest
+    /// The signing key.
+    public let kid: KeyID
+    /// Claim `iat`.
+    public let issuedAt: Timestamp
+    /// Claim `exp`.
+    public let expiresAt: Timestamp
+    /// Claim `scope`.
+    public let scope: [String]
+
+    /// Makes a record of a token.
+    public init(
+        tokenHash: Digest, tokenID: TokenID, scopeHash: Digest, kid: KeyID, issuedAt: Timestamp, expiresAt: Timestamp,
+        scope: [String]
+    ) {
+        self.tokenHash = tokenHash
+        self.tokenID = tokenID
+        self.scopeHash = scopeHash
+        self.kid = kid
+        self.issuedAt = issuedAt
+        self.expiresAt = expiresAt
+        self.scope = scope
+    }
+}
+
+/// When and why a token was revoked.
+public struct TokenRevocation: Sendable, Hashable {
+    /// When.
+    public let at: Timestamp
+    /// Machine code of the cause.
+    public let reason: String
+    /// Makes a revocation.
+    public init(at: Timestamp, reason: String) {
+        self.at = at
+        self.reason = reason
+    }
+}
+
+/// A request as the ledger holds it.
+public struct StoredRequest: Sendable, Hashable {
+    /// Identifier.
+    public let requestID: RequestID
+    /// State.
+    public var state: RequestState
+    /// The job.
+    public let jobID: JobID
+    /// The job's class.
+    public let jobClass: JobClass
+    /// The agent.
+    public let agentDID: AgentDID
+    /// The stored request; `nil` once it has its outcome.
+    public var body: [UInt8]?
+    /// When the ledger first saw it.
+    public let receivedAt: Timestamp
+    /// Until when it waits.
+    public var waitUntil: Timestamp?
+    /// When it was decided.
+    public var decidedAt: Timestamp?
+    /// The approvals it rests on.
+    public var approvals: [ApprovalID]
+    /// Its token, when issued.
+    public var token: IssuedToken?
+    /// The revocation of its token.
+    public var revocation: TokenRevocation?
+    /// The keys by which an approval finds it while it waits.
+    public let approvalReference: ApprovalID?
+    /// See ``approvalReference``.
+    public let ticketReference: String?
+    /// See ``approvalReference``.
+    public let subjectReference: PersonID?
+
+    /// Makes a stored request.
+    public init(
+        requestID: RequestID, state: RequestState, jobID: JobID, jobClass: JobClass, agentDID: AgentDID,
+        body: [UInt8]?, receivedAt: Timestamp, waitUntil: Timestamp?, decidedAt: Timestamp?, approvals: [ApprovalID],
+        token: IssuedToken?, revocation: TokenRevocation?, approvalReference: ApprovalID?, ticketReference: String?,
+        subjectReference: PersonID?
+    ) {
+        self.requestID = requestID
+        self.state = state
+        self.jobID = jobID
+        self.jobClass = jobClass
+        self.agentDID = agentDID
+        self.body = body
+        self.receivedAt = receivedAt
+        self.waitUntil = waitUntil
+        self.decidedAt = decidedAt
+        self.approvals = approvals
+        self.token = token
+        self.revocation = revocation
+        self.approvalReference = approvalReference
+        self.ticketReference = ticketReference
+        self.subjectReference = subjectReference
+    }
+}
+
+/// An approval as the ledger holds it.
+public struct StoredApproval: Sendable, Hashable {
+    /// Identifier.
+    public let approvalID: ApprovalID
+    /// The encoded ``ApprovalState``.
+    public var state: [UInt8]
+    /// The person the entitlement is for.
+    public var subject: PersonID?
+    /// The ticket it names.
+    public var ticket: String?
+    /// The requests that were granted on it.
+    public var usedBy: [RequestID]
+    /// Its own outcome, once it has one that no request carries.
+    public var outcome: String?
+    /// When it is over if nothing uses it.
+    public var closeAt: Timestamp?
+
+    /// Makes a stored approval.
+    public init(
+        approvalID: ApprovalID, state: [UInt8], subject: PersonID?, ticket: String?, usedBy: [RequestID],
+        outcome: String?, closeAt: Timestamp?
+    ) {
+        self.approvalID = approvalID
+        self.state = state
+        self.subject = subject
+        self.ticket = ticket
+        self.usedBy = usedBy
+        self.outcome = outcome
+        self.closeAt = closeAt
+    }
+}

@@ -1,0 +1,41 @@
+import ClawWire
+import Postgres
+
+/// Rows of the ledger as values.
+enum StoredRows {
+    static func approval(_ result: PostgresResult, _ row: Int) throws -> StoredApproval {
+        StoredApproval(
+            approvalID: ApprovalID(try result.string(row, 0)), state: try result.bytes(row, 1),
+            subject: try result.optional(row, 2, as: String.self).map { PersonID($0) },
+            ticket: try result.optional(row, 3), usedBy: try result.array(row, 4, of: String.self).map { RequestID($0) },
+            outcome: try result.optional(row, 5), closeAt: try result.optionalTimestamp(row, 6))
+    }
+
+    static func request(_ result: PostgresResult, _ row: Int) throws -> StoredRequest {
+        guard let state = RequestState(rawValue: Int16(clamping: try result.int64(row, 1))) else {
+            throw PostgresLedger.corrupted("the state of request \(try result.string(row, 0))")
+        }
+        var token: IssuedToken?
+        if try !result.isNull(row, 10) {
+            token = IssuedToken(
+                tokenHash: try result.digest(row, 10), tokenID: TokenID(try result.string(row, 11)),
+                scopeHash: try result.digest(row, 12), kid: KeyID(try result.string(row, 13)),
+                issuedAt: try result.timestampValue(row, 14), expiresAt: try result.timestampValue(row, 15),
+                scope: try result.array(row, 16, of: String.self))
+        }
+        var revocation: TokenRevocation?
+        if let at = try result.optionalTimestamp(row, 17) {
+            revocation = TokenRevocation(at: at, reason: try result.optional(row, 18) ?? "")
+        }
+        return StoredRequest(
+            requestID: RequestID(try result.string(row, 0)), state: state, jobID: JobID(try result.string(row, 2)),
+            jobClass: JobClass(try result.string(row, 3)), agentDID: AgentDID(try result.string(row, 4)),
+            body: try result.optional(row, 5), receivedAt: try result.timestampValue(row, 6),
+            waitUntil: try result.optionalTimestamp(row, 7), decidedAt: try result.optionalTimestamp(row, 8),
+            approvals: try result.array(row, 9, of: String.self).map { ApprovalID($0) }, token: token,
+            revocation: revocation,
+            approvalReference: try result.optional(row, 19, as: String.self).map { ApprovalID($0) },
+            ticketReference: try result.optional(row, 20),
+            subjectReference: try result.optional(row, 21, as: String.self).map { PersonID($0) })
+    }
+}

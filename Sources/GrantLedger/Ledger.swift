@@ -1,0 +1,228 @@
+public import ClawWire
+
+/// The one place where a decision becomes true.
+///
+/// Everything the services ask of the database, in the domain's words. Every method that commits is fenced: it names
+/// the lease under which it acts, and throws ``LedgerError/Code/fenced`` when that lease is no longer held, with
+/// nothing committed. Implementations are safe to call from any task.
+public protocol Ledger: Sendable {
+    /// Names the receipt log; the first caller of a fresh ledger decides the name.
+    ///
+    /// - Throws: ``LedgerError/Code/refused`` when the ledger holds another name.
+    func openLog(_ logID: LogID) async throws(LedgerError)
+
+    /// Renews a worker's life, ends the database sessions of workers whose life is over, and brings the worker's share
+    /// of partitions up to date: claims free ones up to its share, counts those it holds too many of.
+    ///
+    /// - Parameters:
+    ///   - topics: partition counts of the input topics, as the broker told them.
+    ///   - initialOffset: where a partition the ledger has never seen is read from.
+    ///   - lifetime: for how long the worker counts as alive without another heartbeat.
+    func heartbeat(
+        worker: WorkerID, lifetime: Duration, topics: [String: Int32],
+        initialOffset: @Sendable (InputPartition) -> Int64
+    ) async throws(LedgerError) -> LeaseView
+
+    /// Gives partitions up; the next worker may claim them at once.
+    func release(partitions: Set<InputPartition>, of worker: WorkerID) async throws(LedgerError)
+
+    /// Ends a worker's life: gives up its partitions and roles.
+    func leave(worker: WorkerID) async throws(LedgerError)
+
+    /// Claims a role when its holder's life is over, or confirms that this worker holds it.
+    ///
+    /// - Returns: the lease, or `nil` when another live worker holds the role.
+    func claim(role: WorkerRole, for worker: WorkerID) async throws(LedgerError) -> RoleLease?
+
+    /// The next offset of each partition, as committed.
+    func committedOffsets() async throws(LedgerError) -> [InputPartition: Int64]
+
+    /// One decide transaction: shared stop lock, then stop state, fence, events, locked state; then `plan`, which is
+    /// pure; then everything it returns, and COMMIT.
+    ///
+    /// - Parameter plan: called once with what the ledger holds; throwing rolls back.
+    /// - Returns: what `plan` returned beside its write.
+    func decide<Result: Sendable>(
+        _ read: DecideRead,
+        plan: @Sendable (DecideSnapshot) throws -> (write: DecideWrite, result: Result)
+    ) async throws -> Result
+
+    /// Requests whose wait is over and approvals whose time is over, at most `limit` of each.
+    func due(limit: Int) async throws(LedgerError) -> DueWork
+
+    /// One seal transaction: takes committed, unsealed groups, hands them to `seal`, writes the batches it returns.
+    ///
+    /// - Parameter seal: pure; gets the tail of the log and the groups in order.
+    /// - Returns: the batches written, empty when there was nothing to seal.
+    func seal(
+        under lease: RoleLease, maximumGroups: Int,
+        seal: @Sendable (SealInput) throws -> [SealedBatch]
+    ) async throws -> [SealedBatch]
+
+    /// Sealed batches from a number on, oldest first, with their groups.
+    func batches(from number: Int64, limit: Int) async throws(LedgerError) -> [SealedBatch]
+
+    /// Where publishing stands, as last written down: a lower bound.
+    func publishPosition() async throws(LedgerError) -> PublishPosition
+
+    /// Writes down how far publishing has come.
+    func setPublishPosition(_ position: PublishPosition, under lease: RoleLease) async throws(LedgerError)
+
+    /// Records a signing key's first use.
+    ///
+    /// - Returns: true when the key was not known.
+    func registerKey(kid: KeyID, purpose: String, publicKey: Ed25519PublicKey, effect: Effect, worker: WorkerID)
+        async throws(LedgerError) -> Bool
+
+    /// Everything the ledger knows of a request, for `clawgrant explain`.
+    func history(of request: RequestID) async throws(LedgerError) -> RequestHistory?
+
+    /// Everything the ledger knows of an approval.
+    func approval(_ id: ApprovalID) async throws(LedgerError) -> StoredApproval?
+
+    /// Counts for the status display.
+    func status() async throws(LedgerError) -> LedgerStatus
+
+    /// Waits until another process has announced new groups to seal, at most for the time given.
+    func waitForWork(atMost timeout: Duration) async throws(LedgerError)
+}
+
+/// What a sweep has to decide.
+public struct DueWork: Sendable, Hashable {
+    /// Requests whose wait is over.
+    public let requests: [RequestID]
+    /// Approvals whose time is over.
+    public let approvals: [ApprovalID]
+    /// Makes due work.
+    public init(requests: [RequestID], approvals: [ApprovalID]) {
+        self.requests = requests
+        self.approvals = approvals
+    }
+}
+
+/// What the sealer works on.
+public struct SealInput: Sendable {
+    /// Encoded tail of the log; `nil` for an empty log.
+    public let tail: [UInt8]?
+    /// The next sequence number of each output stream, by ``OutputStream/rawValue``.
+    public let nextSequence: [Int64]
+    /// Committed, unsealed groups in order.
+    public let groups: [EffectGroup]
+    /// The database's clock.
+    public let now: Timestamp
+    /// Makes an input.
+    public init(tail: [UInt8]?, nextSequence: [Int64], groups: [EffectGroup], now: Timestamp) {
+        self.tail = tail
+        self.nextSequence = nextSequence
+        self.groups = groups
+        self.now = now
+    }
+}
+
+/// A sealed batch with the effects it covers.
+public struct SealedBatch: Sendable {
+    /// Number, dense from 0.
+    public let number: Int64
+    /// Position of its first receipt.
+    public let firstPosition: Int64
+    /// Position of its last receipt.
+    public let lastPosition: Int64
+    /// Digest of the header.
+    public let headerHash: Digest
+    /// The canonical header.
+    public let header: [UInt8]
+    /// Signature over the header.
+    public let signature: Ed25519Signature
+    /// The signed checkpoint after this batch.
+    public let checkpoint: String
+    /// Encoded tail of the log after this batch.
+    public let tail: [UInt8]
+    /// The groups covered, in order.
+    public let groups: [EffectGroup]
+    /// The next sequence number of each stream after this batch.
+    public let nextSequence: [Int64]
+    /// When it was sealed.
+    public let sealedAt: Timestamp
+
+    /// Makes a batch.
+    public init(
+        number: Int64, firstPosition: Int64, lastPosition: Int64, headerHash: Digest, header: [UInt8],
+        signature: Ed25519Signature, checkpoint: String, tail: [UInt8], groups: [EffectGroup], nextSequence: [Int64],
+        sealedAt: Timestamp
+    ) {
+        self.number = number
+        self.firstPosition = firstPosition
+        self.lastPosition = lastPosition
+        self.headerHash = headerHash
+        self.header = header
+        self.signature = signature
+        self.checkpoint = checkpoint
+        self.tail = tail
+        self.groups = groups
+        self.nextSequence = nextSequence
+        self.sealedAt = sealedAt
+    }
+}
+
+/// How far publishing has come: a batch number, and where in each output partition to read back from.
+public struct PublishPosition: Sendable, Hashable {
+    /// The first batch that may not be on the topics in full.
+    public var nextBatch: Int64
+    /// Per output partition, an offset at or before the first record of ``nextBatch``.
+    public var readFrom: [InputPartition: Int64]
+    /// Makes a position.
+    public init(nextBatch: Int64, readFrom: [InputPartition: Int64]) {
+        self.nextBatch = nextBatch
+        self.readFrom = readFrom
+    }
+}
+
+/// A request with the effects that were recorded for it.
+public struct RequestHistory: Sendable {
+    /// The request.
+    public let request: StoredRequest
+    /// Its effect, when it has an outcome and the effect's day is not archived.
+    public let effect: Effect?
+    /// The batch that sealed the effect.
+    public let batchNumber: Int64?
+    /// The approvals it rests on.
+    public let approvals: [StoredApproval]
+    /// Makes a history.
+    public init(request: StoredRequest, effect: Effect?, batchNumber: Int64?, approvals: [StoredApproval]) {
+        self.request = request
+        self.effect = effect
+        self.batchNumber = batchNumber
+        self.approvals = approvals
+    }
+}
+
+/// Counts over the ledger.
+public struct LedgerStatus: Sendable, Hashable {
+    /// Requests by state.
+    public let requests: [RequestState: Int64]
+    /// Approvals known.
+    public let approvals: Int64
+    /// Batches sealed.
+    public let batches: Int64
+    /// Receipts sealed.
+    public let receipts: Int64
+    /// Groups waiting to be sealed.
+    public let unsealedGroups: Int64
+    /// First batch that may not be published.
+    public let nextBatchToPublish: Int64
+    /// Live workers.
+    public let liveWorkers: Int64
+    /// Makes a status.
+    public init(
+        requests: [RequestState: Int64], approvals: Int64, batches: Int64, receipts: Int64, unsealedGroups: Int64,
+        nextBatchToPublish: Int64, liveWorkers: Int64
+    ) {
+        self.requests = requests
+        self.approvals = approvals
+        self.batches = batches
+        self.receipts = receipts
+        self.unsealedGroups = unsealedGroups
+        self.nextBatchToPublish = nextBatchToPublish
+        self.liveWorkers = liveWorkers
+    }
+}

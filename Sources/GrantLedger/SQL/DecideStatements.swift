@@ -1,0 +1,190 @@
+import Postgres
+
+/// The statements of the decide transaction.
+///
+/// The advisory lock numbers are part of the design: 8603000 is the stop lock, taken shared here and exclusively by a
+/// stop; it is a statement of its own because only statements that start after the lock was granted see what the stop
+/// committed.
+enum DecideStatements {
+    static let stopLock = PreparedStatement("stop_lock_shared", "SELECT pg_advisory_xact_lock_shared(8603000)")
+
+    static let controlState = PreparedStatement(
+        "control_state",
+        """
+        SELECT stop_epoch, polled_at, clock_timestamp() FROM clawgrant.control_state
+        """)
+
+    static let fenceOffsets = PreparedStatement(
+        "fence_offsets",
+        """
+        UPDATE clawgrant.input_partition p SET next_offset = f.to_offset
+        FROM unnest($1::text[], $2::int4[], $3::int8[], $4::int8[], $5::int8[])
+            AS f (topic, partition, epoch, from_offset, to_offset)
+        WHERE p.topic = f.topic AND p.partition = f.partition AND p.lease_owner = $6 AND p.lease_epoch = f.epoch
+            AND p.next_offset = f.from_offset
+        """,
+        parameterTypes: [.textArray, .int4Array, .int8Array, .int8Array, .int8Array, .text])
+
+    static let fenceRole = PreparedStatement(
+        "fence_role",
+        """
+        SELECT lease_epoch FROM clawgrant.role_lease
+        WHERE role = $1 AND lease_owner = $2 AND lease_epoch = $3 FOR UPDATE
+        """,
+        parameterTypes: [.text, .text, .int8])
+
+    static let insertEvents = PreparedStatement(
+        "insert_events",
+        """
+        INSERT INTO clawgrant.event (day, event_key, record_digest)
+        SELECT * FROM unnest($1::int4[], $2::uuid[], $3::bytea[])
+        ON CONFLICT DO NOTHING RETURNING day, event_key
+        """,
+        parameterTypes: [.int4Array, .uuidArray, .byteaArray])
+
+    static let knownEvents = PreparedStatement(
+        "known_events",
+        """
+        SELECT e.day, e.event_key, e.record_digest FROM clawgrant.event e
+        JOIN unnest($1::int4[], $2::uuid[]) AS k (day, event_key) ON e.day = k.day AND e.event_key = k.event_key
+        """,
+        parameterTypes: [.int4Array, .uuidArray])
+
+    static let meetingLocks = PreparedStatement(
+        "meeting_locks", "SELECT pg_advisory_xact_lock(k) FROM unnest($1::int8[]) AS k",
+        parameterTypes: [.int8Array])
+
+    static let groupIDs = PreparedStatement(
+        "effect_group_ids",
+        "SELECT nextval('clawgrant.effect_group_id') FROM generate_series(1, $1::int4)",
+        parameterTypes: [.int4])
+
+    static let approvalColumns = "approval_id, state, subject, ticket, used_by, outcome, close_at"
+
+    static let loadApprovals = PreparedStatement(
+        "load_approvals",
+        """
+        SELECT \(approvalColumns) FROM clawgrant.approval
+        WHERE approval_id IN (
+            SELECT unnest($1::text[])
+            UNION (SELECT approval_id FROM clawgrant.approval
+                WHERE subject = ANY ($2::text[]) AND subject IS NOT NULL AND outcome IS NULL LIMIT 2000)
+            UNION (SELECT approval_id FROM clawgrant.approval
+                WHERE ticket = ANY ($3::text[]) AND ticket IS NOT NULL AND outcome IS NULL LIMIT 2000))
+        ORDER BY approval_id FOR UPDATE
+        """,
+        parameterTypes: [.textArray, .textArray, .textArray])
+
+    static let requestColumns = """
+        request_id, state, job_id, job_class, agent_did, body, received_at, wait_until, decided_at, approvals, \
+        token_hash, token_id, scope_hash, kid, issued_at, expires_at, scope, revoked_at, revoked_reason, \
+        approval_ref, ticket_ref, subject_ref
+        """
+
+    static let loadRequests = PreparedStatement(
+        "load_requests",
+        """
+        SELECT \(requestColumns) FROM clawgrant.request
+        WHERE request_id IN (
+            SELECT unnest($1::text[])
+            UNION (SELECT request_id FROM clawgrant.request
+                WHERE state = 0 AND approval_ref = ANY ($2::text[]) AND approval_ref IS NOT NULL LIMIT 2000)
+            UNION (SELECT request_id FROM clawgrant.request
+                WHERE state = 0 AND ticket_ref = ANY ($3::text[]) AND ticket_ref IS NOT NULL LIMIT 2000)
+            UNION (SELECT request_id FROM clawgrant.request
+                WHERE state = 0 AND subject_ref = ANY ($4::text[]) AND subject_ref IS NOT NULL LIMIT 2000)
+            UNION (SELECT unnest(used_by) FROM clawgrant.approval WHERE approval_id = ANY ($5::text[]))
+            UNION (SELECT unnest(used_by) FROM clawgrant.approval
+                WHERE subject = ANY ($6::text[]) AND subject IS NOT NULL))
+        ORDER BY request_id FOR UPDATE
+        """,
+        parameterTypes: [.textArray, .textArray, .textArray, .textArray, .textArray, .textArray])
+
+    /// Text arrays within a row travel joined by the unit separator, which no identifier may hold.
+    static let insertApprovals = PreparedStatement(
+        "insert_approvals",
+        """
+        INSERT INTO clawgrant.approval (approval_id, state, subject, ticket, used_by, outcome, close_at, updated_at)
+        SELECT a.id, a.state, a.subject, a.ticket, string_to_array(a.used_by, E'\\x1f'), a.outcome, a.close_at, $8
+        FROM unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[])
+            AS a (id, state, subject, ticket, used_by, outcome, close_at)
+        """,
+        parameterTypes: [
+            .textArray, .byteaArray, .textArray, .textArray, .textArray, .textArray, .timestamptzArray, .timestamptz,
+        ])
+
+    static let updateApprovals = PreparedStatement(
+        "update_approvals",
+        """
+        UPDATE clawgrant.approval t SET state = a.state, subject = a.subject, ticket = a.ticket,
+            used_by = string_to_array(a.used_by, E'\\x1f'), outcome = a.outcome, close_at = a.close_at, updated_at = $8
+        FROM unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[])
+            AS a (id, state, subject, ticket, used_by, outcome, close_at)
+        WHERE t.approval_id = a.id
+        """,
+        parameterTypes: [
+            .textArray, .byteaArray, .textArray, .textArray, .textArray, .textArray, .timestamptzArray, .timestamptz,
+        ])
+
+    private static let requestArrays = """
+        unnest($1::text[], $2::int2[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::timestamptz[],
+            $8::timestamptz[], $9::timestamptz[], $10::text[], $11::bytea[], $12::text[], $13::bytea[], $14::text[],
+            $15::timestamptz[], $16::timestamptz[], $17::text[], $18::timestamptz[], $19::text[], $20::text[],
+            $21::text[], $22::text[], $23::int8[], $24::int4[], $25::int4[])
+            AS r (id, state, job_id, job_class, agent_did, body, received_at, wait_until, decided_at, approvals,
+                token_hash, token_id, scope_hash, kid, issued_at, expires_at, scope, revoked_at, revoked_reason,
+                approval_ref, ticket_ref, subject_ref, group_id, group_day, group_index)
+        """
+
+    private static let requestTypes: [PostgresType] = [
+        .textArray, .int2Array, .textArray, .textArray, .textArray, .byteaArray, .timestamptzArray, .timestamptzArray,
+        .timestamptzArray, .textArray, .byteaArray, .textArray, .byteaArray, .textArray, .timestamptzArray,
+        .timestamptzArray, .textArray, .timestamptzArray, .textArray, .textArray, .textArray, .textArray, .int8Array,
+        .int4Array, .int4Array,
+    ]
+
+    static let insertRequests = PreparedStatement(
+        "insert_requests",
+        """
+        INSERT INTO clawgrant.request (\(requestColumns), group_id, group_day, group_index)
+        SELECT r.id, r.state, r.job_id, r.job_class, r.agent_did, r.body, r.received_at, r.wait_until, r.decided_at,
+            string_to_array(r.approvals, E'\\x1f'), r.token_hash, r.token_id, r.scope_hash, r.kid, r.issued_at,
+            r.expires_at, string_to_array(r.scope, E'\\x1f'), r.revoked_at, r.revoked_reason, r.approval_ref,
+            r.ticket_ref, r.subject_ref, r.group_id, r.group_day, r.group_index
+        FROM \(requestArrays)
+        """,
+        parameterTypes: requestTypes)
+
+    static let updateRequests = PreparedStatement(
+        "update_requests",
+        """
+        UPDATE clawgrant.request t SET state = r.state, body = r.body, wait_until = r.wait_until,
+            decided_at = r.decided_at, approvals = string_to_array(r.approvals, E'\\x1f'), token_hash = r.token_hash,
+            token_id = r.token_id, scope_hash = r.scope_hash, kid = r.kid, issued_at = r.issued_at,
+            expires_at = r.expires_at, scope = string_to_array(r.scope, E'\\x1f'), revoked_at = r.revoked_at,
+            revoked_reason = r.revoked_reason, group_id = coalesce(r.group_id, t.group_id),
+            group_day = coalesce(r.group_day, t.group_day), group_index = coalesce(r.group_index, t.group_index)
+        FROM \(requestArrays)
+        WHERE t.request_id = r.id
+        """,
+        parameterTypes: requestTypes)
+
+    static let insertGroups = PreparedStatement(
+        "insert_effect_groups",
+        """
+        INSERT INTO clawgrant.effect_group (day, group_id, worker_id, created_at, entries, body)
+        SELECT $1, g.id, $2, $3, g.entries, g.body
+        FROM unnest($4::int8[], $5::int4[], $6::bytea[]) AS g (id, entries, body)
+        """,
+        parameterTypes: [.int4, .text, .timestamptz, .int8Array, .int4Array, .byteaArray])
+
+    static let insertUnsealed = PreparedStatement(
+        "insert_unsealed",
+        """
+        INSERT INTO clawgrant.unsealed (group_id, day, body_bytes)
+        SELECT g.id, $1, g.bytes FROM unnest($2::int8[], $3::int4[]) AS g (id, bytes)
+        """,
+        parameterTypes: [.int4, .int8Array, .int4Array])
+
+    static let announce = PreparedStatement("announce_groups", "SELECT pg_notify('clawgrant_unsealed', '')")
+}

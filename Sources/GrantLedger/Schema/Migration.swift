@@ -1,0 +1,26 @@
+import ClawWire
+
+/// One forward-only step of the schema.
+///
+/// A migration that has been released is never edited: its digest stands in the ledger, and a different text under a
+/// known number is refused.
+public struct Migration: Sendable, Hashable {
+    /// Number, dense from 1.
+    public let number: Int32
+    /// Short name.
+    public let name: String
+    /// The SQL text, run as one multi-statement query inside one transaction.
+    public let sql: String
+
+    /// SHA-256 of the SQL text, lowercase hexadecimal.
+    public var digest: String { Digest(hashing: sql).hex }
+
+    /// Every migration, in order.
+    public static let all: [Migration] = [
+        Migration(number: 1, name: "ledger", sql: MigrationText.ledger),
+        Migration(number: 2, name: "append_only", sql: MigrationText.appendOnly),
+        Migration(number: 3, name: "partitions_and_archive", sql: MigrationText.partitions),
+    ]
+}
+
+enum MigrationText {}

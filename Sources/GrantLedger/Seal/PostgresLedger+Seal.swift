@@ -1,0 +1,159 @@
+import ClawWire
+import Postgres
+
+extension PostgresLedger {
+    /// See ``Ledger/seal(under:maximumGroups:seal:)``.
+    public func seal(
+        under lease: RoleLease, maximumGroups: Int,
+        seal: @Sendable (SealInput) throws -> [SealedBatch]
+    ) async throws -> [SealedBatch] {
+        let what = "sealing receipts"
+        do {
+            return try await pool.withConnection { connection in
+                try await connection.transaction { transaction in
+                    let results = try await transaction.run([
+                        .execute(
+                            DecideStatements.fenceRole,
+                            Parameters(lease.role.rawValue, lease.owner.rawValue, lease.epoch.value)),
+                        .execute(SealStatements.tail),
+                        .execute(SealStatements.unsealedGroups, Parameters(Int64(maximumGroups))),
+                        .execute(SealStatements.clock),
+                    ])
+                    guard results[0].rowCount == 1 else {
+                        throw LedgerError(
+                            .fenced, "\(what): the role \(lease.role.rawValue) is held by another worker")
+                    }
+                    let groups = try Self.groups(results[2])
+                    guard !groups.isEmpty else { return [] }
+                    let tail = results[1]
+                    let isEmptyLog = tail.rowCount == 0
+                    let batches = try seal(
+                        SealInput(
+                            tail: isEmptyLog ? nil : try tail.bytes(0, 1),
+                            nextSequence: isEmptyLog
+                                ? OutputStream.allCases.map { _ in 0 } : try tail.array(0, 2, of: Int64.self),
+                            groups: groups, now: try results[3].timestampValue(0, 0)))
+                    var steps = batches.map { PipelineStep.execute(SealStatements.insertBatch, Self.row($0)) }
+                    var sealed = Parameters()
+                    sealed.append(array: batches.flatMap { $0.groups.map(\.groupID) })
+                    steps.append(.execute(SealStatements.deleteUnsealed, sealed))
+                    _ = try await transaction.commit(with: steps)
+                    return batches
+                }
+            }
+        } catch let error as PostgresError {
+            throw Self.translate(error, what)
+        }
+    }
+
+    static func groups(_ result: PostgresResult) throws -> [EffectGroup] {
+        var groups: [EffectGroup] = []
+        groups.reserveCapacity(result.rowCount)
+        for row in 0..<result.rowCount {
+            let groupID = try result.int64(row, 0)
+            do {
+                groups.append(
+                    EffectGroup(
+                        groupID: groupID, day: try result.int32(row, 1),
+                        effects: try EffectCodec.decode(try result.bytes(row, 2))))
+            } catch is EffectCodec.Malformed {
+                throw corrupted("effect group \(groupID)")
+            }
+        }
+        return groups
+    }
+
+    private static func row(_ batch: SealedBatch) -> Parameters {
+        var parameters = Parameters(
+            batch.number, batch.firstPosition, batch.lastPosition, batch.headerHash.bytes, batch.header,
+            batch.signature.bytes, batch.checkpoint, batch.tail)
+        parameters.append(column: batch.groups) { $0.groupID }
+        parameters.append(column: batch.groups) { $0.day }
+        parameters.append(array: batch.nextSequence)
+        parameters.append(batch.sealedAt.postgres)
+        return parameters
+    }
+
+    /// See ``Ledger/batches(from:limit:)``.
+    public func batches(from number: Int64, limit: Int) async throws(LedgerError) -> [SealedBatch] {
+        let what = "reading batches from number \(number)"
+        do {
+            return try await pool.withConnection { connection in
+                let rows = try await connection.execute(SealStatements.batches, Parameters(number, Int64(limit)))
+                var batches: [SealedBatch] = []
+                for row in 0..<rows.rowCount {
+                    var keys = Parameters()
+                    keys.append(array: try rows.array(row, 9, of: Int32.self))
+                    keys.append(array: try rows.array(row, 8, of: Int64.self))
+                    let groups = try await connection.execute(SealStatements.groups, keys)
+                    batches.append(try Self.batch(rows, row, groups: try Self.groups(groups)))
+                }
+                return batches
+            }
+        } catch {
+            throw Self.translate(error, what)
+        }
+    }
+
+    private static func batch(_ rows: PostgresResult, _ row: Int, groups: [EffectGroup]) throws -> SealedBatch {
+        guard let signature = Ed25519Signature(bytes: try rows.bytes(row, 5)) else {
+            throw corrupted("the signature of batch \(try rows.int64(row, 0))")
+        }
+        return SealedBatch(
+            number: try rows.int64(row, 0), firstPosition: try rows.int64(row, 1),
+            lastPosition: try rows.int64(row, 2), headerHash: try rows.digest(row, 3), header: try rows.bytes(row, 4),
+            signature: signature, checkpoint: try rows.string(row, 6), tail: try rows.bytes(row, 7), groups: groups,
+            nextSequence: try rows.array(row, 10, of: Int64.self), sealedAt: try rows.timestampValue(row, 11))
+    }
+
+    /// See ``Ledger/publishPosition()``.
+    public func publishPosition() async throws(LedgerError) -> PublishPosition {
+        let what = "reading the publish position"
+        let rows = try await run(what, [.execute(SealStatements.publishPosition)])[0]
+        do {
+            guard rows.rowCount == 1 else { throw Self.corrupted("clawgrant.publish_position") }
+            let entries = try JSONReader.parse(try rows.string(0, 1)).array ?? []
+            var readFrom: [InputPartition: Int64] = [:]
+            for entry in entries {
+                guard let topic = entry["topic"]?.string, let partition = entry["partition"]?.integer,
+                    let offset = entry["offset"]?.integer
+                else { throw Self.corrupted("clawgrant.publish_position") }
+                readFrom[InputPartition(topic: topic, partition: Int32(clamping: partition))] = offset
+            }
+            return PublishPosition(nextBatch: try rows.int64(0, 0), readFrom: readFrom)
+        } catch {
+            throw Self.translate(error, what)
+        }
+    }
+
+    /// See ``Ledger/setPublishPosition(_:under:)``.
+    public func setPublishPosition(_ position: PublishPosition, under lease: RoleLease) async throws(LedgerError) {
+        let entries = position.readFrom.sorted { $0.key < $1.key }.map { partition, offset -> JSONValue in
+            [
+                "topic": .string(partition.topic), "partition": .integer(partition.partition),
+                "offset": .integer(offset),
+            ]
+        }
+        let result = try await run(
+            "writing the publish position",
+            [
+                .execute(
+                    SealStatements.setPublishPosition,
+                    Parameters(
+                        position.nextBatch, JSONWriter.text(.array(entries)), lease.role.rawValue,
+                        lease.owner.rawValue, lease.epoch.value))
+            ])
+        guard result[0].affectedRows == 1 else {
+            throw LedgerError(.fenced, "the role \(lease.role.rawValue) is held by another worker")
+        }
+    }
+
+    /// See ``Ledger/waitForWork(atMost:)``.
+    public func waitForWork(atMost timeout: Duration) async throws(LedgerError) {
+        do {
+            try await listener.wait(pool: pool, timeout: timeout)
+        } catch {
+            throw Self.translate(error, "waiting for work")
+        }
+    }
+}
