@@ -89,12 +89,24 @@ public protocol Ledger: Sendable {
 
 /// What a sweep has to decide.
 public struct DueWork: Sendable, Hashable {
-    /// Requests whose wait is over.
-    public let requests: [RequestID]
+    /// A waiting request, with the keys by which its approvals are found.
+    public struct Request: Sendable, Hashable {
+        /// Identifier.
+        public let requestID: RequestID
+        /// The approval it names.
+        public let approvalReference: ApprovalID?
+        /// The ticket it names.
+        public let ticketReference: String?
+        /// The person whose entitlement it rests on.
+        public let subjectReference: PersonID?
+    }
+
+    /// Requests that are to be looked at again.
+    public let requests: [Request]
     /// Approvals whose time is over.
     public let approvals: [ApprovalID]
     /// Makes due work.
-    public init(requests: [RequestID], approvals: [ApprovalID]) {
+    public init(requests: [Request], approvals: [ApprovalID]) {
         self.requests = requests
         self.approvals = approvals
     }

@@ -10,7 +10,8 @@ enum QueryStatements {
     static let due = PreparedStatement(
         "due_requests",
         """
-        SELECT request_id FROM clawgrant.request WHERE state = 0 AND wait_until <= clock_timestamp()
+        SELECT request_id, approval_ref, ticket_ref, subject_ref FROM clawgrant.request
+        WHERE state = 0 AND wait_until <= clock_timestamp()
         ORDER BY wait_until LIMIT $1
         """,
         parameterTypes: [.int8])
@@ -93,7 +94,13 @@ extension PostgresLedger {
             ])
         do {
             return DueWork(
-                requests: try (0..<results[0].rowCount).map { RequestID(try results[0].string($0, 0)) },
+                requests: try (0..<results[0].rowCount).map { row in
+                    DueWork.Request(
+                        requestID: RequestID(try results[0].string(row, 0)),
+                        approvalReference: try results[0].optional(row, 1, as: String.self).map { ApprovalID($0) },
+                        ticketReference: try results[0].optional(row, 2),
+                        subjectReference: try results[0].optional(row, 3, as: String.self).map { PersonID($0) })
+                },
                 approvals: try (0..<results[1].rowCount).map { ApprovalID(try results[1].string($0, 0)) })
         } catch {
             throw Self.translate(error, what)

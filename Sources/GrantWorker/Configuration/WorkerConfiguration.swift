@@ -1,0 +1,108 @@
+public import ClawWire
+public import GrantLedger
+public import Kafka
+public import Keys
+public import Postgres
+
+/// Everything a worker is told at start. Secrets are paths of files, never values.
+public struct WorkerConfiguration: Sendable {
+    /// Names of the output topics.
+    public struct OutputTopics: Sendable, Hashable {
+        /// Topic of each output stream.
+        public var names: [OutputStream: String] = [
+            .grants: "claw.grants.v1", .decisions: "claw.decisions.v1", .revocations: "claw.revocations.v1",
+            .receiptBatches: "claw.receipts.batches.v1", .deadLetters: "claw.dead-letters.v1",
+        ]
+        /// The standard names.
+        public init() {}
+        /// The topic of a stream.
+        public func name(_ stream: OutputStream) -> String { names[stream] ?? "claw.\(stream.name).v1" }
+    }
+
+    /// Where WPCs come from.
+    public struct PolicySources: Sendable, Hashable {
+        /// A directory of signed envelopes, `<anything>.json`.
+        public var directory: String?
+        /// A compacted topic of signed envelopes, keyed by policy hash.
+        public var topic: String?
+        /// Base address of clawcontrols: envelopes are read from `{url}/v1/wpc/{hash}`.
+        public var url: String?
+        /// No source.
+        public init() {}
+    }
+
+    /// Bounds on batches, waits and memory.
+    public struct Limits: Sendable, Hashable {
+        /// Most records of one decide transaction.
+        public var batchRecords = 500
+        /// Most bytes of one decide transaction's records.
+        public var batchBytes = 4 << 20
+        /// How long a batch waits to fill after its first record.
+        public var batchLinger: Duration = .milliseconds(3)
+        /// Decide lanes: consumers and transactions in flight side by side.
+        public var lanes = 2
+        /// Time without a heartbeat after which others take over.
+        public var leaseLifetime: Duration = .seconds(3)
+        /// Time between heartbeats.
+        public var heartbeatInterval: Duration = .milliseconds(500)
+        /// How often waiting requests and approvals are looked at for their time.
+        public var sweepInterval: Duration = .milliseconds(500)
+        /// Longest drain at a graceful stop.
+        public var drainTimeout: Duration = .seconds(15)
+        /// Oldest event taken, by its own clock, in seconds.
+        public var maximumEventAge: Int64 = 7 * 86_400
+        /// Furthest event in the future taken, in seconds.
+        public var maximumEventAhead: Int64 = 300
+        /// Oldest stop view under which anything is issued; `nil` while no control topic is configured.
+        public var stopViewMaximumAge: Duration?
+        /// The standard limits.
+        public init() {}
+    }
+
+    /// Names this process; unique per start.
+    public var workerID: WorkerID
+    /// Name of the receipt log: the origin of its checkpoints.
+    public var logID: LogID
+    /// Properties of librdkafka for every client.
+    public var kafka: KafkaConfiguration
+    /// Whether the publisher uses broker transactions.
+    public var usesTransactions: Bool
+    /// Output topics.
+    public var outputs: OutputTopics
+    /// The ledger's database.
+    public var database: PostgresConfiguration
+    /// Signing keys.
+    public var keys: [KeyConfiguration]
+    /// File of the secret from which token ids are derived, at least 32 bytes.
+    public var tokenIDSecretFile: String
+    /// File of the secret from which the ephemeral keys of sealed deliveries are derived, at least 32 bytes.
+    public var sealingSecretFile: String
+    /// File of the issuance rules.
+    public var rulesFile: String
+    /// Where WPCs come from.
+    public var policies: PolicySources
+    /// Bounds.
+    public var limits: Limits
+    /// Decides and records, mints nothing.
+    public var isDryRun: Bool
+
+    /// Makes a configuration of what has no default.
+    public init(
+        workerID: WorkerID, logID: LogID, kafka: KafkaConfiguration, database: PostgresConfiguration,
+        keys: [KeyConfiguration], tokenIDSecretFile: String, sealingSecretFile: String, rulesFile: String
+    ) {
+        self.workerID = workerID
+        self.logID = logID
+        self.kafka = kafka
+        usesTransactions = true
+        outputs = OutputTopics()
+        self.database = database
+        self.keys = keys
+        self.tokenIDSecretFile = tokenIDSecretFile
+        self.sealingSecretFile = sealingSecretFile
+        self.rulesFile = rulesFile
+        policies = PolicySources()
+        limits = Limits()
+        isDryRun = false
+    }
+}

@@ -1,0 +1,209 @@
+import ApprovalSources
+import ClawWire
+import GrantLedger
+import IssuanceRules
+import ReceiptLog
+
+/// One entry of a record, understood: its facts share one source event.
+struct UnderstoodEntry: Sendable {
+    let source: SourceName
+    let found: FoundRecord
+    let facts: [Fact]
+    let authenticity: IssuanceRules.Authenticity
+    /// Index into ``DecideRead/events``.
+    let event: Int
+}
+
+/// Where a record was found, and what it was.
+struct FoundRecord: Sendable, Hashable {
+    let origin: ReceiptLog.RecordOrigin
+    /// SHA-256 of the record's value as it came.
+    let digest: Digest
+}
+
+/// A record or entry that could not be taken.
+struct RefusedEntry: Sendable {
+    let source: SourceName
+    let found: FoundRecord
+    let recordIndex: Int?
+    let reason: String
+    let detail: String
+    let value: [UInt8]
+    let at: Timestamp?
+}
+
+/// A batch of records after the adapters, before the ledger: pure values.
+struct UnderstoodBatch: Sendable {
+    var entries: [UnderstoodEntry] = []
+    var refused: [RefusedEntry] = []
+    /// Records that are not ours or change nothing, by reason.
+    var ignored: [String: Int] = [:]
+    var records = 0
+    var read: DecideRead
+    /// Hashes of WPCs that requests of the batch name.
+    var policyHashes: Set<Digest> = []
+}
+
+/// Limits on the age of events, by the source's own clock.
+struct EventAgeLimits: Sendable, Hashable {
+    /// Seconds before now that an event may lie; also how far back uniqueness is kept.
+    var maximumAge: Int64 = 7 * 86_400
+    /// Seconds after now that an event may lie.
+    var maximumAhead: Int64 = 300
+}
+
+/// Reads records with the adapters of their sources and says what a decision needs from the ledger.
+struct BatchReader {
+    let sources: [String: SourceConfiguration]
+    let limits: EventAgeLimits
+    let worker: WorkerID
+
+    /// Reads a batch.
+    ///
+    /// - Parameter now: the worker's clock; used for age limits only, decisions use the ledger's.
+    func read(
+        _ records: [SourceRecord], fence: DecideFence, at now: Timestamp, signatures: inout BatchSignatureCache
+    ) -> UnderstoodBatch {
+        var batch = UnderstoodBatch(read: DecideRead(worker: worker, fence: fence))
+        for record in records {
+            batch.records += 1
+            guard let source = sources[record.topic] else {
+                // A topic is only consumed for a source, so this cannot be reached; a dead letter loses nothing.
+                refuse(record, SourceName(""), nil, "unknown_topic", "no source is configured for this topic", &batch)
+                continue
+            }
+            switch AnySource.facts(from: record, configuration: source, at: now, signatures: &signatures) {
+            case .deadLetter(let fault):
+                refuse(record, source.name, nil, fault.reason.rawValue, fault.description, &batch)
+            case .facts(let facts, let evidence):
+                take(facts, evidence, of: record, source.name, at: now, &batch)
+            }
+        }
+        return batch
+    }
+
+    private func found(_ record: SourceRecord) -> FoundRecord {
+        FoundRecord(
+            origin: ReceiptLog.RecordOrigin(topic: record.topic, partition: record.partition, offset: record.offset),
+            digest: Digest(hashing: record.value ?? []))
+    }
+
+    private func refuse(
+        _ record: SourceRecord, _ source: SourceName, _ fact: Fact?, _ reason: String, _ detail: String,
+        _ batch: inout UnderstoodBatch
+    ) {
+        batch.refused.append(
+            RefusedEntry(
+                source: source, found: found(record), recordIndex: fact?.recordIndex, reason: reason, detail: detail,
+                value: record.value ?? [], at: fact?.occurredAt))
+    }
+
+    private func take(
+        _ facts: [Fact], _ evidence: AuthenticityEvidence, of record: SourceRecord, _ source: SourceName,
+        at now: Timestamp, _ batch: inout UnderstoodBatch
+    ) {
+        let authenticity: IssuanceRules.Authenticity
+        switch evidence {
+        case .topic: authenticity = .topic
+        case .signed(let key, _): authenticity = .signed(by: [key.kid])
+        case .confirmationNeeded:
+            refuse(
+                record, source, facts.first, "confirmation_unavailable",
+                "the source demands confirmation by the vendor's API, which this worker cannot ask", &batch)
+            return
+        }
+        var start = 0
+        while start < facts.count {
+            var end = start
+            while end < facts.count, facts[end].recordIndex == facts[start].recordIndex { end += 1 }
+            takeEntry(Array(facts[start..<end]), authenticity, of: record, source, at: now, &batch)
+            start = end
+        }
+    }
+
+    private func takeEntry(
+        _ facts: [Fact], _ authenticity: IssuanceRules.Authenticity, of record: SourceRecord, _ source: SourceName,
+        at now: Timestamp, _ batch: inout UnderstoodBatch
+    ) {
+        var kept: [Fact] = []
+        for fact in facts {
+            switch fact.content {
+            case .ignored(let why): batch.ignored[why, default: 0] += 1
+            case .rejected(let why):
+                refuse(record, source, fact, why, "entry \(fact.recordIndex) was rejected: \(why)", &batch)
+            case .stopDeclared, .stopLifted:
+                refuse(
+                    record, source, fact, "control_event_on_approval_topic",
+                    "stops and lifts are taken from the control topic only", &batch)
+            case .requestOpened, .requestRouted, .decisionApproved, .decisionDenied, .decisionTimedOut,
+                .decisionCanceled, .grantStarted, .grantChanged, .grantEnded, .grantDirect, .subjectInvalidated,
+                .capabilityRequested:
+                kept.append(fact)
+            }
+        }
+        guard let first = kept.first else { return }
+        guard let eventID = first.sourceEventID, let occurredAt = first.occurredAt else {
+            refuse(record, source, first, "event_without_identity", "the event has no id or no time", &batch)
+            return
+        }
+        guard occurredAt.seconds(since: now) <= limits.maximumAhead else {
+            refuse(
+                record, source, first, "event_in_the_future",
+                "the event is dated \(occurredAt), more than \(limits.maximumAhead) s ahead of \(now)", &batch)
+            return
+        }
+        guard now.seconds(since: occurredAt) <= limits.maximumAge else {
+            refuse(
+                record, source, first, "event_too_old",
+                "the event is dated \(occurredAt), more than \(limits.maximumAge) s before \(now)", &batch)
+            return
+        }
+        let found = found(record)
+        batch.read.events.append(
+            EventKey(
+                source: source, eventID: eventID, occurredAt: occurredAt,
+                recordDigest: first.recordDigest ?? found.digest))
+        batch.entries.append(
+            UnderstoodEntry(
+                source: source, found: found, facts: kept, authenticity: authenticity,
+                event: batch.read.events.count - 1))
+        let isContained = kept.contains { if case .capabilityRequested = $0.content { $0.approvalID != nil } else { false } }
+        for fact in kept { need(fact, isContained: isContained, &batch) }
+    }
+
+    /// Adds to the read what a fact may meet in the ledger.
+    private func need(_ fact: Fact, isContained: Bool, _ batch: inout UnderstoodBatch) {
+        if case .capabilityRequested(let request) = fact.content {
+            batch.read.requestIDs.insert(request.requestID)
+            if let earlier = request.upgradesRequest { batch.read.requestIDs.insert(earlier) }
+            if let hash = request.policyHash { batch.policyHashes.insert(hash) }
+            if !isContained {
+                if let approval = request.approvalID {
+                    batch.read.approvalIDs.insert(approval)
+                    batch.read.meetingApprovalIDs.insert(approval)
+                }
+                if let ticket = request.ticketNumber { batch.read.tickets.insert(ticket) }
+                if let subject = request.subject { batch.read.subjects.insert(subject) }
+            }
+        }
+        if let approval = fact.approvalID {
+            batch.read.approvalIDs.insert(approval)
+            if !isContained {
+                batch.read.meetingApprovalIDs.insert(approval)
+                if let subject = fact.subject?.id { batch.read.subjects.insert(subject) }
+                if let ticket = fact.ticket?.number { batch.read.tickets.insert(ticket) }
+            }
+        }
+        switch fact.content {
+        case .grantEnded, .decisionDenied, .decisionCanceled, .subjectInvalidated:
+            if let approval = fact.approvalID {
+                batch.read.endingApprovalIDs.insert(approval)
+            } else if let subject = fact.subject?.id {
+                batch.read.endingSubjects.insert(subject)
+            }
+        case .requestOpened, .requestRouted, .decisionApproved, .decisionTimedOut, .grantStarted, .grantChanged,
+            .grantDirect, .capabilityRequested, .stopDeclared, .stopLifted, .ignored, .rejected:
+            break
+        }
+    }
+}

@@ -1,0 +1,189 @@
+import ApprovalSources
+import ClawWire
+import GrantLedger
+import IssuanceRules
+import ReceiptLog
+
+/// The state of one batch while it is planned: what the ledger held, changed step by step.
+struct WorkingSet {
+    struct ApprovalEntry {
+        var state: ApprovalState
+        var stored: StoredApproval
+        var isNew: Bool
+        var isChanged: Bool
+    }
+
+    struct RequestEntry {
+        var request: CapabilityRequest?
+        var stored: StoredRequest
+        var isNew: Bool
+        var isChanged: Bool
+        var source: SourceName
+        var input: EvidenceInput?
+    }
+
+    let planner: DecisionPlanner
+    let snapshot: DecideSnapshot
+    var approvals: [ApprovalID: ApprovalEntry] = [:]
+    var requests: [RequestID: RequestEntry] = [:]
+    var touchedApprovals: Set<ApprovalID> = []
+    var toDecide: Set<RequestID> = []
+    var inputs: [ApprovalID: [EvidenceInput]] = [:]
+    var effects: [Effect] = []
+    var effectOfRequest: [RequestID: Int] = [:]
+    var summary = BatchSummary()
+
+    init(planner: DecisionPlanner, snapshot: DecideSnapshot) {
+        self.planner = planner
+        self.snapshot = snapshot
+    }
+
+    var now: Timestamp { snapshot.now }
+
+    /// The approval by id: as changed in this batch, as stored, or new.
+    mutating func approval(_ id: ApprovalID) throws -> ApprovalEntry {
+        if let entry = approvals[id] { return entry }
+        if let stored = snapshot.approvals[id] {
+            let entry = ApprovalEntry(
+                state: try decodeState(stored), stored: stored, isNew: false, isChanged: false)
+            approvals[id] = entry
+            return entry
+        }
+        return ApprovalEntry(
+            state: ApprovalState(approvalID: id),
+            stored: StoredApproval(
+                approvalID: id, state: [], subject: nil, ticket: nil, usedBy: [], outcome: nil, closeAt: nil),
+            isNew: true, isChanged: false)
+    }
+
+    private func decodeState(_ stored: StoredApproval) throws -> ApprovalState {
+        do {
+            return try ApprovalState(decoding: stored.state)
+        } catch {
+            throw LedgerError(.corrupted, "the state of approval \(stored.approvalID) does not read: \(error)")
+        }
+    }
+
+    /// Every approval that the batch loaded or made.
+    mutating func allApprovals() throws -> [ApprovalID: ApprovalEntry] {
+        for id in snapshot.approvals.keys where approvals[id] == nil { _ = try approval(id) }
+        return approvals
+    }
+
+    mutating func request(_ id: RequestID) -> RequestEntry? {
+        if let entry = requests[id] { return entry }
+        guard let stored = snapshot.requests[id] else { return nil }
+        let entry = RequestEntry(
+            request: stored.body.flatMap { StoredRequestBody(decoding: $0)?.request }, stored: stored, isNew: false,
+            isChanged: false, source: stored.body.flatMap { StoredRequestBody(decoding: $0)?.source } ?? SourceName(""),
+            input: stored.body.flatMap { StoredRequestBody(decoding: $0)?.input })
+        requests[id] = entry
+        return entry
+    }
+
+    /// Folds the facts of a new entry into the approvals they speak of, and takes up requests.
+    mutating func apply(_ entry: UnderstoodEntry) throws {
+        let containing = entry.facts.compactMap(\.approvalID).first
+        for fact in entry.facts {
+            let input = EvidenceInput(
+                digest: fact.recordDigest ?? entry.found.digest, origin: entry.found.origin, source: entry.source)
+            if case .capabilityRequested(let request) = fact.content {
+                takeUp(request, entry: entry, containedIn: containing, input: input)
+            }
+            if let id = fact.approvalID {
+                try fold(fact, into: id, entry, input)
+            } else {
+                for id in try allApprovals().keys.sorted() where approvals[id]?.state.isConcerned(by: fact) ?? false {
+                    try fold(fact, into: id, entry, input)
+                }
+            }
+        }
+    }
+
+    private mutating func fold(
+        _ fact: Fact, into id: ApprovalID, _ entry: UnderstoodEntry, _ input: EvidenceInput
+    ) throws {
+        var approval = try approval(id)
+        approval.state.apply(fact, from: entry.source, authenticity: entry.authenticity)
+        approval.isChanged = true
+        approvals[id] = approval
+        touchedApprovals.insert(id)
+        inputs[id, default: []].append(input)
+    }
+
+    private mutating func takeUp(
+        _ asked: CapabilityRequest, entry: UnderstoodEntry, containedIn approvalID: ApprovalID?, input: EvidenceInput
+    ) {
+        if let known = request(asked.requestID) {
+            // The same request in another event is a repeat; a different one under the same id is refused.
+            if known.request.map({ $0 == asked }) ?? true {
+                summary.repeats += 1
+                if known.stored.state == .waiting { toDecide.insert(asked.requestID) }
+            } else {
+                quarantine(
+                    RefusedEntry(
+                        source: entry.source, found: entry.found, recordIndex: nil, reason: "request_conflict",
+                        detail: "request \(asked.requestID) was made before with another content", value: [],
+                        at: asked.requestedAt))
+            }
+            return
+        }
+        let body = StoredRequestBody(request: asked, source: entry.source, input: input)
+        let stored = StoredRequest(
+            requestID: asked.requestID, state: .waiting, jobID: asked.jobID, jobClass: asked.jobClass,
+            agentDID: asked.agentDID, body: body.encode(), receivedAt: now, waitUntil: nil, decidedAt: nil,
+            approvals: [], token: nil, revocation: nil, approvalReference: approvalID ?? asked.approvalID,
+            ticketReference: asked.ticketNumber, subjectReference: asked.subject)
+        requests[asked.requestID] = RequestEntry(
+            request: asked, stored: stored, isNew: true, isChanged: true, source: entry.source, input: input)
+        toDecide.insert(asked.requestID)
+    }
+
+    /// Decides everything the batch touched, until nothing changes any more.
+    mutating func settle() throws {
+        for id in touchedApprovals.sorted() {
+            guard let state = approvals[id]?.state else {
+                _ = try approval(id)
+                continue
+            }
+            try wakeRequests(waitingFor: state)
+        }
+        for id in toDecide.sorted() { try decide(id) }
+        for id in touchedApprovals.sorted() { try close(id) }
+    }
+
+    private mutating func wakeRequests(waitingFor state: ApprovalState) throws {
+        if let contained = state.containedRequest?.requestID, request(contained)?.stored.state == .waiting {
+            toDecide.insert(contained)
+        }
+        let tickets = Set(state.ticketNumbers)
+        for (id, stored) in snapshot.requests where stored.state == .waiting {
+            if stored.approvalReference == state.approvalID
+                || stored.ticketReference.map(tickets.contains) ?? false
+                || (stored.subjectReference != nil && stored.subjectReference == state.subject?.id)
+            {
+                toDecide.insert(id)
+            }
+        }
+        for (id, entry) in requests where entry.isNew && entry.stored.state == .waiting { toDecide.insert(id) }
+    }
+
+    /// What the ledger is to write.
+    func write() -> DecideWrite {
+        var write = DecideWrite()
+        for id in approvals.keys.sorted() {
+            guard var entry = approvals[id], entry.isChanged else { continue }
+            entry.stored.state = entry.state.encode()
+            entry.stored.subject = entry.state.subject?.id
+            entry.stored.ticket = entry.state.ticketNumbers.first
+            if entry.isNew { write.newApprovals.append(entry.stored) } else { write.changedApprovals.append(entry.stored) }
+        }
+        for id in requests.keys.sorted() {
+            guard let entry = requests[id], entry.isChanged else { continue }
+            if entry.isNew { write.newRequests.append(entry.stored) } else { write.changedRequests.append(entry.stored) }
+        }
+        write.effects = effects
+        write.effectOfRequest = effectOfRequest
+        return write
+    }
+}
