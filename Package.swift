@@ -21,7 +21,7 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
-        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CCryptoki"),
 
         .target(name: "Primitives"),
         .target(name: "ClawWire", dependencies: [.product(name: "Crypto", package: "swift-crypto")]),
@@ -32,7 +32,7 @@ let package = Package(
         .target(name: "ApprovalSources", dependencies: ["ClawWire", "IssuanceRules"]),
         .target(
             name: "Keys",
-            dependencies: ["ClawWire", "COpenSSL", "Primitives", .product(name: "Crypto", package: "swift-crypto")]),
+            dependencies: ["ClawWire", "CCryptoki", "Primitives", .product(name: "Crypto", package: "swift-crypto")]),
         .target(name: "Postgres", dependencies: ["CLibPQ", "Primitives"]),
         .target(name: "Kafka", dependencies: ["CRdKafka", "Primitives"]),
         .target(
