@@ -51,7 +51,8 @@ let package = Package(
         .target(
             name: "GrantChecker",
             dependencies: ["ClawWire", "ReceiptLog", "Kafka", "Postgres"]),
-        .target(name: "DevStack", dependencies: ["Primitives"]),
+        .target(name: "CLinux"),
+        .target(name: "DevStack", dependencies: ["CLinux", "Primitives"]),
         .executableTarget(
             name: "clawgrant",
             dependencies: [
@@ -66,6 +67,7 @@ let package = Package(
         .testTarget(
             name: "ApprovalSourcesTests", dependencies: ["ApprovalSources", "IssuanceRules", "ClawWire"]),
         .testTarget(name: "KeysTests", dependencies: ["Keys", "ClawWire"]),
+        .testTarget(name: "DevStackTests", dependencies: ["DevStack", "Primitives"]),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "DevStack"]),
         .testTarget(name: "KafkaTests", dependencies: ["Kafka", "DevStack"]),
         .testTarget(
