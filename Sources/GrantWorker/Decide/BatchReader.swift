@@ -21,15 +21,23 @@ struct FoundRecord: Sendable, Hashable {
     let digest: Digest
 }
 
-/// A record or entry that could not be taken.
+/// A record that could not be taken, or not in all its entries.
 struct RefusedEntry: Sendable {
     let source: SourceName
     let found: FoundRecord
-    let recordIndex: Int?
     let reason: String
     let detail: String
-    let value: [UInt8]
-    let at: Timestamp?
+    let valueBytes: Int
+    let excerpt: Redaction.Excerpt
+
+    init(source: SourceName, found: FoundRecord, reason: String, detail: String, value: [UInt8]?) {
+        self.source = source
+        self.found = found
+        self.reason = reason
+        self.detail = detail
+        valueBytes = value?.count ?? 0
+        excerpt = Redaction.excerpt(value ?? [])
+    }
 }
 
 /// A batch of records after the adapters, before the ledger: pure values.
@@ -69,12 +77,12 @@ struct BatchReader {
             batch.records += 1
             guard let source = sources[record.topic] else {
                 // A topic is only consumed for a source, so this cannot be reached; a dead letter loses nothing.
-                refuse(record, SourceName(""), nil, "unknown_topic", "no source is configured for this topic", &batch)
+                refuse(record, SourceName(""), "unknown_topic", "no source is configured for this topic", &batch)
                 continue
             }
             switch AnySource.facts(from: record, configuration: source, at: now, signatures: &signatures) {
             case .deadLetter(let fault):
-                refuse(record, source.name, nil, fault.reason.rawValue, fault.description, &batch)
+                refuse(record, source.name, fault.reason.rawValue, fault.description, &batch)
             case .facts(let facts, let evidence):
                 take(facts, evidence, of: record, source.name, at: now, &batch)
             }
@@ -89,13 +97,14 @@ struct BatchReader {
     }
 
     private func refuse(
-        _ record: SourceRecord, _ source: SourceName, _ fact: Fact?, _ reason: String, _ detail: String,
+        _ record: SourceRecord, _ source: SourceName, _ reason: String, _ detail: String,
         _ batch: inout UnderstoodBatch
     ) {
+        let found = found(record)
+        // A record has one dead letter: the first of its faulty entries names the reason.
+        guard batch.refused.last?.found.origin != found.origin else { return }
         batch.refused.append(
-            RefusedEntry(
-                source: source, found: found(record), recordIndex: fact?.recordIndex, reason: reason, detail: detail,
-                value: record.value ?? [], at: fact?.occurredAt))
+            RefusedEntry(source: source, found: found, reason: reason, detail: detail, value: record.value ?? []))
     }
 
     private func take(
@@ -108,7 +117,7 @@ struct BatchReader {
         case .signed(let key, _): authenticity = .signed(by: [key.kid])
         case .confirmationNeeded:
             refuse(
-                record, source, facts.first, "confirmation_unavailable",
+                record, source, "confirmation_unavailable",
                 "the source demands confirmation by the vendor's API, which this worker cannot ask", &batch)
             return
         }
@@ -130,10 +139,10 @@ struct BatchReader {
             switch fact.content {
             case .ignored(let why): batch.ignored[why, default: 0] += 1
             case .rejected(let why):
-                refuse(record, source, fact, why, "entry \(fact.recordIndex) was rejected: \(why)", &batch)
+                refuse(record, source, why, "entry \(fact.recordIndex) was rejected: \(why)", &batch)
             case .stopDeclared, .stopLifted:
                 refuse(
-                    record, source, fact, "control_event_on_approval_topic",
+                    record, source, "control_event_on_approval_topic",
                     "stops and lifts are taken from the control topic only", &batch)
             case .requestOpened, .requestRouted, .decisionApproved, .decisionDenied, .decisionTimedOut,
                 .decisionCanceled, .grantStarted, .grantChanged, .grantEnded, .grantDirect, .subjectInvalidated,
@@ -143,18 +152,18 @@ struct BatchReader {
         }
         guard let first = kept.first else { return }
         guard let eventID = first.sourceEventID, let occurredAt = first.occurredAt else {
-            refuse(record, source, first, "event_without_identity", "the event has no id or no time", &batch)
+            refuse(record, source, "event_without_identity", "the event has no id or no time", &batch)
             return
         }
         guard occurredAt.seconds(since: now) <= limits.maximumAhead else {
             refuse(
-                record, source, first, "event_in_the_future",
+                record, source, "event_in_the_future",
                 "the event is dated \(occurredAt), more than \(limits.maximumAhead) s ahead of \(now)", &batch)
             return
         }
         guard now.seconds(since: occurredAt) <= limits.maximumAge else {
             refuse(
-                record, source, first, "event_too_old",
+                record, source, "event_too_old",
                 "the event is dated \(occurredAt), more than \(limits.maximumAge) s before \(now)", &batch)
             return
         }

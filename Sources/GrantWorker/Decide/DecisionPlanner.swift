@@ -46,10 +46,10 @@ struct DecisionPlanner: Sendable {
         var work = WorkingSet(planner: self, snapshot: snapshot)
         work.summary.records = batch.records
         work.summary.ignored = batch.ignored
-        for refused in batch.refused { work.quarantine(refused) }
+        for refused in batch.refused { try work.quarantine(refused) }
         for entry in batch.entries {
             if snapshot.conflictingEvents.contains(entry.event) {
-                work.quarantineConflict(entry)
+                try work.quarantineConflict(entry)
             } else if snapshot.newEvents.contains(entry.event) {
                 work.summary.newEvents += 1
                 try work.apply(entry)

@@ -6,11 +6,15 @@ import ReceiptLog
 struct StoredRequestBody {
     let request: CapabilityRequest
     let source: SourceName
+    let authenticity: IssuanceRules.Authenticity
     let input: EvidenceInput
 
-    init(request: CapabilityRequest, source: SourceName, input: EvidenceInput) {
+    init(
+        request: CapabilityRequest, source: SourceName, authenticity: IssuanceRules.Authenticity, input: EvidenceInput
+    ) {
         self.request = request
         self.source = source
+        self.authenticity = authenticity
         self.input = input
     }
 
@@ -18,7 +22,7 @@ struct StoredRequestBody {
         JSONWriter.bytes([
             "request": request.json, "source": .string(source.rawValue), "digest": .string(input.digest.b64u),
             "topic": .string(input.origin.topic), "partition": .integer(input.origin.partition),
-            "offset": .integer(input.origin.offset),
+            "offset": .integer(input.origin.offset), "authenticity": Self.json(authenticity),
         ])
     }
 
@@ -26,13 +30,32 @@ struct StoredRequestBody {
         guard let value = try? JSONReader.parse(bytes), let body = value["request"],
             let request = try? CapabilityRequest(json: body), let source = value["source"]?.string,
             let digest = value["digest"]?.string.flatMap({ Digest(b64u: $0) }), let topic = value["topic"]?.string,
-            let partition = value["partition"]?.integer, let offset = value["offset"]?.integer
+            let partition = value["partition"]?.integer, let offset = value["offset"]?.integer,
+            let authenticity = value["authenticity"].flatMap(Self.authenticity)
         else { return nil }
         self.request = request
         self.source = SourceName(source)
+        self.authenticity = authenticity
         input = EvidenceInput(
             digest: digest,
             origin: ReceiptLog.RecordOrigin(topic: topic, partition: Int32(clamping: partition), offset: offset),
             source: SourceName(source))
+    }
+
+    private static func json(_ authenticity: IssuanceRules.Authenticity) -> JSONValue {
+        switch authenticity {
+        case .signed(let kids): .array(kids.map { .string($0.rawValue) })
+        case .confirmed: "confirmed"
+        case .topic: "topic"
+        }
+    }
+
+    private static func authenticity(_ value: JSONValue) -> IssuanceRules.Authenticity? {
+        switch value {
+        case .array(let kids): .signed(by: kids.compactMap(\.string).map { KeyID($0) })
+        case "confirmed": .confirmed
+        case "topic": .topic
+        case .null, .bool, .number, .string, .object: nil
+        }
     }
 }

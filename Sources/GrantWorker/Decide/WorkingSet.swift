@@ -19,6 +19,7 @@ struct WorkingSet {
         var isNew: Bool
         var isChanged: Bool
         var source: SourceName
+        var authenticity: IssuanceRules.Authenticity
         var input: EvidenceInput?
     }
 
@@ -32,6 +33,8 @@ struct WorkingSet {
     var effects: [Effect] = []
     var effectOfRequest: [RequestID: Int] = [:]
     var summary = BatchSummary()
+    /// Records that have their dead letter already: one record, one dead letter.
+    var quarantined: Set<ReceiptLog.RecordOrigin> = []
 
     init(planner: DecisionPlanner, snapshot: DecideSnapshot) {
         self.planner = planner
@@ -73,10 +76,10 @@ struct WorkingSet {
     mutating func request(_ id: RequestID) -> RequestEntry? {
         if let entry = requests[id] { return entry }
         guard let stored = snapshot.requests[id] else { return nil }
+        let body = stored.body.flatMap { StoredRequestBody(decoding: $0) }
         let entry = RequestEntry(
-            request: stored.body.flatMap { StoredRequestBody(decoding: $0)?.request }, stored: stored, isNew: false,
-            isChanged: false, source: stored.body.flatMap { StoredRequestBody(decoding: $0)?.source } ?? SourceName(""),
-            input: stored.body.flatMap { StoredRequestBody(decoding: $0)?.input })
+            request: body?.request, stored: stored, isNew: false, isChanged: false,
+            source: body?.source ?? SourceName(""), authenticity: body?.authenticity ?? .topic, input: body?.input)
         requests[id] = entry
         return entry
     }
@@ -88,7 +91,7 @@ struct WorkingSet {
             let input = EvidenceInput(
                 digest: fact.recordDigest ?? entry.found.digest, origin: entry.found.origin, source: entry.source)
             if case .capabilityRequested(let request) = fact.content {
-                takeUp(request, entry: entry, containedIn: containing, input: input)
+                try takeUp(request, entry: entry, containedIn: containing, input: input)
             }
             if let id = fact.approvalID {
                 try fold(fact, into: id, entry, input)
@@ -113,29 +116,30 @@ struct WorkingSet {
 
     private mutating func takeUp(
         _ asked: CapabilityRequest, entry: UnderstoodEntry, containedIn approvalID: ApprovalID?, input: EvidenceInput
-    ) {
+    ) throws {
         if let known = request(asked.requestID) {
             // The same request in another event is a repeat; a different one under the same id is refused.
             if known.request.map({ $0 == asked }) ?? true {
                 summary.repeats += 1
                 if known.stored.state == .waiting { toDecide.insert(asked.requestID) }
             } else {
-                quarantine(
+                try quarantine(
                     RefusedEntry(
-                        source: entry.source, found: entry.found, recordIndex: nil, reason: "request_conflict",
-                        detail: "request \(asked.requestID) was made before with another content", value: [],
-                        at: asked.requestedAt))
+                        source: entry.source, found: entry.found, reason: "request_conflict",
+                        detail: "request \(asked.requestID) was made before with another content", value: nil))
             }
             return
         }
-        let body = StoredRequestBody(request: asked, source: entry.source, input: input)
+        let body = StoredRequestBody(
+            request: asked, source: entry.source, authenticity: entry.authenticity, input: input)
         let stored = StoredRequest(
             requestID: asked.requestID, state: .waiting, jobID: asked.jobID, jobClass: asked.jobClass,
             agentDID: asked.agentDID, body: body.encode(), receivedAt: now, waitUntil: nil, decidedAt: nil,
             approvals: [], token: nil, revocation: nil, approvalReference: approvalID ?? asked.approvalID,
             ticketReference: asked.ticketNumber, subjectReference: asked.subject)
         requests[asked.requestID] = RequestEntry(
-            request: asked, stored: stored, isNew: true, isChanged: true, source: entry.source, input: input)
+            request: asked, stored: stored, isNew: true, isChanged: true, source: entry.source,
+            authenticity: entry.authenticity, input: input)
         toDecide.insert(asked.requestID)
     }
 

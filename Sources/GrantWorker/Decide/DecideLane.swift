@@ -1,0 +1,219 @@
+import ApprovalSources
+import ClawWire
+import GrantLedger
+import Kafka
+import Logging
+import Primitives
+
+/// One consumer and one decide transaction at a time, over some of the worker's partitions.
+///
+/// The order of work per partition is the order of its offsets, because a partition belongs to one lane and a lane
+/// decides one batch after the other. Several lanes keep the database and the signing core busy at the same time.
+final class DecideLane: Sendable {
+    private struct Held {
+        var leases: [InputPartition: PartitionLease] = [:]
+        /// The next offset to be committed, as this lane knows it.
+        var next: [InputPartition: Int64] = [:]
+    }
+
+    private let consumer: KafkaConsumer
+    private let decider: Decider
+    private let limits: WorkerConfiguration.Limits
+    private let logger: Logger
+    private let held = Lock(Held())
+    private let commands = Lock<[Command]>([])
+    private let isStopping = Lock(false)
+
+    private enum Command {
+        case add([PartitionLease])
+        case remove(Set<InputPartition>, CheckedContinuation<Void, Never>)
+    }
+
+    init(consumer: KafkaConsumer, decider: Decider, limits: WorkerConfiguration.Limits, logger: Logger) {
+        self.consumer = consumer
+        self.decider = decider
+        self.limits = limits
+        self.logger = logger
+    }
+
+    /// Partitions this lane reads, those that are about to be added included.
+    var partitions: Set<InputPartition> {
+        var all = Set(held.withLock { $0.leases.keys })
+        commands.withLock { commands in
+            for case .add(let leases) in commands { all.formUnion(leases.map(\.partition)) }
+        }
+        return all
+    }
+
+    /// The epochs this lane commits under.
+    var epochs: [InputPartition: LeaseEpoch] { held.withLock { $0.leases.mapValues(\.epoch) } }
+
+    /// Takes partitions up before the next batch.
+    func add(_ leases: [PartitionLease]) {
+        guard !leases.isEmpty else { return }
+        commands.withLock { $0.append(.add(leases)) }
+    }
+
+    /// Lays partitions down; returns when no batch of theirs is in flight any more.
+    func remove(_ partitions: Set<InputPartition>) async {
+        guard !partitions.isEmpty else { return }
+        if isStopping.withLock({ $0 }) { return }
+        await withCheckedContinuation { continuation in
+            commands.withLock { $0.append(.remove(partitions, continuation)) }
+        }
+    }
+
+    /// Reads and decides until stopped; the batch in hand is finished first.
+    func run(until stop: @Sendable () -> Bool) async throws {
+        var signatures = BatchSignatureCache(capacity: 4_096)
+        defer { finish() }
+        while !stop() {
+            try Task.checkCancellation()
+            try await obeyCommands()
+            let batch: ConsumedBatch
+            do {
+                batch = try await consumer.nextBatch(
+                    maximumRecords: limits.batchRecords, maximumBytes: limits.batchBytes, linger: limits.batchLinger,
+                    timeout: .milliseconds(100))
+            } catch let error as KafkaError where !error.isFatal && !error.isClosed {
+                try await recover(from: error)
+                continue
+            }
+            if batch.records.isEmpty { continue }
+            signatures = try await decide(batch, signatures)
+        }
+    }
+
+    private func finish() {
+        isStopping.withLock { $0 = true }
+        let rest = commands.withLock { commands in
+            defer { commands.removeAll() }
+            return commands
+        }
+        for case .remove(_, let continuation) in rest { continuation.resume() }
+    }
+
+    private func obeyCommands() async throws {
+        let todo = commands.withLock { commands in
+            defer { commands.removeAll() }
+            return commands
+        }
+        for command in todo {
+            switch command {
+            case .add(let leases):
+                var positions: [TopicPartition: Int64] = [:]
+                held.withLock { held in
+                    for lease in leases where held.leases[lease.partition] == nil {
+                        held.leases[lease.partition] = lease
+                        held.next[lease.partition] = lease.nextOffset
+                        positions[lease.partition.kafka] = lease.nextOffset
+                    }
+                }
+                guard !positions.isEmpty else { continue }
+                try await consumer.add(positions)
+            case .remove(let partitions, let continuation):
+                await lay(down: partitions)
+                continuation.resume()
+            }
+        }
+    }
+
+    private func lay(down partitions: Set<InputPartition>) async {
+        held.withLock { held in
+            for partition in partitions {
+                held.leases[partition] = nil
+                held.next[partition] = nil
+            }
+        }
+        do {
+            try await consumer.remove(Set(partitions.map(\.kafka)))
+        } catch {
+            logger.warning("partitions could not be unassigned", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// A partition whose position is not in the log: what retention took is lost and said so; a log that is shorter than
+    /// what was already committed is not read at all.
+    private func recover(from error: KafkaError) async throws {
+        guard let topicPartition = error.topicPartition else {
+            logger.error("the consumer failed", metadata: ["error": "\(error)"])
+            return
+        }
+        let partition = InputPartition(topic: topicPartition.topic, partition: topicPartition.partition)
+        guard let next = held.withLock({ $0.next[partition] }) else { return }
+        let marks = try? await consumer.watermarks(topicPartition, timeout: .seconds(5))
+        guard let marks else { return }
+        if next < marks.low {
+            logger.critical(
+                "input was deleted before it was read",
+                metadata: ["partition": "\(partition)", "from": "\(next)", "to": "\(marks.low)"])
+            try await consumer.seek([topicPartition: marks.low])
+        } else if next > marks.high {
+            logger.critical(
+                "the partition is shorter than what was committed; it is not read until that is explained",
+                metadata: ["partition": "\(partition)", "committed": "\(next)", "end": "\(marks.high)"])
+            await lay(down: [partition])
+        } else {
+            try await consumer.seek([topicPartition: next])
+        }
+    }
+
+    private func decide(_ batch: ConsumedBatch, _ signatures: BatchSignatureCache) async throws -> BatchSignatureCache {
+        var records: [SourceRecord] = []
+        records.reserveCapacity(batch.records.count)
+        var advances: [InputPartition: OffsetAdvance] = [:]
+        held.withLock { held in
+            for record in batch.records {
+                let partition = InputPartition(
+                    topic: record.topicPartition.topic, partition: record.topicPartition.partition)
+                guard let lease = held.leases[partition], let next = held.next[partition], record.offset >= next else {
+                    continue
+                }
+                records.append(SourceRecord(record))
+                advances[partition] = OffsetAdvance(
+                    partition: partition, epoch: lease.epoch, from: next, to: record.offset + 1)
+            }
+        }
+        guard !records.isEmpty else { return signatures }
+        var signatures = signatures
+        let understood = decider.reader.read(
+            records, fence: .offsets(Array(advances.values)), at: decider.clock(), signatures: &signatures)
+        do {
+            try await decider.decide(understood)
+            held.withLock { held in
+                for advance in advances.values where held.next[advance.partition] == advance.from {
+                    held.next[advance.partition] = advance.to
+                }
+            }
+            await commitGroupOffsets(advances)
+        } catch let error as LedgerError where error.code == .fenced {
+            logger.warning("a batch was fenced off", metadata: ["error": "\(error)"])
+            await lay(down: Set(advances.keys))
+        }
+        return signatures
+    }
+
+    /// Group offsets only feed lag displays; losing one is nothing.
+    private func commitGroupOffsets(_ advances: [InputPartition: OffsetAdvance]) async {
+        var offsets: [TopicPartition: Int64] = [:]
+        for advance in advances.values { offsets[advance.partition.kafka] = advance.to }
+        do {
+            try await consumer.commit(offsets)
+        } catch {
+            logger.debug("group offsets were not committed", metadata: ["error": "\(error)"])
+        }
+    }
+}
+
+extension InputPartition {
+    var kafka: TopicPartition { TopicPartition(topic: topic, partition: partition) }
+}
+
+extension SourceRecord {
+    init(_ record: ConsumedRecord) {
+        self.init(
+            topic: record.topicPartition.topic, partition: record.topicPartition.partition, offset: record.offset,
+            key: record.key, headers: record.headers.map { Header($0.name, $0.value) }, value: record.value,
+            timestamp: record.timestamp.map { Timestamp(milliseconds: $0) })
+    }
+}

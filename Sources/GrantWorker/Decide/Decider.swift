@@ -1,0 +1,106 @@
+import ClawWire
+import GrantLedger
+import IssuanceRules
+import Keys
+import Logging
+
+/// Runs understood batches through the ledger until they are committed, or until the worker is no longer in charge.
+final class Decider: Sendable {
+    let reader: BatchReader
+    let clock: @Sendable () -> Timestamp
+    private let ledger: any Ledger
+    private let rules: RuleSet
+    private let policies: PolicyCache
+    private let keys: KeyRing
+    private let tokenIDSecret: TokenIDSecret
+    private let worker: WorkerID
+    private let isDryRun: Bool
+    private let metrics: WorkerMetrics
+    private let logger: Logger
+
+    init(
+        reader: BatchReader, clock: @escaping @Sendable () -> Timestamp, ledger: any Ledger, rules: RuleSet,
+        policies: PolicyCache, keys: KeyRing, tokenIDSecret: TokenIDSecret, worker: WorkerID, isDryRun: Bool,
+        metrics: WorkerMetrics, logger: Logger
+    ) {
+        self.reader = reader
+        self.clock = clock
+        self.ledger = ledger
+        self.rules = rules
+        self.policies = policies
+        self.keys = keys
+        self.tokenIDSecret = tokenIDSecret
+        self.worker = worker
+        self.isDryRun = isDryRun
+        self.metrics = metrics
+        self.logger = logger
+    }
+
+    /// Decides a batch and commits it.
+    ///
+    /// Passing failures are waited out: the batch stays in hand and nothing is lost (P3).
+    ///
+    /// - Throws: ``LedgerError/Code/fenced`` when the lease is lost; `CancellationError`; errors that nobody's waiting
+    ///   can cure.
+    func decide(_ batch: UnderstoodBatch, due: DueWork = DueWork(requests: [], approvals: [])) async throws {
+        await policies.load(batch.policyHashes)
+        var backoff = Backoff()
+        while true {
+            do {
+                let start = ContinuousClock.now
+                let summary = try await attempt(batch, due: due)
+                metrics.decided(summary, in: ContinuousClock.now - start)
+                if !summary.missingPolicies.isEmpty { await policies.load(summary.missingPolicies) }
+                return
+            } catch let error as LedgerError {
+                if error.code == .outcomeUnknown, try await wasCommitted(batch) {
+                    metrics.lostReplies.increment()
+                    return
+                }
+                guard error.isRetriable else { throw error }
+                metrics.retries.increment()
+                logger.info("a batch is decided again", metadata: ["error": "\(error)"])
+            } catch let error as KeyError {
+                // Without a key nothing is issued and the input waits; a rotation or a mended module cures it.
+                logger.error("no signing key can be used; waiting", metadata: ["error": "\(error)"])
+            }
+            try await backoff.wait()
+        }
+    }
+
+    private func attempt(_ batch: UnderstoodBatch, due: DueWork) async throws -> BatchSummary {
+        let signer = try keys.signer(for: .token, at: clock())
+        let planner = DecisionPlanner(
+            rules: rules, policies: policies.known(), minter: CSTMinter(signer: signer),
+            tokenIDSecret: tokenIDSecret, keyValidUntil: keys.validUntil(for: .token), worker: worker,
+            isDryRun: isDryRun)
+        return try await ledger.decide(batch.read) { snapshot in
+            try planner.plan(batch, due: due, snapshot: snapshot)
+        }
+    }
+
+    /// After a lost COMMIT reply the offsets tell: they were advanced in the same transaction.
+    private func wasCommitted(_ batch: UnderstoodBatch) async throws -> Bool {
+        guard case .offsets(let advances) = batch.read.fence else { return false }
+        var backoff = Backoff()
+        while true {
+            do {
+                let offsets = try await ledger.committedOffsets()
+                return advances.allSatisfy { (offsets[$0.partition] ?? 0) >= $0.to }
+            } catch let error where error.isRetriable {
+                try await backoff.wait()
+            }
+        }
+    }
+}
+
+/// Waiting times between attempts: doubling from 10 ms to 1 s, with jitter so that workers do not march in step.
+struct Backoff {
+    private var milliseconds = 10
+
+    mutating func wait() async throws {
+        let jittered = Int.random(in: (milliseconds / 2)...milliseconds)
+        milliseconds = min(milliseconds * 2, 1_000)
+        try await Task.sleep(for: .milliseconds(jittered))
+    }
+}

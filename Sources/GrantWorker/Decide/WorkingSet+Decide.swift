@@ -1,0 +1,236 @@
+import ApprovalSources
+import ClawWire
+import GrantLedger
+import IssuanceRules
+import ReceiptLog
+
+/// How requests get their outcome, and approvals theirs.
+extension WorkingSet {
+    /// Runs the rules for a waiting request.
+    mutating func decide(_ id: RequestID) throws {
+        guard var entry = request(id), entry.stored.state == .waiting else { return }
+        guard let asked = entry.request else {
+            throw LedgerError(.corrupted, "the stored request \(id) does not read")
+        }
+        let candidates = try candidates(for: asked, entry)
+        let decision = planner.rules.decide(
+            DecisionInput(
+                request: asked, requestSource: entry.source, requestAuthenticity: entry.authenticity, receivedAt: entry.stored.receivedAt,
+                approvals: candidates, wpc: policy(for: asked), keyValidUntil: planner.keyValidUntil,
+                upgrade: upgradeTarget(of: asked), now: now))
+        for reason in decision.reasons { summary.reasons[reason.code.rawValue, default: 0] += 1 }
+        entry.isChanged = true
+        entry.stored.approvals = decision.approvals
+        switch decision.outcome {
+        case .wait(let until):
+            entry.stored.waitUntil = isWaitingForPolicy(decision)
+                ? min(until, now.adding(seconds: planner.policyRetrySeconds)) : until
+            summary.waiting += 1
+            requests[id] = entry
+            return
+        case .issue(let plan) where planner.isDryRun:
+            try refuse(&entry, asked, dryRun(decision, plan), isExpiry: false)
+        case .issue(let plan):
+            try issue(&entry, asked, decision, plan)
+        case .deny:
+            try refuse(&entry, asked, decision, isExpiry: false)
+        case .expire:
+            try refuse(&entry, asked, decision, isExpiry: true)
+        }
+        requests[id] = entry
+    }
+
+    private func policy(for request: CapabilityRequest) -> WPCAvailability {
+        guard let hash = request.policyHash else { return .notRequested }
+        return planner.policies[hash] ?? .unavailable(reason: "the WPC \(hash) is not loaded yet")
+    }
+
+    private mutating func isWaitingForPolicy(_ decision: Decision) -> Bool {
+        decision.reasons.contains { $0.code == .wpcUnavailable }
+    }
+
+    private func dryRun(_ decision: Decision, _ plan: GrantPlan) -> Decision {
+        Decision(
+            outcome: .deny,
+            reasons: [
+                IssuanceRules.Reason(
+                    .capabilityDryRun,
+                    "a token for \(plan.scope.joined(separator: " ")) until \(plan.expiresAt) would have been minted; "
+                        + "this worker decides only")
+            ], rule: decision.rule, approvals: decision.approvals, needed: [])
+    }
+
+    private mutating func candidates(
+        for asked: CapabilityRequest, _ entry: RequestEntry
+    ) throws -> [ApprovalCandidate] {
+        var found: [ApprovalCandidate] = []
+        for (_, approval) in try allApprovals().sorted(by: { $0.key < $1.key }) {
+            let state = approval.state
+            let isMet =
+                state.approvalID == entry.stored.approvalReference
+                || state.containedRequest?.requestID == asked.requestID
+                || asked.ticketNumber.map(state.ticketNumbers.contains) ?? false
+                || (asked.subject != nil && asked.subject == state.subject?.id)
+            guard isMet else { continue }
+            found.append(
+                ApprovalCandidate(
+                    state: state, usedBy: approval.stored.usedBy.first, grantsInWindow: approval.stored.usedBy.count))
+        }
+        return found
+    }
+
+    private mutating func upgradeTarget(of asked: CapabilityRequest) -> UpgradeTarget? {
+        guard let earlier = asked.upgradesRequest, let stored = request(earlier)?.stored else { return nil }
+        let isLive = stored.state == .issued && stored.revocation == nil && (stored.token?.expiresAt ?? now) > now
+        return UpgradeTarget(
+            requestID: earlier, jobID: stored.jobID, agentDID: stored.agentDID,
+            scope: stored.token?.scope ?? [], approvals: stored.approvals, isLive: isLive)
+    }
+
+    private mutating func issue(
+        _ entry: inout RequestEntry, _ asked: CapabilityRequest, _ decision: Decision, _ plan: GrantPlan
+    ) throws {
+        let tokenID = TokenID.derive(secret: planner.tokenIDSecret, requestID: asked.requestID)
+        let claims = CSTClaims.jobToken(
+            sub: plan.agentDID, aud: plan.audience, scope: plan.scope, iat: plan.issuedAt, exp: plan.expiresAt,
+            ownerRef: plan.approvalDigest, policyHash: plan.policyHash, missionID: plan.jobID, jti: tokenID,
+            nonce: TokenNonce.derive(secret: planner.tokenIDSecret, requestID: asked.requestID))
+        let minted = try planner.minter.mint(claims)
+        guard let scopeHash = claims.tokenScopeHash?.digest else {
+            throw LedgerError(.refused, "the token of request \(asked.requestID) has no scope hash")
+        }
+        entry.stored.state = .issued
+        entry.stored.body = nil
+        entry.stored.decidedAt = now
+        entry.stored.waitUntil = nil
+        entry.stored.approvals = plan.approvals
+        entry.stored.token = IssuedToken(
+            tokenHash: minted.hash.digest, tokenID: tokenID, scopeHash: scopeHash, kid: planner.minter.kid,
+            issuedAt: plan.issuedAt, expiresAt: plan.expiresAt, scope: plan.scope)
+        for id in plan.approvals {
+            var approval = try approval(id)
+            approval.stored.usedBy.append(asked.requestID)
+            approval.isChanged = true
+            approvals[id] = approval
+            touchedApprovals.insert(id)
+        }
+        try recordIssue(entry, request: asked, decision: decision, plan: plan, minted: minted)
+        summary.issued += 1
+        if let replaced = plan.replaces {
+            try revoke(
+                replaced, cause: .upgraded, detail: "replaced by the token of request \(asked.requestID)", evidence: [])
+        }
+    }
+
+    private mutating func refuse(
+        _ entry: inout RequestEntry, _ asked: CapabilityRequest, _ decision: Decision, isExpiry: Bool
+    ) throws {
+        entry.stored.state = isExpiry ? .expired : .denied
+        entry.stored.body = nil
+        entry.stored.decidedAt = now
+        entry.stored.waitUntil = nil
+        try recordRefusal(entry, request: asked, decision: decision, isExpiry: isExpiry)
+        if isExpiry { summary.expired += 1 } else { summary.denied += 1 }
+    }
+
+    /// Revokes the live token of a request, if it has one.
+    mutating func revoke(_ id: RequestID, cause: RevocationCause, detail: String, evidence: [EvidenceInput]) throws {
+        guard var entry = request(id), let token = entry.stored.token, entry.stored.revocation == nil,
+            token.expiresAt > now
+        else { return }
+        entry.stored.revocation = TokenRevocation(at: now, reason: cause.rawValue)
+        entry.isChanged = true
+        requests[id] = entry
+        try recordRevocation(of: entry.stored, token: token, cause: cause, detail: detail, evidence: evidence)
+        summary.revoked += 1
+    }
+
+    /// Draws the consequences of an approval's state: revokes what rested on it, records an outcome of its own, and says
+    /// when it is to be looked at again.
+    mutating func close(_ id: ApprovalID) throws {
+        var entry = try approval(id)
+        let assessment = entry.state.assess(at: now, entitlements: planner.rules.entitlements)
+        let evidence = inputs[id] ?? []
+        if assessment.revoke || entry.state.isEnded || Self.isRefusal(assessment.state) {
+            let cause: RevocationCause = assessment.why == "window_over" ? .approvalExpired : .approvalEnded
+            for used in entry.stored.usedBy {
+                try revoke(used, cause: cause, detail: "approval \(id): \(assessment.why)", evidence: evidence)
+            }
+        }
+        entry = try approval(id)
+        guard entry.stored.outcome == nil else { return }
+        let carried = try isCarriedByRequest(entry)
+        switch assessment.state {
+        case .denied, .canceled:
+            if !carried {
+                try recordClosedApproval(
+                    entry, reason: Self.reason(assessment, id), isExpiry: false, jobClass: assessment.jobClass)
+                summary.denied += 1
+            }
+            finish(&entry, assessment.state.rawValue)
+        case .timedOut, .ended:
+            if !carried {
+                try recordClosedApproval(
+                    entry, reason: Self.reason(assessment, id), isExpiry: true, jobClass: assessment.jobClass)
+                summary.expired += 1
+            }
+            finish(&entry, assessment.state.rawValue)
+        case .pending, .approved, .granted, .held:
+            let deadline = closingTime(entry, assessment)
+            if deadline <= now {
+                if !carried {
+                    try recordClosedApproval(
+                        entry,
+                        reason: Receipt.Reason(
+                            code: "HUMAN_APPROVAL_EXPIRED",
+                            detail: "approval \(id) was \(assessment.state.rawValue) (\(assessment.why)) until its time was over"),
+                        isExpiry: true, jobClass: assessment.jobClass)
+                    summary.expired += 1
+                }
+                finish(&entry, "expired")
+            } else if entry.stored.closeAt != deadline {
+                entry.stored.closeAt = deadline
+                entry.isChanged = true
+            }
+        }
+        approvals[id] = entry
+    }
+
+    private static func isRefusal(_ state: ApprovalAssessment.State) -> Bool {
+        switch state {
+        case .denied, .canceled: true
+        case .pending, .approved, .granted, .timedOut, .held, .ended: false
+        }
+    }
+
+    private static func reason(_ assessment: ApprovalAssessment, _ id: ApprovalID) -> Receipt.Reason {
+        switch assessment.state {
+        case .denied: Receipt.Reason(code: "CAPABILITY_DENIED", detail: "approval \(id) was denied")
+        case .canceled: Receipt.Reason(code: "HUMAN_APPROVAL_CANCELED", detail: "approval \(id) was taken back")
+        case .timedOut: Receipt.Reason(code: "HUMAN_APPROVAL_EXPIRED", detail: "nobody answered approval \(id) in time")
+        case .pending, .approved, .granted, .held, .ended:
+            Receipt.Reason(code: "HUMAN_APPROVAL_EXPIRED", detail: "approval \(id) is over: \(assessment.why)")
+        }
+    }
+
+    /// True when a request has, or will have, the outcome that this approval leads to.
+    private mutating func isCarriedByRequest(_ entry: ApprovalEntry) throws -> Bool {
+        if !entry.stored.usedBy.isEmpty { return true }
+        if let contained = entry.state.containedRequest?.requestID, request(contained) != nil { return true }
+        return false
+    }
+
+    private mutating func finish(_ entry: inout ApprovalEntry, _ outcome: String) {
+        entry.stored.outcome = outcome
+        entry.stored.closeAt = nil
+        entry.isChanged = true
+    }
+
+    /// When an approval is over if nothing more is heard of it: at the end of its window, else when nothing may wait for
+    /// it any longer.
+    private func closingTime(_ entry: ApprovalEntry, _ assessment: ApprovalAssessment) -> Timestamp {
+        if let notAfter = assessment.notAfter { return notAfter }
+        let last = entry.state.lastOccurredAt ?? now
+        return last.adding(seconds: planner.rules.longestWaitSeconds)
+    }
+}

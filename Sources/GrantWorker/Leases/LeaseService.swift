@@ -1,0 +1,125 @@
+import GrantLedger
+import Kafka
+import Logging
+import Primitives
+
+/// Keeps this worker alive in the ledger and its lanes supplied with their share of partitions.
+final class LeaseService: Sendable {
+    private let ledger: any Ledger
+    private let worker: WorkerID
+    private let lanes: [DecideLane]
+    private let topics: [String]
+    private let admin: KafkaAdmin
+    private let offsets: KafkaConsumer
+    private let limits: WorkerConfiguration.Limits
+    private let logger: Logger
+    private let counts = Lock<[String: Int32]>([:])
+    private let starts = Lock<[InputPartition: Int64]>([:])
+
+    init(
+        ledger: any Ledger, worker: WorkerID, lanes: [DecideLane], topics: [String], admin: KafkaAdmin,
+        offsets: KafkaConsumer, limits: WorkerConfiguration.Limits, logger: Logger
+    ) {
+        self.ledger = ledger
+        self.worker = worker
+        self.lanes = lanes
+        self.topics = topics
+        self.admin = admin
+        self.offsets = offsets
+        self.limits = limits
+        self.logger = logger
+    }
+
+    func run(until stop: @Sendable () -> Bool) async throws {
+        var beats = 0
+        while !stop() {
+            try Task.checkCancellation()
+            if beats.isMultiple(of: 20) || counts.withLock({ $0.isEmpty }) { await learnTopics() }
+            beats += 1
+            do {
+                try await beat()
+            } catch let error as LedgerError {
+                logger.warning("a heartbeat failed", metadata: ["error": "\(error)"])
+            }
+            try await Task.sleep(for: limits.heartbeatInterval)
+        }
+    }
+
+    /// Gives everything back, so that others need not wait for this worker's lease to run out.
+    func leave() async {
+        do {
+            try await ledger.leave(worker: worker)
+        } catch {
+            logger.warning("leaving failed; the lease runs out by itself", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func learnTopics() async {
+        do {
+            let metadata = try await admin.metadata(timeout: .seconds(10))
+            var found: [String: Int32] = [:]
+            for topic in topics {
+                guard let description = metadata.topics[topic], description.error == nil,
+                    !description.partitions.isEmpty
+                else {
+                    logger.warning("an input topic does not exist", metadata: ["topic": "\(topic)"])
+                    continue
+                }
+                found[topic] = Int32(description.partitions.count)
+            }
+            for (topic, count) in found { try await learnStarts(of: topic, count) }
+            counts.withLock { $0 = found }
+        } catch {
+            logger.warning("the broker did not tell its topics", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// A partition that the ledger has never seen is read from the first offset that still exists.
+    private func learnStarts(of topic: String, _ count: Int32) async throws {
+        for partition in 0..<count {
+            let key = InputPartition(topic: topic, partition: partition)
+            if starts.withLock({ $0[key] != nil }) { continue }
+            let marks = try await offsets.watermarks(key.kafka, timeout: .seconds(10))
+            starts.withLock { $0[key] = marks.low }
+        }
+    }
+
+    private func beat() async throws {
+        let topics = counts.withLock { $0 }
+        guard !topics.isEmpty else { return }
+        let known = starts.withLock { $0 }
+        let view = try await ledger.heartbeat(
+            worker: worker, lifetime: limits.leaseLifetime, topics: topics,
+            initialOffset: { known[$0] ?? 0 })
+        var assigned: [InputPartition: LeaseEpoch] = [:]
+        for lane in lanes { assigned.merge(lane.epochs) { $1 } }
+        let reading = lanes.reduce(into: Set<InputPartition>()) { $0.formUnion($1.partitions) }
+        let held = Dictionary(uniqueKeysWithValues: view.held.map { ($0.partition, $0) })
+        let lost = assigned.filter { held[$0.key]?.epoch != $0.value }.map(\.key)
+        await layDown(Set(lost))
+        let fresh = view.held.filter { !reading.contains($0.partition) || lost.contains($0.partition) }
+        for lease in fresh {
+            lanes.min { $0.partitions.count < $1.partitions.count }?.add([lease])
+        }
+        if view.surplus > 0 {
+            let giving = Set(view.held.map(\.partition).suffix(view.surplus))
+            await layDown(giving)
+            try await ledger.release(partitions: giving, of: worker)
+        }
+        if !fresh.isEmpty || !lost.isEmpty || view.surplus > 0 {
+            logger.info(
+                "partitions changed",
+                metadata: [
+                    "held": "\(view.held.count - view.surplus)", "taken": "\(fresh.count)", "lost": "\(lost.count)",
+                    "given": "\(view.surplus)", "workers": "\(view.liveWorkers)",
+                ])
+        }
+    }
+
+    private func layDown(_ partitions: Set<InputPartition>) async {
+        for lane in lanes {
+            let mine = lane.partitions.intersection(partitions)
+            if !mine.isEmpty { await lane.remove(mine) }
+        }
+    }
+}

@@ -1,0 +1,19 @@
+import Kafka
+import Logging
+
+extension Logger {
+    /// Puts librdkafka's events into this logger: errors it recovers from are warnings, its chatter is debug.
+    var kafka: KafkaLog {
+        let logger = self
+        return { event in
+            let level: Logger.Level
+            switch event.level {
+            case .emergency, .alert, .critical: level = .error
+            case .error, .warning: level = .warning
+            case .notice, .info, .debug: level = .debug
+            }
+            logger.log(
+                level: level, "librdkafka: \(event.facility)", metadata: ["message": "\(event.message)"])
+        }
+    }
+}

@@ -1,0 +1,49 @@
+import GrantLedger
+import Metrics
+
+/// The worker's metrics, by name in one place. Labels are bounded: outcomes, reason codes and stages, never a value from
+/// outside.
+struct WorkerMetrics: Sendable {
+    let lostReplies = Counter(label: "clawgrant_lost_commit_replies_total")
+    let retries = Counter(label: "clawgrant_decide_retries_total")
+    let publishFailures = Counter(label: "clawgrant_publish_failures_total")
+    private let records = Counter(label: "clawgrant_records_read_total")
+    private let repeats = Counter(label: "clawgrant_repeats_seen_total")
+    private let batchesDecided = Counter(label: "clawgrant_batches_decided_total")
+    private let decideTime = Timer(label: "clawgrant_decide_seconds")
+    private let sealTime = Timer(label: "clawgrant_seal_seconds")
+    private let publishTime = Timer(label: "clawgrant_publish_seconds")
+    private let receiptsSealed = Counter(label: "clawgrant_receipts_sealed_total")
+    private let recordsPublished = Counter(label: "clawgrant_records_published_total")
+    private let recordsPresent = Counter(label: "clawgrant_records_found_published_total")
+
+    func decided(_ summary: BatchSummary, in time: Duration) {
+        records.increment(by: summary.records)
+        repeats.increment(by: summary.repeats)
+        batchesDecided.increment()
+        decideTime.record(duration: time)
+        for (outcome, count) in [
+            ("issued", summary.issued), ("denied", summary.denied), ("expired", summary.expired),
+            ("quarantined", summary.quarantined), ("waiting", summary.waiting), ("revoked", summary.revoked),
+        ] where count > 0 {
+            Counter(label: "clawgrant_outcomes_total", dimensions: [("outcome", outcome)]).increment(by: count)
+        }
+        for (reason, count) in summary.reasons {
+            Counter(label: "clawgrant_reasons_total", dimensions: [("reason", reason)]).increment(by: count)
+        }
+        for (why, count) in summary.ignored {
+            Counter(label: "clawgrant_ignored_total", dimensions: [("why", why)]).increment(by: count)
+        }
+    }
+
+    func sealed(_ batches: [SealedBatch], in time: Duration) {
+        sealTime.record(duration: time)
+        for batch in batches { receiptsSealed.increment(by: batch.lastPosition - batch.firstPosition + 1) }
+    }
+
+    func published(records count: Int, repeats: Int, in time: Duration) {
+        recordsPublished.increment(by: count)
+        recordsPresent.increment(by: repeats)
+        publishTime.record(duration: time)
+    }
+}

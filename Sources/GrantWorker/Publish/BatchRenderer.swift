@@ -1,0 +1,120 @@
+import ClawWire
+import GrantLedger
+import Kafka
+import Keys
+import ReceiptLog
+
+/// One record of a sealed batch with its position in its stream.
+struct PositionedRecord: Sendable {
+    let stream: OutputStream
+    let sequence: Int64
+    let record: ProducerRecord
+}
+
+/// Renders a sealed batch as the records that are published.
+///
+/// The same batch renders to the same bytes, whenever and wherever: positions, times and proofs are the ledger's, and
+/// tokens and their sealing are deterministic. That is what makes a repeat harmless (P8).
+struct BatchRenderer: Sendable {
+    let logID: LogID
+    let topics: WorkerConfiguration.OutputTopics
+    let logKeys: [Ed25519PublicKey]
+    let minters: [KeyID: CSTMinter]
+    let sealingSecret: SealingSecret
+
+    /// A token cannot be made again, or is not the recorded one.
+    struct RenderError: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    func render(_ batch: SealedBatch) throws -> [PositionedRecord] {
+        let effects = batch.groups.flatMap(\.effects)
+        let receipts = try ReceiptBatch(
+            reopening: batch.header, signature: batch.signature, logKeys: logKeys, receipts: effects.map(\.receipt))
+        var next = batch.nextSequence
+        for effect in effects { for output in effect.outputs { next[Int(output.stream.rawValue)] -= 1 } }
+        next[Int(OutputStream.receiptBatches.rawValue)] -= 1
+        var records: [PositionedRecord] = []
+        records.reserveCapacity(effects.count * 2 + 1)
+        func add(_ stream: OutputStream, key: [UInt8], value: [UInt8]) {
+            let sequence = next[Int(stream.rawValue)]
+            next[Int(stream.rawValue)] += 1
+            records.append(
+                PositionedRecord(
+                    stream: stream, sequence: sequence,
+                    record: ProducerRecord(
+                        topic: topics.name(stream), partition: nil, key: key, value: value,
+                        headers: headers(stream, sequence, batch), timestamp: batch.sealedAt.milliseconds)))
+        }
+        let checkpoint = try SignedNote(parsing: batch.checkpoint)
+        add(.receiptBatches, key: Array(logID.rawValue.utf8), value: receipts.record(checkpoint: checkpoint))
+        // Revocations go out before grants: whoever reads both topics should hear of an end first.
+        for stream in [OutputStream.revocations, .grants, .decisions, .deadLetters] {
+            for (index, effect) in effects.enumerated() {
+                for output in effect.outputs where output.stream == stream {
+                    let value = try output.grant.map { material in
+                        try grant(output.value, material, index, receipts)
+                    }
+                    add(stream, key: output.key, value: value ?? output.value)
+                }
+            }
+        }
+        return records
+    }
+
+    private func grant(
+        _ value: [UInt8], _ material: GrantMaterial, _ index: Int, _ batch: ReceiptBatch
+    ) throws -> [UInt8] {
+        guard let proof = batch.proof(of: index) else {
+            throw RenderError(description: "receipt \(index) of batch \(batch.header.number) has no proof")
+        }
+        let record = try GrantRecord(parsing: value)
+        guard material.isPlain || material.recipientKey != nil else {
+            return try record.complete(delivery: .reference(record.token.jti.rawValue), proof: proof).canonicalBytes
+        }
+        guard let minter = minters[material.kid] else {
+            throw RenderError(
+                description: "the token of request \(record.requestID) was signed with key \(material.kid), which this "
+                    + "worker does not have; add it to `keys` as verify-only")
+        }
+        let claims = try CSTClaims(parsing: material.claims)
+        let minted = try minter.remint(claims, expecting: TokenHash(material.tokenHash))
+        guard let recipient = material.recipientKey else {
+            let token = ReceiptLog.BearerToken(compact: minted.token.exposed)
+            return try record.complete(delivery: .plain(token), proof: proof).canonicalBytes
+        }
+        let jwe = try SealedToken.seal(
+            minted.token, to: recipient, ephemeralSecret: sealingSecret, context: Array(record.requestID.rawValue.utf8))
+        return try record.complete(delivery: .sealed(jwe: jwe), proof: proof).canonicalBytes
+    }
+
+    private func headers(_ stream: OutputStream, _ sequence: Int64, _ batch: SealedBatch) -> [KafkaHeader] {
+        func header(_ name: String, _ value: String) -> KafkaHeader {
+            KafkaHeader(name: name, value: Array(value.utf8))
+        }
+        return [
+            header("content-type", "application/json"),
+            header("ce_specversion", "1.0"),
+            header("ce_id", "\(logID)/\(stream.name)/\(sequence)"),
+            header("ce_source", "/clawgrant/\(logID)"),
+            header("ce_type", stream.eventType),
+            header("ce_time", batch.sealedAt.iso8601),
+            header("claw_stream", stream.name),
+            header("claw_seq", String(sequence)),
+            header("claw_batch", String(batch.number)),
+        ]
+    }
+}
+
+extension OutputStream {
+    /// CloudEvents `type` of the stream's records.
+    var eventType: String {
+        switch self {
+        case .grants: "com.clawbureau.grant.issued.v1"
+        case .decisions: "com.clawbureau.decision.recorded.v1"
+        case .revocations: "com.clawbureau.token.revoked.v1"
+        case .receiptBatches: "com.clawbureau.receipts.batch.v1"
+        case .deadLetters: "com.clawbureau.deadletter.v1"
+        }
+    }
+}

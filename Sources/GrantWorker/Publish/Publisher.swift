@@ -1,0 +1,143 @@
+import ClawWire
+import GrantLedger
+import Kafka
+import Logging
+import Primitives
+
+/// Puts sealed batches onto the topics, one after the other.
+///
+/// What is on the topics is read from the topics: at start, and after any error that leaves a doubt, the producer is
+/// destroyed, a new one made, and the tail of the output topics read back from the position last written down. Records
+/// found there are not sent again.
+final class Publisher: Sendable {
+    private struct State {
+        var producer: KafkaProducer?
+        var nextBatch: Int64 = 0
+        var savedBatch: Int64 = 0
+        /// Records of batches from `nextBatch` on that are on the topics already.
+        var present: Set<StreamPosition> = []
+        var ends: [InputPartition: Int64] = [:]
+    }
+
+    struct StreamPosition: Hashable {
+        let stream: String
+        let sequence: Int64
+    }
+
+    private let state = Lock(State())
+    private let ledger: any Ledger
+    private let renderer: BatchRenderer
+    private let configuration: KafkaConfiguration
+    private let usesTransactions: Bool
+    private let topics: WorkerConfiguration.OutputTopics
+    private let admin: KafkaAdmin
+    private let metrics: WorkerMetrics
+    private let logger: Logger
+
+    init(
+        ledger: any Ledger, renderer: BatchRenderer, configuration: KafkaConfiguration, usesTransactions: Bool,
+        topics: WorkerConfiguration.OutputTopics, admin: KafkaAdmin, metrics: WorkerMetrics, logger: Logger
+    ) {
+        self.ledger = ledger
+        self.renderer = renderer
+        self.configuration = configuration
+        self.usesTransactions = usesTransactions
+        self.topics = topics
+        self.admin = admin
+        self.metrics = metrics
+        self.logger = logger
+    }
+
+    /// The first batch that this publisher has not seen on the topics in full.
+    var nextBatch: Int64 { state.withLock { $0.nextBatch } }
+
+    /// Makes a producer, fences older ones, and reads the tail of the topics back.
+    ///
+    /// - Throws: `KafkaError`, ``LedgerError``; may be called again.
+    func recover() async throws {
+        await drop()
+        var properties = configuration
+        if usesTransactions { properties["transactional.id"] = "clawgrant-publisher-\(renderer.logID)" }
+        let producer = try KafkaProducer(configuration: properties, log: logger.kafka)
+        if usesTransactions { try await producer.initTransactions(timeout: .seconds(30)) }
+        let position = try await ledger.publishPosition()
+        let tail = try await TailReader(
+            configuration: configuration, usesTransactions: usesTransactions, topics: topics, admin: admin, logger: logger
+        ).read(from: position)
+        state.withLock { state in
+            state.producer = producer
+            state.nextBatch = position.nextBatch
+            state.savedBatch = position.nextBatch
+            state.present = tail.positions
+            state.ends = tail.ends
+        }
+        logger.info(
+            "publishing goes on",
+            metadata: ["batch": "\(position.nextBatch)", "found": "\(tail.positions.count)"])
+    }
+
+    /// Publishes batches whose numbers follow on; those published before are passed over.
+    func publish(_ batches: [SealedBatch]) async throws {
+        for batch in batches {
+            let (producer, next, present) = state.withLock { ($0.producer, $0.nextBatch, $0.present) }
+            guard let producer else { throw KafkaProducerMissing() }
+            guard batch.number >= next else { continue }
+            guard batch.number == next else {
+                throw LedgerError(.corrupted, "batch \(next) was expected to be published and \(batch.number) came")
+            }
+            let start = ContinuousClock.now
+            let records = try renderer.render(batch)
+            let missing = records.filter {
+                !present.contains(StreamPosition(stream: $0.stream.name, sequence: $0.sequence))
+            }
+            let delivered = try await send(missing.map(\.record), producer)
+            state.withLock { state in
+                state.nextBatch = batch.number + 1
+                for record in records {
+                    state.present.remove(StreamPosition(stream: record.stream.name, sequence: record.sequence))
+                }
+                for record in delivered {
+                    guard let offset = record.offset else { continue }
+                    let partition = InputPartition(
+                        topic: record.topicPartition.topic, partition: record.topicPartition.partition)
+                    state.ends[partition] = max(state.ends[partition] ?? 0, offset + 1)
+                }
+            }
+            metrics.published(records: missing.count, repeats: records.count - missing.count, in: .now - start)
+        }
+    }
+
+    /// Writes the position down if it has moved, so that the next publisher need not read the topics from their
+    /// beginning.
+    func savePosition(under lease: RoleLease) async throws {
+        let (position, saved) = state.withLock {
+            (PublishPosition(nextBatch: $0.nextBatch, readFrom: $0.ends), $0.savedBatch)
+        }
+        guard position.nextBatch > saved else { return }
+        try await ledger.setPublishPosition(position, under: lease)
+        state.withLock { $0.savedBatch = max($0.savedBatch, position.nextBatch) }
+    }
+
+    /// Destroys the producer.
+    func drop() async {
+        let producer = state.withLock { state -> KafkaProducer? in
+            defer { state.producer = nil }
+            return state.producer
+        }
+        _ = await producer?.close(deadline: .seconds(5))
+    }
+
+    private func send(_ records: [ProducerRecord], _ producer: KafkaProducer) async throws -> [DeliveredRecord] {
+        guard !records.isEmpty else { return [] }
+        guard usesTransactions else { return try await producer.send(records) }
+        try await producer.beginTransaction()
+        let delivered = try await producer.send(records)
+        try await producer.commitTransaction(timeout: .seconds(30))
+        return delivered
+    }
+}
+
+/// The publisher has no producer: it must recover first.
+struct KafkaProducerMissing: Error, CustomStringConvertible {
+    var description: String { "the publisher has no producer and recovers first" }
+}

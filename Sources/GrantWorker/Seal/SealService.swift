@@ -1,0 +1,129 @@
+import ClawWire
+import GrantLedger
+import Keys
+import Logging
+
+/// The elected sealer: seals what is committed, publishes what is sealed.
+///
+/// Sealing the next batches and publishing the last ones run side by side; at most ``depth`` rounds of sealing are ahead of
+/// publishing, so memory stays bounded when the broker is slow.
+final class SealService: Sendable {
+    private static let depth = 4
+    private let ledger: any Ledger
+    private let worker: WorkerID
+    private let logID: LogID
+    private let keys: KeyRing
+    private let publisher: Publisher
+    private let limits: WorkerConfiguration.Limits
+    private let clock: @Sendable () -> Timestamp
+    private let metrics: WorkerMetrics
+    private let logger: Logger
+
+    init(
+        ledger: any Ledger, worker: WorkerID, logID: LogID, keys: KeyRing, publisher: Publisher,
+        limits: WorkerConfiguration.Limits, clock: @escaping @Sendable () -> Timestamp, metrics: WorkerMetrics,
+        logger: Logger
+    ) {
+        self.ledger = ledger
+        self.worker = worker
+        self.logID = logID
+        self.keys = keys
+        self.publisher = publisher
+        self.limits = limits
+        self.clock = clock
+        self.metrics = metrics
+        self.logger = logger
+    }
+
+    /// Competes for the role and does its work until stopped.
+    func run(until stop: @escaping @Sendable () -> Bool) async throws {
+        while !stop() {
+            try Task.checkCancellation()
+            do {
+                if let lease = try await ledger.claim(role: .sealer, for: worker) {
+                    logger.info("this worker seals and publishes", metadata: ["epoch": "\(lease.epoch.value)"])
+                    try await lead(lease, until: stop)
+                }
+            } catch is CancellationError {
+                throw CancellationError()
+            } catch {
+                metrics.publishFailures.increment()
+                logger.warning("sealing and publishing start anew", metadata: ["error": "\(error)"])
+                await publisher.drop()
+            }
+            if !stop() { try await Task.sleep(for: limits.heartbeatInterval) }
+        }
+        await publisher.drop()
+    }
+
+    private func lead(_ lease: RoleLease, until stop: @escaping @Sendable () -> Bool) async throws {
+        try await publisher.recover()
+        try await catchUp(lease)
+        let (rounds, feed) = AsyncStream.makeStream(of: [SealedBatch].self, bufferingPolicy: .unbounded)
+        let ahead = AheadCounter()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                defer { feed.finish() }
+                while !stop() {
+                    try Task.checkCancellation()
+                    if ahead.value >= Self.depth {
+                        await ahead.waitUntilBelow(Self.depth)
+                        continue
+                    }
+                    let batches = try await self.sealOnce(lease)
+                    if batches.isEmpty {
+                        if ahead.value == 0 { try await self.publisher.savePosition(under: lease) }
+                        try await self.ledger.waitForWork(atMost: .milliseconds(100))
+                    } else {
+                        ahead.add()
+                        feed.yield(batches)
+                    }
+                }
+            }
+            group.addTask {
+                var saved = ContinuousClock.now
+                for await batches in rounds {
+                    defer { ahead.remove() }
+                    try await self.publisher.publish(batches)
+                    if ContinuousClock.now - saved > .milliseconds(500) {
+                        try await self.publisher.savePosition(under: lease)
+                        saved = .now
+                    }
+                }
+                try await self.publisher.savePosition(under: lease)
+            }
+            // Whichever of the two ends first with an error ends the other: they share one lease.
+            do {
+                try await group.next()
+                try await group.next()
+            } catch {
+                ahead.stop()
+                group.cancelAll()
+                throw error
+            }
+        }
+    }
+
+    /// Publishes what an earlier sealer left sealed and unpublished.
+    private func catchUp(_ lease: RoleLease) async throws {
+        while true {
+            let left = try await ledger.batches(from: publisher.nextBatch, limit: 8)
+            if left.isEmpty { return }
+            try await publisher.publish(left)
+            try await publisher.savePosition(under: lease)
+        }
+    }
+
+    private func sealOnce(_ lease: RoleLease) async throws -> [SealedBatch] {
+        let sealer = BatchSealer(logID: logID, signer: try keys.signer(for: .receipt, at: clock()))
+        let start = ContinuousClock.now
+        do {
+            let batches = try await ledger.seal(under: lease, maximumGroups: 16) { try sealer.seal($0) }
+            if !batches.isEmpty { metrics.sealed(batches, in: .now - start) }
+            return batches
+        } catch let error as LedgerError where error.code == .outcomeUnknown || error.code == .conflict {
+            // Either the batches are in the ledger, and catching up finds them, or they are not, and sealing makes them.
+            throw error
+        }
+    }
+}

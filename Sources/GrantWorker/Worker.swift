@@ -1,0 +1,73 @@
+public import ClawWire
+public import Logging
+import ApprovalSources
+import Foundation
+import GrantLedger
+import IssuanceRules
+import Kafka
+import Keys
+import Postgres
+import Primitives
+
+/// One worker: reads, decides, seals, publishes, sweeps, until it is told to stop.
+///
+/// Services start in the order of their needs and stop in reverse: lanes finish their batch, partitions and roles are
+/// given back, what is sealed is published, connections close.
+public final class Worker: Sendable {
+    private let configuration: WorkerConfiguration
+    private let logger: Logger
+    private let stopping = Lock(false)
+
+    /// Makes a worker; nothing is opened yet.
+    public init(configuration: WorkerConfiguration, logger: Logger) {
+        self.configuration = configuration
+        var logger = logger
+        logger[metadataKey: "worker"] = "\(configuration.workerID)"
+        self.logger = logger
+    }
+
+    /// Asks the worker to finish what it has in hand and to leave. Returns at once; ``run()`` returns when it is done.
+    public func stop() { stopping.withLock { $0 = true } }
+
+    /// Runs until ``stop()``.
+    ///
+    /// - Throws: what keeps the worker from starting, with what to do about it; what ends it although it should go on.
+    public func run() async throws {
+        let parts = try await WorkerParts.open(configuration, logger: logger)
+        logger.info("the worker starts", metadata: ["log": "\(configuration.logID)", "rules": "\(parts.rules.hash)"])
+        let isStopping: @Sendable () -> Bool = { [stopping] in stopping.withLock { $0 } }
+        let done = Lock(false)
+        let isDrained: @Sendable () -> Bool = { done.withLock { $0 } }
+        do {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    try await withThrowingTaskGroup(of: Void.self) { readers in
+                        for lane in parts.lanes { readers.addTask { try await lane.run(until: isStopping) } }
+                        readers.addTask { try await parts.leases.run(until: isStopping) }
+                        readers.addTask { try await parts.sweep.run(until: isStopping) }
+                        try await readers.waitForAll()
+                    }
+                    // What the lanes committed last is sealed by whoever holds the role; a holder drains it first.
+                    try await parts.drain(atMost: self.configuration.limits.drainTimeout)
+                    done.withLock { $0 = true }
+                }
+                group.addTask { try await parts.seal.run(until: isDrained) }
+                for follower in parts.followers { group.addTask { try await follower.run(until: isDrained) } }
+                // The first task to fail ends the others: a worker that lost a part of itself is of no use.
+                do {
+                    while try await group.next() != nil {}
+                } catch {
+                    group.cancelAll()
+                    throw error
+                }
+            }
+        } catch {
+            await parts.leases.leave()
+            await parts.close()
+            throw error
+        }
+        await parts.leases.leave()
+        await parts.close()
+        logger.info("the worker has left")
+    }
+}
