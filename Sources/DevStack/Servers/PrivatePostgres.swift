@@ -264,7 +264,7 @@ public final class PrivatePostgres: Sendable {
 
     /// Reads the server's own statement about itself, in its process id file, as `pg_ctl` does.
     private func isReady(pid: Int32) -> Bool {
-        guard let text = try? String(contentsOfFile: "\(dataDirectory)/postmaster.pid", encoding: .utf8) else {
+        guard let text = FileText.of("\(dataDirectory)/postmaster.pid") else {
             return false
         }
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
