@@ -118,7 +118,7 @@ public final class PrivatePostgres: Sendable {
         var configuration = configuration(of: "postgres", ["-D", dataDirectory] + settingArguments())
         configuration.output = .file(log)
         // SIGKILL would leave the server's own children and its shared memory behind; this is its prompt way out.
-        configuration.signalOnParentDeath = .quit
+        configuration.signalWhenAbandoned = .quit
         let process = try ManagedProcess(configuration)
         do {
             try await waitUntil(deadline: limit, description: "PostgreSQL in \(directory)") {
