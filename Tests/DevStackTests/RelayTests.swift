@@ -177,19 +177,13 @@ import Testing
         for number in 0..<20 { try client.say("\(number % 10)") }
         #expect(client.hear(20) == "01234567890123456789")
         relay.inject(.delay(toServer: .seconds(3_600), toClient: .zero))
+        let passed = relay.counters.bytesToServer
         try client.say("held")
+        // Each of these takes a turn of the relay's loop, so it has read the bytes by the last one.
+        for _ in 0..<3 { relay.inject(.delay(toServer: .seconds(3_600), toClient: .zero)) }
+        #expect(relay.counters.bytesToServer == passed)
         try relay.heal()
         #expect(client.hear(4) == "held")
-    }
-
-    @Test func delayHoldsBytesBackForItsTime() throws {
-        let client = try TestClient(port: relay.port)
-        relay.inject(.delay(toServer: .milliseconds(40), toClient: .milliseconds(40)))
-        let clock = ContinuousClock()
-        let start = clock.now
-        try client.say("x")
-        #expect(client.hear(1) == "x")
-        #expect(start.duration(to: clock.now) >= .milliseconds(80))
     }
 
     @Test func serverThatIsNotThereResetsTheClient() throws {
