@@ -204,7 +204,9 @@ extension HumanApprovalReceipt {
         guard payload["receipt_version"]?.string == "1" else { throw invalid("receipt_version") }
         guard payload["hash_algorithm"]?.string == "SHA-256" else { throw invalid("hash_algorithm") }
         guard let receiptID = try text(payload, "receipt_id"), !receiptID.isEmpty else { throw invalid("receipt_id") }
-        guard let kind = Kind(rawValue: try text(payload, "approval_type") ?? "") else { throw invalid("approval_type") }
+        guard let kind = Kind(rawValue: try text(payload, "approval_type") ?? "") else {
+            throw invalid("approval_type")
+        }
         guard let subject = try text(payload, "approver_subject"), !ExactText.trimmed(subject).isEmpty else {
             throw invalid("approver_subject")
         }

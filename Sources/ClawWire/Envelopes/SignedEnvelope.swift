@@ -141,7 +141,8 @@ public struct SignedEnvelope: Sendable, Hashable {
         }
         guard ExactText.equal(type, expected) else {
             throw EnvelopeError(
-                .unknownType, field: "envelope_type", "the type is \"\(type.prefix(64))\"; \"\(expected)\" was expected")
+                .unknownType, field: "envelope_type", "the type is \"\(type.prefix(64))\"; \"\(expected)\" was expected"
+            )
         }
         guard algorithm == "Ed25519" else {
             throw EnvelopeError(.unknownAlgorithm, field: "algorithm", "only Ed25519 is known")

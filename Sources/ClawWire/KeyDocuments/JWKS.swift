@@ -69,7 +69,9 @@ public enum JWKS {
             else { continue }
             guard let x = element["x"]?.string, let bytes = Base64URL.decode(x),
                 let key = Ed25519PublicKey(bytes: bytes), element["d"] == nil
-            else { throw KeyDocumentError(.malformed, "an Ed25519 key has no public x of 32 bytes, or has a private d") }
+            else {
+                throw KeyDocumentError(.malformed, "an Ed25519 key has no public x of 32 bytes, or has a private d")
+            }
             if let kid = element["kid"]?.string, !ExactText.equal(kid, key.kid.rawValue) {
                 throw KeyDocumentError(.kidMismatch, "the key under kid \(kid.prefix(64)) has kid \(key.kid)")
             }
