@@ -138,7 +138,8 @@ public struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertible
 
     /// The instant a whole number of seconds later; the first or last instant there is when out of range.
     public func adding(seconds: Int64) -> Timestamp {
-        Timestamp(microseconds: microseconds.saturatingSum(seconds.saturatingProduct(1_000_000)))
+        let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000)
+        return Timestamp(microseconds: overflow ? (seconds < 0 ? .min : .max) : microseconds.saturatingSum(product))
     }
 
     /// Whole seconds from another instant to this one, rounded down.
