@@ -45,7 +45,10 @@ private struct FactReader {
     let value: JSONValue
     var path = ""
 
-    func member(_ key: String) -> JSONValue? { value[key].flatMap { $0.isNull ? nil : $0 } }
+    func member(_ key: String) -> JSONValue? {
+        guard let member = value[key], !member.isNull else { return nil }
+        return member
+    }
 
     func text(_ key: String) throws(FactError) -> String? {
         guard let member = member(key) else { return nil }
