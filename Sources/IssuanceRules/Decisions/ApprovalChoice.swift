@@ -101,13 +101,14 @@ extension Decider {
         case .reference:
             if let id = request.approvalID { return state.approvalID == id }
             guard let number = request.ticketNumber?.lowercased() else { return false }
-            return state.tickets.entries.contains {
-                isPermitted($0.key) && $0.value.value.number?.lowercased() == number
+            return state.claims.entries.contains {
+                $0.value.ticket?.value.number?.lowercased() == number && isPermitted($0.key)
             }
         case .entitlement:
-            guard let subject = request.subject, state.subjects.entries.contains(where: { $0.key == subject })
+            let claims = state.merged(isPermitted)
+            guard let subject = request.subject, claims.subjects.entries.contains(where: { $0.key == subject })
             else { return false }
-            return switch rules.entitlements.mapping(of: state) {
+            return switch rules.entitlements.mapping(of: claims) {
             case .mapped(let jobClass, _, _): jobClass == rule.name
             case .contradictory: true
             case .unmapped: false
@@ -117,12 +118,13 @@ extension Decider {
 
     /// The request with this request's id that the approval carries, as the source of this request stated it.
     private func carried(by state: ApprovalState) -> ContainedRequest? {
-        guard let source = rules.sources[input.requestSource], source.kind == .native,
-            source.mayApprove.contains(rule.name)
-        else { return nil }
-        return state.requests.entries.first {
-            $0.key == input.requestSource && $0.value.request.requestID == request.requestID
-        }?.value
+        guard rules.sources[input.requestSource]?.kind == .native else { return nil }
+        var carried: ContainedRequest?
+        for entry in state.claims.entries
+        where entry.value.request != nil && entry.key.source == input.requestSource && isPermitted(entry.key) {
+            if let request = entry.value.request { carried.join(request) }
+        }
+        return carried?.request.requestID == request.requestID ? carried : nil
     }
 
     /// True for what a source that may approve the class said, authenticated as the source demands.
@@ -137,8 +139,10 @@ extension Decider {
         let state = candidate.state
         if let findings = used(candidate) { return .refused(findings) }
         if let result = final(state) { return decides(state) ? result : .expired([]) }
-        if let result = disagreement(state) { return result }
-        var window = state.window(isPermitted)
+        let claims = state.merged(isPermitted)
+        let mapping = rules.entitlements.mapping(of: claims)
+        if let result = disagreement(state, claims, mapping) { return result }
+        var window = ApprovedWindow(claims.window, direct: state.direct)
         if !window.hasStarted {
             if state.direct != nil {
                 return .waiting([
@@ -157,11 +161,11 @@ extension Decider {
         }
         var minimum = max(1, policyHumans)
         var windowSeconds: Int64?
-        if case .mapped(_, let humans, let seconds) = rules.entitlements.mapping(of: state) {
+        if case .mapped(_, let humans, let seconds) = mapping {
             minimum = max(minimum, humans)
             windowSeconds = seconds
         }
-        switch countApprovers(of: state, minimum: minimum) {
+        switch countApprovers(of: state, claims, minimum: minimum) {
         case .failure(let result): return result
         case .success(let count):
             let openFor = windowSeconds ?? (rule.window == .optional ? rule.maximumApprovalAgeSeconds : nil)
@@ -270,7 +274,9 @@ extension Decider {
     }
 
     /// What makes the approval another one than the request needs, or none that can be judged.
-    private func disagreement(_ state: ApprovalState) -> ApprovalResult? {
+    private func disagreement(
+        _ state: ApprovalState, _ claims: Claims, _ mapping: EntitlementMapping
+    ) -> ApprovalResult? {
         let id = state.approvalID
         func held(_ code: ReasonCode, _ detail: String, needed: String) -> ApprovalResult {
             .waiting([finding(code, detail, "binding", needed: needed)])
@@ -278,15 +284,15 @@ extension Decider {
         if state.hasOverflowed {
             return held(.humanApprovalOverflow, "\(id) has more facts than are kept", needed: "a new approval")
         }
-        if state.subjects.entries.count > 1 {
+        if claims.subjects.entries.count > 1 {
             return held(.humanApprovalContradictory, "\(id) names several subjects", needed: "facts that agree")
         }
-        switch rules.entitlements.mapping(of: state) {
+        switch mapping {
         case .contradictory:
             return held(.humanApprovalContradictory, "\(id) names several targets", needed: "facts that agree")
         case .unmapped:
             guard rule.binding != .contained else { break }
-            let name = state.entitlements.entries.last?.key.id ?? "nothing"
+            let name = claims.entitlements.entries.last?.key.id ?? "nothing"
             return held(
                 .humanApprovalEntitlementUnmapped, "\(id) is for \(quoted(name)), which is not in the rules",
                 needed: "the entitlement in the rules")
@@ -311,7 +317,7 @@ extension Decider {
                 ])
             }
         }
-        if let subject = request.subject, let approved = state.subjects.entries.first?.key, approved != subject {
+        if let subject = request.subject, let approved = claims.subjects.entries.first?.key, approved != subject {
             return .refused([
                 finding(
                     .humanApprovalSubjectMismatch, "\(id) is for another person than \(quoted(subject.rawValue))",
