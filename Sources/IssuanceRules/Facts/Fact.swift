@@ -120,8 +120,8 @@ public struct Fact: Sendable, Hashable {
         case requestOpened
         /// The question was sent to approvers.
         case requestRouted
-        /// An approver said yes.
-        case decisionApproved(approver: Actor)
+        /// An approver said yes; `nil` when the record does not say who, which counts for nobody.
+        case decisionApproved(approver: Actor?)
         /// An approver said no. Final.
         case decisionDenied(approver: Actor?)
         /// Nobody answered in time. Final.
@@ -184,6 +184,8 @@ public struct Fact: Sendable, Hashable {
     public var requester: Actor?
     /// What is granted.
     public var entitlement: Entitlement?
+    /// The job class that the record itself names, where the source's mapping says that it may.
+    public var jobClass: JobClass?
     /// The requester's text.
     public var justification: Justification?
     /// The approver's text.
