@@ -192,6 +192,8 @@ public struct Fact: Sendable, Hashable {
     public var approverJustification: Justification?
     /// The ticket named.
     public var ticket: Ticket?
+    /// The job class that the record itself names, for sources that know job classes; never guessed.
+    public var jobClass: JobClass?
     /// SHA-256 of the canonical (RFC 8785) record: the evidence.
     public var recordDigest: Digest?
     /// What happened.
@@ -243,9 +245,12 @@ public struct StopDeclaration: Sendable, Hashable {
     public let incident: String?
     /// Who declared it.
     public let declaredBy: Actor?
+    /// True when the declaration could not be read in full and covers everything for that reason.
+    public let isWidened: Bool
     /// Makes a declaration.
     public init(
-        stopID: String, scope: StopScope, revokesLive: Bool, reason: String?, incident: String?, declaredBy: Actor?
+        stopID: String, scope: StopScope, revokesLive: Bool, reason: String?, incident: String?, declaredBy: Actor?,
+        isWidened: Bool = false
     ) {
         self.stopID = stopID
         self.scope = scope
@@ -253,6 +258,7 @@ public struct StopDeclaration: Sendable, Hashable {
         self.reason = reason
         self.incident = incident
         self.declaredBy = declaredBy
+        self.isWidened = isWidened
     }
 }
 
@@ -266,11 +272,16 @@ public struct StopLift: Sendable, Hashable {
     public let reapproval: ApprovalID?
     /// The new WPC it rests on.
     public let policyHash: Digest?
+    /// The scope that the lift names, to check against the stop's; it lifts no more than the stop it names.
+    public let scope: StopScope?
     /// Makes a lift.
-    public init(stopID: String, liftedBy: [Actor], reapproval: ApprovalID?, policyHash: Digest?) {
+    public init(
+        stopID: String, liftedBy: [Actor], reapproval: ApprovalID?, policyHash: Digest?, scope: StopScope? = nil
+    ) {
         self.stopID = stopID
         self.liftedBy = liftedBy
         self.reapproval = reapproval
         self.policyHash = policyHash
+        self.scope = scope
     }
 }
