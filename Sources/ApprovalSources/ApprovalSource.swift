@@ -54,6 +54,15 @@ public enum AuthenticityEvidence: Sendable, Hashable {
     case confirmationNeeded
     /// A listed key signed.
     case signed(by: Ed25519PublicKey, form: Form)
+
+    /// The evidence in the terms of the rules; `nil` while the vendor was not asked.
+    public var authenticity: Authenticity? {
+        switch self {
+        case .topic: .topic
+        case .confirmationNeeded: nil
+        case .signed(let key, _): .signed([key.kid])
+        }
+    }
 }
 
 /// Reads records of whichever kind a source is configured as.

@@ -47,7 +47,8 @@ struct FieldReader {
     func identifier(_ key: String, maximumBytes: Int = 512) throws(SourceFault) -> String? {
         guard let text = try string(key, maximumBytes: maximumBytes) else { return nil }
         guard TextRules.isIdentifier(text) else {
-            throw SourceFault(.invalidValue, field: name(key), "an identifier is not empty and has no control characters")
+            throw SourceFault(
+                .invalidValue, field: name(key), "an identifier is not empty and has no control characters")
         }
         return text
     }
@@ -104,7 +105,8 @@ struct FieldReader {
             }
             guard TextRules.isIdentifier(text), !text.unicodeScalars.contains(where: \.properties.isWhitespace) else {
                 throw SourceFault(
-                    .invalidValue, field: name("\(key)[\(i)]"), "the text is empty or has white space or control characters")
+                    .invalidValue, field: name("\(key)[\(i)]"),
+                    "the text is empty or has white space or control characters")
             }
             guard !words.contains(text) else {
                 throw SourceFault(.invalidValue, field: name("\(key)[\(i)]"), "the list repeats an element")

@@ -1,5 +1,5 @@
 public import ClawWire
-public import IssuanceRules
+import IssuanceRules
 
 /// A configured source: what it is, whom it is trusted for, and how it proves itself.
 public struct SourceConfiguration: Sendable, Hashable {

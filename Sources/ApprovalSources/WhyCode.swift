@@ -1,4 +1,4 @@
-public import IssuanceRules
+import IssuanceRules
 
 /// Why an entry of a readable record yields no more than an `ignored` or a `rejected` fact.
 ///

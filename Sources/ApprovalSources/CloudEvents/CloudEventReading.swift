@@ -1,4 +1,4 @@
-public import ClawWire
+import ClawWire
 
 extension CloudEvent {
     /// The mode of a record under the Kafka protocol binding.
@@ -136,7 +136,8 @@ extension CloudEvent {
             guard let attribute = attributes[name] else { return nil }
             guard case .string(let text) = attribute, TextRules.isIdentifier(text) else {
                 throw SourceFault(
-                    .invalidAttribute, field: name, "a text was expected that is not empty and has no control characters")
+                    .invalidAttribute, field: name,
+                    "a text was expected that is not empty and has no control characters")
             }
             guard text.utf8.count <= limits.maximumIdentifierBytes else {
                 throw SourceFault(

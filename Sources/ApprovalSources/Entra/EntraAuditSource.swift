@@ -1,5 +1,5 @@
 public import ClawWire
-public import IssuanceRules
+import IssuanceRules
 
 /// Microsoft Entra audit records as diagnostic settings deliver them through Event Hubs: a message with `records`, a
 /// bare record, or an array of records.
@@ -15,7 +15,7 @@ public enum EntraAuditSource: ApprovalSource {
         signatures: inout BatchSignatureCache
     ) -> SourceReading {
         guard let value = record.value else { return NativeSource.tombstone(vocabulary) }
-        do {
+        do throws(SourceFault) {
             let entries = try entries(try parse(value, configuration.limits.json), configuration.limits)
             var facts: [Fact] = []
             facts.reserveCapacity(entries.count)
@@ -147,10 +147,7 @@ public enum EntraAuditSource: ApprovalSource {
         case .routed: return demandRequest(fact.with(.requestRouted))
         case .approved:
             fact.approverJustification = record.justification
-            // A platform that does not even name itself is still no human.
-            return demandRequest(
-                fact.with(
-                    .decisionApproved(approver: record.initiator ?? Actor(id: PersonID("unknown"), kind: .system))))
+            return demandRequest(fact.with(.decisionApproved(approver: record.initiator)))
         case .denied:
             fact.approverJustification = record.justification
             return demandRequest(fact.with(.decisionDenied(approver: record.initiator)))
@@ -185,7 +182,7 @@ public enum EntraAuditSource: ApprovalSource {
             fact.approvalID = nil
             fact.entitlement = record.directoryGroup(scope: scope)
             if let entitlement = fact.entitlement, let mapping = configuration.mapping,
-                mapping.jobClass(of: entitlement) == nil
+                mapping.entitlements.entry(for: entitlement) == nil
             {
                 fact.entitlement = nil
                 fact.subject = nil

@@ -1,9 +1,12 @@
 public import ClawWire
 public import IssuanceRules
 
-/// Facts as JSON for people and tools: the shape of `clawgrant source map --json`.
+/// Facts as `clawgrant source map --json` prints them: ``IssuanceRules/Fact/json`` and what makes a list readable.
 public enum FactDocument {
-    /// A fact. Times have microseconds where the source has them.
+    /// Characters (Unicode scalars) of a long text that stand in a list.
+    static let prefixCharacters = 64
+
+    /// A fact.
     ///
     /// - Parameters:
     ///   - fact: the fact.
@@ -11,124 +14,39 @@ public enum FactDocument {
     public static func json(_ fact: Fact, message: Int? = nil) -> JSONValue {
         var object = JSONObject()
         object["message"] = message.map { .integer($0) }
-        object["record"] = .integer(fact.recordIndex)
-        object["fact"] = .string(name(of: fact.content))
-        object["source"] = .string(fact.source)
-        object["source_event_id"] = fact.sourceEventID.map { .string($0.rawValue) }
-        object["occurred_at"] = fact.occurredAt.map(time)
-        object["approval_id"] = fact.approvalID.map { .string($0.rawValue) }
-        object["subject"] = fact.subject.map(actor)
-        object["requester"] = fact.requester.map(actor)
-        object["entitlement"] = fact.entitlement.map(entitlement)
-        add(fact.content, to: &object)
-        if let text = fact.justification {
-            object["justification"] = .string(text.text)
-            object["justification_chars"] = .integer(text.characters)
-            object["justification_utf8_sha256"] = .string(text.digest.hex)
-            object["justification_prefix"] = .string(
-                String(String.UnicodeScalarView(text.text.unicodeScalars.prefix(64))))
-            object["justification_truncated"] = .bool(text.isTruncated)
+        for member in fact.json.object?.members ?? [] { object[member.key] = member.value }
+        for key in ["justification_prefix", "approver_justification_prefix"] {
+            if let text = object[key]?.string {
+                object[key] = .string(String(String.UnicodeScalarView(text.unicodeScalars.prefix(prefixCharacters))))
+            }
         }
-        object["approver_justification"] = fact.approverJustification.map { .string($0.text) }
-        object["ticket"] = fact.ticket.map(ticket)
-        object["job_class"] = fact.jobClass.map { .string($0.rawValue) }
-        object["record_sha256"] = fact.recordDigest.map { .string($0.hex) }
-        return .object(object)
-    }
-
-    /// The name of a kind of fact.
-    public static func name(of content: Fact.Content) -> String {
-        switch content {
-        case .requestOpened: "request.opened"
-        case .requestRouted: "request.routed"
-        case .decisionApproved: "decision.approved"
-        case .decisionDenied: "decision.denied"
-        case .decisionTimedOut: "decision.timed_out"
-        case .decisionCanceled: "decision.canceled"
-        case .grantStarted: "grant.started"
-        case .grantChanged: "grant.changed"
-        case .grantEnded: "grant.ended"
-        case .grantDirect: "grant.direct"
-        case .subjectInvalidated: "subject.invalidated"
-        case .capabilityRequested: "capability.requested"
-        case .stopDeclared: "stop.declared"
-        case .stopLifted: "stop.lifted"
-        case .ignored: "ignored"
-        case .rejected: "rejected"
-        }
-    }
-
-    private static func add(_ content: Fact.Content, to object: inout JSONObject) {
-        switch content {
-        case .requestOpened, .requestRouted, .decisionTimedOut, .decisionCanceled: break
-        case .decisionApproved(let approver): object["approver"] = actor(approver)
-        case .decisionDenied(let approver): object["approver"] = approver.map(actor) ?? .null
-        case .grantStarted(let notBefore, let notAfter), .grantChanged(let notBefore, let notAfter):
-            object["not_before"] = notBefore.map(time) ?? .null
-            object["not_after"] = notAfter.map(time) ?? .null
-        case .grantEnded(let reason):
-            if object["approval_id"] == nil { object["approval_id"] = .null }
-            object["end_reason"] = .string(reason.rawValue)
-            object["revoke"] = true
-        case .grantDirect(let assignedBy, let outsidePIM, let notBefore, let notAfter):
-            if object["approval_id"] == nil { object["approval_id"] = .null }
-            object["assigned_by"] = assignedBy.map(actor) ?? .null
-            object["outside_pim"] = .bool(outsidePIM)
-            object["not_before"] = notBefore.map(time) ?? .null
-            object["not_after"] = notAfter.map(time) ?? .null
-        case .subjectInvalidated(let reason):
-            object["reason"] = .string(reason)
-            object["revoke"] = true
-        case .capabilityRequested(let request): object["request"] = CapabilityRequestDocument.encode(request)
+        switch fact.content {
+        case .grantEnded, .grantDirect: if fact.approvalID == nil { object["approval_id"] = .null }
+        case .subjectInvalidated: object["revoke"] = true
         case .stopDeclared(let stop):
-            object["stop_id"] = .string(stop.stopID)
             object["scope"] = scope(stop.scope)
-            object["declared_by"] = stop.declaredBy.map(actor)
-            object["reason"] = stop.reason.map { .string($0) }
-            object["incident"] = stop.incident.map { .string($0) }
             object["widened"] = .bool(stop.isWidened)
-        case .stopLifted(let lift):
-            object["stop_id"] = .string(lift.stopID)
-            object["scope"] = lift.scope.map(scope)
-            object["lifted_by"] = .array(lift.liftedBy.map(actor))
-            object["reapproval"] = lift.reapproval.map { .string($0.rawValue) }
-            object["wpc_hash"] = lift.policyHash.map { .string($0.b64u) }
-        case .ignored(let why), .rejected(let why): object["why"] = .string(why)
+        case .stopLifted(let lift): object["scope"] = lift.scope.map(scope)
+        case .requestOpened, .requestRouted, .decisionApproved, .decisionDenied, .decisionTimedOut, .decisionCanceled,
+            .grantStarted, .grantChanged, .ignored, .rejected:
+            break
+        case .capabilityRequested(let request): object["request"] = CapabilityRequestDocument.encode(request)
         }
-    }
-
-    /// A person or a system; `kind` stands only where it is no person.
-    public static func actor(_ actor: Actor) -> JSONValue {
-        var object: JSONObject = ["id": .string(actor.id.rawValue)]
-        object["name"] = actor.name.map { .string($0) }
-        object["upn"] = actor.upn.map { .string($0) }
-        switch actor.kind {
-        case .human: break
-        case .system: object["kind"] = "system"
-        }
-        return .object(object)
-    }
-
-    /// An entitlement.
-    public static func entitlement(_ entitlement: Entitlement) -> JSONValue {
-        var object: JSONObject = ["kind": .string(entitlement.kind.rawValue), "id": .string(entitlement.id)]
-        object["name"] = entitlement.name.map { .string($0) }
-        object["scope"] = .optional(entitlement.scope)
         return .object(object)
     }
 
     /// A ticket.
-    public static func ticket(_ ticket: Ticket) -> JSONValue {
+    static func ticket(_ ticket: Ticket) -> JSONValue {
         ["system": .optional(ticket.system), "number": .optional(ticket.number)]
     }
 
     /// The scope of a stop.
-    public static func scope(_ scope: StopScope) -> JSONValue {
+    static func scope(_ scope: StopScope) -> JSONValue {
         ["kind": .string(scope.kind.rawValue), "value": .optional(scope.value)]
     }
 
     /// An instant: milliseconds, or microseconds where they are not zero.
-    public static func time(_ time: Timestamp) -> JSONValue {
+    static func time(_ time: Timestamp) -> JSONValue {
         let micros = ((time.microseconds % 1_000) + 1_000) % 1_000
         guard micros != 0 else { return .string(time.iso8601) }
         let digits = String(micros)

@@ -11,7 +11,8 @@ public struct MappingInput: Sendable {
     public let isList: Bool
 
     /// Takes a file apart. Every byte string gives at least one record.
-    public init(_ bytes: [UInt8], limits: JSONLimits = JSONLimits(maximumBytes: 67_108_864, maximumMembers: 4_000_000)) {
+    public init(_ bytes: [UInt8], limits: JSONLimits = JSONLimits(maximumBytes: 67_108_864, maximumMembers: 4_000_000))
+    {
         guard let value = Self.parse(bytes, limits) else {
             let lines = bytes.split(separator: UInt8(ascii: "\n")).map { Array($0) }
                 .filter { !$0.allSatisfy { $0 == 0x20 || $0 == 0x09 || $0 == 0x0D } }
@@ -39,13 +40,14 @@ public struct MappingInput: Sendable {
     }
 
     private static func parse(_ bytes: [UInt8], _ limits: JSONLimits) -> JSONValue? {
-        (try? JSONReader.parse(bytes, limits: limits)) ?? {
-            // A lone surrogate is the reader's affair, not the layout's.
-            guard let value = try? JSONReader.parse(bytes, limits: limits, duplicates: .keepLastValue),
-                (try? JSONReader.parse(JSONWriter.bytes(value), limits: limits)) == nil
-            else { return nil }
-            return value
-        }()
+        (try? JSONReader.parse(bytes, limits: limits))
+            ?? {
+                // A lone surrogate is the reader's affair, not the layout's.
+                guard let value = try? JSONReader.parse(bytes, limits: limits, duplicates: .keepLastValue),
+                    (try? JSONReader.parse(JSONWriter.bytes(value), limits: limits)) == nil
+                else { return nil }
+                return value
+            }()
     }
 
     private static func isWrapped(_ value: JSONValue) -> Bool {

@@ -4,48 +4,20 @@ public import IssuanceRules
 /// Which tenants count, which entitlement stands for which job class, and whose stops are trusted: a mapping file as
 /// people write and test it (`clawgrant source map --mapping`).
 public struct SourceMapping: Sendable, Hashable {
-    /// One entitlement and its job class.
-    public struct Entry: Sendable, Hashable {
-        /// Kind of the entitlement.
-        public let kind: Entitlement.Kind
-        /// Identifier, in lower case.
-        public let id: String
-        /// Scope, in lower case; `nil` where the kind has none.
-        public let scope: String?
-        /// The job class; `nil` when the record itself names it (`*value-of-field*`).
-        public let jobClass: JobClass?
-        /// Humans who must approve.
-        public let minimumHumanApprovers: Int
-
-        /// Makes an entry; identifier and scope are folded to lower case.
-        public init(
-            kind: Entitlement.Kind, id: String, scope: String?, jobClass: JobClass?, minimumHumanApprovers: Int = 1
-        ) {
-            self.kind = kind
-            self.id = TextRules.folded(id)
-            self.scope = scope.map { TextRules.folded($0) }
-            self.jobClass = jobClass
-            self.minimumHumanApprovers = minimumHumanApprovers
-        }
-    }
-
     /// Allow-listed tenants in lower case.
     public var tenants: Set<String>
-    /// The entitlements.
-    public var entitlements: [Entry]
-    /// Longest lifetime by job class, in seconds.
-    public var maximumTTLSeconds: [JobClass: Int64]
+    /// The entitlements and the longest lifetimes of their classes.
+    public var entitlements: EntitlementMap
     /// CloudEvents sources that may declare and lift stops.
     public var trustedStopSources: Set<String>
 
     /// Makes a mapping.
     public init(
-        tenants: Set<String> = [], entitlements: [Entry] = [], maximumTTLSeconds: [JobClass: Int64] = [:],
+        tenants: Set<String> = [], entitlements: EntitlementMap = EntitlementMap(),
         trustedStopSources: Set<String> = []
     ) {
         self.tenants = Set(tenants.map { TextRules.folded($0) })
         self.entitlements = entitlements
-        self.maximumTTLSeconds = maximumTTLSeconds
         self.trustedStopSources = trustedStopSources
     }
 
@@ -55,18 +27,17 @@ public struct SourceMapping: Sendable, Hashable {
     public init(_ document: JSONValue) throws(SourceFault) {
         let reader = try FieldReader(document, path: "")
         let tenants = try reader.object("tenants")?.object.keys ?? []
-        var entries: [Entry] = []
+        var entries: [EntitlementMap.Entry] = []
         for (i, element) in (try reader.array("entitlements", maximumCount: 10_000) ?? []).enumerated() {
             let entry = try FieldReader(element, path: "entitlements[\(i)]")
             guard
                 let kind = Entitlement.Kind(rawValue: try entry.required(try entry.string("kind"), "kind"))
             else { throw SourceFault(.invalidValue, field: entry.name("kind"), "an unknown kind of entitlement") }
-            let jobClass = try entry.required(try entry.identifier("job_class"), "job_class")
             entries.append(
-                Entry(
+                EntitlementMap.Entry(
                     kind: kind, id: try entry.required(try entry.identifier("id", maximumBytes: 1_024), "id"),
                     scope: try entry.identifier("scope", maximumBytes: 1_024),
-                    jobClass: jobClass.hasPrefix("*") ? nil : JobClass(jobClass),
+                    jobClass: JobClass(try entry.required(try entry.identifier("job_class"), "job_class")),
                     minimumHumanApprovers: Int(try entry.integer("min_human_approvers", in: 1...64) ?? 1)))
         }
         var lifetimes: [JobClass: Int64] = [:]
@@ -81,16 +52,14 @@ public struct SourceMapping: Sendable, Hashable {
             trusted = Set(try stops.words("trusted_sources", maximumCount: 1_024, maximumBytes: 512) ?? [])
         }
         self.init(
-            tenants: Set(tenants), entitlements: entries, maximumTTLSeconds: lifetimes, trustedStopSources: trusted)
+            tenants: Set(tenants), entitlements: EntitlementMap(entries: entries, maximumTTLSeconds: lifetimes),
+            trustedStopSources: trusted)
     }
 
-    /// The entry of an entitlement: kind, identifier and scope are compared, without case.
-    public func entry(for entitlement: Entitlement) -> Entry? {
-        let id = TextRules.folded(entitlement.id)
-        let scope = entitlement.scope.map { TextRules.folded($0) }
-        return entitlements.first { $0.kind == entitlement.kind && $0.id == id && $0.scope == scope }
+    /// The job class of an entitlement; `nil` when it is not mapped or when the record itself names the class.
+    public func jobClass(of entitlement: Entitlement) -> JobClass? {
+        guard let jobClass = entitlements.entry(for: entitlement)?.jobClass, jobClass != EntitlementMap.valueOfField
+        else { return nil }
+        return jobClass
     }
-
-    /// The job class of an entitlement, `nil` when it is not mapped.
-    public func jobClass(of entitlement: Entitlement) -> JobClass? { entry(for: entitlement)?.jobClass }
 }

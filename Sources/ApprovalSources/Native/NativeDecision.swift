@@ -83,7 +83,8 @@ public struct NativeDecision: Sendable, Hashable {
         }
         self.init(approvalID: ApprovalID(id), verdict: verdict, requester: try reader.actor("requester"))
         subject = try reader.actor("subject")
-        for (i, element) in (try reader.array("approvers", maximumCount: limits.maximumListMembers) ?? []).enumerated() {
+        for (i, element) in (try reader.array("approvers", maximumCount: limits.maximumListMembers) ?? []).enumerated()
+        {
             let approver = try FieldReader(element, path: "data.approvers[\(i)]")
             answers.append(
                 Answer(
@@ -127,16 +128,16 @@ public struct NativeDecision: Sendable, Hashable {
         var object: JSONObject = [
             "approval_id": .string(approvalID.rawValue), "decision": .string(verdict.rawValue),
         ]
-        object["requester"] = requester.map(FactDocument.actor)
-        object["subject"] = subject.map(FactDocument.actor)
+        object["requester"] = requester.map(\.json)
+        object["subject"] = subject.map(\.json)
         object["approvers"] = .array(
             answers.map { answer in
-                guard case .object(var object) = FactDocument.actor(answer.approver) else { return .null }
+                guard case .object(var object) = answer.approver.json else { return .null }
                 object["decided_at"] = answer.decidedAt.map { .string($0.iso8601) }
                 object["justification"] = answer.justification.map { .string($0) }
                 return .object(object)
             })
-        object["entitlement"] = entitlement.map(FactDocument.entitlement)
+        object["entitlement"] = entitlement.map(\.json)
         object["job_class"] = jobClass.map { .string($0.rawValue) }
         object["not_before"] = notBefore.map { .string($0.iso8601) }
         object["not_after"] = notAfter.map { .string($0.iso8601) }

@@ -1,5 +1,5 @@
 public import ClawWire
-public import IssuanceRules
+import IssuanceRules
 
 /// Our own events: decisions, stops, lifts, requests, and human approval receipts.
 public enum NativeSource: ApprovalSource {
@@ -14,7 +14,7 @@ public enum NativeSource: ApprovalSource {
         guard let value = record.value else { return tombstone(vocabulary) }
         let authentication = Authentication(configuration: configuration)
         let event: CloudEvent
-        do {
+        do throws(SourceFault) {
             guard CloudEvent.mode(of: record) != nil else {
                 return try bare(try JSONSource.parse(value, configuration.limits.json), authentication)
             }
@@ -23,7 +23,7 @@ public enum NativeSource: ApprovalSource {
             return configuration.unreadableIsStop && error.reason.isUnreadable
                 ? unreadableStop(record, value, at: now) : .deadLetter(error)
         }
-        do {
+        do throws(SourceFault) {
             return try read(event, authentication, &signatures, vocabulary: vocabulary)
         } catch {
             return .deadLetter(error)
@@ -44,7 +44,7 @@ public enum NativeSource: ApprovalSource {
     private static func event(
         of record: SourceRecord, _ configuration: SourceConfiguration
     ) throws(SourceFault) -> CloudEvent {
-        do {
+        do throws(SourceFault) {
             return try CloudEvent(record: record, limits: configuration.limits)
         } catch {
             guard CloudEvent.mode(of: record) == .binary, error.reason == .notJSON || error.reason == .tooLarge,

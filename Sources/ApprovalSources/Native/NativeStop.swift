@@ -7,7 +7,7 @@ public enum NativeStop {
     /// everything, an unreadable action revokes too.
     public static func declaration(_ event: CloudEvent) -> StopDeclaration {
         let data = event.json
-        let scope = data?["scope"].flatMap { scope($0) }
+        let scope = data?["scope"].flatMap { Self.scope($0) }
         let action = data?["action"]?.string
         return StopDeclaration(
             stopID: identifier(data?["stop_id"]) ?? event.id, scope: scope ?? StopScope(kind: .all, value: nil),
@@ -40,7 +40,7 @@ public enum NativeStop {
         return StopLift(
             stopID: try data.required(try data.identifier("stop_id"), "stop_id"), liftedBy: people,
             reapproval: try reapproval?.identifier("approval_id").map { ApprovalID($0) },
-            policyHash: try reapproval?.digest("wpc_hash"), scope: data.value("scope").flatMap { scope($0) })
+            policyHash: try reapproval?.digest("wpc_hash"), scope: data.value("scope").flatMap { Self.scope($0) })
     }
 
     /// The data of a stop event.
@@ -51,7 +51,7 @@ public enum NativeStop {
         ]
         object["reason"] = stop.reason.map { .string($0) }
         object["incident"] = stop.incident.map { .string($0) }
-        object["declared_by"] = stop.declaredBy.map(FactDocument.actor)
+        object["declared_by"] = stop.declaredBy.map(\.json)
         object["lift"] = ["requires": "reapproval", "min_approvers": 2]
         return .object(object)
     }
@@ -61,7 +61,7 @@ public enum NativeStop {
         var object: JSONObject = ["stop_id": .string(lift.stopID)]
         object["scope"] = lift.scope.map(FactDocument.scope)
         object["reason"] = reason.map { .string($0) }
-        object["lifted_by"] = .array(lift.liftedBy.map(FactDocument.actor))
+        object["lifted_by"] = .array(lift.liftedBy.map(\.json))
         var reapproval = JSONObject()
         reapproval["approval_id"] = lift.reapproval.map { .string($0.rawValue) }
         reapproval["wpc_hash"] = lift.policyHash.map { .string($0.b64u) }

@@ -41,7 +41,9 @@ struct ReceiptEvidence {
         guard
             let signature = Ed25519Signature(
                 b64u: try reader.required(try reader.string("signature_b64u"), "signature_b64u"))
-        else { throw SourceFault(.malformedSignature, field: "receipt.signature_b64u", "the signature has not 64 bytes") }
+        else {
+            throw SourceFault(.malformedSignature, field: "receipt.signature_b64u", "the signature has not 64 bytes")
+        }
         guard signer.publicKey.isValidSignature(signature, for: Array(hash.utf8)) else {
             throw SourceFault(
                 .signatureInvalid, field: "receipt.signature_b64u", "the signature is not that of the signer")

@@ -1,5 +1,5 @@
 public import ClawWire
-public import IssuanceRules
+import IssuanceRules
 
 /// The requests topic: a capability request as a CloudEvent in either mode, or as bare JSON.
 public enum CapabilityRequestSource: ApprovalSource {
@@ -12,7 +12,7 @@ public enum CapabilityRequestSource: ApprovalSource {
         signatures: inout BatchSignatureCache
     ) -> SourceReading {
         guard let value = record.value else { return NativeSource.tombstone(vocabulary) }
-        do {
+        do throws(SourceFault) {
             let authentication = Authentication(configuration: configuration)
             guard CloudEvent.mode(of: record) == nil else {
                 let event = try CloudEvent(record: record, limits: configuration.limits)
@@ -22,7 +22,8 @@ public enum CapabilityRequestSource: ApprovalSource {
                 return try NativeSource.read(event, authentication, &signatures, vocabulary: vocabulary)
             }
             guard record.headers.count <= configuration.limits.maximumHeaders else {
-                throw SourceFault(.tooLarge, field: "headers", "more than \(configuration.limits.maximumHeaders) headers")
+                throw SourceFault(
+                    .tooLarge, field: "headers", "more than \(configuration.limits.maximumHeaders) headers")
             }
             let document = try JSONSource.parse(value, configuration.limits.json)
             let proof = try authentication.prove(document, in: record)

@@ -38,11 +38,13 @@ struct Authentication {
         let signer = try listed(batch.kid, field: CloudEvent.batchExtension)
         guard batch.includes(event.digest) else {
             throw SourceFault(
-                .batchProofInvalid, field: CloudEvent.batchExtension, "the path does not lead from the event to the root")
+                .batchProofInvalid, field: CloudEvent.batchExtension,
+                "the path does not lead from the event to the root")
         }
         guard signatures.isValid(batch, key: signer.publicKey) else {
             throw SourceFault(
-                .signatureInvalid, field: CloudEvent.batchExtension, "the root is not signed by \(signer.publicKey.did)")
+                .signatureInvalid, field: CloudEvent.batchExtension, "the root is not signed by \(signer.publicKey.did)"
+            )
         }
         return (.signed(by: signer.publicKey, form: .batch), signer)
     }

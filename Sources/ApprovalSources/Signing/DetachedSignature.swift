@@ -28,7 +28,9 @@ public struct DetachedSignature: Sendable, Hashable {
         guard object.count == 3, object["alg"]?.string == "EdDSA", object["typ"]?.string == Self.typ,
             let kid = object["kid"]?.string
         else { throw Self.fault("the header has not exactly alg EdDSA, kid and typ \(Self.typ)") }
-        guard let signature = Ed25519Signature(b64u: parts[2]) else { throw Self.fault("the signature has not 64 bytes") }
+        guard let signature = Ed25519Signature(b64u: parts[2]) else {
+            throw Self.fault("the signature has not 64 bytes")
+        }
         self.kid = kid
         header = String(parts[0])
         self.signature = signature

@@ -192,8 +192,6 @@ public struct Fact: Sendable, Hashable {
     public var approverJustification: Justification?
     /// The ticket named.
     public var ticket: Ticket?
-    /// The job class that the record itself names, for sources that know job classes; never guessed.
-    public var jobClass: JobClass?
     /// SHA-256 of the canonical (RFC 8785) record: the evidence.
     public var recordDigest: Digest?
     /// What happened.
