@@ -34,6 +34,11 @@ struct BatchTests {
             #expect(verified.tail == sealed.tail)
             #expect(verified.checkpoint?.checkpoint == sealed.tail.checkpoint)
             #expect(verified.header.number.value == Int64(number))
+            let compatible = try #require(verified.compatibleRoot)
+            let portable = try #require(
+                LogInclusionProof(tree: sealed.batch.compatibleTree(), index: count - 1, signedRoot: compatible))
+            _ = try LogInclusionProof.verifyStrictly(
+                portable.json, logKey: signer.publicKey, logID: Samples.logID)
             #expect(verified.header.firstPosition.value == position)
             #expect(verified.header.counts.values.reduce(0, +) == count)
             let alone = try VerifiedBatch(parsing: bytes, previous: nil, logKeys: keys, depth: .hashes)
@@ -85,7 +90,8 @@ struct BatchTests {
             #expect(try record(try seal(Array(receipts[range]))).count <= 40_000)
         }
         #expect(try ReceiptBatch.split([]).isEmpty)
-        #expect(try ReceiptBatch.split(Array(repeating: receipts[0], count: 1_001)).map(\.count) == [1_000, 1])
+        let short = try Samples.heartbeat().encoded().bytes
+        #expect(try ReceiptBatch.split(Array(repeating: short, count: 1_001)).map(\.count) == [1_000, 1])
         let small = BatchLimits(maximumBytes: 8_500, maximumReceipts: 20)
         #expect(fault { _ = try ReceiptBatch.split(receipts, limits: small) }?.code == .limitExceeded)
         #expect(fault { _ = try ReceiptBatch.split([[1, 2]]) }?.path == "receipts[0]")

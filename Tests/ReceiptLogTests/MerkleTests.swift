@@ -42,7 +42,9 @@ struct MerkleTests {
     private func altered(_ digest: Digest) -> Digest { Digest(hashing: digest.bytes) }
 
     @Test func rootsOfTheCertificateTransparencyTestTree() throws {
-        let leaves = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"]
+        let leaves = [
+            "", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f",
+        ]
         let roots = [
             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
             "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
@@ -141,11 +143,13 @@ struct MerkleTests {
         let digest = Digest(hashing: "x")
         let long = [Digest](repeating: digest, count: 100_000)
         #expect(RFC9162.root(leafHash: digest, index: 0, size: .max, path: long) == nil)
-        #expect(!RFC9162.verifyConsistency(
-            first: 1, firstRoot: digest, second: .max, secondRoot: digest, path: long))
+        #expect(
+            !RFC9162.verifyConsistency(
+                first: 1, firstRoot: digest, second: .max, secondRoot: digest, path: long))
         #expect(RFC9162.root(leafHash: digest, index: .max - 1, size: .max, path: Array(long[..<64])) == nil)
-        #expect(!RFC9162.verifyConsistency(
-            first: .max - 1, firstRoot: digest, second: .max, secondRoot: digest, path: Array(long[..<64])))
+        #expect(
+            !RFC9162.verifyConsistency(
+                first: .max - 1, firstRoot: digest, second: .max, secondRoot: digest, path: Array(long[..<64])))
         #expect(MerkleFrontier(size: .max, nodes: Array(long[..<64])) == nil)
     }
 }

@@ -31,7 +31,8 @@ enum Samples {
 
     static func token(_ n: Int = 0) -> TokenReference {
         TokenReference(
-            tokenHash: Digest(hashing: "token \(n)"), jti: TokenID("jti-\(n)"), scopeHash: Digest(hashing: "scope \(n)"),
+            tokenHash: Digest(hashing: "token \(n)"), jti: TokenID("jti-\(n)"),
+            scopeHash: Digest(hashing: "scope \(n)"),
             kid: KeyID("38813bba8285efdd"), issuedAt: noon, expiresAt: noon.adding(seconds: 600))
     }
 
@@ -151,7 +152,9 @@ enum Shared {
         let package = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
         let path = ProcessInfo.processInfo.environment["CLAWGRANT_SHARED"]
-        let folder = path.map { URL(fileURLWithPath: $0) } ?? package.deletingLastPathComponent()
+        let folder =
+            path.map { URL(fileURLWithPath: $0) }
+            ?? package.deletingLastPathComponent()
             .appendingPathComponent("shared")
         return FileManager.default.fileExists(atPath: folder.appendingPathComponent("vectors").path) ? folder : nil
     }()
