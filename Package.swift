@@ -71,7 +71,8 @@ let package = Package(
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "DevStack"]),
         .testTarget(name: "KafkaTests", dependencies: ["Kafka", "DevStack"]),
         .testTarget(
-            name: "GrantLedgerTests", dependencies: ["GrantLedger", "DevStack"]),
+            name: "GrantLedgerTests",
+            dependencies: ["GrantLedger", "DevStack", "Postgres", "ReceiptLog", "ClawWire", "Primitives"]),
         .testTarget(
             name: "GrantWorkerTests", dependencies: ["GrantWorker", "GrantChecker", "DevStack"]),
     ]

@@ -3,6 +3,8 @@
 /// The comment above each case is its documentation, and ``meaning`` says the same at run time; the text is what stands
 /// in decisions, receipts and metrics. A new reason is one case here and one line in ``meaning`` and in ``remedy``.
 public enum ReasonCode: String, Sendable, Hashable, CaseIterable {
+    /// The worker runs with --dry-run: the rules would grant, and nothing is minted.
+    case capabilityDryRun = "CAPABILITY_DRY_RUN"
     /// No approval for the request has arrived yet.
     case capabilityRequiresApproval = "CAPABILITY_REQUIRES_APPROVAL"
     /// What the request waited for did not come within the job class's wait_timeout.

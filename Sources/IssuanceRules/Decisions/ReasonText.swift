@@ -3,6 +3,7 @@ extension ReasonCode {
     /// What the code says, in one or two sentences.
     public var meaning: String {
         switch self {
+        case .capabilityDryRun: "The worker runs with --dry-run: the rules would grant, and nothing is minted."
         case .capabilityRequiresApproval: "No approval for the request has arrived yet."
         case .capabilityWaitTimedOut: "What the request waited for did not come within the job class's wait_timeout."
         case .capabilityJobClassUnknown: "The request names a job class that the issuance rules do not have."
@@ -102,6 +103,7 @@ extension ReasonCode {
     /// What to do about it.
     public var remedy: String {
         switch self {
+        case .capabilityDryRun: "Run the worker without --dry-run on a ledger of its own and ask with a new request id."
         case .capabilityRequiresApproval:
             "Have the approval given in the workflow that the job class names; the request waits for it."
         case .capabilityWaitTimedOut: "Ask again with a new request id once the approval is at hand."
