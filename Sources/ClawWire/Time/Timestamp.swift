@@ -24,7 +24,8 @@ public struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertible
     /// Days since the epoch, rounded down: the key of the ledger's day partitions.
     public var day: Int32 { Int32(clamping: microseconds.flooredDivision(by: 86_400_000_000)) }
 
-    /// Reads an RFC 3339 timestamp (`2026-11-20T09:06:41.0448812Z`): any fraction, any offset, capital or small letters.
+    /// Reads an RFC 3339 timestamp (`2026-11-20T09:06:41.0448812Z`): any fraction, any offset, capital or small
+    /// letters.
     ///
     /// Years 1970 to 9999. A time without an offset is refused: it would have to be guessed.
     public init?(rfc3339 text: some StringProtocol) {
