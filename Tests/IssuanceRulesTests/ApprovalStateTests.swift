@@ -163,7 +163,7 @@ import Testing
         #expect(throws: StorageError.self) { try ApprovalState(decoding: []) }
         #expect(throws: StorageError.self) { try ApprovalState(decoding: Array("{\"v\":2,\"id\":\"x\"}".utf8)) }
         #expect(throws: StorageError.self) {
-            try ApprovalState(decoding: Array("{\"v\":1,\"id\":\"x\",\"ap\":[{}]}".utf8))
+            try ApprovalState(decoding: Array("{\"v\":1,\"id\":\"x\",\"c\":[{}]}".utf8))
         }
     }
 

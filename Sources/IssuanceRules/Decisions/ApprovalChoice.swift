@@ -139,6 +139,7 @@ extension Decider {
         let state = candidate.state
         if let findings = used(candidate) { return .refused(findings) }
         if let result = final(state) { return decides(state) ? result : .expired([]) }
+        if let findings = nothingPermitted(state) { return .waiting(findings) }
         let claims = state.merged(isPermitted)
         let mapping = rules.entitlements.mapping(of: claims)
         if let result = disagreement(state, claims, mapping) { return result }

@@ -71,6 +71,15 @@ extension Decider {
         return input.now.seconds(since: at) > rule.maximumApprovalAgeSeconds ? .old : nil
     }
 
+    /// Why nothing that is stated of an approval counts for the class; `nil` when something does.
+    func nothingPermitted(_ state: ApprovalState) -> [Finding]? {
+        guard !state.claims.entries.isEmpty, !state.claims.entries.contains(where: { isPermitted($0.key) }) else {
+            return nil
+        }
+        return Set(state.claims.entries.map { whyNotPermitted($0.key) }).sorted { $0.rawValue < $1.rawValue }
+            .map { finding(for: $0, state) }
+    }
+
     private func whyNotPermitted(_ attestation: Attestation) -> Exclusion {
         guard let source = rules.sources[attestation.source], source.mayApprove.contains(rule.name) else {
             return .source
@@ -101,7 +110,7 @@ extension Decider {
                 "separation_of_duties", needed: "the approval of a person who is neither")
         case .source:
             return finding(
-                .humanApprovalSourceNotAllowed, "\(id) was approved through a source that may not approve the class",
+                .humanApprovalSourceNotAllowed, "\(id) comes from a source that may not approve the class",
                 ".sources", needed: "an approval from a source that may approve \(rule.name)")
         case .signer:
             return finding(
