@@ -79,14 +79,18 @@ struct CancellationTests {
         #expect(connection.isOpen)
     }
 
-    @Test func connectingCanBeCancelled() async throws {
-        // The address is reserved for documentation, so nobody answers.
-        var configuration = try PostgresConfiguration(keywords: ["hostaddr": "192.0.2.1", "user": "nobody"])
-        configuration.connectTimeout = .seconds(100)
+    @Test func connectingCanBeCancelledAndTimesOut() async throws {
+        let silent = try SocketRelay(to: "", isSilent: true)
+        var configuration = try PostgresConfiguration(keywords: ["host": silent.directory, "user": "nobody"])
         let attempt = Task { [configuration] in
             await failure { try await PostgresConnection.connect(configuration) }
         }
         attempt.cancel()
-        #expect(await attempt.value != nil)
+        #expect(await attempt.value?.kind == .cancelled)
+
+        configuration.connectTimeout = .milliseconds(20)
+        let late = await failure { try await PostgresConnection.connect(configuration) }
+        #expect(late?.kind == .connectionLost)
+        #expect(late?.message == "no connection within 20 ms")
     }
 }

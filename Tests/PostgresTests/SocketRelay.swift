@@ -18,7 +18,12 @@ final class SocketRelay: Sendable {
     }
 
     /// Begins to relay connections to the server whose socket is in `target`.
-    init(to target: String, at directory: String = "/tmp/pgr-\(UInt32.random(in: 0..<1_000_000_000))") throws {
+    ///
+    /// - Parameter isSilent: takes connections and never answers, instead.
+    init(
+        to target: String, isSilent: Bool = false,
+        at directory: String = "/tmp/pgr-\(UInt32.random(in: 0..<1_000_000_000))"
+    ) throws {
         self.directory = directory
         self.target = "\(target)/\(Self.socketName)"
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)
@@ -29,6 +34,7 @@ final class SocketRelay: Sendable {
         }
         guard bound == 0 else { throw Failure(call: "bind", code: errno) }
         guard listen(listener, 16) == 0 else { throw Failure(call: "listen", code: errno) }
+        if isSilent { return }
         let (target, isLosing) = (self.target, isLosing)
         Thread.detachNewThread { Self.serve(listener, target, isLosing) }
     }
