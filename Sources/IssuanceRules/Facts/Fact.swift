@@ -243,9 +243,12 @@ public struct StopDeclaration: Sendable, Hashable {
     public let incident: String?
     /// Who declared it.
     public let declaredBy: Actor?
+    /// True when the declaration could not be read in full and covers everything for that reason.
+    public let isWidened: Bool
     /// Makes a declaration.
     public init(
-        stopID: String, scope: StopScope, revokesLive: Bool, reason: String?, incident: String?, declaredBy: Actor?
+        stopID: String, scope: StopScope, revokesLive: Bool, reason: String?, incident: String?, declaredBy: Actor?,
+        isWidened: Bool = false
     ) {
         self.stopID = stopID
         self.scope = scope
@@ -253,6 +256,7 @@ public struct StopDeclaration: Sendable, Hashable {
         self.reason = reason
         self.incident = incident
         self.declaredBy = declaredBy
+        self.isWidened = isWidened
     }
 }
 
@@ -266,11 +270,16 @@ public struct StopLift: Sendable, Hashable {
     public let reapproval: ApprovalID?
     /// The new WPC it rests on.
     public let policyHash: Digest?
+    /// The scope that the lift names, to check against the stop's; it lifts no more than the stop it names.
+    public let scope: StopScope?
     /// Makes a lift.
-    public init(stopID: String, liftedBy: [Actor], reapproval: ApprovalID?, policyHash: Digest?) {
+    public init(
+        stopID: String, liftedBy: [Actor], reapproval: ApprovalID?, policyHash: Digest?, scope: StopScope? = nil
+    ) {
         self.stopID = stopID
         self.liftedBy = liftedBy
         self.reapproval = reapproval
         self.policyHash = policyHash
+        self.scope = scope
     }
 }
