@@ -11,6 +11,17 @@ public struct SourceConfiguration: Sendable, Hashable {
         case entraAudit = "entra_audit"
         /// Capability requests.
         case capabilityRequest = "capability_request"
+
+        /// The kind that people name on a command line: its configured name, the name of its vocabulary, or a short
+        /// form, with `-`, `.` or `_` between words.
+        public init?(name: String) {
+            switch TextRules.folded(name).replacing("-", with: "_").replacing(".", with: "_") {
+            case "native", "claw_native": self = .native
+            case "entra_audit", "entra", "entra_pim", "entra_em": self = .entraAudit
+            case "capability_request", "claw_request", "request", "requests": self = .capabilityRequest
+            default: return nil
+            }
+        }
     }
 
     /// What proves a record. The text is the configuration's.
@@ -34,7 +45,7 @@ public struct SourceConfiguration: Sendable, Hashable {
     /// A key that may sign for the source.
     public struct Signer: Sendable, Hashable {
         /// The public key, written as `did:key` in configurations.
-        public var publicKey: Ed25519PublicKey
+        public let publicKey: Ed25519PublicKey
         /// Job classes that the key may approve or request; `nil` means every class of the source.
         public var jobClasses: Set<JobClass>?
         /// True when the key may sign approvals and refusals.
@@ -45,6 +56,9 @@ public struct SourceConfiguration: Sendable, Hashable {
         public var mayStop: Bool
         /// True when the key may lift stops.
         public var mayLift: Bool
+        // Kept because deriving them costs more than the comparison, once for every event.
+        private let did: String
+        private let kid: String
 
         /// Lists a key.
         public init(
@@ -57,7 +71,11 @@ public struct SourceConfiguration: Sendable, Hashable {
             self.mayRequest = mayRequest
             self.mayStop = mayStop
             self.mayLift = mayLift
+            did = publicKey.did
+            kid = publicKey.kid.rawValue
         }
+
+        func isNamed(_ name: String) -> Bool { name == did || name == kid }
     }
 
     /// Bounds on what is read from a record.
@@ -132,7 +150,5 @@ public struct SourceConfiguration: Sendable, Hashable {
     }
 
     /// The listed key that `kid` names, by its DID or by its short key identifier.
-    func signer(named kid: String) -> Signer? {
-        signers.first { $0.publicKey.did == kid || $0.publicKey.kid.rawValue == kid }
-    }
+    func signer(named kid: String) -> Signer? { signers.first { $0.isNamed(kid) } }
 }
