@@ -1,5 +1,5 @@
 public import ClawWire
-import IssuanceRules
+public import IssuanceRules
 
 /// A configured source: what it is, whom it is trusted for, and how it proves itself.
 public struct SourceConfiguration: Sendable, Hashable {
@@ -121,7 +121,7 @@ public struct SourceConfiguration: Sendable, Hashable {
     public var trustedSources: Set<String>?
     /// CloudEvents `source` values that may declare and lift stops. Empty means none.
     public var trustedStopSources: Set<String>
-    /// Job classes that the source may approve or request; `nil` means every one.
+    /// Job classes that the source may approve, or request when it is a source of requests; `nil` means every one.
     public var jobClasses: Set<JobClass>?
     /// Which entitlement stands for which job class; without it every group counts as mapped.
     public var mapping: SourceMapping?
@@ -147,6 +147,37 @@ public struct SourceConfiguration: Sendable, Hashable {
         limits = Limits()
         eventIdentity = .sourceAndID
         unreadableIsStop = false
+    }
+
+    /// Takes a source of the issuance rules, which trusts no stop; add stop sources and the rights of their keys.
+    ///
+    /// - Parameters:
+    ///   - rule: the source as the rules declare it.
+    ///   - entitlements: the rules' map, by which the job class of an entitlement is told.
+    public init(_ rule: SourceRule, entitlements: EntitlementMap) {
+        let kind: Kind =
+            switch rule.kind {
+            case .native: .native
+            case .entraAudit: .entraAudit
+            case .capabilityRequest: .capabilityRequest
+            }
+        let authenticity: Authenticity =
+            switch rule.authenticity {
+            case .signed: .signed
+            case .confirmed: .confirmed
+            case .topic: .topic
+            }
+        self.init(name: rule.name, kind: kind, authenticity: authenticity)
+        signers = rule.signers.sorted { $0.key < $1.key }.map {
+            Signer(publicKey: $0.value.key, jobClasses: $0.value.jobClasses)
+        }
+        tenants = rule.tenants
+        trustedSources = rule.trustedEventSources.isEmpty ? nil : rule.trustedEventSources
+        switch kind {
+        case .native, .entraAudit: jobClasses = rule.mayApprove
+        case .capabilityRequest: jobClasses = rule.mayRequest
+        }
+        mapping = SourceMapping(tenants: rule.tenants, entitlements: entitlements)
     }
 
     /// The listed key that `kid` names, by its DID or by its short key identifier.

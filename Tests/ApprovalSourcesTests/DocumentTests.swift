@@ -68,4 +68,21 @@ struct DocumentTests {
         let decision = NativeFixtures.decision { $0.request = request }
         #expect(Set(decision.json?.object?.keys ?? []).isSubset(of: try names("approval.decision.v1")))
     }
+
+    @Test("The sources of the example rules are read as the rules declare them")
+    func exampleRules() throws {
+        let rules = try RuleSet(yaml: try Self.text("deploy/examples/rules.yaml"))
+        #expect(!rules.sources.isEmpty)
+        for rule in rules.sources.values {
+            let configuration = SourceConfiguration(rule, entitlements: rules.entitlements)
+            #expect(configuration.name == rule.name)
+            #expect(configuration.kind.rawValue == rule.kind.rawValue)
+            #expect(configuration.authenticity.rawValue == rule.authenticity.rawValue)
+            #expect(Set(configuration.signers.map(\.publicKey.kid)) == Set(rule.signers.keys))
+            #expect(configuration.tenants == rule.tenants)
+            #expect(configuration.trustedSources ?? [] == rule.trustedEventSources)
+            #expect(configuration.trustedStopSources.isEmpty)
+            #expect(configuration.signers.allSatisfy { !$0.mayStop && !$0.mayLift })
+        }
+    }
 }

@@ -225,7 +225,7 @@ public enum NativeSource: ApprovalSource {
         }
         try authentication.authorize(.approve, jobClass: request?.jobClass, signer: receipt.signer)
         let approvalID = request?.approvalID ?? own
-        var facts = receipt.facts(approvalID: approvalID, jobClass: request?.jobClass)
+        var facts = receipt.facts(approvalID: approvalID, request: request)
         if let request {
             facts.append(
                 CapabilityRequestSource.fact(
