@@ -217,6 +217,30 @@ import Testing
         }
     }
 
+    @Test func extremeValuesAreDecidedLikeAnyOther() throws {
+        let rules = try RuleSet(yaml: Setup.text)
+        let times = [Timestamp(seconds: 0), Setup.noon, time("9999-12-31T23:59:59.999999Z")]
+        for ttl in [Int64.min, -1, 0, 1, .max] {
+            for now in times {
+                for other in times {
+                    var setup = try Setup()
+                    setup.rules = rules
+                    setup.ttl = ttl
+                    setup.now = now
+                    setup.receivedAt = other
+                    setup.requestedAt = other
+                    setup.keyValidUntil = other
+                    setup.facts = [
+                        Setup.approved("mina", other.iso8601),
+                        Setup.started(from: other.iso8601, to: now.iso8601),
+                    ]
+                    setup.bind { $0.maximumTTLSeconds = ttl }
+                    #expect(setup.plan == nil)
+                }
+            }
+        }
+    }
+
     @Test func theSameInputGivesTheSameDecisionWhateverTheOrder() throws {
         var dice = Dice(7)
         for _ in 0..<200 {

@@ -292,3 +292,15 @@ import Testing
         },
     ]
 }
+
+@Suite struct ReasonDocumentationTests {
+    /// The table at the end of `docs/rules.md` is that of the code.
+    @Test func theDocumentedReasonsAreThoseOfTheCode() throws {
+        let text = String(decoding: try Files.bytes("docs/rules.md"), as: UTF8.self)
+        let rows = text.split(separator: "\n").filter { $0.hasPrefix("| `") && $0.contains("_") && $0.contains("` | ") }
+        let documented = Set(rows.map(String.init))
+        for code in ReasonCode.allCases {
+            #expect(documented.contains("| `\(code.rawValue)` | \(code.meaning) | \(code.remedy) |"))
+        }
+    }
+}

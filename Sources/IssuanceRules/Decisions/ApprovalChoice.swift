@@ -38,15 +38,16 @@ extension Decider {
             )
         case .contained, .reference, .entitlement: break
         }
-        let candidates = input.approvals.filter { fits($0.state) }
-            .sorted { $0.state.approvalID < $1.state.approvalID }
-        let considered = candidates.map(\.state.approvalID)
+        // Positions, not candidates: a state is large to copy.
+        let candidates = input.approvals.indices.filter { fits(input.approvals[$0].state) }
+            .sorted { input.approvals[$0].state.approvalID < input.approvals[$1].state.approvalID }
+        let considered = candidates.map { input.approvals[$0].state.approvalID }
         var usable: UsableApproval?
         var waiting: (at: Timestamp?, findings: [Finding])?
         var final: (at: Timestamp?, result: ApprovalResult)?
-        for candidate in candidates {
-            let at = candidate.state.lastOccurredAt
-            switch judge(candidate) {
+        for position in candidates {
+            let at = input.approvals[position].state.lastOccurredAt
+            switch judge(input.approvals[position]) {
             case .usable(let approval):
                 if usable.map({ $0.notAfter < approval.notAfter }) ?? true { usable = approval }
             case .waiting(let findings):
@@ -54,7 +55,7 @@ extension Decider {
             case .refused(let findings):
                 if final == nil || Self.isNewer(at, final?.at) { final = (at, .refused(findings)) }
             case .expired(let findings):
-                guard decides(candidate.state) else { continue }
+                guard decides(input.approvals[position].state) else { continue }
                 if final == nil || Self.isNewer(at, final?.at) { final = (at, .expired(findings)) }
             }
         }
@@ -96,8 +97,7 @@ extension Decider {
 
     private func fits(_ state: ApprovalState) -> Bool {
         switch rule.binding {
-        case .contained:
-            return carried(by: state) != nil
+        case .contained: return carries(state)
         case .reference:
             if let id = request.approvalID { return state.approvalID == id }
             guard let number = request.ticketNumber?.lowercased() else { return false }
@@ -116,15 +116,17 @@ extension Decider {
         }
     }
 
-    /// The request with this request's id that the approval carries, as the source of this request stated it.
-    private func carried(by state: ApprovalState) -> ContainedRequest? {
-        guard rules.sources[input.requestSource]?.kind == .native else { return nil }
-        var carried: ContainedRequest?
-        for entry in state.claims.entries
-        where entry.value.request != nil && entry.key.source == input.requestSource && isPermitted(entry.key) {
-            if let request = entry.value.request { carried.join(request) }
+    /// True when the approval carries a request with this request's id, as the source of this request stated it.
+    private func carries(_ state: ApprovalState) -> Bool {
+        guard rules.sources[input.requestSource]?.kind == .native else { return false }
+        for index in state.claims.entries.indices
+        where state.claims.entries[index].key.source == input.requestSource
+            && isPermitted(state.claims.entries[index].key)
+        {
+            guard let id = state.claims.entries[index].value.request?.request.requestID else { continue }
+            if id == request.requestID { return true }
         }
-        return carried?.request.requestID == request.requestID ? carried : nil
+        return false
     }
 
     /// True for what a source that may approve the class said, authenticated as the source demands.
@@ -306,7 +308,7 @@ extension Decider {
                 ])
             }
         }
-        if rule.binding == .contained, let carried = carried(by: state) {
+        if rule.binding == .contained, let carried = claims.request {
             if carried.isContradicted {
                 return held(.humanApprovalContradictory, "\(id) carries several requests", needed: "one request")
             }
