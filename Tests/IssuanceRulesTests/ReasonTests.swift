@@ -34,8 +34,19 @@ import Testing
         }
     }
 
+    @Test func aDryRunRefusesWhatWouldBeIssued() throws {
+        let decision = try Setup().decision
+        guard case .issue(let plan) = decision.outcome else {
+            Issue.record("the plain setup is not granted: \(decision.reasons)")
+            return
+        }
+        let dry = decision.withoutMinting(plan)
+        #expect(dry.outcome == .deny)
+        #expect(dry.codes == [.capabilityDryRun])
+    }
+
     @Test func everyCodeIsCovered() {
-        let covered = Set((Self.requests + Self.policies + Self.approvals).map(\.code))
+        let covered = Set((Self.requests + Self.policies + Self.approvals).map(\.code)).union([.capabilityDryRun])
         #expect(Set(ReasonCode.allCases).subtracting(covered) == [])
     }
 

@@ -29,7 +29,7 @@ extension WorkingSet {
             requests[id] = entry
             return
         case .issue(let plan) where planner.isDryRun:
-            try refuse(&entry, asked, dryRun(decision, plan), isExpiry: false)
+            try refuse(&entry, asked, decision.withoutMinting(plan), isExpiry: false)
         case .issue(let plan):
             try issue(&entry, asked, decision, plan)
         case .deny:
@@ -47,17 +47,6 @@ extension WorkingSet {
 
     private mutating func isWaitingForPolicy(_ decision: Decision) -> Bool {
         decision.reasons.contains { $0.code == .wpcUnavailable }
-    }
-
-    private func dryRun(_ decision: Decision, _ plan: GrantPlan) -> Decision {
-        Decision(
-            outcome: .deny,
-            reasons: [
-                IssuanceRules.Reason(
-                    .capabilityDryRun,
-                    "a token for \(plan.scope.joined(separator: " ")) until \(plan.expiresAt) would have been minted; "
-                        + "this worker decides only")
-            ], rule: decision.rule, approvals: decision.approvals, needed: [])
     }
 
     private mutating func candidates(

@@ -93,12 +93,12 @@ struct WorkingSet {
             if case .capabilityRequested(let request) = fact.content {
                 try takeUp(request, entry: entry, containedIn: containing, input: input)
             }
-            if let id = fact.approvalID {
-                try fold(fact, into: id, entry, input)
-            } else {
-                for id in try allApprovals().keys.sorted() where approvals[id]?.state.isConcerned(by: fact) ?? false {
-                    try fold(fact, into: id, entry, input)
-                }
+            if let id = fact.approvalID { try fold(fact, into: id, entry, input) }
+            // An end may carry an id of its own, which no activation has: it ends what its subject holds.
+            guard let end = fact.byHolder else { continue }
+            for id in try allApprovals().keys.sorted() where id != fact.approvalID {
+                guard approvals[id]?.state.isConcerned(by: end) ?? false else { continue }
+                try fold(end, into: id, entry, input)
             }
         }
     }
