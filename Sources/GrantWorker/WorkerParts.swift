@@ -34,6 +34,8 @@ struct WorkerParts: Sendable {
         let pool = PostgresPool(database)
         let ledger = PostgresLedger(pool: pool, configuration: database)
         try await ledger.openLog(configuration.logID)
+        let days = DayPartitions(ledger: ledger, limits: configuration.limits)
+        try await days.ensure()
         let metrics = WorkerMetrics()
         let admin = try KafkaAdmin(configuration: configuration.kafka, log: logger.kafka)
         let policySettings = PolicySettings.resolve(configuration, rules)
@@ -76,8 +78,8 @@ struct WorkerParts: Sendable {
                 ledger: ledger, worker: configuration.workerID, lanes: lanes, topics: sources.keys.sorted(),
                 admin: admin, offsets: consumers[0], limits: configuration.limits, logger: logger),
             sweep: SweepService(
-                ledger: ledger, worker: configuration.workerID, decider: decider, limits: configuration.limits,
-                logger: logger),
+                ledger: ledger, worker: configuration.workerID, decider: decider, days: days,
+                limits: configuration.limits, logger: logger),
             seal: SealService(
                 ledger: ledger, worker: configuration.workerID, logID: configuration.logID, keys: keys,
                 publisher: publisher, limits: configuration.limits, clock: clock, metrics: metrics, logger: logger),
@@ -104,13 +106,30 @@ struct WorkerParts: Sendable {
         return all
     }
 
-    /// Waits until nothing is left to seal, so that a graceful stop leaves nothing behind that only time would mend.
+    /// Waits until nothing is left to seal and to publish, so that the last worker to leave leaves nothing behind. With
+    /// others alive there is nothing to wait for: they take the role up.
     func drain(atMost timeout: Duration) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await leases.linger() }
+            group.addTask { try await waitUntilSealed(atMost: timeout) }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+    }
+
+    private func waitUntilSealed(atMost timeout: Duration) async throws {
         let deadline = ContinuousClock.now + timeout
         while ContinuousClock.now < deadline {
-            let status = try await ledger.status()
-            if status.unsealedGroups == 0, status.nextBatchToPublish >= status.batches { return }
-            try await ledger.waitForWork(atMost: .milliseconds(50))
+            do {
+                let status = try await ledger.status()
+                if status.liveWorkers > 1 || status.unsealedGroups == 0 && status.nextBatchToPublish >= status.batches {
+                    return
+                }
+                try await ledger.waitForWork(atMost: .milliseconds(50))
+            } catch {
+                guard error.isRetriable else { throw error }
+                try await Task.sleep(for: .milliseconds(50))
+            }
         }
     }
 

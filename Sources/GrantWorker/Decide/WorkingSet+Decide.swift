@@ -13,11 +13,14 @@ extension WorkingSet {
             throw LedgerError(.corrupted, "the stored request \(id) does not read")
         }
         let candidates = try candidates(for: asked, entry)
+        let policy = policy(for: asked)
+        let upgrade = upgradeTarget(of: asked)
+        guard needs.isEmpty else { return }
         let decision = planner.rules.decide(
             DecisionInput(
-                request: asked, requestSource: entry.source, requestAuthenticity: entry.authenticity, receivedAt: entry.stored.receivedAt,
-                approvals: candidates, wpc: policy(for: asked), keyValidUntil: planner.keyValidUntil,
-                upgrade: upgradeTarget(of: asked), now: now))
+                request: asked, requestSource: entry.source, requestAuthenticity: entry.authenticity,
+                receivedAt: entry.stored.receivedAt, approvals: candidates, wpc: policy,
+                keyValidUntil: planner.keyValidUntil, upgrade: upgrade, now: now))
         for reason in decision.reasons { summary.reasons[reason.code.rawValue, default: 0] += 1 }
         entry.isChanged = true
         entry.stored.approvals = decision.approvals
@@ -40,9 +43,14 @@ extension WorkingSet {
         requests[id] = entry
     }
 
-    private func policy(for request: CapabilityRequest) -> WPCAvailability {
+    private mutating func policy(for request: CapabilityRequest) -> WPCAvailability {
         guard let hash = request.policyHash else { return .notRequested }
-        return planner.policies[hash] ?? .unavailable(reason: "the WPC \(hash) is not loaded yet")
+        guard let known = planner.policies[hash] else {
+            needs.policies.insert(hash)
+            return .unavailable(reason: "the WPC \(hash) is not loaded yet")
+        }
+        if case .unavailable = known { summary.missingPolicies.insert(hash) }
+        return known
     }
 
     private mutating func isWaitingForPolicy(_ decision: Decision) -> Bool {
@@ -69,7 +77,11 @@ extension WorkingSet {
     }
 
     private mutating func upgradeTarget(of asked: CapabilityRequest) -> UpgradeTarget? {
-        guard let earlier = asked.upgradesRequest, let stored = request(earlier)?.stored else { return nil }
+        guard let earlier = asked.upgradesRequest else { return nil }
+        guard let stored = request(earlier)?.stored else {
+            if !loadedRequests.contains(earlier) { needs.requests.insert(earlier) }
+            return nil
+        }
         let isLive = stored.state == .issued && stored.revocation == nil && (stored.token?.expiresAt ?? now) > now
         return UpgradeTarget(
             requestID: earlier, jobID: stored.jobID, agentDID: stored.agentDID,

@@ -25,6 +25,9 @@ struct WorkingSet {
 
     let planner: DecisionPlanner
     let snapshot: DecideSnapshot
+    /// Requests that the ledger was asked for: one of them that the snapshot lacks does not exist.
+    let loadedRequests: Set<RequestID>
+    var needs = PlanNeeds()
     var approvals: [ApprovalID: ApprovalEntry] = [:]
     var requests: [RequestID: RequestEntry] = [:]
     var touchedApprovals: Set<ApprovalID> = []
@@ -36,9 +39,10 @@ struct WorkingSet {
     /// Records that have their dead letter already: one record, one dead letter.
     var quarantined: Set<ReceiptLog.RecordOrigin> = []
 
-    init(planner: DecisionPlanner, snapshot: DecideSnapshot) {
+    init(planner: DecisionPlanner, snapshot: DecideSnapshot, loadedRequests: Set<RequestID>) {
         self.planner = planner
         self.snapshot = snapshot
+        self.loadedRequests = loadedRequests
     }
 
     var now: Timestamp { snapshot.now }
