@@ -53,10 +53,19 @@ let package = Package(
             dependencies: ["ClawWire", "ReceiptLog", "Kafka", "Postgres"]),
         .target(name: "CLinux"),
         .target(name: "DevStack", dependencies: ["CLinux", "Primitives"]),
+        .target(
+            name: "Playground",
+            dependencies: [
+                "DevStack", "GrantWorker", "GrantLedger", "GrantChecker", "Kafka", "Keys", "ApprovalSources", "IssuanceRules",
+                "ReceiptLog", "ClawWire", "Postgres", "Primitives",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         .executableTarget(
             name: "clawgrant",
             dependencies: [
-                "GrantWorker", "GrantChecker", "DevStack",
+                "ApprovalSources", "ClawWire", "DevStack", "GrantChecker", "GrantLedger", "GrantWorker", "IssuanceRules",
+                "Kafka", "Keys", "Postgres", "Primitives", "ReceiptLog",
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
@@ -73,6 +82,14 @@ let package = Package(
         .testTarget(
             name: "GrantLedgerTests",
             dependencies: ["GrantLedger", "DevStack", "Postgres", "ReceiptLog", "ClawWire", "Primitives"]),
+        .testTarget(
+            name: "GrantCheckerTests", dependencies: ["GrantChecker", "ReceiptLog", "ClawWire"]),
+        .testTarget(
+            name: "PlaygroundTests",
+            dependencies: [
+                "Playground", "GrantChecker", "GrantWorker", "ApprovalSources", "ClawWire", "Kafka", "DevStack",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         .testTarget(
             name: "GrantWorkerTests", dependencies: ["GrantWorker", "GrantChecker", "DevStack"]),
     ]
