@@ -94,16 +94,10 @@ enum SourceKind {
 
     /// The kind of a name, whatever separates its words; `nil` for `auto`.
     static func parse(_ text: String) throws -> SourceConfiguration.Kind? {
-        let folded = String(text.lowercased().map { $0 == "-" || $0 == "." || $0 == " " ? "_" : $0 })
-        switch folded {
-        case "auto": return nil
-        case "entra", "entra_pim": return .entraAudit
-        case "request", "requests", "capability_requests": return .capabilityRequest
-        default:
-            guard let kind = SourceConfiguration.Kind.allCases.first(where: { $0.rawValue == folded }) else {
-                throw CommandFailure.usage("\"\(text)\" is no kind of source; known are \(names) and auto")
-            }
-            return kind
+        if text.lowercased() == "auto" { return nil }
+        guard let kind = SourceConfiguration.Kind(name: text) else {
+            throw CommandFailure.usage("\"\(text)\" is no kind of source; known are \(names) and auto")
         }
+        return kind
     }
 }
