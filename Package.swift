@@ -53,10 +53,24 @@ let package = Package(
             dependencies: ["ClawWire", "ReceiptLog", "Kafka", "Postgres"]),
         .target(name: "CLinux"),
         .target(name: "DevStack", dependencies: ["CLinux", "Primitives"]),
+        .target(
+            name: "Playground",
+            dependencies: [
+                "ApprovalSources", "ClawWire", "DevStack", "GrantLedger", "GrantWorker", "IssuanceRules", "Kafka",
+                "Keys", "Postgres", "Primitives", "ReceiptLog",
+            ]),
+        .target(
+            name: "GrantBench",
+            dependencies: [
+                "Playground", "GrantChecker", "GrantWorker", "GrantLedger", "DevStack", "Kafka", "Keys", "Postgres",
+                "ApprovalSources", "IssuanceRules", "ReceiptLog", "ClawWire", "Primitives",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Benchmarks/GrantBench"),
         .executableTarget(
             name: "clawgrant",
             dependencies: [
-                "GrantWorker", "GrantChecker", "DevStack",
+                "GrantWorker", "GrantChecker", "GrantBench", "Playground", "DevStack",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
