@@ -12,7 +12,7 @@ extension WorkingSet {
         guard let asked = entry.request else {
             throw LedgerError(.corrupted, "the stored request \(id) does not read")
         }
-        let candidates = try candidates(for: asked, entry)
+        let candidates = candidates(for: asked, entry)
         let decision = planner.rules.decide(
             DecisionInput(
                 request: asked, requestSource: entry.source, requestAuthenticity: entry.authenticity, receivedAt: entry.stored.receivedAt,
@@ -60,23 +60,16 @@ extension WorkingSet {
             ], rule: decision.rule, approvals: decision.approvals, needed: [])
     }
 
-    private mutating func candidates(
-        for asked: CapabilityRequest, _ entry: RequestEntry
-    ) throws -> [ApprovalCandidate] {
-        var found: [ApprovalCandidate] = []
-        for (_, approval) in try allApprovals().sorted(by: { $0.key < $1.key }) {
-            let state = approval.state
-            let isMet =
-                state.approvalID == entry.stored.approvalReference
-                || state.containedRequest?.requestID == asked.requestID
-                || asked.ticketNumber.map(state.ticketNumbers.contains) ?? false
-                || (asked.subject != nil && asked.subject == state.subject?.id)
-            guard isMet else { continue }
-            found.append(
+    private func candidates(for asked: CapabilityRequest, _ entry: RequestEntry) -> [ApprovalCandidate] {
+        var met = meetings.approvals(for: asked)
+        if let named = entry.stored.approvalReference { met.insert(named) }
+        return met.sorted().compactMap { id in
+            approvals[id].map { approval in
                 ApprovalCandidate(
-                    state: state, usedBy: approval.stored.usedBy.first, grantsInWindow: approval.stored.usedBy.count))
+                    state: approval.state, usedBy: approval.stored.usedBy.first,
+                    grantsInWindow: approval.stored.usedBy.count)
+            }
         }
-        return found
     }
 
     private mutating func upgradeTarget(of asked: CapabilityRequest) -> UpgradeTarget? {
