@@ -60,11 +60,19 @@ let package = Package(
                 "ReceiptLog", "ClawWire", "Postgres", "Primitives",
                 .product(name: "Logging", package: "swift-log"),
             ]),
+        .target(
+            name: "GrantBench",
+            dependencies: [
+                "Playground", "GrantChecker", "GrantWorker", "GrantLedger", "DevStack", "Kafka", "Keys", "Postgres",
+                "ApprovalSources", "IssuanceRules", "ReceiptLog", "ClawWire", "Primitives",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Benchmarks/GrantBench"),
         .executableTarget(
             name: "clawgrant",
             dependencies: [
-                "ApprovalSources", "ClawWire", "DevStack", "GrantChecker", "GrantLedger", "GrantWorker", "IssuanceRules",
-                "Kafka", "Keys", "Postgres", "Primitives", "ReceiptLog",
+                "ApprovalSources", "ClawWire", "DevStack", "GrantBench", "GrantChecker", "GrantLedger", "GrantWorker",
+                "IssuanceRules", "Kafka", "Keys", "Playground", "Postgres", "Primitives", "ReceiptLog",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),

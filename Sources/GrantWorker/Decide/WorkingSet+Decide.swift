@@ -12,7 +12,7 @@ extension WorkingSet {
         guard let asked = entry.request else {
             throw LedgerError(.corrupted, "the stored request \(id) does not read")
         }
-        let candidates = try candidates(for: asked, entry)
+        let candidates = candidates(for: asked, entry)
         let policy = policy(for: asked)
         let upgrade = upgradeTarget(of: asked)
         guard needs.isEmpty else { return }
@@ -57,23 +57,16 @@ extension WorkingSet {
         decision.reasons.contains { $0.code == .wpcUnavailable }
     }
 
-    private mutating func candidates(
-        for asked: CapabilityRequest, _ entry: RequestEntry
-    ) throws -> [ApprovalCandidate] {
-        var found: [ApprovalCandidate] = []
-        for (_, approval) in try allApprovals().sorted(by: { $0.key < $1.key }) {
-            let state = approval.state
-            let isMet =
-                state.approvalID == entry.stored.approvalReference
-                || state.containedRequest?.requestID == asked.requestID
-                || asked.ticketNumber.map(state.ticketNumbers.contains) ?? false
-                || (asked.subject != nil && asked.subject == state.subject?.id)
-            guard isMet else { continue }
-            found.append(
+    private func candidates(for asked: CapabilityRequest, _ entry: RequestEntry) -> [ApprovalCandidate] {
+        var met = meetings.approvals(for: asked)
+        if let named = entry.stored.approvalReference { met.insert(named) }
+        return met.sorted().compactMap { id in
+            approvals[id].map { approval in
                 ApprovalCandidate(
-                    state: state, usedBy: approval.stored.usedBy.first, grantsInWindow: approval.stored.usedBy.count))
+                    state: approval.state, usedBy: approval.stored.usedBy.first,
+                    grantsInWindow: approval.stored.usedBy.count)
+            }
         }
-        return found
     }
 
     private mutating func upgradeTarget(of asked: CapabilityRequest) -> UpgradeTarget? {

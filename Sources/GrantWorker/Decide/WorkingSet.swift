@@ -33,6 +33,8 @@ struct WorkingSet {
     var touchedApprovals: Set<ApprovalID> = []
     var toDecide: Set<RequestID> = []
     var inputs: [ApprovalID: [EvidenceInput]] = [:]
+    /// Which approvals meet which requests; made when all facts have been applied.
+    var meetings = ApprovalMeetings()
     var effects: [Effect] = []
     var effectOfRequest: [RequestID: Int] = [:]
     var summary = BatchSummary()
@@ -149,31 +151,25 @@ struct WorkingSet {
 
     /// Decides everything the batch touched, until nothing changes any more.
     mutating func settle() throws {
+        let waiting = WaitingRequests(snapshot.requests.values)
         for id in touchedApprovals.sorted() {
             guard let state = approvals[id]?.state else {
                 _ = try approval(id)
                 continue
             }
-            try wakeRequests(waitingFor: state)
+            wakeRequests(waitingFor: state, among: waiting)
         }
+        meetings = ApprovalMeetings(try allApprovals().values.lazy.map(\.state))
         for id in toDecide.sorted() { try decide(id) }
         for id in touchedApprovals.sorted() { try close(id) }
     }
 
-    private mutating func wakeRequests(waitingFor state: ApprovalState) throws {
+    /// Requests of the batch itself are decided in any case.
+    private mutating func wakeRequests(waitingFor state: ApprovalState, among waiting: WaitingRequests) {
         if let contained = state.containedRequest?.requestID, request(contained)?.stored.state == .waiting {
             toDecide.insert(contained)
         }
-        let tickets = Set(state.ticketNumbers)
-        for (id, stored) in snapshot.requests where stored.state == .waiting {
-            if stored.approvalReference == state.approvalID
-                || stored.ticketReference.map(tickets.contains) ?? false
-                || (stored.subjectReference != nil && stored.subjectReference == state.subject?.id)
-            {
-                toDecide.insert(id)
-            }
-        }
-        for (id, entry) in requests where entry.isNew && entry.stored.state == .waiting { toDecide.insert(id) }
+        toDecide.formUnion(waiting.requests(for: state))
     }
 
     /// What the ledger is to write.
