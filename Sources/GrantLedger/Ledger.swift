@@ -1,4 +1,5 @@
 public import ClawWire
+public import ReceiptLog
 
 /// The one place where a decision becomes true.
 ///

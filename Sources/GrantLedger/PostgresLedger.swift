@@ -1,4 +1,5 @@
 public import ClawWire
+public import ReceiptLog
 public import Postgres
 import Primitives
 

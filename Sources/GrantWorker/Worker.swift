@@ -1,4 +1,3 @@
-public import ClawWire
 public import Logging
 import ApprovalSources
 import Foundation

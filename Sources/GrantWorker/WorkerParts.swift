@@ -31,7 +31,7 @@ struct WorkerParts: Sendable {
         var database = configuration.database
         PostgresLedger.configure(&database, worker: configuration.workerID)
         database.poolSize = max(database.poolSize, configuration.limits.lanes + 4)
-        let pool = PostgresPool(configuration: database)
+        let pool = PostgresPool(database)
         let ledger = PostgresLedger(pool: pool, configuration: database)
         try await ledger.openLog(configuration.logID)
         let metrics = WorkerMetrics()
@@ -40,7 +40,7 @@ struct WorkerParts: Sendable {
             [TopicPolicySource(topic: $0, configuration: configuration.kafka, admin: admin, logger: logger)]
         } ?? []
         let policies = PolicyCache(
-            sources: try policySources(configuration.policies) + followers, signers: Set(rules.workPolicies.signers),
+            sources: try policySources(configuration.policies) + followers, signers: rules.workPolicies.signers,
             logger: logger)
         let sources = SourceConfiguration.byTopic(rules)
         let decider = Decider(

@@ -11,6 +11,9 @@ public enum Base64URL {
         return table
     }()
 
+    /// True for a character of the alphabet.
+    public static func isInAlphabet(_ character: UInt8) -> Bool { values[Int(character)] != 0xFF }
+
     /// Encodes bytes.
     public static func encode(_ bytes: some Collection<UInt8>) -> String {
         var output: [UInt8] = []

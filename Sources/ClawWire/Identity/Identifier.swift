@@ -9,8 +9,18 @@ public struct Identifier<Tag>: Sendable, Hashable, Comparable, CustomStringConve
     /// The text.
     public var description: String { rawValue }
 
-    /// Orders by text.
-    public static func < (left: Identifier, right: Identifier) -> Bool { left.rawValue < right.rawValue }
+    /// Identifiers are equal when their bytes are (see ``ExactText``), as PostgreSQL and the Claw services compare them.
+    public static func == (left: Identifier, right: Identifier) -> Bool {
+        ExactText.equal(left.rawValue, right.rawValue)
+    }
+
+    /// Hashes the text.
+    public func hash(into hasher: inout Hasher) { hasher.combine(rawValue) }
+
+    /// Orders by UTF-8 bytes.
+    public static func < (left: Identifier, right: Identifier) -> Bool {
+        ExactText.precedes(left.rawValue, right.rawValue)
+    }
 }
 
 /// Tags of ``Identifier``.

@@ -54,6 +54,8 @@ public struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
         case invalidUTF8 = "invalid_utf8"
         /// A `\u` escape is a surrogate without its partner.
         case loneSurrogate = "lone_surrogate"
+        /// A string holds a scalar of U+10F000…U+10F7FF, which the reader needs for lone surrogates.
+        case reservedCharacter = "reserved_character"
         /// The text breaks the JSON grammar (RFC 8259).
         case syntax = "syntax"
         /// The text ends inside a value.
@@ -334,9 +336,12 @@ public struct JSONReader {
         let start = position
         position += 1
         let first = position
+        var highest: UInt8 = 0
         while position < bytes.count {
             let byte = bytes[position]
+            highest = max(highest, byte)
             if byte == UInt8(ascii: "\"") {
+                if highest >= 0xF4 { try refuseReserved(bytes, first..<position) }
                 let text = try validated(bytes, first..<position)
                 position += 1
                 return text
@@ -359,8 +364,16 @@ public struct JSONReader {
         }
     }
 
+    private func refuseReserved(_ bytes: Span<UInt8>, _ range: Range<Int>) throws(JSONError) {
+        guard !JSONString.holdsReservedScalar(bytes, range) else {
+            throw fault(
+                bytes, .reservedCharacter, "a string holds a character of U+10F000 to U+10F7FF", at: range.lowerBound)
+        }
+    }
+
     private mutating func escapedString(_ bytes: Span<UInt8>, start: Int, first: Int) throws(JSONError) -> String {
         var buffer: [UInt8] = []
+        try refuseReserved(bytes, first..<position)
         for i in first..<position { buffer.append(bytes[i]) }
         while position < bytes.count {
             let byte = bytes[position]
@@ -372,6 +385,10 @@ public struct JSONReader {
                 position += 1
                 try appendEscape(bytes, to: &buffer)
             case ..<0x20: throw fault(bytes, .syntax, "a control character must be escaped in a string")
+            case 0xF4:
+                try refuseReserved(bytes, position..<min(position + 4, bytes.count))
+                buffer.append(byte)
+                position += 1
             default:
                 buffer.append(byte)
                 position += 1
@@ -420,7 +437,12 @@ public struct JSONReader {
             position += 2
             let low = try hexUnit(bytes)
             if low >= 0xDC00, low < 0xE000 {
-                append(scalar: 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00), to: &buffer)
+                let scalar = 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00)
+                guard !JSONString.isReserved(scalar) else {
+                    throw fault(
+                        bytes, .reservedCharacter, "a string holds a character of U+10F000 to U+10F7FF", at: escape)
+                }
+                append(scalar: scalar, to: &buffer)
                 return
             }
             position = mark

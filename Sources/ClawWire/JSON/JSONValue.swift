@@ -15,6 +15,19 @@ public enum JSONValue: Sendable, Hashable {
     case array([JSONValue])
     /// An object in document order.
     case object(JSONObject)
+
+    /// Values are equal when they have the same type and content; strings unit by unit (see ``ExactText``).
+    public static func == (left: JSONValue, right: JSONValue) -> Bool {
+        switch (left, right) {
+        case (.null, .null): true
+        case (.bool(let a), .bool(let b)): a == b
+        case (.number(let a), .number(let b)): a == b
+        case (.string(let a), .string(let b)): ExactText.equal(a, b)
+        case (.array(let a), .array(let b)): a == b
+        case (.object(let a), .object(let b)): a == b
+        case (.null, _), (.bool, _), (.number, _), (.string, _), (.array, _), (.object, _): false
+        }
+    }
 }
 
 /// The members of a JSON object in document order, with unique keys.
@@ -33,11 +46,22 @@ public struct JSONObject: Sendable, Hashable {
             self.key = key
             self.value = value
         }
+
+        /// Members are equal when key and value are, unit by unit (see ``ExactText``).
+        public static func == (left: Member, right: Member) -> Bool {
+            ExactText.equal(left.key, right.key) && left.value == right.value
+        }
+
+        /// Hashes key and value.
+        public func hash(into hasher: inout Hasher) {
+            hasher.combine(key)
+            hasher.combine(value)
+        }
     }
 
     /// The members in document order.
     public private(set) var members: [Member] = []
-    private var index: [String: Int]?
+    private var index: [ExactKey: Int]?
     private static let indexThreshold = 24
 
     /// Makes an empty object.
@@ -70,11 +94,7 @@ public struct JSONObject: Sendable, Hashable {
                 }
             } else if let newValue {
                 members.append(Member(key: key, value: newValue))
-                if index != nil {
-                    index?[key] = members.count - 1
-                } else if members.count > Self.indexThreshold {
-                    index = Dictionary(uniqueKeysWithValues: members.enumerated().map { ($1.key, $0) })
-                }
+                indexLastMember()
             }
         }
     }
@@ -82,10 +102,16 @@ public struct JSONObject: Sendable, Hashable {
     /// Appends a member whose key is known to be absent.
     mutating func append(uniqueKey key: String, value: JSONValue) {
         members.append(Member(key: key, value: value))
-        if index != nil {
-            index?[key] = members.count - 1
+        indexLastMember()
+    }
+
+    private mutating func indexLastMember() {
+        if index != nil, let last = members.last {
+            index?[ExactKey(text: last.key)] = members.count - 1
         } else if members.count > Self.indexThreshold {
-            index = Dictionary(uniqueKeysWithValues: members.enumerated().map { ($1.key, $0) })
+            var index: [ExactKey: Int] = [:]
+            for (position, member) in members.enumerated() { index[ExactKey(text: member.key)] = position }
+            self.index = index
         }
     }
 
@@ -93,8 +119,8 @@ public struct JSONObject: Sendable, Hashable {
     public func contains(_ key: String) -> Bool { position(of: key) != nil }
 
     private func position(of key: String) -> Int? {
-        if let index { return index[key] }
-        return members.firstIndex { $0.key == key }
+        if let index { return index[ExactKey(text: key)] }
+        return members.firstIndex { ExactText.equal($0.key, key) }
     }
 
     /// Objects are equal when their members are equal in the same order.

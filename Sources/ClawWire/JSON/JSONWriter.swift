@@ -67,16 +67,30 @@ public enum JSONWriter {
 
     /// True when `left` comes before `right` by UTF-16 code units (RFC 8785 §3.2.3).
     public static func precedes(_ left: String, _ right: String) -> Bool {
-        var leftUnits = left.utf16.makeIterator()
-        var rightUnits = right.utf16.makeIterator()
-        // UTF-8 order and UTF-16 order agree but for scalars past U+FFFF; compare units so that they agree there too.
+        var leftBytes = left.utf8.makeIterator()
+        var rightBytes = right.utf8.makeIterator()
         while true {
-            switch (leftUnits.next(), rightUnits.next()) {
+            switch (leftBytes.next(), rightBytes.next()) {
             case (nil, nil), (_?, nil): return false
             case (nil, _?): return true
-            case (let a?, let b?): if a != b { return a < b }
+            case (let a?, let b?):
+                if a == b { continue }
+                // UTF-8 and UTF-16 disagree only where scalars past U+D7FF are concerned.
+                return a < 0x80 && b < 0x80 ? a < b : units(left).lexicographicallyPrecedes(units(right))
             }
         }
+    }
+
+    private static func units(_ text: String) -> [UInt16] {
+        var units: [UInt16] = []
+        for scalar in text.unicodeScalars {
+            if let surrogate = JSONString.surrogate(of: scalar) {
+                units.append(UInt16(surrogate))
+            } else {
+                units.append(contentsOf: UTF16.encode(scalar) ?? UTF16.encodedReplacementCharacter)
+            }
+        }
+        return units
     }
 
     private static func arrayIndex(_ key: String) -> UInt32? {

@@ -9,11 +9,11 @@ public struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertible
     /// Makes a timestamp of microseconds since the epoch.
     public init(microseconds: Int64) { self.microseconds = microseconds }
 
-    /// Makes a timestamp of milliseconds since the epoch.
-    public init(milliseconds: Int64) { self.microseconds = milliseconds &* 1_000 }
+    /// Makes a timestamp of milliseconds since the epoch; the first or last instant there is when out of range.
+    public init(milliseconds: Int64) { self.microseconds = milliseconds.saturatingProduct(1_000) }
 
-    /// Makes a timestamp of seconds since the epoch.
-    public init(seconds: Int64) { self.microseconds = seconds &* 1_000_000 }
+    /// Makes a timestamp of seconds since the epoch; the first or last instant there is when out of range.
+    public init(seconds: Int64) { self.microseconds = seconds.saturatingProduct(1_000_000) }
 
     /// Whole milliseconds since the epoch, rounded down.
     public var milliseconds: Int64 { microseconds.flooredDivision(by: 1_000) }
@@ -136,16 +136,29 @@ public struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertible
     /// Orders by time.
     public static func < (left: Timestamp, right: Timestamp) -> Bool { left.microseconds < right.microseconds }
 
-    /// The instant a whole number of seconds later.
-    public func adding(seconds: Int64) -> Timestamp { Timestamp(microseconds: microseconds + seconds * 1_000_000) }
+    /// The instant a whole number of seconds later; the first or last instant there is when out of range.
+    public func adding(seconds: Int64) -> Timestamp {
+        Timestamp(microseconds: microseconds.saturatingSum(seconds.saturatingProduct(1_000_000)))
+    }
 
     /// Whole seconds from another instant to this one, rounded down.
     public func seconds(since other: Timestamp) -> Int64 {
-        (microseconds - other.microseconds).flooredDivision(by: 1_000_000)
+        let (difference, overflow) = microseconds.subtractingReportingOverflow(other.microseconds)
+        return (overflow ? (microseconds < 0 ? .min : .max) : difference).flooredDivision(by: 1_000_000)
     }
 }
 
 extension Int64 {
+    func saturatingProduct(_ factor: Int64) -> Int64 {
+        let (product, overflow) = multipliedReportingOverflow(by: factor)
+        return overflow ? ((self < 0) == (factor < 0) ? .max : .min) : product
+    }
+
+    func saturatingSum(_ other: Int64) -> Int64 {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? (other < 0 ? .min : .max) : sum
+    }
+
     func flooredDivision(by divisor: Int64) -> Int64 {
         let quotient = self / divisor
         return self % divisor < 0 ? quotient - 1 : quotient

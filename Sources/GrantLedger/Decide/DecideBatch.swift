@@ -1,4 +1,5 @@
 public import ClawWire
+public import ReceiptLog
 
 /// An offset to advance under a lease: the fence of a decide transaction.
 public struct OffsetAdvance: Sendable, Hashable {

@@ -1,4 +1,5 @@
 import ClawWire
+import ReceiptLog
 import Postgres
 import Primitives
 

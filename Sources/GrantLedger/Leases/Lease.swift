@@ -1,9 +1,4 @@
-public import ClawWire
-
-/// A tag for ``WorkerID``.
-public enum WorkerIDKind {}
-/// Names one worker process; unique per start.
-public typealias WorkerID = Identifier<WorkerIDKind>
+public import ReceiptLog
 
 /// One partition of an input topic.
 public struct InputPartition: Sendable, Hashable, Comparable, CustomStringConvertible {

@@ -1,4 +1,5 @@
 public import ClawWire
+public import ReceiptLog
 import Postgres
 
 enum QueryStatements {

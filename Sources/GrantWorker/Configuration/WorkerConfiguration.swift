@@ -3,6 +3,7 @@ public import GrantLedger
 public import Kafka
 public import Keys
 public import Postgres
+public import ReceiptLog
 
 /// Everything a worker is told at start. Secrets are paths of files, never values.
 public struct WorkerConfiguration: Sendable {

@@ -3,6 +3,8 @@ import GrantLedger
 import IssuanceRules
 import Keys
 import Logging
+import Metrics
+import ReceiptLog
 
 /// Runs understood batches through the ledger until they are committed, or until the worker is no longer in charge.
 final class Decider: Sendable {
@@ -87,7 +89,8 @@ final class Decider: Sendable {
             do {
                 let offsets = try await ledger.committedOffsets()
                 return advances.allSatisfy { (offsets[$0.partition] ?? 0) >= $0.to }
-            } catch let error where error.isRetriable {
+            } catch {
+                guard error.isRetriable else { throw error }
                 try await backoff.wait()
             }
         }

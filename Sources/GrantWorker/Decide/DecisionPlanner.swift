@@ -39,6 +39,11 @@ struct DecisionPlanner: Sendable {
     /// How soon a request is looked at again that waits for a WPC, in seconds.
     let policyRetrySeconds: Int64 = 2
 
+    /// The longest time that an approval may be waited for, or wait for a request, in seconds.
+    var longestWaitSeconds: Int64 {
+        rules.jobClasses.values.map { max($0.waitTimeoutSeconds, $0.maximumApprovalAgeSeconds) }.max() ?? 86_400
+    }
+
     /// Plans a batch read from topics, or found by a sweep (then `batch` has no entries and `due` names what to decide).
     func plan(
         _ batch: UnderstoodBatch, due: DueWork, snapshot: DecideSnapshot

@@ -231,6 +231,6 @@ extension WorkingSet {
     private func closingTime(_ entry: ApprovalEntry, _ assessment: ApprovalAssessment) -> Timestamp {
         if let notAfter = assessment.notAfter { return notAfter }
         let last = entry.state.lastOccurredAt ?? now
-        return last.adding(seconds: planner.rules.longestWaitSeconds)
+        return last.adding(seconds: planner.longestWaitSeconds)
     }
 }

@@ -2,6 +2,7 @@ import GrantLedger
 import Kafka
 import Logging
 import Primitives
+import ReceiptLog
 
 /// Keeps this worker alive in the ledger and its lanes supplied with their share of partitions.
 final class LeaseService: Sendable {

@@ -10,7 +10,7 @@ extension Logger {
             switch event.level {
             case .emergency, .alert, .critical: level = .error
             case .error, .warning: level = .warning
-            case .notice, .info, .debug: level = .debug
+            case .notice, .informational, .debug: level = .debug
             }
             logger.log(
                 level: level, "librdkafka: \(event.facility)", metadata: ["message": "\(event.message)"])

@@ -15,16 +15,16 @@ final class PolicyCache: Sendable {
     private static let capacity = 4_096
     private let state = Lock(State())
     private let sources: [any PolicySource]
-    private let signers: Set<Ed25519PublicKey>
+    private let signers: Set<String>
     private let retryInterval: Duration
     private let logger: Logger
 
     init(
-        sources: [any PolicySource], signers: Set<Ed25519PublicKey>, retryInterval: Duration = .seconds(1),
+        sources: [any PolicySource], signers: [Ed25519PublicKey], retryInterval: Duration = .seconds(1),
         logger: Logger
     ) {
         self.sources = sources
-        self.signers = signers
+        self.signers = Set(signers.map(\.did))
         self.retryInterval = retryInterval
         self.logger = logger
     }

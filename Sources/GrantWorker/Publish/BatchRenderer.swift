@@ -77,7 +77,7 @@ struct BatchRenderer: Sendable {
                 description: "the token of request \(record.requestID) was signed with key \(material.kid), which this "
                     + "worker does not have; add it to `keys` as verify-only")
         }
-        let claims = try CSTClaims(parsing: material.claims)
+        let claims = try CSTClaims(payload: try JSONReader.parse(material.claims, limits: .token))
         let minted = try minter.remint(claims, expecting: TokenHash(material.tokenHash))
         guard let recipient = material.recipientKey else {
             let token = ReceiptLog.BearerToken(compact: minted.token.exposed)

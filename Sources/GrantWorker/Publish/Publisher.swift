@@ -2,6 +2,7 @@ import ClawWire
 import GrantLedger
 import Kafka
 import Logging
+import Metrics
 import Primitives
 
 /// Puts sealed batches onto the topics, one after the other.

@@ -2,6 +2,8 @@ import ClawWire
 import GrantLedger
 import Keys
 import Logging
+import Metrics
+import ReceiptLog
 
 /// The elected sealer: seals what is committed, publishes what is sealed.
 ///

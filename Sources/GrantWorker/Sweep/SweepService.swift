@@ -2,6 +2,7 @@ import ClawWire
 import GrantLedger
 import IssuanceRules
 import Logging
+import ReceiptLog
 
 /// The elected sweeper: times out what waits too long, looks again at what waits for a WPC, closes approvals whose time is
 /// over.

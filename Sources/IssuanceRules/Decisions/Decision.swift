@@ -16,7 +16,7 @@ public struct Decision: Sendable, Hashable {
 
     /// Outcome.
     public let outcome: Outcome
-    /// Why, most important first. Never empty but for `issue`.
+    /// Why, most important first. Never empty but for `issue`, where they are notes on what was shortened.
     public let reasons: [Reason]
     /// Path of the rule that decided, for example `job_classes.prod_db_maintenance.ttl`.
     public let rule: String
@@ -24,14 +24,20 @@ public struct Decision: Sendable, Hashable {
     public let approvals: [ApprovalID]
     /// What would have been needed, for people: one sentence an unmet condition.
     public let needed: [String]
+    /// For `wait`: an instant at which the answer may change by itself, because a window begins.
+    public let recheckAt: Timestamp?
 
     /// Makes a decision.
-    public init(outcome: Outcome, reasons: [Reason], rule: String, approvals: [ApprovalID], needed: [String]) {
+    public init(
+        outcome: Outcome, reasons: [Reason], rule: String, approvals: [ApprovalID], needed: [String],
+        recheckAt: Timestamp? = nil
+    ) {
         self.outcome = outcome
         self.reasons = reasons
         self.rule = rule
         self.approvals = approvals
         self.needed = needed
+        self.recheckAt = recheckAt
     }
 }
 

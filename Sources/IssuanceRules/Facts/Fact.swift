@@ -120,8 +120,8 @@ public struct Fact: Sendable, Hashable {
         case requestOpened
         /// The question was sent to approvers.
         case requestRouted
-        /// An approver said yes.
-        case decisionApproved(approver: Actor)
+        /// An approver said yes; `nil` when the record does not say who, which counts for nobody.
+        case decisionApproved(approver: Actor?)
         /// An approver said no. Final.
         case decisionDenied(approver: Actor?)
         /// Nobody answered in time. Final.
@@ -184,6 +184,8 @@ public struct Fact: Sendable, Hashable {
     public var requester: Actor?
     /// What is granted.
     public var entitlement: Entitlement?
+    /// The job class that the record itself names, where the source's mapping says that it may.
+    public var jobClass: JobClass?
     /// The requester's text.
     public var justification: Justification?
     /// The approver's text.
@@ -241,9 +243,12 @@ public struct StopDeclaration: Sendable, Hashable {
     public let incident: String?
     /// Who declared it.
     public let declaredBy: Actor?
+    /// True when the declaration could not be read in full and covers everything for that reason.
+    public let isWidened: Bool
     /// Makes a declaration.
     public init(
-        stopID: String, scope: StopScope, revokesLive: Bool, reason: String?, incident: String?, declaredBy: Actor?
+        stopID: String, scope: StopScope, revokesLive: Bool, reason: String?, incident: String?, declaredBy: Actor?,
+        isWidened: Bool = false
     ) {
         self.stopID = stopID
         self.scope = scope
@@ -251,6 +256,7 @@ public struct StopDeclaration: Sendable, Hashable {
         self.reason = reason
         self.incident = incident
         self.declaredBy = declaredBy
+        self.isWidened = isWidened
     }
 }
 
@@ -264,11 +270,16 @@ public struct StopLift: Sendable, Hashable {
     public let reapproval: ApprovalID?
     /// The new WPC it rests on.
     public let policyHash: Digest?
+    /// The scope that the lift names, to check against the stop's; it lifts no more than the stop it names.
+    public let scope: StopScope?
     /// Makes a lift.
-    public init(stopID: String, liftedBy: [Actor], reapproval: ApprovalID?, policyHash: Digest?) {
+    public init(
+        stopID: String, liftedBy: [Actor], reapproval: ApprovalID?, policyHash: Digest?, scope: StopScope? = nil
+    ) {
         self.stopID = stopID
         self.liftedBy = liftedBy
         self.reapproval = reapproval
         self.policyHash = policyHash
+        self.scope = scope
     }
 }

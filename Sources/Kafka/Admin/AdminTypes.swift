@@ -2,7 +2,7 @@
 public struct TopicSpecification: Sendable, Hashable {
     /// The name.
     public var name: String
-    /// The number of partitions, at least 1.
+    /// The number of partitions, at least 1; -1 for the cluster's default.
     public var partitions: Int32
     /// How many brokers keep each partition; -1 for the cluster's default.
     public var replicationFactor: Int32

@@ -179,6 +179,12 @@ private func result<Value>(_ body: () throws(KafkaError) -> Value) -> Result<Val
 private func makeNewTopics(_ topics: [TopicSpecification]) throws(KafkaError) -> [OpaquePointer?] {
     var objects: [OpaquePointer?] = unsafe []
     for topic in topics {
+        guard topic.partitions > 0 || topic.partitions == -1 else {
+            unsafe rd_kafka_NewTopic_destroy_array(&objects, objects.count)
+            throw KafkaError(
+                code: .invalidArgument, operation: .createTopics,
+                detail: "\(topic.partitions) partitions were asked for; at least 1 is needed", topic: topic.name)
+        }
         let (object, text) = unsafe withErrorText { buffer, size in
             unsafe rd_kafka_NewTopic_new(topic.name, topic.partitions, topic.replicationFactor, buffer, size)
         }

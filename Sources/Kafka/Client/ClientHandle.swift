@@ -99,7 +99,7 @@ import CRdKafka
             for (index, byte) in bytes.enumerated() { unsafe copy.advanced(by: index).initialize(to: byte) }
             return unsafe copy
         }
-        defer { for unsafecopy in unsafe copies { unsafe copy.deallocate() } }
+        defer { unsafe copies.forEach { (copy: UnsafeMutablePointer<CChar>) -> Void in unsafe copy.deallocate() } }
         var pointers = unsafe copies.map { (copy: UnsafeMutablePointer<CChar>) -> UnsafePointer<CChar>? in
             unsafe UnsafePointer(copy)
         }

@@ -25,7 +25,9 @@ import CRdKafka
                 continue
             case RD_KAFKA_CONF_UNKNOWN:
                 var detail = "there is no property \"\(name)\""
-                if let near = nearestName(to: name, among: propertyNames()) { detail += "; did you mean \"\(near)\"?" }
+                if let near = nearestName(to: name, among: propertyNames() + namesWithoutDefault) {
+                    detail += "; did you mean \"\(near)\"?"
+                }
                 throw KafkaError(code: .invalidArgument, kind: .permanent, operation: .configure, detail: detail)
             default:
                 let reason = KafkaConfiguration.isSecret(name) ? "the value is refused" : text
@@ -67,6 +69,14 @@ import CRdKafka
         }
     }
 }
+
+/// The properties most configurations set that have no default, which the dump of a configuration leaves out.
+private let namesWithoutDefault = [
+    "bootstrap.servers", "group.id", "sasl.mechanism", "sasl.password", "sasl.username", "ssl.ca.location",
+    "ssl.ca.pem",
+    "ssl.certificate.location", "ssl.certificate.pem", "ssl.key.location", "ssl.key.password", "ssl.key.pem",
+    "transactional.id",
+]
 
 /// Runs a C call that may leave a sentence in a buffer, and returns what it left.
 func withErrorText<Result>(

@@ -63,8 +63,17 @@ final class PKCS11Signer: Ed25519Signer, CustomStringConvertible {
         do {
             connection = try PKCS11Connection(opening: location, links: links)
         } catch {
-            if error.code == .pinRefused || error.code == .pinLocked { link.withLock { $0 = .refused(error) } }
-            throw error
+            switch error.code {
+            case .pinRefused, .pinLocked:
+                link.withLock { $0 = .refused(error) }
+                throw error
+            case .tokenNotFound:
+                // At start a wrong label is likely; a token that was there before has been unplugged or is restarting.
+                throw KeyError(
+                    .moduleFailed, location.description, "the token is gone",
+                    remedy: "connect the device again; signing is tried again")
+            default: throw error
+            }
         }
         guard connection.publicKey == publicKey else {
             throw KeyError(

@@ -1,0 +1,227 @@
+import ClawWire
+
+extension CloudEvent {
+    /// The mode of a record under the Kafka protocol binding.
+    public enum Mode: Sendable, Hashable {
+        /// Attributes in headers, data in the value.
+        case binary
+        /// The whole event in the value.
+        case structured
+    }
+
+    /// The mode of a record, `nil` when it is no CloudEvent (CloudEvents Kafka binding 1.0.2, section 3).
+    public static func mode(of record: SourceRecord) -> Mode? {
+        if let contentType = record.header("content-type", ignoringCase: true),
+            TextRules.folded(String(decoding: contentType.prefix(64), as: UTF8.self))
+                .hasPrefix("application/cloudevents")
+        {
+            return .structured
+        }
+        return record.headers.contains { $0.name == "ce_specversion" } ? .binary : nil
+    }
+
+    /// Reads the event of a record in either mode.
+    ///
+    /// - Throws: ``SourceFault`` with the attribute or the position at fault.
+    public init(record: SourceRecord, limits: SourceConfiguration.Limits) throws(SourceFault) {
+        guard record.headers.count <= limits.maximumHeaders else {
+            throw SourceFault(
+                .tooLarge, field: "headers", "\(record.headers.count) headers; at most \(limits.maximumHeaders)")
+        }
+        switch Self.mode(of: record) {
+        case .structured:
+            guard let value = record.value else {
+                throw SourceFault(.notACloudEvent, field: "value", "a structured event cannot be null")
+            }
+            self = try Self.structured(try JSONSource.parse(value, limits.json), limits)
+        case .binary: self = try Self.binary(record, limits)
+        case nil:
+            throw SourceFault(
+                .notACloudEvent, field: "headers",
+                "there is neither content-type application/cloudevents nor ce_specversion")
+        }
+    }
+
+    /// Reads an event in the JSON format (CloudEvents JSON format 1.0.2).
+    ///
+    /// - Throws: ``SourceFault`` with the attribute at fault.
+    static func structured(_ value: JSONValue, _ limits: SourceConfiguration.Limits) throws(SourceFault) -> CloudEvent {
+        guard let object = value.object else {
+            throw SourceFault(.notACloudEvent, field: "value", "an object was expected, this is a \(value.typeName)")
+        }
+        var attributes: [String: Attribute] = [:]
+        var payload = Payload.none
+        for member in object.members {
+            switch member.key {
+            case "data", "data_base64": continue
+            default: break
+            }
+            guard isAttributeName(member.key) else {
+                throw SourceFault(
+                    .invalidAttribute, field: String(member.key.prefix(64)),
+                    "an attribute's name has only lower-case letters and digits")
+            }
+            switch member.value {
+            case .null: continue
+            case .string(let text): attributes[member.key] = .string(text)
+            case .bool(let flag): attributes[member.key] = .boolean(flag)
+            case .number:
+                guard let number = member.value.integer, let small = Int32(exactly: number) else {
+                    throw SourceFault(.invalidAttribute, field: member.key, "a number is a whole number of 32 bits")
+                }
+                attributes[member.key] = .integer(small)
+            case .array, .object:
+                throw SourceFault(.invalidAttribute, field: member.key, "an attribute is no array and no object")
+            }
+        }
+        if let encoded = object["data_base64"], !encoded.isNull {
+            guard object["data"] == nil else {
+                throw SourceFault(.invalidAttribute, field: "data_base64", "data and data_base64 exclude each other")
+            }
+            guard let text = encoded.string, let bytes = Base64.decode(text) else {
+                throw SourceFault(.invalidAttribute, field: "data_base64", "the text is not base64")
+            }
+            payload = .bytes(bytes)
+        } else if let data = object["data"] {
+            payload = .json(data)
+        }
+        return try assemble(attributes, payload, limits)
+    }
+
+    private static func binary(
+        _ record: SourceRecord, _ limits: SourceConfiguration.Limits
+    ) throws(SourceFault) -> CloudEvent {
+        var attributes: [String: Attribute] = [:]
+        for header in record.headers {
+            let name: String
+            if header.name.hasPrefix("ce_") {
+                name = String(header.name.dropFirst(3))
+            } else if TextRules.folded(header.name) == "content-type" {
+                name = "datacontenttype"
+            } else {
+                continue
+            }
+            guard isAttributeName(name), header.name != "ce_datacontenttype" else {
+                throw SourceFault(
+                    .invalidAttribute, field: String(header.name.prefix(64)), "the header names no attribute")
+            }
+            guard let bytes = header.value else { continue }
+            guard bytes.count <= limits.maximumHeaderBytes else {
+                throw SourceFault(
+                    .tooLarge, field: header.name, "\(bytes.count) bytes; at most \(limits.maximumHeaderBytes)")
+            }
+            guard let text = String(validating: bytes, as: UTF8.self) else {
+                throw SourceFault(.invalidAttribute, field: header.name, "the header is not UTF-8")
+            }
+            guard attributes.updateValue(.string(text), forKey: name) == nil else {
+                throw SourceFault(.invalidAttribute, field: header.name, "the header is repeated")
+            }
+        }
+        var payload = Payload.none
+        if let value = record.value, !value.isEmpty {
+            payload =
+                isJSON(attributes["datacontenttype"]?.text)
+                ? .json(try JSONSource.parse(value, limits.json)) : .bytes(value)
+        }
+        return try assemble(attributes, payload, limits)
+    }
+
+    private static func assemble(
+        _ attributes: [String: Attribute], _ payload: Payload, _ limits: SourceConfiguration.Limits
+    ) throws(SourceFault) -> CloudEvent {
+        guard attributes.count <= limits.maximumHeaders else {
+            throw SourceFault(.tooLarge, field: "attributes", "more than \(limits.maximumHeaders) attributes")
+        }
+        func text(_ name: String) throws(SourceFault) -> String? {
+            guard let attribute = attributes[name] else { return nil }
+            guard case .string(let text) = attribute, TextRules.isIdentifier(text) else {
+                throw SourceFault(
+                    .invalidAttribute, field: name,
+                    "a text was expected that is not empty and has no control characters")
+            }
+            guard text.utf8.count <= limits.maximumIdentifierBytes else {
+                throw SourceFault(
+                    .tooLarge, field: name, "\(text.utf8.count) bytes; at most \(limits.maximumIdentifierBytes)")
+            }
+            return text
+        }
+        func required(_ name: String) throws(SourceFault) -> String {
+            guard let text = try text(name) else {
+                throw SourceFault(.invalidAttribute, field: name, "the attribute is required")
+            }
+            return text
+        }
+        guard try required("specversion") == "1.0" else {
+            throw SourceFault(.invalidAttribute, field: "specversion", "only version 1.0 is read")
+        }
+        var event = CloudEvent(
+            id: try required("id"), source: try required("source"), type: try required("type"),
+            subject: try text("subject"), dataContentType: try text("datacontenttype"),
+            dataSchema: try text("dataschema"), data: payload)
+        event.time = try text("time")
+        for (name, attribute) in attributes where !coreAttributes.contains(name) {
+            guard attribute.text.utf8.count <= limits.maximumHeaderBytes else {
+                throw SourceFault(
+                    .tooLarge, field: name,
+                    "\(attribute.text.utf8.count) bytes; at most \(limits.maximumHeaderBytes)")
+            }
+            event.extensions[name] = attribute
+        }
+        return event
+    }
+}
+
+extension SourceRecord {
+    /// The value of the first header of a name.
+    func header(_ name: String, ignoringCase: Bool = false) -> [UInt8]? {
+        headers.first { ignoringCase ? TextRules.folded($0.name) == name : $0.name == name }?.value
+    }
+}
+
+/// The bounded JSON reader with its faults in this module's terms.
+enum JSONSource {
+    static func parse(
+        _ bytes: [UInt8], _ limits: JSONLimits, duplicates: JSONReader.Duplicates = .refuse
+    ) throws(SourceFault) -> JSONValue {
+        do {
+            return try JSONReader.parse(bytes, limits: limits, duplicates: duplicates)
+        } catch {
+            throw SourceFault(
+                error.code == .tooLarge ? .tooLarge : .notJSON, field: "byte \(error.offset)",
+                "\(error.code.rawValue): \(error.description)")
+        }
+    }
+}
+
+/// Base64 with padding (RFC 4648 §4), the form of `data_base64`.
+enum Base64 {
+    static func decode(_ text: String) -> [UInt8]? {
+        var characters: [UInt8] = []
+        characters.reserveCapacity(text.utf8.count)
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "+"): characters.append(UInt8(ascii: "-"))
+            case UInt8(ascii: "/"): characters.append(UInt8(ascii: "_"))
+            case UInt8(ascii: "-"), UInt8(ascii: "_"): return nil
+            default: characters.append(byte)
+            }
+        }
+        guard characters.count.isMultiple(of: 4) else { return nil }
+        while characters.count % 4 != 2, characters.last == UInt8(ascii: "=") { characters.removeLast() }
+        return Base64URL.decode(characters[...])
+    }
+
+    static func encode(_ bytes: [UInt8]) -> String {
+        var characters: [UInt8] = []
+        Base64URL.append(bytes, to: &characters)
+        for i in characters.indices {
+            switch characters[i] {
+            case UInt8(ascii: "-"): characters[i] = UInt8(ascii: "+")
+            case UInt8(ascii: "_"): characters[i] = UInt8(ascii: "/")
+            default: break
+            }
+        }
+        while !characters.count.isMultiple(of: 4) { characters.append(UInt8(ascii: "=")) }
+        return String(decoding: characters, as: UTF8.self)
+    }
+}

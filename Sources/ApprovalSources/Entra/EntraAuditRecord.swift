@@ -1,0 +1,283 @@
+import ClawWire
+import IssuanceRules
+
+/// The members of one audit record, read as tolerantly as they are written.
+struct EntraAuditRecord {
+    /// One entry of `targetResources`.
+    struct Target {
+        let type: String
+        let id: String?
+        let name: String?
+        let upn: String?
+        let value: JSONValue
+    }
+
+    let value: JSONValue
+    let properties: JSONValue
+    let service: EntraActivity.Service
+    let activityName: String
+    let targets: [Target]
+    private let details: [String: String]
+
+    /// Reads a record's properties, or returns `nil` when they are not of the vendor's shape.
+    init?(_ value: JSONValue, limits: SourceConfiguration.Limits) {
+        guard let properties = Self.member(value, "properties").flatMap(Self.structured), properties.object != nil,
+            let service = Self.member(properties, "loggedByService")?.string,
+            let activity = Self.member(properties, "activityDisplayName")?.string
+                ?? Self.member(value, "operationName")?.string
+        else { return nil }
+        self.value = value
+        self.properties = properties
+        self.service = EntraActivity.Service(service)
+        activityName = activity
+        var targets: [Target] = []
+        let resources = Self.member(properties, "targetResources").flatMap(Self.structured) ?? .array([])
+        guard let elements = resources.array ?? (resources.isNull ? [] : nil),
+            elements.count <= limits.maximumListMembers
+        else { return nil }
+        for element in elements {
+            guard element.object != nil else { return nil }
+            targets.append(
+                Target(
+                    type: EntraActivity.normalized(Self.member(element, "type")?.string ?? "").replacing(" ", with: ""),
+                    id: Self.identifier(Self.member(element, "id")),
+                    name: Self.text(Self.member(element, "displayName")),
+                    upn: Self.text(Self.member(element, "userPrincipalName")), value: element))
+        }
+        self.targets = targets
+        var details: [String: String] = [:]
+        let additional = Self.member(properties, "additionalDetails").flatMap(Self.structured) ?? .array([])
+        guard let pairs = additional.array ?? (additional.isNull ? [] : nil), pairs.count <= limits.maximumListMembers
+        else { return nil }
+        for pair in pairs {
+            guard let key = Self.member(pair, "key")?.string, let text = Self.member(pair, "value")?.string,
+                !text.isEmpty
+            else { continue }
+            let name = TextRules.folded(key)
+            if details[name] == nil { details[name] = text }
+        }
+        self.details = details
+    }
+
+    // MARK: Reading
+
+    /// A member by its name, or by its name without regard to case: routers re-case keys.
+    static func member(_ value: JSONValue, _ name: String) -> JSONValue? {
+        guard let object = value.object else { return nil }
+        if let exact = object[name] { return exact }
+        let folded = TextRules.folded(name)
+        return object.members.first { TextRules.folded($0.key) == folded }?.value
+    }
+
+    /// The value itself, or the value that a router printed into a string.
+    static func structured(_ value: JSONValue) -> JSONValue? {
+        guard let text = value.string else { return value }
+        guard let first = text.utf8.first, first == UInt8(ascii: "{") || first == UInt8(ascii: "[") else { return nil }
+        return try? JSONReader.parse(text)
+    }
+
+    /// An identifier in lower case.
+    static func identifier(_ value: JSONValue?) -> String? {
+        guard let text = value?.string?.trimmingSpaces(), TextRules.isIdentifier(text), text.utf8.count <= 1_024 else {
+            return nil
+        }
+        return TextRules.folded(text)
+    }
+
+    private static func text(_ value: JSONValue?) -> String? {
+        guard let text = value?.string, !text.isEmpty else { return nil }
+        return TextRules.storable(String(String.UnicodeScalarView(text.unicodeScalars.prefix(1_024))))
+    }
+
+    func detail(_ names: String...) -> String? {
+        for name in names { if let value = details[TextRules.folded(name)] { return value } }
+        return nil
+    }
+
+    func target(_ types: String...) -> Target? {
+        for type in types { if let target = targets.first(where: { $0.type == type }) { return target } }
+        return nil
+    }
+
+    var category: String { TextRules.folded(Self.member(properties, "category")?.string ?? "") }
+
+    var isSuccess: Bool { TextRules.folded(Self.member(properties, "result")?.string ?? "") == "success" }
+
+    var eventID: String? { Self.identifierAsWritten(Self.member(properties, "id")) }
+
+    static func identifierAsWritten(_ value: JSONValue?) -> String? {
+        guard let text = value?.string, TextRules.isIdentifier(text), text.utf8.count <= 512 else { return nil }
+        return text
+    }
+
+    var occurredAt: Timestamp? { Self.member(properties, "activityDateTime")?.string.flatMap(VendorTime.parse) }
+
+    /// The request, in lower case: from the details, else from the target of type Request.
+    var requestID: String? {
+        for name in ["RoleAssignmentRequestId", "RequestId", "AccessPackageAssignmentRequestId"] {
+            if let id = Self.identifier(detail(name).map { .string($0) }), !id.contains("/") { return id }
+        }
+        let id =
+            service == .entitlementManagement
+            ? target("accesspackageassignmentrequest", "request")?.id : target("request")?.id
+        return id.flatMap { $0.contains("/") ? nil : $0 }
+    }
+
+    var justification: Justification? {
+        TextRules.justification(detail("Justification") ?? Self.member(properties, "resultReason")?.string)
+    }
+
+    var ticket: Ticket? {
+        let number = Self.text(detail("TicketNumber").map { .string($0) })
+        let system = Self.text(detail("TicketSystem").map { .string($0) })
+        return number == nil && system == nil ? nil : Ticket(system: system, number: number)
+    }
+
+    // MARK: People
+
+    /// Who did it: a user with a principal name is a person, all else the platform.
+    var initiator: Actor? {
+        guard let initiatedBy = Self.member(properties, "initiatedBy").flatMap(Self.structured) else { return nil }
+        if let user = Self.member(initiatedBy, "user"), user.object != nil,
+            let id = Self.identifier(Self.member(user, "id"))
+        {
+            let upn = Self.text(Self.member(user, "userPrincipalName"))
+            return Actor(
+                id: PersonID(id), name: Self.text(Self.member(user, "displayName")), upn: upn,
+                kind: upn == nil ? .system : .human)
+        }
+        if let app = Self.member(initiatedBy, "app"), app.object != nil {
+            let name = Self.text(Self.member(app, "displayName"))
+            guard
+                let id = Self.identifier(Self.member(app, "servicePrincipalId"))
+                    ?? Self.identifier(Self.member(app, "appId")) ?? name
+            else { return nil }
+            return Actor(id: PersonID(id), name: name, kind: .system)
+        }
+        return nil
+    }
+
+    /// Whom it is about: the target of type User, else a service principal or, where a group is the holder, the group.
+    var subject: Actor? {
+        if let user = target("user"), let id = user.id {
+            return Actor(id: PersonID(id), name: user.name, upn: user.upn, kind: .human)
+        }
+        let holder = target("serviceprincipal", "application") ?? (isGroupEntitlement ? nil : target("group"))
+        guard let holder, let id = holder.id else { return nil }
+        return Actor(id: PersonID(id), name: holder.name, upn: nil, kind: .system)
+    }
+
+    // MARK: Entitlement
+
+    private var isGroupEntitlement: Bool {
+        switch category {
+        case "groupmanagement": true
+        case "rolemanagement", "resourcemanagement": false
+        default: target("group") != nil && target("user", "serviceprincipal") != nil
+        }
+    }
+
+    /// What it is about, by the category of the record and the types of its targets.
+    var entitlement: Entitlement? {
+        if service == .entitlementManagement {
+            guard let package = target("accesspackage"), let id = package.id else { return nil }
+            return Entitlement(kind: .accessPackage, id: id, name: package.name)
+        }
+        if isGroupEntitlement {
+            guard let group = target("group"), let id = group.id else { return nil }
+            return Entitlement(
+                kind: .group, id: id, scope: target("role")?.name.map { TextRules.folded($0) }, name: group.name)
+        }
+        guard let role = target("role"), let id = role.id else { return nil }
+        let resource = azureScope
+        if category == "resourcemanagement" || resource != nil {
+            return Entitlement(
+                kind: .azureRole, id: id.split(separator: "/").last.map(String.init) ?? id, scope: resource,
+                name: role.name)
+        }
+        return Entitlement(kind: .entraRole, id: id, scope: directoryScope, name: role.name)
+    }
+
+    /// `/` for the whole directory, else the administrative unit: a narrower grant must not count as the wide one.
+    private var directoryScope: String {
+        if let scope = Self.identifier(detail("DirectoryScopeId").map { .string($0) }) { return scope }
+        return target("administrativeunit").flatMap(\.id).map { "/administrativeunits/\($0)" } ?? "/"
+    }
+
+    /// The Azure resource a role is held on; `nil` when no part of the record says so exactly.
+    private var azureScope: String? {
+        func path(_ text: String?) -> String? {
+            guard let text = Self.identifier(text.map { .string($0) }),
+                text.hasPrefix("/subscriptions/") || text.hasPrefix("/providers/microsoft.management/")
+            else { return nil }
+            // An assignment's or a definition's own path ends in the provider that holds it.
+            let end = text.range(of: "/providers/microsoft.authorization/")?.lowerBound ?? text.endIndex
+            let scope = text[..<end]
+            return String(scope.last == "/" ? scope.dropLast() : scope)
+        }
+        for target in targets where target.type != "role" && target.type != "request" {
+            if let scope = path(target.id) ?? path(target.name) { return scope }
+            if target.type == "subscription", let id = target.id { return "/subscriptions/\(id)" }
+        }
+        let own = detail("Scope", "ResourceScope", "ScopeId", "ResourceId", "OriginRoleAssignmentId")
+        if let scope = path(own) { return scope }
+        if let id = Self.identifier(detail("SubscriptionId").map { .string($0) }),
+            TextRules.folded(detail("ResourceType") ?? "subscription") == "subscription"
+        {
+            return "/subscriptions/\(id)"
+        }
+        // A role definition's path names the subscription of the definition, which is the grant's scope only when a
+        // target names that subscription too.
+        guard let definition = path(detail("RoleDefinitionOriginId")),
+            targets.contains(where: { $0.id.map { definition.hasSuffix("/\($0)") } ?? false })
+        else { return nil }
+        return definition
+    }
+
+    // MARK: Core Directory
+
+    /// A modified property of any target, old value first: what was there before it was taken away.
+    func modified(_ name: String) -> String? {
+        let folded = TextRules.folded(name)
+        for target in targets {
+            let list = Self.member(target.value, "modifiedProperties").flatMap(Self.structured)?.array ?? []
+            for property in list.prefix(256)
+            where TextRules.folded(Self.member(property, "displayName")?.string ?? "") == folded {
+                for key in ["oldValue", "newValue"] {
+                    if let text = Self.member(property, key)?.string.flatMap(Self.unquoted), !text.isEmpty {
+                        return text
+                    }
+                }
+            }
+        }
+        return nil
+    }
+
+    /// Values of modified properties are JSON inside a string: `"\"…\""`, sometimes an array of one.
+    private static func unquoted(_ text: String) -> String? {
+        guard text.hasPrefix("\"") || text.hasPrefix("[") else { return text }
+        guard let value = try? JSONReader.parse(text, limits: .token) else { return nil }
+        return value.string ?? value.array?.first?.string
+    }
+
+    var directoryRole: Entitlement? {
+        guard let id = Self.identifier(modified("Role.TemplateId").map { .string($0) }) else { return nil }
+        return Entitlement(
+            kind: .entraRole, id: id, scope: "/",
+            name: Self.text(modified("Role.DisplayName").map { .string($0) }) ?? target("role")?.name)
+    }
+
+    func directoryGroup(scope: String) -> Entitlement? {
+        guard let id = Self.identifier(modified("Group.ObjectID").map { .string($0) }) ?? target("group")?.id else {
+            return nil
+        }
+        return Entitlement(
+            kind: .group, id: id, scope: scope,
+            name: Self.text(modified("Group.DisplayName").map { .string($0) }) ?? target("group")?.name)
+    }
+}
+
+extension String {
+    /// The range of the first occurrence of an ASCII text.
+    fileprivate func range(of text: String) -> Range<String.Index>? { ranges(of: text).first }
+}

@@ -1,0 +1,138 @@
+public import ClawWire
+import IssuanceRules
+
+/// A configured source: what it is, whom it is trusted for, and how it proves itself.
+public struct SourceConfiguration: Sendable, Hashable {
+    /// The vocabulary of the source's records. The text is the configuration's.
+    public enum Kind: String, Sendable, Hashable, CaseIterable {
+        /// Our own CloudEvents and `human_approval_receipt` envelopes.
+        case native
+        /// Microsoft Entra audit records as Event Hubs delivers them.
+        case entraAudit = "entra_audit"
+        /// Capability requests.
+        case capabilityRequest = "capability_request"
+    }
+
+    /// What proves a record. The text is the configuration's.
+    public enum Authenticity: String, Sendable, Hashable, CaseIterable {
+        /// A signature of a listed key on each event or batch.
+        case signed
+        /// The vendor's API, read back before issuing.
+        case confirmed
+        /// The broker's access control alone.
+        case topic
+    }
+
+    /// How an event's identifier is made unique within the source.
+    public enum EventIdentity: String, Sendable, Hashable {
+        /// CloudEvents `source` and `id` together: the pair that CloudEvents promises to be unique.
+        case sourceAndID
+        /// CloudEvents `id` alone: for one emitter, and for display.
+        case id
+    }
+
+    /// A key that may sign for the source.
+    public struct Signer: Sendable, Hashable {
+        /// The public key, written as `did:key` in configurations.
+        public var publicKey: Ed25519PublicKey
+        /// Job classes that the key may approve or request; `nil` means every class of the source.
+        public var jobClasses: Set<JobClass>?
+        /// True when the key may sign approvals and refusals.
+        public var mayApprove: Bool
+        /// True when the key may sign capability requests.
+        public var mayRequest: Bool
+        /// True when the key may declare stops.
+        public var mayStop: Bool
+        /// True when the key may lift stops.
+        public var mayLift: Bool
+
+        /// Lists a key.
+        public init(
+            publicKey: Ed25519PublicKey, jobClasses: Set<JobClass>? = nil, mayApprove: Bool = true,
+            mayRequest: Bool = true, mayStop: Bool = false, mayLift: Bool = false
+        ) {
+            self.publicKey = publicKey
+            self.jobClasses = jobClasses
+            self.mayApprove = mayApprove
+            self.mayRequest = mayRequest
+            self.mayStop = mayStop
+            self.mayLift = mayLift
+        }
+    }
+
+    /// Bounds on what is read from a record.
+    public struct Limits: Sendable, Hashable {
+        /// Bounds on a value read as JSON.
+        public var json: JSONLimits
+        /// Most headers.
+        public var maximumHeaders: Int
+        /// Largest header value, in bytes.
+        public var maximumHeaderBytes: Int
+        /// Most entries of a message that holds several.
+        public var maximumEntries: Int
+        /// Most targets, details or approvers of one entry.
+        public var maximumListMembers: Int
+        /// Longest identifier, in bytes.
+        public var maximumIdentifierBytes: Int
+
+        /// Makes limits; the defaults take what a broker's default record size allows.
+        public init(
+            json: JSONLimits = .standard, maximumHeaders: Int = 64, maximumHeaderBytes: Int = 8_192,
+            maximumEntries: Int = 5_000, maximumListMembers: Int = 256, maximumIdentifierBytes: Int = 512
+        ) {
+            self.json = json
+            self.maximumHeaders = maximumHeaders
+            self.maximumHeaderBytes = maximumHeaderBytes
+            self.maximumEntries = maximumEntries
+            self.maximumListMembers = maximumListMembers
+            self.maximumIdentifierBytes = maximumIdentifierBytes
+        }
+    }
+
+    /// The name in the configuration; with an event's identifier the key of repeat detection.
+    public var name: SourceName
+    /// Kind of records.
+    public var kind: Kind
+    /// What proves a record.
+    public var authenticity: Authenticity
+    /// Keys that may sign.
+    public var signers: [Signer]
+    /// Allow-listed tenants, in lower case. Empty means none.
+    public var tenants: Set<String>
+    /// CloudEvents `source` values that are taken for decisions and requests; `nil` means every one.
+    public var trustedSources: Set<String>?
+    /// CloudEvents `source` values that may declare and lift stops. Empty means none.
+    public var trustedStopSources: Set<String>
+    /// Job classes that the source may approve or request; `nil` means every one.
+    public var jobClasses: Set<JobClass>?
+    /// Which entitlement stands for which job class; without it every group counts as mapped.
+    public var mapping: SourceMapping?
+    /// Bounds.
+    public var limits: Limits
+    /// How event identifiers are made unique.
+    public var eventIdentity: EventIdentity
+    /// True on a control topic that only trusted emitters can write to: a record that cannot be read at all is then a
+    /// stop of everything instead of a dead letter.
+    public var unreadableIsStop: Bool
+
+    /// Makes a configuration that trusts nobody but the topic's writers, and no stop.
+    public init(name: SourceName, kind: Kind, authenticity: Authenticity) {
+        self.name = name
+        self.kind = kind
+        self.authenticity = authenticity
+        signers = []
+        tenants = []
+        trustedSources = nil
+        trustedStopSources = []
+        jobClasses = nil
+        mapping = nil
+        limits = Limits()
+        eventIdentity = .sourceAndID
+        unreadableIsStop = false
+    }
+
+    /// The listed key that `kid` names, by its DID or by its short key identifier.
+    func signer(named kid: String) -> Signer? {
+        signers.first { $0.publicKey.did == kid || $0.publicKey.kid.rawValue == kid }
+    }
+}

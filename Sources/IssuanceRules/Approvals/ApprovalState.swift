@@ -1,0 +1,202 @@
+public import ClawWire
+
+/// Everything that is known of one approval: the fold of the facts that name it.
+///
+/// The fold is commutative and idempotent: facts may come in any order, from several sources and any number of times.
+/// It is bounded: past ``Limits`` the state says so (``hasOverflowed``) and is held. What a source says of approvers,
+/// windows, tickets and requests is kept per ``Attestation``, so that issuance rules can leave out the sources that may
+/// not speak for a job class. Denials and ends count whoever states them: they can only take away.
+public struct ApprovalState: Sendable, Hashable {
+    /// How much of each kind a state keeps.
+    public enum Limits {
+        /// Approvers.
+        public static let approvers = 32
+        /// Attestations of one approver's decision.
+        public static let statements = 8
+        /// Requesters, and subjects.
+        public static let people = 8
+        /// Entitlements, stated job classes, contained requests.
+        public static let targets = 4
+        /// Attestations of a window, and of tickets.
+        public static let attestations = 8
+        /// Sources.
+        public static let sources = 16
+        /// Evidence digests.
+        public static let evidence = 64
+        /// Characters (Unicode scalars) of a display name.
+        public static let nameCharacters = 256
+    }
+
+    /// The approval.
+    public let approvalID: ApprovalID
+    var requesters = BoundedMap<PersonID, ActorRecord>()
+    var subjects = BoundedMap<PersonID, ActorRecord>()
+    var entitlements = BoundedMap<EntitlementKey, Earliest<String>>()
+    var statedClasses = BoundedMap<JobClass, Present>()
+    var approverRecords = BoundedMap<PersonID, ApproverRecord>()
+    var unknownApprover: Moment?
+    var opened: Moment?
+    var denied: Earliest<String>?
+    var timedOut: Moment?
+    var canceled: Moment?
+    var ended: Earliest<String>?
+    var invalidated: Earliest<String>?
+    var direct: DirectRecord?
+    var windows = BoundedMap<Attestation, WindowRecord>()
+    var tickets = BoundedMap<Attestation, Earliest<Ticket>>()
+    var requests = BoundedMap<SourceName, ContainedRequest>()
+    var justificationRecord: JustificationRecord?
+    var evidenceDigests = BoundedMap<Digest, Present>()
+    var sourceNames = BoundedMap<SourceName, Present>()
+    /// Time of the first fact, by its source's clock.
+    public internal(set) var firstOccurredAt: Timestamp?
+    /// Time of the last fact, by its source's clock.
+    public internal(set) var lastOccurredAt: Timestamp?
+
+    /// A state of which nothing is known yet.
+    public init(approvalID: ApprovalID) { self.approvalID = approvalID }
+
+    /// Adds what a fact says. Facts of other approvals, stops, and ignored or rejected records change nothing.
+    ///
+    /// A fact without an approval's name (an end or an invalidation known only by subject) is applied when the caller
+    /// hands it over; ``isConcerned(by:)`` says whether it should.
+    public mutating func apply(_ fact: Fact, from source: SourceName, authenticity: Authenticity) {
+        let attestation = Attestation(source: source, authenticity: authenticity)
+        switch fact.content {
+        case .stopDeclared, .stopLifted, .ignored, .rejected: return
+        case .grantEnded, .subjectInvalidated: guard fact.approvalID ?? approvalID == approvalID else { return }
+        case .requestOpened, .requestRouted, .decisionApproved, .decisionDenied, .decisionTimedOut, .decisionCanceled,
+            .grantStarted, .grantChanged, .grantDirect, .capabilityRequested:
+            guard fact.approvalID == approvalID else { return }
+        }
+        applyCommonParts(of: fact, attestation)
+        applyContent(of: fact, attestation)
+    }
+
+    private mutating func applyCommonParts(of fact: Fact, _ attestation: Attestation) {
+        let at = fact.occurredAt
+        if let at {
+            firstOccurredAt = firstOccurredAt.map { min($0, at) } ?? at
+            lastOccurredAt = lastOccurredAt.map { max($0, at) } ?? at
+        }
+        sourceNames.join(Present(), at: attestation.source, limit: Limits.sources)
+        if let digest = fact.recordDigest { evidenceDigests.join(Present(), at: digest, limit: Limits.evidence) }
+        if let requester = fact.requester {
+            requesters.join(Self.record(of: requester, at), at: requester.id, limit: Limits.people)
+        }
+        if let subject = fact.subject {
+            subjects.join(Self.record(of: subject, at), at: subject.id, limit: Limits.people)
+        }
+        if let entitlement = fact.entitlement {
+            entitlements.join(
+                Earliest(at: at, value: Self.short(entitlement.name ?? "")), at: EntitlementKey(entitlement),
+                limit: Limits.targets)
+        }
+        if let jobClass = fact.jobClass { statedClasses.join(Present(), at: jobClass, limit: Limits.targets) }
+        if let ticket = Self.normalized(fact.ticket) {
+            tickets.join(Earliest(at: at, value: ticket), at: attestation, limit: Limits.attestations)
+        }
+        if let text = fact.justification { justificationRecord.join(JustificationRecord(at: at, text: text)) }
+    }
+
+    private mutating func applyContent(of fact: Fact, _ attestation: Attestation) {
+        let at = fact.occurredAt
+        switch fact.content {
+        case .requestOpened, .requestRouted: opened.join(Moment(at: at))
+        case .decisionApproved(let approver?):
+            var statements = BoundedMap<Attestation, Moment>()
+            statements.join(Moment(at: at), at: attestation, limit: Limits.statements)
+            approverRecords.join(
+                ApproverRecord(actor: Self.record(of: approver, at), statements: statements), at: approver.id,
+                limit: Limits.approvers)
+        case .decisionApproved(nil): unknownApprover.join(Moment(at: at))
+        case .decisionDenied(let approver):
+            denied.join(Earliest(at: at, value: approver?.id.rawValue ?? ""))
+        case .decisionTimedOut: timedOut.join(Moment(at: at))
+        case .decisionCanceled: canceled.join(Moment(at: at))
+        case .grantStarted(let notBefore, let notAfter):
+            var record = Self.window(notBefore, notAfter, at)
+            record.started = Moment(at: at)
+            windows.join(record, at: attestation, limit: Limits.attestations)
+        case .grantChanged(let notBefore, let notAfter):
+            var record = Self.window(notBefore, notAfter, at)
+            record.changed = Moment(at: at)
+            windows.join(record, at: attestation, limit: Limits.attestations)
+        case .grantEnded(let reason): ended.join(Earliest(at: at, value: reason.rawValue))
+        case .grantDirect(_, let outsidePIM, let notBefore, let notAfter):
+            direct.join(
+                DirectRecord(
+                    first: Moment(at: at), outsidePIM: outsidePIM, window: Self.window(notBefore, notAfter, at)))
+        case .subjectInvalidated(let reason): invalidated.join(Earliest(at: at, value: Self.short(reason)))
+        case .capabilityRequested(let request):
+            requests.join(ContainedRequest(request: request), at: attestation.source, limit: Limits.targets)
+        case .stopDeclared, .stopLifted, .ignored, .rejected: return
+        }
+    }
+
+    private static func record(of actor: Actor, _ at: Timestamp?) -> ActorRecord {
+        ActorRecord(at: at, name: actor.name.map(short), upn: actor.upn.map(short), kind: actor.kind)
+    }
+
+    private static func window(_ notBefore: Timestamp?, _ notAfter: Timestamp?, _ at: Timestamp?) -> WindowRecord {
+        WindowRecord(
+            notBefore: notBefore.map { WindowEdge(at: at, value: $0) },
+            notAfter: notAfter.map { WindowEdge(at: at, value: $0) })
+    }
+
+    private static func short(_ text: String) -> String {
+        text.utf8.count <= Limits.nameCharacters
+            ? text : String(String.UnicodeScalarView(text.unicodeScalars.prefix(Limits.nameCharacters)))
+    }
+
+    private static func normalized(_ ticket: Ticket?) -> Ticket? {
+        guard let number = ticket?.number, !number.isEmpty else { return nil }
+        return Ticket(system: ticket?.system.flatMap { $0.isEmpty ? nil : short($0) }, number: short(number))
+    }
+
+    /// True when a fact that names no approval is about this one: same subject, same entitlement where the fact names
+    /// one, and not from before this approval's first fact.
+    public func isConcerned(by fact: Fact) -> Bool {
+        if let named = fact.approvalID { return named == approvalID }
+        guard let subject = fact.subject, subjects.entries.contains(where: { $0.key == subject.id }) else {
+            return false
+        }
+        if let first = firstOccurredAt, let at = fact.occurredAt, at < first { return false }
+        guard let entitlement = fact.entitlement else { return true }
+        let key = EntitlementKey(entitlement)
+        return entitlements.entries.contains { $0.key.matches(key) }
+    }
+}
+
+/// What makes two entitlements the same: kind, identifier and scope, without case.
+struct EntitlementKey: Sendable, Hashable, Comparable {
+    let kind: Entitlement.Kind
+    let id: String
+    let scope: String?
+
+    init(_ entitlement: Entitlement) {
+        kind = entitlement.kind
+        id = entitlement.id.lowercased()
+        scope = entitlement.scope?.lowercased()
+    }
+
+    init(kind: Entitlement.Kind, id: String, scope: String?) {
+        self.kind = kind
+        self.id = id
+        self.scope = scope
+    }
+
+    /// The same entitlement, or one of the two without a scope.
+    func matches(_ other: EntitlementKey) -> Bool {
+        kind == other.kind && id == other.id && (scope == nil || other.scope == nil || scope == other.scope)
+    }
+
+    static func < (left: EntitlementKey, right: EntitlementKey) -> Bool {
+        if left.kind != right.kind { return left.kind.rawValue < right.kind.rawValue }
+        if left.id != right.id { return left.id < right.id }
+        guard let leftScope = left.scope, let rightScope = right.scope else {
+            return left.scope == nil && right.scope != nil
+        }
+        return leftScope < rightScope
+    }
+}

@@ -1,0 +1,315 @@
+import ClawWire
+
+/// The stored form: one compact JSON object with short keys, version 1. Equal states have equal bytes.
+extension ApprovalState {
+    static let storageVersion: Int64 = 1
+    /// A state is bounded; what is larger was not written by us.
+    static let storageLimits = JSONLimits(maximumBytes: 4_194_304, maximumDepth: 16)
+
+    /// The bytes to store.
+    public func encode() -> [UInt8] {
+        var writer = StorageWriter()
+        writer.object { writer in
+            writer.member("v", integer: Self.storageVersion)
+            writer.member("id", approvalID.rawValue)
+            writePeople(&writer)
+            writeTargets(&writer)
+            writeApprovers(&writer)
+            writeEnds(&writer)
+            writeWindows(&writer)
+            writer.array("ev", evidenceDigests.entries) { $0.string($1.key.b64u) }
+            writer.flag("evx", evidenceDigests.hasLost)
+            writer.array("so", sourceNames.entries) { $0.string($1.key.rawValue) }
+            writer.flag("sox", sourceNames.hasLost)
+            writer.member("t0", firstOccurredAt)
+            writer.member("t1", lastOccurredAt)
+        }
+        return writer.bytes
+    }
+
+    private func writePeople(_ writer: inout StorageWriter) {
+        writer.array("rq", requesters.entries) { writer, entry in
+            writer.object { Self.write(entry.key, entry.value, to: &$0) }
+        }
+        writer.flag("rqx", requesters.hasLost)
+        writer.array("su", subjects.entries) { writer, entry in
+            writer.object { Self.write(entry.key, entry.value, to: &$0) }
+        }
+        writer.flag("sux", subjects.hasLost)
+    }
+
+    private static func write(_ id: PersonID, _ record: ActorRecord, to writer: inout StorageWriter) {
+        writer.member("i", id.rawValue)
+        writer.member("n", record.name)
+        writer.member("u", record.upn)
+        writer.flag("x", record.kind == .system)
+        writer.member("t", record.at)
+    }
+
+    private static func write(_ attestation: Attestation, to writer: inout StorageWriter) {
+        writer.member("s", attestation.source.rawValue)
+        switch attestation.authenticity {
+        case .signed(let keys):
+            writer.member("a", "s")
+            writer.array("k", keys) { $0.string($1.rawValue) }
+        case .confirmed: writer.member("a", "c")
+        case .topic: writer.member("a", "t")
+        }
+    }
+
+    private func writeTargets(_ writer: inout StorageWriter) {
+        writer.array("en", entitlements.entries) { writer, entry in
+            writer.object { writer in
+                writer.member("k", entry.key.kind.rawValue)
+                writer.member("i", entry.key.id)
+                writer.member("s", entry.key.scope)
+                writer.member("n", entry.value.value)
+                writer.member("t", entry.value.at)
+            }
+        }
+        writer.flag("enx", entitlements.hasLost)
+        writer.array("cl", statedClasses.entries) { $0.string($1.key.rawValue) }
+        writer.flag("clx", statedClasses.hasLost)
+        writer.array("cr", requests.entries) { writer, entry in
+            writer.object { writer in
+                writer.member("s", entry.key.rawValue)
+                writer.flag("x", entry.value.isContradicted)
+                writer.key("r")
+                entry.value.request.write(to: &writer)
+            }
+        }
+        writer.flag("crx", requests.hasLost)
+        if let record = justificationRecord {
+            writer.key("ju")
+            writer.object { writer in
+                writer.member("x", record.text.text)
+                writer.member("d", record.text.digest.b64u)
+                writer.member("c", integer: Int64(record.text.characters))
+                writer.member("t", record.at)
+            }
+        }
+    }
+
+    private func writeApprovers(_ writer: inout StorageWriter) {
+        writer.array("ap", approverRecords.entries) { writer, entry in
+            writer.object { writer in
+                Self.write(entry.key, entry.value.actor, to: &writer)
+                writer.array("st", entry.value.statements.entries) { writer, statement in
+                    writer.object { writer in
+                        Self.write(statement.key, to: &writer)
+                        writer.member("t", statement.value.at)
+                    }
+                }
+                writer.flag("stx", entry.value.statements.hasLost)
+            }
+        }
+        writer.flag("apx", approverRecords.hasLost)
+    }
+
+    private func writeEnds(_ writer: inout StorageWriter) {
+        Self.write("ua", unknownApprover?.at, isPresent: unknownApprover != nil, to: &writer)
+        Self.write("op", opened?.at, isPresent: opened != nil, to: &writer)
+        Self.write("to", timedOut?.at, isPresent: timedOut != nil, to: &writer)
+        Self.write("ca", canceled?.at, isPresent: canceled != nil, to: &writer)
+        Self.write("de", denied?.at, denied?.value, isPresent: denied != nil, to: &writer)
+        Self.write("ed", ended?.at, ended?.value, isPresent: ended != nil, to: &writer)
+        Self.write("iv", invalidated?.at, invalidated?.value, isPresent: invalidated != nil, to: &writer)
+    }
+
+    private static func write(
+        _ key: StaticString, _ at: Timestamp?, _ value: String? = nil, isPresent: Bool, to writer: inout StorageWriter
+    ) {
+        guard isPresent else { return }
+        writer.key(key)
+        writer.object { writer in
+            writer.member("r", value)
+            writer.member("t", at)
+        }
+    }
+
+    private func writeWindows(_ writer: inout StorageWriter) {
+        writer.array("wi", windows.entries) { writer, entry in
+            writer.object { writer in
+                Self.write(entry.key, to: &writer)
+                Self.write(entry.value, to: &writer)
+            }
+        }
+        writer.flag("wix", windows.hasLost)
+        writer.array("ti", tickets.entries) { writer, entry in
+            writer.object { writer in
+                Self.write(entry.key, to: &writer)
+                writer.member("y", entry.value.value.system)
+                writer.member("n", entry.value.value.number)
+                writer.member("t", entry.value.at)
+            }
+        }
+        writer.flag("tix", tickets.hasLost)
+        if let direct {
+            writer.key("di")
+            writer.object { writer in
+                writer.member("t", direct.first.at)
+                writer.flag("o", direct.outsidePIM)
+                Self.write(direct.window, to: &writer)
+            }
+        }
+    }
+
+    private static func write(_ record: WindowRecord, to writer: inout StorageWriter) {
+        write("b", record.started?.at, isPresent: record.started != nil, to: &writer)
+        write("c", record.changed?.at, isPresent: record.changed != nil, to: &writer)
+        writer.member("nb", record.notBefore?.value)
+        writer.member("nbt", record.notBefore?.at)
+        writer.member("na", record.notAfter?.value)
+        writer.member("nat", record.notAfter?.at)
+    }
+}
+
+extension ApprovalState {
+    private static let subject = "approval state"
+
+    /// Reads stored bytes.
+    ///
+    /// - Throws: ``StorageError`` when the bytes are not a state of a known version.
+    public init(decoding bytes: [UInt8]) throws(StorageError) {
+        let value: JSONValue
+        do {
+            value = try JSONReader.parse(bytes, limits: Self.storageLimits)
+        } catch {
+            throw StorageError(subject: Self.subject, detail: error.description)
+        }
+        guard value["v"]?.integer == Self.storageVersion else {
+            throw StorageError(subject: Self.subject, detail: "its version is not \(Self.storageVersion)")
+        }
+        self.init(approvalID: ApprovalID(try value.text("id", of: Self.subject)))
+        requesters = try Self.people(value, "rq", "rqx")
+        subjects = try Self.people(value, "su", "sux")
+        try readTargets(value)
+        try readApprovers(value)
+        unknownApprover = value["ua"].map { Moment(at: $0.time("t")) }
+        opened = value["op"].map { Moment(at: $0.time("t")) }
+        timedOut = value["to"].map { Moment(at: $0.time("t")) }
+        canceled = value["ca"].map { Moment(at: $0.time("t")) }
+        denied = value["de"].map { Earliest(at: $0.time("t"), value: $0["r"]?.string ?? "") }
+        ended = value["ed"].map { Earliest(at: $0.time("t"), value: $0["r"]?.string ?? "") }
+        invalidated = value["iv"].map { Earliest(at: $0.time("t"), value: $0["r"]?.string ?? "") }
+        try readWindows(value)
+        evidenceDigests.hasLost = value.flag("evx")
+        for element in value.elements("ev") {
+            guard let digest = element.string.flatMap({ Digest(b64u: $0) }) else {
+                throw StorageError(subject: Self.subject, detail: "ev holds something that is no digest")
+            }
+            evidenceDigests.entries.append(.init(key: digest, value: Present()))
+        }
+        sourceNames.hasLost = value.flag("sox")
+        sourceNames.entries = value.elements("so").compactMap(\.string).map {
+            .init(key: SourceName($0), value: Present())
+        }
+        firstOccurredAt = value.time("t0")
+        lastOccurredAt = value.time("t1")
+    }
+
+    private static func people(
+        _ value: JSONValue, _ key: String, _ lost: String
+    ) throws(StorageError) -> BoundedMap<PersonID, ActorRecord> {
+        var people = BoundedMap<PersonID, ActorRecord>()
+        people.hasLost = value.flag(lost)
+        for element in value.elements(key) {
+            people.entries.append(
+                .init(key: PersonID(try element.text("i", of: subject)), value: actorRecord(element)))
+        }
+        return people
+    }
+
+    private static func actorRecord(_ value: JSONValue) -> ActorRecord {
+        ActorRecord(
+            at: value.time("t"), name: value["n"]?.string, upn: value["u"]?.string,
+            kind: value.flag("x") ? .system : .human)
+    }
+
+    private static func attestation(_ value: JSONValue) throws(StorageError) -> Attestation {
+        let authenticity: Authenticity
+        switch try value.text("a", of: subject) {
+        case "s": authenticity = .signed(value.elements("k").compactMap(\.string).map { KeyID($0) })
+        case "c": authenticity = .confirmed
+        case "t": authenticity = .topic
+        default: throw StorageError(subject: subject, detail: "a is no authenticity")
+        }
+        return Attestation(source: SourceName(try value.text("s", of: subject)), authenticity: authenticity)
+    }
+
+    private mutating func readTargets(_ value: JSONValue) throws(StorageError) {
+        for element in value.elements("en") {
+            guard let kind = Entitlement.Kind(rawValue: try element.text("k", of: Self.subject)) else {
+                throw StorageError(subject: Self.subject, detail: "en[].k is no kind of entitlement")
+            }
+            let key = EntitlementKey(
+                kind: kind, id: try element.text("i", of: Self.subject), scope: element["s"]?.string)
+            entitlements.entries.append(
+                .init(key: key, value: Earliest(at: element.time("t"), value: element["n"]?.string ?? "")))
+        }
+        entitlements.hasLost = value.flag("enx")
+        statedClasses.entries = value.elements("cl").compactMap(\.string).map {
+            .init(key: JobClass($0), value: Present())
+        }
+        statedClasses.hasLost = value.flag("clx")
+        for element in value.elements("cr") {
+            let request = try CapabilityRequest(stored: element["r"] ?? .null)
+            requests.entries.append(
+                .init(
+                    key: SourceName(try element.text("s", of: Self.subject)),
+                    value: ContainedRequest(request: request, isContradicted: element.flag("x"))))
+        }
+        requests.hasLost = value.flag("crx")
+        if let text = value["ju"] {
+            guard let digest = Digest(b64u: try text.text("d", of: Self.subject)) else {
+                throw StorageError(subject: Self.subject, detail: "ju.d is no digest")
+            }
+            justificationRecord = JustificationRecord(
+                at: text.time("t"),
+                text: Justification(
+                    text: try text.text("x", of: Self.subject), digest: digest,
+                    characters: Int(text["c"]?.integer ?? 0)))
+        }
+    }
+
+    private mutating func readApprovers(_ value: JSONValue) throws(StorageError) {
+        for element in value.elements("ap") {
+            var statements = BoundedMap<Attestation, Moment>()
+            statements.hasLost = element.flag("stx")
+            for statement in element.elements("st") {
+                statements.entries.append(
+                    .init(key: try Self.attestation(statement), value: Moment(at: statement.time("t"))))
+            }
+            approverRecords.entries.append(
+                .init(
+                    key: PersonID(try element.text("i", of: Self.subject)),
+                    value: ApproverRecord(actor: Self.actorRecord(element), statements: statements)))
+        }
+        approverRecords.hasLost = value.flag("apx")
+    }
+
+    private mutating func readWindows(_ value: JSONValue) throws(StorageError) {
+        for element in value.elements("wi") {
+            windows.entries.append(.init(key: try Self.attestation(element), value: Self.windowRecord(element)))
+        }
+        windows.hasLost = value.flag("wix")
+        for element in value.elements("ti") {
+            let ticket = Ticket(system: element["y"]?.string, number: element["n"]?.string)
+            tickets.entries.append(
+                .init(key: try Self.attestation(element), value: Earliest(at: element.time("t"), value: ticket)))
+        }
+        tickets.hasLost = value.flag("tix")
+        direct = value["di"].map {
+            DirectRecord(
+                first: Moment(at: $0.time("t")), outsidePIM: $0.flag("o"), window: Self.windowRecord($0))
+        }
+    }
+
+    private static func windowRecord(_ value: JSONValue) -> WindowRecord {
+        WindowRecord(
+            started: value["b"].map { Moment(at: $0.time("t")) },
+            changed: value["c"].map { Moment(at: $0.time("t")) },
+            notBefore: value.time("nb").map { WindowEdge(at: value.time("nbt"), value: $0) },
+            notAfter: value.time("na").map { WindowEdge(at: value.time("nat"), value: $0) })
+    }
+}

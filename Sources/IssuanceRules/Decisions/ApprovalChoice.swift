@@ -1,0 +1,323 @@
+import ClawWire
+
+/// An approval on which a token may rest.
+struct UsableApproval: Sendable {
+    let state: ApprovalState
+    let approvers: [PersonID]
+    let notAfter: Timestamp
+}
+
+/// What one approval, or all of them together, mean for a request.
+enum ApprovalResult: Sendable {
+    case usable(UsableApproval)
+    case waiting([Finding])
+    case refused([Finding])
+    case expired([Finding])
+}
+
+extension Decider {
+    /// Looks at the approvals that fit the class's binding. A usable one wins; else one that may still become usable;
+    /// else the newest final answer.
+    mutating func chooseApproval() -> (result: ApprovalResult, considered: [ApprovalID]) {
+        switch rule.binding {
+        case .reference where request.approvalID == nil && request.ticketNumber == nil:
+            return (
+                .refused([
+                    finding(
+                        .capabilityReferenceRequired, "the request names neither an approval nor a ticket", "binding",
+                        needed: "approval_id or the ticket's number")
+                ]), []
+            )
+        case .entitlement where request.subject == nil:
+            return (
+                .refused([
+                    finding(
+                        .capabilitySubjectRequired, "the request names no subject", "binding",
+                        needed: "the person on whose entitlement the agent works")
+                ]), []
+            )
+        case .contained, .reference, .entitlement: break
+        }
+        let candidates = input.approvals.filter { fits($0.state) }
+            .sorted { $0.state.approvalID < $1.state.approvalID }
+        let considered = candidates.map(\.state.approvalID)
+        var usable: UsableApproval?
+        var waiting: (at: Timestamp?, findings: [Finding])?
+        var final: (at: Timestamp?, result: ApprovalResult)?
+        for candidate in candidates {
+            let at = candidate.state.lastOccurredAt
+            switch judge(candidate) {
+            case .usable(let approval):
+                if usable.map({ $0.notAfter < approval.notAfter }) ?? true { usable = approval }
+            case .waiting(let findings):
+                if waiting == nil || Self.isNewer(at, waiting?.at) { waiting = (at, findings) }
+            case .refused(let findings):
+                if final == nil || Self.isNewer(at, final?.at) { final = (at, .refused(findings)) }
+            case .expired(let findings):
+                guard decides(candidate.state) else { continue }
+                if final == nil || Self.isNewer(at, final?.at) { final = (at, .expired(findings)) }
+            }
+        }
+        if let usable { return (.usable(usable), considered) }
+        if let waiting { return (.waiting(waiting.findings), considered) }
+        if let final { return (final.result, considered) }
+        return (.waiting([noApproval()]), considered)
+    }
+
+    private static func isNewer(_ left: Timestamp?, _ right: Timestamp?) -> Bool {
+        guard let left else { return false }
+        return right.map { left > $0 } ?? true
+    }
+
+    func finding(_ code: ReasonCode, _ detail: String, _ setting: String, needed: String) -> Finding {
+        Finding(code: code, detail: detail, setting: setting, needed: needed)
+    }
+
+    private func noApproval() -> Finding {
+        let needed =
+            switch rule.binding {
+            case .contained: "an approval that carries the request"
+            case .reference:
+                "an approval with "
+                    + (request.approvalID.map { "the id \(quoted($0.rawValue))" }
+                        ?? "the ticket \(quoted(request.ticketNumber ?? ""))")
+            case .entitlement: "an approved, active entitlement of the subject for \(rule.name)"
+            }
+        return finding(.capabilityRequiresApproval, "no approval has arrived", "binding", needed: needed)
+    }
+
+    /// An entitlement's earlier windows say nothing of a request made after them: only what happened since decides.
+    private func decides(_ state: ApprovalState) -> Bool {
+        switch rule.binding {
+        case .contained, .reference: true
+        case .entitlement: state.lastOccurredAt.map { $0 >= request.requestedAt } ?? false
+        }
+    }
+
+    private func fits(_ state: ApprovalState) -> Bool {
+        switch rule.binding {
+        case .contained:
+            return carried(by: state) != nil
+        case .reference:
+            if let id = request.approvalID { return state.approvalID == id }
+            guard let number = request.ticketNumber?.lowercased() else { return false }
+            return state.tickets.entries.contains {
+                isPermitted($0.key) && $0.value.value.number?.lowercased() == number
+            }
+        case .entitlement:
+            guard let subject = request.subject, state.subjects.entries.contains(where: { $0.key == subject })
+            else { return false }
+            return switch rules.entitlements.mapping(of: state) {
+            case .mapped(let jobClass, _, _): jobClass == rule.name
+            case .contradictory: true
+            case .unmapped: false
+            }
+        }
+    }
+
+    /// The request with this request's id that the approval carries, as the source of this request stated it.
+    private func carried(by state: ApprovalState) -> ContainedRequest? {
+        guard let source = rules.sources[input.requestSource], source.kind == .native,
+            source.mayApprove.contains(rule.name)
+        else { return nil }
+        return state.requests.entries.first {
+            $0.key == input.requestSource && $0.value.request.requestID == request.requestID
+        }?.value
+    }
+
+    /// True for what a source that may approve the class said, authenticated as the source demands.
+    func isPermitted(_ attestation: Attestation) -> Bool {
+        guard let source = rules.sources[attestation.source], source.kind != .capabilityRequest,
+            source.mayApprove.contains(rule.name)
+        else { return false }
+        return source.accepts(attestation.authenticity, for: rule.name)
+    }
+
+    private mutating func judge(_ candidate: ApprovalCandidate) -> ApprovalResult {
+        let state = candidate.state
+        if let findings = used(candidate) { return .refused(findings) }
+        if let result = final(state) { return decides(state) ? result : .expired([]) }
+        if let result = disagreement(state) { return result }
+        var window = state.window(isPermitted)
+        if !window.hasStarted {
+            if state.direct != nil {
+                return .waiting([
+                    finding(
+                        .humanApprovalDirectAssignment, "\(state.approvalID) is a direct assignment", "binding",
+                        needed: "an activation that a human approves")
+                ])
+            }
+            if window.isOnlyChanged {
+                return .waiting([
+                    finding(
+                        .humanApprovalExtensionOnly, "\(state.approvalID) is only an extension", "binding",
+                        needed: "an activation that a human approves")
+                ])
+            }
+        }
+        var minimum = max(1, policyHumans)
+        var windowSeconds: Int64?
+        if case .mapped(_, let humans, let seconds) = rules.entitlements.mapping(of: state) {
+            minimum = max(minimum, humans)
+            windowSeconds = seconds
+        }
+        switch countApprovers(of: state, minimum: minimum) {
+        case .failure(let result): return result
+        case .success(let count):
+            let openFor = windowSeconds ?? (rule.window == .optional ? rule.maximumApprovalAgeSeconds : nil)
+            window.open(for: openFor, from: count.decidedAt)
+            return judge(window, state, count.people)
+        }
+    }
+
+    private mutating func judge(
+        _ window: ApprovedWindow, _ state: ApprovalState, _ approvers: [PersonID]
+    ) -> ApprovalResult {
+        guard window.hasStarted else {
+            return .waiting([
+                finding(
+                    .humanApprovalNotYetActive, "\(state.approvalID) is approved and not yet active", "window",
+                    needed: "the activation that opens the window")
+            ])
+        }
+        guard let notAfter = window.notAfter else {
+            return .waiting([
+                finding(
+                    .humanApprovalNoExpiry, "the evidence of \(state.approvalID) names no end", "window",
+                    needed: "a record that names the end of the window")
+            ])
+        }
+        guard input.now < notAfter else {
+            return .expired([
+                finding(
+                    .humanApprovalWindowOver, "the window of \(state.approvalID) ended at \(notAfter)", "window",
+                    needed: "a new approved window")
+            ])
+        }
+        if let notBefore = window.notBefore, input.now < notBefore {
+            recheckAt = recheckAt.map { min($0, notBefore) } ?? notBefore
+            return .waiting([
+                finding(
+                    .humanApprovalNotYetActive, "the window of \(state.approvalID) begins at \(notBefore)", "window",
+                    needed: "the begin of the window")
+            ])
+        }
+        return .usable(UsableApproval(state: state, approvers: approvers, notAfter: notAfter))
+    }
+
+    /// Why an approval has nothing left to give.
+    private func used(_ candidate: ApprovalCandidate) -> [Finding]? {
+        let id = candidate.state.approvalID
+        if request.upgradesRequest != nil, input.upgrade?.approvals.contains(id) ?? false {
+            return [
+                finding(
+                    .replayUpgradeApprovalReused, "\(id) approved the token that is to be replaced", "binding",
+                    needed: "an approval of the upgrade")
+            ]
+        }
+        switch rule.binding {
+        case .contained, .reference:
+            guard let user = candidate.usedBy, user != request.requestID else { return nil }
+            return [
+                finding(
+                    .replayApprovalAlreadyUsed, "\(id) has been used by the request \(quoted(user.rawValue))",
+                    "binding", needed: "an approval of its own")
+            ]
+        case .entitlement:
+            guard candidate.usedBy != request.requestID, candidate.grantsInWindow >= rule.maximumGrantsPerWindow
+            else { return nil }
+            return [
+                finding(
+                    .capabilityGrantsExhausted, "\(id) has given \(candidate.grantsInWindow) tokens",
+                    "max_grants_per_window", needed: "a new approved window")
+            ]
+        }
+    }
+
+    /// The approval's own final answer.
+    private func final(_ state: ApprovalState) -> ApprovalResult? {
+        let id = state.approvalID
+        if let ended = state.ended {
+            return .refused([
+                finding(
+                    .humanApprovalEnded, "\(id) is over: \(ended.value)", "binding", needed: "a new approval")
+            ])
+        }
+        if let invalidated = state.invalidated {
+            return .refused([
+                finding(
+                    .humanApprovalSubjectInvalidated, "the subject of \(id) is invalid: \(quoted(invalidated.value))",
+                    "binding", needed: "a valid account and a new approval")
+            ])
+        }
+        if let denied = state.denied {
+            let who = denied.value.isEmpty ? "" : " by \(quoted(denied.value))"
+            return .refused([
+                finding(.humanApprovalDenied, "\(id) was denied\(who)", "approvals", needed: "an approval")
+            ])
+        }
+        if state.timedOut != nil {
+            return .expired([
+                finding(.humanApprovalTimedOut, "nobody answered \(id) in time", "approvals", needed: "an approval")
+            ])
+        }
+        if state.canceled != nil {
+            return .refused([
+                finding(.humanApprovalCanceled, "\(id) was canceled", "approvals", needed: "an approval")
+            ])
+        }
+        return nil
+    }
+
+    /// What makes the approval another one than the request needs, or none that can be judged.
+    private func disagreement(_ state: ApprovalState) -> ApprovalResult? {
+        let id = state.approvalID
+        func held(_ code: ReasonCode, _ detail: String, needed: String) -> ApprovalResult {
+            .waiting([finding(code, detail, "binding", needed: needed)])
+        }
+        if state.hasOverflowed {
+            return held(.humanApprovalOverflow, "\(id) has more facts than are kept", needed: "a new approval")
+        }
+        if state.subjects.entries.count > 1 {
+            return held(.humanApprovalContradictory, "\(id) names several subjects", needed: "facts that agree")
+        }
+        switch rules.entitlements.mapping(of: state) {
+        case .contradictory:
+            return held(.humanApprovalContradictory, "\(id) names several targets", needed: "facts that agree")
+        case .unmapped:
+            guard rule.binding != .contained else { break }
+            let name = state.entitlements.entries.last?.key.id ?? "nothing"
+            return held(
+                .humanApprovalEntitlementUnmapped, "\(id) is for \(quoted(name)), which is not in the rules",
+                needed: "the entitlement in the rules")
+        case .mapped(let jobClass, _, _):
+            if jobClass != rule.name {
+                return .refused([
+                    finding(
+                        .humanApprovalJobClassMismatch, "\(id) is for the class \(quoted(jobClass.rawValue))",
+                        ".entitlements", needed: "an approval for \(rule.name)")
+                ])
+            }
+        }
+        if rule.binding == .contained, let carried = carried(by: state) {
+            if carried.isContradicted {
+                return held(.humanApprovalContradictory, "\(id) carries several requests", needed: "one request")
+            }
+            if carried.request != request {
+                return .refused([
+                    finding(
+                        .humanApprovalRequestMismatch, "the request differs from the one that \(id) carries",
+                        "binding", needed: "the request that was approved")
+                ])
+            }
+        }
+        if let subject = request.subject, let approved = state.subjects.entries.first?.key, approved != subject {
+            return .refused([
+                finding(
+                    .humanApprovalSubjectMismatch, "\(id) is for another person than \(quoted(subject.rawValue))",
+                    "binding", needed: "an approval of the request's subject")
+            ])
+        }
+        return nil
+    }
+}

@@ -1,0 +1,47 @@
+/// The keys that each part of a rules file may have, under the names the JSON Schema uses for the parts.
+///
+/// `topics/schemas/issuance-rules.v1.json` lists the same keys; a test compares both.
+enum RulesKeys: String, CaseIterable {
+    case rules, hardCap = "hard_cap", source, signer, entitlement, workPolicies = "work_policies"
+    case jobClass = "job_class", defaults, approvals, requirement, separation, scopes
+    case elevatedAction = "elevated_action", workPolicyDemand = "work_policy_demand"
+
+    var keys: [String] {
+        switch self {
+        case .rules:
+            [
+                "rules_version", "name", "sources", "entitlements", "wpc", "job_classes", "groups", "hard_cap",
+                "defaults",
+            ]
+        case .hardCap: ["max_ttl"]
+        case .source:
+            [
+                "kind", "topics", "authenticity", "allow_topic_authenticity", "signers", "tenants",
+                "trusted_event_sources", "may_approve", "may_request", "max_event_age",
+            ]
+        case .signer: ["did", "job_classes"]
+        case .entitlement: ["kind", "id", "scope", "job_class", "min_human_approvers", "window"]
+        case .workPolicies: ["signers", "directory", "topic", "registry"]
+        case .jobClass:
+            Self.defaults.keys + [
+                "description", "owners", "binding", "max_grants_per_window", "window", "scopes", "elevated_actions",
+                "agents",
+            ]
+        case .defaults:
+            [
+                "approvals", "separation_of_duties", "max_approval_age", "wait_timeout", "audience", "max_ttl",
+                "default_ttl", "too_wide", "wpc", "delivery",
+            ]
+        case .approvals: ["all_of", "distinct_across_groups"]
+        case .requirement: ["group", "any", "members", "count"]
+        case .separation: ["requester", "subject", "job_owner"]
+        case .scopes: ["allow"]
+        case .elevatedAction: ["approvals", "max_ttl", "scopes"]
+        case .workPolicyDemand:
+            [
+                "required", "hashes", "policy_ids", "pin", "require_proxy", "receipt_required", "require_sandbox",
+                "job_binding",
+            ]
+        }
+    }
+}
