@@ -53,6 +53,13 @@ let package = Package(
             dependencies: ["ClawWire", "ReceiptLog", "Kafka", "Postgres"]),
         .target(name: "CLinux"),
         .target(name: "DevStack", dependencies: ["CLinux", "Primitives"]),
+        .target(
+            name: "Playground",
+            dependencies: [
+                "DevStack", "GrantWorker", "GrantLedger", "Kafka", "Keys", "ApprovalSources", "IssuanceRules",
+                "ReceiptLog", "ClawWire", "Postgres", "Primitives",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         .executableTarget(
             name: "clawgrant",
             dependencies: [
@@ -68,6 +75,12 @@ let package = Package(
             name: "ApprovalSourcesTests", dependencies: ["ApprovalSources", "IssuanceRules", "ClawWire"]),
         .testTarget(name: "KeysTests", dependencies: ["Keys", "ClawWire"]),
         .testTarget(name: "DevStackTests", dependencies: ["DevStack", "Primitives"]),
+        .testTarget(
+            name: "PlaygroundTests",
+            dependencies: [
+                "Playground", "GrantChecker", "GrantWorker", "ApprovalSources", "ClawWire", "Kafka", "DevStack",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "DevStack"]),
         .testTarget(name: "KafkaTests", dependencies: ["Kafka", "DevStack"]),
         .testTarget(

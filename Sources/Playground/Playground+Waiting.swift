@@ -1,0 +1,138 @@
+import ClawWire
+import DevStack
+import Kafka
+import Postgres
+
+/// What a playground's ledger holds at one moment, by its own SQL.
+public struct PlaygroundStatus: Sendable, Hashable {
+    /// Requests that wait.
+    public var waiting = 0
+    /// Requests with a token.
+    public var issued = 0
+    /// Requests refused.
+    public var denied = 0
+    /// Requests whose time ran out.
+    public var expired = 0
+    /// Groups of effects not sealed yet.
+    public var unsealedGroups = 0
+    /// Sealed batches.
+    public var batches = 0
+    /// Sealed receipts.
+    public var receipts = 0
+    /// First batch that may not be on the topics in full.
+    public var nextBatchToPublish = 0
+    /// Sum of the input offsets committed.
+    public var recordsCommitted = 0
+    /// Workers whose lease has not run out.
+    public var liveWorkers = 0
+    /// Input partitions that a live worker holds, by worker.
+    public var partitionsHeld: [String: Int] = [:]
+}
+
+extension Playground {
+    /// Reads the ledger.
+    public func status() async throws -> PlaygroundStatus {
+        let row = try await query(
+            """
+            SELECT (SELECT count(*) FROM clawgrant.request WHERE state = 0)::text,
+                (SELECT count(*) FROM clawgrant.request WHERE state = 1)::text,
+                (SELECT count(*) FROM clawgrant.request WHERE state = 2)::text,
+                (SELECT count(*) FROM clawgrant.request WHERE state = 3)::text,
+                (SELECT count(*) FROM clawgrant.unsealed)::text,
+                (SELECT coalesce(max(number) + 1, 0) FROM clawgrant.receipt_batch)::text,
+                (SELECT coalesce(max(last_position) + 1, 0) FROM clawgrant.receipt_batch)::text,
+                (SELECT next_batch FROM clawgrant.publish_position)::text,
+                (SELECT coalesce(sum(next_offset), 0) FROM clawgrant.input_partition)::text,
+                (SELECT count(*) FROM clawgrant.worker WHERE expires_at > now())::text,
+                (SELECT coalesce(string_agg(held.lease_owner || '=' || held.n, ','), '') FROM (
+                    SELECT p.lease_owner, count(*) AS n FROM clawgrant.input_partition p
+                    JOIN clawgrant.worker w ON w.worker_id = p.lease_owner AND w.expires_at > now()
+                    GROUP BY p.lease_owner) held)
+            """)
+        func number(_ column: Int) throws -> Int { Int(try row.string(0, column)) ?? 0 }
+        var status = PlaygroundStatus()
+        status.waiting = try number(0)
+        status.issued = try number(1)
+        status.denied = try number(2)
+        status.expired = try number(3)
+        status.unsealedGroups = try number(4)
+        status.batches = try number(5)
+        status.receipts = try number(6)
+        status.nextBatchToPublish = try number(7)
+        status.recordsCommitted = try number(8)
+        status.liveWorkers = try number(9)
+        for pair in try row.string(0, 10).split(separator: ",") {
+            let parts = pair.split(separator: "=")
+            if parts.count == 2 { status.partitionsHeld[String(parts[0])] = Int(parts[1]) }
+        }
+        return status
+    }
+
+    /// Waits until every worker named holds partitions and together they hold all.
+    public func waitUntilAtWork(_ workers: [PlaygroundWorker], within limit: Duration = .seconds(30)) async throws {
+        let all = PlaygroundTopic.inputs.count * Int(options.inputPartitions)
+        try await wait(within: limit, "\(workers.map(\.name).joined(separator: ", ")) to take the partitions") {
+            try requireRunning(workers)
+            let status = try await self.status()
+            return workers.allSatisfy { status.partitionsHeld[$0.ledgerName] ?? 0 > 0 }
+                && status.partitionsHeld.values.reduce(0, +) == all
+        }
+    }
+
+    /// Waits until a condition on the ledger holds.
+    ///
+    /// - Throws: `DevStackError` with what was waited for and the last state seen.
+    public func waitForStatus(
+        _ description: String, within limit: Duration = .seconds(60),
+        _ condition: @Sendable (PlaygroundStatus) -> Bool
+    ) async throws {
+        try await wait(within: limit, description) { condition(try await self.status()) }
+    }
+
+    /// Waits until everything that was sent has been read and decided, everything decided sealed, and everything sealed
+    /// published. Requests may still wait for their approval.
+    ///
+    /// - Parameter waiting: How many requests may still wait for something that is not there; `nil` for any number.
+    public func waitUntilSettled(waiting: Int? = nil, within limit: Duration = .seconds(60)) async throws {
+        try await wait(within: limit, "everything sent to be decided, sealed and published") {
+            let status = try await self.status()
+            guard status.unsealedGroups == 0, status.nextBatchToPublish == status.batches,
+                waiting.map({ status.waiting <= $0 }) ?? true
+            else { return false }
+            return try await self.recordsSent() == status.recordsCommitted
+        }
+    }
+
+    /// How many records the input topics hold, all partitions together.
+    public func recordsSent() async throws -> Int {
+        var sum: Int64 = 0
+        let consumer = try KafkaConsumer(configuration: clientConfiguration)
+        for topic in PlaygroundTopic.inputs {
+            for partition in 0..<options.inputPartitions {
+                sum += try await consumer.watermarks(
+                    TopicPartition(topic: topic, partition: partition), timeout: .seconds(10)
+                ).high
+            }
+        }
+        _ = await consumer.close(deadline: .seconds(2))
+        return Int(sum)
+    }
+
+    private func requireRunning(_ workers: [PlaygroundWorker]) throws {
+        for worker in workers where !worker.isRunning {
+            throw PlaygroundError("\(worker.name) ended by itself; the end of its log:\n\(worker.logTail())")
+        }
+    }
+
+    private func wait(
+        within limit: Duration, _ description: String, _ condition: () async throws -> Bool
+    ) async throws {
+        do {
+            try await waitUntil(
+                deadline: limit, description: description, interval: .milliseconds(25), condition: condition)
+        } catch let error as DevStackError where error.code == .deadlineExceeded {
+            let status = try? await status()
+            throw PlaygroundError("\(error.message) The ledger: \(status.map { "\($0)" } ?? "does not answer").")
+        }
+    }
+}

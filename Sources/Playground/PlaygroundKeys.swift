@@ -1,0 +1,86 @@
+public import ApprovalSources
+public import ClawWire
+import Foundation
+import Keys
+
+/// The keys and secrets of a playground, made anew for each in files of mode 0600.
+public struct PlaygroundKeys: Sendable {
+    /// Verifies tokens.
+    public let token: Ed25519PublicKey
+    /// Verifies batches and checkpoints.
+    public let log: Ed25519PublicKey
+    /// Signs single native events.
+    public let eventSigner: NativeEventSigner
+    /// Signs batches of native events.
+    public let batchSigner: NativeEventSigner
+    /// Signs capability requests.
+    public let requestSigner: NativeEventSigner
+    /// A key that no source lists.
+    public let strangerSigner: NativeEventSigner
+    /// Signs WPC envelopes.
+    public let policySigner: any Ed25519Signer
+    /// The job's private key, to which tokens are sealed.
+    public let job: SealingPrivateKey
+    let eventSignerDID: String
+    let batchSignerDID: String
+    let requestSignerDID: String
+
+    /// Makes everything under a directory's `keys` and `secrets`.
+    init(in directory: String) throws {
+        for folder in ["keys", "secrets"] {
+            try FileManager.default.createDirectory(
+                atPath: "\(directory)/\(folder)", withIntermediateDirectories: true,
+                attributes: [.posixPermissions: 0o700])
+        }
+        func make(_ name: String, _ purpose: KeyPurpose) throws -> any Ed25519Signer {
+            let path = "\(directory)/keys/\(name).pem"
+            try KeyGenerator.generate(purpose: purpose).writePrivateKey(to: path)
+            let ring = try KeyRing.load(
+                [KeyConfiguration(purpose: purpose, location: .file(path))], at: .playgroundNow)
+            return try ring.signer(for: purpose, at: .playgroundNow)
+        }
+        func secret(_ name: String) throws -> [UInt8] {
+            let bytes = (0..<32).map { _ in UInt8.random(in: .min ... .max) }
+            let path = "\(directory)/secrets/\(name)"
+            guard
+                FileManager.default.createFile(
+                    atPath: path, contents: Data(bytes), attributes: [.posixPermissions: 0o600])
+            else { throw PlaygroundError("the secret \(path) could not be written") }
+            return bytes
+        }
+        token = try make("token", .token).publicKey
+        log = try make("receipt", .receipt).publicKey
+        let event = try make("approvals-event", .envelope)
+        let batch = try make("approvals-batch", .envelope)
+        let request = try make("requests", .envelope)
+        eventSigner = NativeEventSigner(event)
+        batchSigner = NativeEventSigner(batch)
+        requestSigner = NativeEventSigner(request)
+        strangerSigner = NativeEventSigner(try make("stranger", .envelope))
+        eventSignerDID = event.publicKey.did
+        batchSignerDID = batch.publicKey.did
+        requestSignerDID = request.publicKey.did
+        policySigner = try make("policies", .envelope)
+        _ = try secret("token-id")
+        _ = try secret("sealing")
+        guard let job = SealingPrivateKey(bytes: try secret("job")) else {
+            throw PlaygroundError("the job's key could not be made")
+        }
+        self.job = job
+    }
+}
+
+/// A failure of the playground itself.
+public struct PlaygroundError: Error, Sendable, CustomStringConvertible {
+    /// A sentence for people.
+    public let description: String
+    /// Makes an error.
+    public init(_ description: String) { self.description = description }
+}
+
+extension Timestamp {
+    /// The machine's clock: a playground stands outside of everything that must be told the time.
+    public static var playgroundNow: Timestamp {
+        Timestamp(microseconds: Int64(Date().timeIntervalSince1970 * 1_000_000))
+    }
+}

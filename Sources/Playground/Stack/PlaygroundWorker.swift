@@ -1,0 +1,89 @@
+public import DevStack
+import Foundation
+import Primitives
+
+/// One worker process of a playground.
+///
+/// Each start is a worker of its own to the ledger, as in operation. Start, kill and stop are for one task at a time.
+public final class PlaygroundWorker: Sendable {
+    /// The name, for example `worker-1`.
+    public let name: String
+    /// The file its configuration is in.
+    public let configurationFile: String
+    /// The file its log goes to.
+    public let log: String
+    private let program: String
+    private let directory: String
+    private let configuration: @Sendable (String) -> String
+    private let state = Lock<(starts: Int, process: ManagedProcess?)>((0, nil))
+
+    init(
+        name: String, directory: String, program: String, configuration: @escaping @Sendable (String) -> String
+    ) {
+        self.name = name
+        self.directory = directory
+        self.program = program
+        self.configuration = configuration
+        configurationFile = "\(directory)/\(name).yaml"
+        log = "\(directory)/\(name).log"
+    }
+
+    /// The process id while there is a process.
+    public var pid: Int32? { state.withLock { $0.process?.pid } }
+    /// Whether it runs; a frozen one does.
+    public var isRunning: Bool { state.withLock { $0.process?.isRunning ?? false } }
+    /// The name under which the ledger knows the present start.
+    public var ledgerName: String { state.withLock { "\(name)/\($0.starts)" } }
+
+    /// Starts the process and returns at once; it is at work when it holds its share of partitions.
+    ///
+    /// - Throws: `DevStackError` when it cannot be started.
+    public func start() throws {
+        let starts = state.withLock { state in
+            state.starts += 1
+            return state.starts
+        }
+        try PlaygroundFiles.write(configuration("\(name)/\(starts)"), to: configurationFile)
+        var configuration = ManagedProcess.Configuration(
+            executable: program, arguments: ["run", "--config", configurationFile])
+        configuration.output = .file(log)
+        configuration.workingDirectory = directory
+        let process = try ManagedProcess(configuration)
+        state.withLock { $0.process = process }
+    }
+
+    /// Ends it with SIGKILL, as a power failure would, and waits until it is gone.
+    public func kill() async {
+        guard let process = state.withLock({ $0.process }) else { return }
+        process.signal(.kill)
+        await process.terminate(grace: .zero)
+    }
+
+    /// Freezes it with SIGSTOP.
+    public func freeze() { _ = state.withLock { $0.process?.signal(.stop) } }
+
+    /// Lets a frozen one go on.
+    public func thaw() { _ = state.withLock { $0.process?.signal(.resume) } }
+
+    /// Asks it to finish what it has in hand and to leave.
+    ///
+    /// - Returns: How it ended; nil when there was no process.
+    @discardableResult
+    public func stop(within limit: Duration = .seconds(20)) async -> ProcessExit? {
+        guard let process = state.withLock({ $0.process }) else { return nil }
+        return await process.terminate(grace: limit)
+    }
+
+    /// Stops it in good order and starts it again.
+    public func restart() async throws {
+        await stop()
+        try start()
+    }
+
+    /// The last lines of its log, for messages.
+    public func logTail(lines: Int = 20) -> String {
+        guard let data = FileManager.default.contents(atPath: log) else { return "" }
+        return String(decoding: data.suffix(16_384), as: UTF8.self).split(separator: "\n").suffix(lines)
+            .joined(separator: "\n")
+    }
+}
