@@ -31,7 +31,7 @@ public enum FreePort {
     }
 
     private static func kernelFloor() -> UInt16 {
-        let setting = try? String(contentsOfFile: "/proc/sys/net/ipv4/ip_local_port_range", encoding: .utf8)
+        let setting = FileText.of("/proc/sys/net/ipv4/ip_local_port_range")
         let first = setting?.split(whereSeparator: \.isWhitespace).first
         return first.flatMap { UInt16($0) } ?? 32_768
     }

@@ -1,6 +1,7 @@
-import DevStack
 import Foundation
 import Testing
+
+@testable import DevStack
 
 @Suite struct ProcessTests {
     private let directory: TemporaryDirectory
@@ -12,12 +13,12 @@ import Testing
     }
 
     private func read(_ name: String) -> String {
-        (try? String(contentsOfFile: directory.path(name), encoding: .utf8)) ?? ""
+        FileText.of(directory.path(name)) ?? ""
     }
 
     /// Whether a process id means a process that has not ended; a zombie has.
     private func isAlive(_ pid: Int32) -> Bool {
-        guard let line = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8) else { return false }
+        guard let line = FileText.of("/proc/\(pid)/stat") else { return false }
         return !line.contains(") Z ")
     }
 
@@ -82,7 +83,7 @@ import Testing
         try await waitUntil(deadline: .seconds(30), description: "the trap") { read("log") == "ready\n" }
         process.signal(.stop)
         try await waitUntil(deadline: .seconds(30), description: "the child to freeze") {
-            try String(contentsOfFile: "/proc/\(process.pid)/stat", encoding: .utf8).contains(") T ")
+            FileText.of("/proc/\(process.pid)/stat")?.contains(") T ") == true
         }
         process.signal(.terminate)
         #expect(process.isRunning)
@@ -119,7 +120,7 @@ import Testing
         let parent = try ManagedProcess(configuration)
         try await waitUntil(deadline: .seconds(30), description: "the grandchild") {
             guard let pid = Int32(read("log").trimmingCharacters(in: .newlines)) else { return false }
-            return (try? String(contentsOfFile: "/proc/\(pid)/comm", encoding: .utf8)) == "sleep\n"
+            return FileText.of("/proc/\(pid)/comm") == "sleep\n"
         }
         let grandchild = try #require(Int32(read("log").trimmingCharacters(in: .newlines)))
         parent.signal(.kill)

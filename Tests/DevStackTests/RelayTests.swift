@@ -19,21 +19,24 @@ import Testing
         }
     }
 
-    @Test func bytesPassBothWaysAndAreCounted() throws {
+    @Test func bytesPassBothWaysAndAreCounted() async throws {
         let client = try TestClient(port: relay.port)
         for word in ["alpha", "beta", "gamma"] {
             try client.say(word)
             #expect(client.hear(word.count) == word)
         }
-        #expect(relay.counters.bytesToServer == 14)
-        #expect(relay.counters.bytesToClient == 14)
+        try await waitUntil(deadline: .seconds(30), description: "the counters to catch up") {
+            relay.counters.bytesToServer == 14 && relay.counters.bytesToClient == 14
+        }
         #expect(relay.counters.accepted == 1)
     }
 
     @Test func muchMoreThanTheBuffersHoldPassesInOrder() async throws {
         let client = try TestClient(port: relay.port, patience: .seconds(60))
-        let size = 24 << 20
-        let sent = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 11) }
+        // A block whose length shares no factor with any buffer's, so that a lost or swapped piece shows.
+        let block = (0..<65_521).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 11) }
+        let sent = (0..<200).reduce(into: [UInt8]()) { bytes, _ in bytes += block }
+        let size = sent.count
         let socket = client.socket
         async let sending: Void = offPool {
             var position = 0
@@ -76,7 +79,7 @@ import Testing
     }
 
     @Test(arguments: [RelayDirection.toServer, .toClient])
-    func truncationPassesExactlyTheBytesAllowed(direction: RelayDirection) throws {
+    func truncationPassesExactlyTheBytesAllowed(direction: RelayDirection) async throws {
         let client = try TestClient(port: relay.port)
         try client.say("before")
         #expect(client.hear(6) == "before")
@@ -89,7 +92,9 @@ import Testing
         case .toServer: #expect("0123".hasPrefix(heard))
         }
         #expect(isCut(client.listen()))
-        #expect(direction == .toClient || relay.counters.bytesToServer == 6 + 4)
+        try await waitUntil(deadline: .seconds(30), description: "the counters to catch up") {
+            relay.counters.bytesToServer == 6 + (direction == .toServer ? 4 : 10)
+        }
         let next = try TestClient(port: relay.port)
         try next.say("0123456789")
         #expect(next.hear(10) == "0123456789")
@@ -172,19 +177,13 @@ import Testing
         for number in 0..<20 { try client.say("\(number % 10)") }
         #expect(client.hear(20) == "01234567890123456789")
         relay.inject(.delay(toServer: .seconds(3_600), toClient: .zero))
+        let passed = relay.counters.bytesToServer
         try client.say("held")
+        // Each of these takes a turn of the relay's loop, so it has read the bytes by the last one.
+        for _ in 0..<3 { relay.inject(.delay(toServer: .seconds(3_600), toClient: .zero)) }
+        #expect(relay.counters.bytesToServer == passed)
         try relay.heal()
         #expect(client.hear(4) == "held")
-    }
-
-    @Test func delayHoldsBytesBackForItsTime() throws {
-        let client = try TestClient(port: relay.port)
-        relay.inject(.delay(toServer: .milliseconds(40), toClient: .milliseconds(40)))
-        let clock = ContinuousClock()
-        let start = clock.now
-        try client.say("x")
-        #expect(client.hear(1) == "x")
-        #expect(start.duration(to: clock.now) >= .milliseconds(80))
     }
 
     @Test func serverThatIsNotThereResetsTheClient() throws {

@@ -4,13 +4,7 @@ import Testing
 
 @testable import enum DevStack.KafkaHandshake
 
-private let hasPostgres: Bool = {
-    guard let directory = try? TemporaryDirectory(prefix: "claw-pg") else { return false }
-    return (try? PrivatePostgres(directory: directory.path("pg"))) != nil
-}()
-
-@Suite(
-    .enabled(if: hasPostgres, "PostgreSQL is missing or cannot be run here: install the Debian package postgresql"))
+@Suite(.enabled(if: AvailableServers.postgres, "PostgreSQL cannot be run here: run ./dev setup"))
 struct PrivatePostgresTests {
     private let directory: TemporaryDirectory
 
@@ -114,12 +108,11 @@ struct PrivatePostgresTests {
 
 @Suite struct PrivateBrokerTests {
     private let directory: TemporaryDirectory
-    private static let tools = BrokerTools.find()
 
     init() throws { directory = try TemporaryDirectory(prefix: "claw-kafka") }
 
     @Test(
-        .enabled(if: tools.has(.noida), "noida-db is missing: run ./dev setup"),
+        .enabled(if: AvailableServers.broker(.noida), "noida-db is missing: run ./dev setup"),
         arguments: [PrivateBroker.Kind.noida])
     func noidaAnswersAndRestartsOnItsPort(kind: PrivateBroker.Kind) async throws {
         let broker = try PrivateBroker(kind, directory: directory.path("b"))
@@ -138,7 +131,7 @@ struct PrivatePostgresTests {
         #expect(broker.pid == nil)
     }
 
-    @Test(.enabled(if: tools.has(.tansu), "Tansu is missing: run ./dev setup"))
+    @Test(.enabled(if: AvailableServers.broker(.tansu), "Tansu is missing: run ./dev setup"))
     func tansuAnswersThroughItsRelay() async throws {
         let broker = try PrivateBroker(.tansu, directory: directory.path("b"))
         try await broker.start()

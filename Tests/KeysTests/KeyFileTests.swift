@@ -40,8 +40,13 @@ private func load(
 
         """
 
-    @Test(arguments: [privateV1, privateV2, privateV1.replacingOccurrences(of: "\n", with: "\r\n")])
-    func readsPublishedKeys(_ text: String) throws {
+    @Test(arguments: ["version 1", "version 2", "CR LF"]) func readsPublishedKeys(_ form: String) throws {
+        let text =
+            switch form {
+            case "version 1": Self.privateV1
+            case "version 2": Self.privateV2
+            default: Self.privateV1.replacingOccurrences(of: "\n", with: "\r\n")
+            }
         let path = try directory.write(text, to: "key.pem")
         let signer = try load(path).signer(for: .token, at: morning)
         let pub = try directory.write(Self.publicKey, to: "key.pub", mode: 0o644)
@@ -101,7 +106,8 @@ private func load(
     @Test(.enabled(if: geteuid() == 0, "only root can give a file away"))
     func refusesAnotherOwner() throws {
         let path = try directory.write(Self.privateV1, to: "key.pem")
-        try #require(chown(path, 12_345, 12_345) == 0)
+        let given = unsafe chown(path, 12_345, 12_345)
+        try #require(given == 0)
         let error = try #require(keyError { try load(path) })
         #expect(error.code == .wrongOwner)
         #expect(error.finding.contains("12345"))
@@ -133,7 +139,8 @@ private func load(
 
     @Test func refusesWhatIsNoRegularFile() throws {
         let pipe = directory.file("pipe")
-        try #require(mkfifo(pipe, 0o600) == 0)
+        let made = unsafe mkfifo(pipe, 0o600)
+        try #require(made == 0)
         #expect(keyError { try load(pipe) }?.code == .notRegularFile)
         #expect(keyError { try load(directory.path) }?.code == .notRegularFile)
         #expect(keyError { try load("/dev/null") }?.code == .notRegularFile)
@@ -147,38 +154,41 @@ private func load(
         #expect(keyError { try load(path) }?.code == .tooLarge)
     }
 
-    static let refusals: [(String, KeyError.Code)] = [
-        ("", .notPEM),
-        ("\n\n", .notPEM),
-        ("not a key", .notPEM),
-        ("my key:\n" + privateV1, .notPEM),
-        (privateV1 + privateV1, .notPEM),
-        (privateV1.replacingOccurrences(of: "-----END PRIVATE KEY-----", with: ""), .notPEM),
-        (privateV1.replacingOccurrences(of: "END PRIVATE", with: "END PUBLIC"), .notPEM),
-        (privateV1.replacingOccurrences(of: "VhC", with: "Vh*"), .notPEM),
-        (privateV1.replacingOccurrences(of: "VhC", with: "Vh"), .notPEM),
-        ("-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n", .notPEM),
-        ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", .malformedKey),
-        ("-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n", .encryptedKey),
-        (
-            "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END RSA PRIVATE KEY-----\n",
-            .unsupportedKey
-        ),
-        ("-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n", .unsupportedKey),
-        ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", .unsupportedKey),
-        (publicKey, .unsupportedKey),
+    private static func block(_ label: String, _ body: String) -> String {
+        "-----BEGIN \(label)-----\n\(body)\n-----END \(label)-----\n"
+    }
+
+    static let refusals: [(name: String, text: String, code: KeyError.Code)] = [
+        ("empty", "", .notPEM),
+        ("blank", "\n\n", .notPEM),
+        ("text", "not a key", .notPEM),
+        ("text before", "my key:\n" + privateV1, .notPEM),
+        ("two keys", privateV1 + privateV1, .notPEM),
+        ("no end", privateV1.replacingOccurrences(of: "-----END PRIVATE KEY-----", with: ""), .notPEM),
+        ("another end", privateV1.replacingOccurrences(of: "END PRIVATE", with: "END PUBLIC"), .notPEM),
+        ("not base64", privateV1.replacingOccurrences(of: "VhC", with: "Vh*"), .notPEM),
+        ("cut base64", privateV1.replacingOccurrences(of: "VhC", with: "Vh"), .notPEM),
+        ("no content", block("PRIVATE KEY", ""), .notPEM),
+        ("not DER", block("PRIVATE KEY", "AAAA"), .malformedKey),
+        ("encrypted", block("ENCRYPTED PRIVATE KEY", "AAAA"), .encryptedKey),
+        ("RSA, encrypted", block("RSA PRIVATE KEY", "Proc-Type: 4,ENCRYPTED\n\nAAAA"), .unsupportedKey),
+        ("OpenSSH", block("OPENSSH PRIVATE KEY", "AAAA"), .unsupportedKey),
+        ("certificate", block("CERTIFICATE", "AAAA"), .unsupportedKey),
+        ("public", publicKey, .unsupportedKey),
     ]
 
-    @Test(arguments: refusals) func refusesOtherContent(_ text: String, _ code: KeyError.Code) throws {
+    @Test(arguments: refusals.indices) func refusesOtherContent(_ index: Int) throws {
+        let (name, text, code) = Self.refusals[index]
         let path = try directory.write(text, to: "key.pem")
-        let error = try #require(keyError { try load(path) })
-        #expect(error.code == code)
+        let error = try #require(keyError { try load(path) }, "\(name)")
+        #expect(error.code == code, "\(name)")
         #expect(error.subject == path)
         #expect(!error.isRetriable)
     }
 
     @Test func refusesEveryDamagedByte() throws {
-        // Whatever single byte of the DER is changed or cut, the key is refused or it is a different, whole key.
+        // Whatever byte before the seed is changed, and wherever the DER is cut, the key is refused. One change makes
+        // another valid key: format version 1 allows all that version 0 does.
         let whole: [UInt8] = [
             0x30, 0x2E, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2B, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
         ]

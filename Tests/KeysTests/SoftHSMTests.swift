@@ -13,11 +13,17 @@ private final class SoftToken: Sendable {
     static let isInstalled = modulePath != nil && Tool.path("softhsm2-util") != nil && Tool.path("pkcs11-tool") != nil
     static let shared = Result { try SoftToken() }
 
+    /// A static is never released, so its directory goes when the process does.
+    private static let removesDirectoryAtExit: Void = {
+        atexit { try? FileManager.default.removeItem(atPath: SoftToken.shared.get().directory.path) }
+    }()
+
     let directory: TemporaryDirectory
     let imported: GeneratedKey
     let module: String
 
     private init() throws {
+        _ = Self.removesDirectoryAtExit
         module = try #require(Self.modulePath)
         directory = try TemporaryDirectory()
         imported = try KeyGenerator.generate(purpose: .token)
@@ -27,24 +33,25 @@ private final class SoftToken: Sendable {
             "directories.tokendir = \(directory.file("tokens"))\nobjectstore.backend = file\nlog.level = ERROR\n",
             to: "softhsm2.conf")
         // SoftHSM knows no other way to be told; nothing else in this process reads or sets this variable.
-        setenv("SOFTHSM2_CONF", configuration, 1)
+        unsafe setenv("SOFTHSM2_CONF", configuration, 1)
         try directory.write("1234\n", to: "pin")
         try directory.write("9999\n", to: "wrong-pin")
         let environment = ["SOFTHSM2_CONF": configuration]
-        for label in ["claw-issuer", "claw-spare", "claw-twin", "claw-twin"] {
+        for label in ["claw-issuer", "claw-spare", "claw-lost", "claw-twin", "claw-twin"] {
             try Tool.run(
                 "softhsm2-util",
                 ["--init-token", "--free", "--label", label, "--pin", "1234", "--so-pin", "12345678"],
                 environment: environment)
         }
         try imported.writePrivateKey(to: directory.file("imported.pem"))
-        try Tool.run(
-            "softhsm2-util",
-            [
-                "--import", directory.file("imported.pem"), "--token", "claw-issuer", "--label", "imported", "--id",
-                "0A01",
-                "--pin", "1234",
-            ], environment: environment)
+        for label in ["claw-issuer", "claw-lost"] {
+            try Tool.run(
+                "softhsm2-util",
+                [
+                    "--import", directory.file("imported.pem"), "--token", label, "--label", "imported", "--id", "0A01",
+                    "--pin", "1234",
+                ], environment: environment)
+        }
         let tool = ["--module", module, "--token-label", "claw-issuer", "--login", "--pin", "1234", "--keypairgen"]
         for (type, label, id) in [
             ("EC:edwards25519", "receipts", "0B"), ("EC:prime256v1", "p256", "0C"), ("EC:edwards25519", "double", "0D"),
@@ -133,17 +140,29 @@ struct SoftHSMTests {
         #expect(keyError { try signer.sign([1]) }?.code == .pinRefused)
     }
 
-    /// Closes every session of the token, as a restarted device would, by the module's own function.
-    private func closeAllSessions() throws {
+    @Test func waitsForATokenThatIsGone() throws {
+        let ring = try KeyRing.load(
+            [token.key(.label("imported"), token: "claw-lost")], required: [.token], at: morning)
+        let signer = try ring.signer(for: .token, at: morning)
+        try closeAllSessions("claw-lost")
+        try Tool.run("softhsm2-util", ["--delete-token", "--token", "claw-lost"])
+        let error = try #require(keyError { try signer.sign([1]) })
+        #expect(error.code == .moduleFailed)
+        #expect(error.isRetriable)
+    }
+
+    /// Closes every session of a token, as a restarted device would, by the module's own function.
+    private func closeAllSessions(_ tokenLabel: String = "claw-issuer") throws {
         let slots = try Tool.run("pkcs11-tool", ["--module", token.module, "--list-token-slots"])
         let lines = slots.split(separator: "\n")
-        let label = try #require(lines.firstIndex { $0.contains("token label") && $0.contains("claw-issuer") })
+        let label = try #require(lines.firstIndex { $0.contains("token label") && $0.contains(tokenLabel) })
         let slotLine = try #require(lines[..<label].last { $0.hasPrefix("Slot ") })
         let number = try #require(
             slotLine.firstRange(of: "(0x").map { slotLine[$0.upperBound...].prefix { $0 != ")" } })
         let slot = try #require(UInt(number, radix: 16))
-        let library = try unsafe #require(unsafe dlopen(token.module, RTLD_NOW | RTLD_NOLOAD))
-        let symbol = try unsafe #require(unsafe dlsym(library, "C_CloseAllSessions"))
+        guard let library = unsafe dlopen(token.module, RTLD_NOW | RTLD_NOLOAD),
+            let symbol = unsafe dlsym(library, "C_CloseAllSessions")
+        else { throw Tool.Failure(description: "the module is not loaded") }
         let closeAll = unsafe unsafeBitCast(symbol, to: (@convention(c) (UInt) -> UInt).self)
         #expect(closeAll(slot) == 0)
     }

@@ -58,6 +58,6 @@ public enum Command {
     }
 
     private static func text(of path: String) -> String {
-        String(decoding: FileManager.default.contents(atPath: path) ?? Data(), as: UTF8.self)
+        FileText.of(path) ?? ""
     }
 }

@@ -29,7 +29,7 @@ enum Executables {
 enum LogTail {
     /// The last lines of a file, or a remark that there is nothing to show.
     static func of(_ path: String, lines count: Int = 15) -> String {
-        guard let bytes = FileManager.default.contents(atPath: path), !bytes.isEmpty else {
+        guard let bytes = FileText.bytes(of: path), !bytes.isEmpty else {
             return "(its log \(path) is empty)"
         }
         let text = String(decoding: bytes.suffix(16_384), as: UTF8.self)

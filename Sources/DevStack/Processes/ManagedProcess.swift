@@ -102,8 +102,8 @@ public final class ManagedProcess: Sendable {
         public var output = Output.discarded
         /// The system user to run as, which takes root; nil for this process's.
         public var user: String?
-        /// What the kernel sends it when this process dies.
-        public var signalOnParentDeath = ProcessSignal.kill
+        /// What it is sent when its owner goes, or, by the kernel, when this whole process dies.
+        public var signalWhenAbandoned = ProcessSignal.kill
 
         /// Makes a configuration; the rest is set by its properties.
         public init(executable: String, arguments: [String] = []) {
@@ -115,6 +115,7 @@ public final class ManagedProcess: Sendable {
     /// The child's process id; its process group has the same number.
     public let pid: Int32
     private let child: Child
+    private let signalWhenAbandoned: ProcessSignal
 
     /// Starts a child.
     ///
@@ -148,9 +149,10 @@ public final class ManagedProcess: Sendable {
         }
         self.pid = try outcome.get()
         self.child = child
+        signalWhenAbandoned = configuration.signalWhenAbandoned
     }
 
-    deinit { child.signal(.kill, wholeGroup: true) }
+    deinit { child.signal(signalWhenAbandoned, wholeGroup: true) }
 
     /// Whether it has not ended yet. A frozen child counts as running.
     public var isRunning: Bool { child.exit.current == nil }

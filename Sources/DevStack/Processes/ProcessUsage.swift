@@ -13,7 +13,7 @@ public struct ProcessUsage: Sendable, Hashable {
     /// Reads the figures of one process; nil when it is gone.
     public static func of(pid: Int32) -> ProcessUsage? {
         guard let times = ProcessTimes.of(pid: pid),
-            let status = try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
+            let status = FileText.of("/proc/\(pid)/status")
         else { return nil }
         return ProcessUsage(
             cpuTime: times.own, residentBytes: kibibytes("VmRSS:", in: status) * 1024,
@@ -53,7 +53,7 @@ struct ProcessTimes: Equatable {
     let waitedFor: Duration
 
     static func of(pid: Int32) -> ProcessTimes? {
-        (try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8))
+        FileText.of("/proc/\(pid)/stat")
             .flatMap { ProcessTimes(pid: pid, line: $0, ticksPerSecond: sysconf(Int32(_SC_CLK_TCK))) }
     }
 

@@ -22,7 +22,7 @@ struct SpawnPlan: Sendable {
     init(_ configuration: ManagedProcess.Configuration) throws(DevStackError) {
         let program = try Executables.find(configuration.executable)
         executable = try Executables.find("setpriv", package: "util-linux")
-        arguments = ["--pdeathsig", configuration.signalOnParentDeath.shortName]
+        arguments = ["--pdeathsig", configuration.signalWhenAbandoned.shortName]
         if let user = configuration.user {
             arguments += ["--reuid", user, "--regid", user, "--init-groups"]
         }

@@ -27,6 +27,8 @@ public enum RelayFault: Sendable, Hashable {
 }
 
 /// What has passed through a relay since it was made.
+///
+/// The counts may trail the bytes by an instant: wait for the number wanted.
 public struct RelayCounters: Sendable, Hashable {
     /// Connections taken from clients.
     public var accepted = 0

@@ -118,7 +118,7 @@ public final class PrivatePostgres: Sendable {
         var configuration = configuration(of: "postgres", ["-D", dataDirectory] + settingArguments())
         configuration.output = .file(log)
         // SIGKILL would leave the server's own children and its shared memory behind; this is its prompt way out.
-        configuration.signalOnParentDeath = .quit
+        configuration.signalWhenAbandoned = .quit
         let process = try ManagedProcess(configuration)
         do {
             try await waitUntil(deadline: limit, description: "PostgreSQL in \(directory)") {
@@ -264,7 +264,7 @@ public final class PrivatePostgres: Sendable {
 
     /// Reads the server's own statement about itself, in its process id file, as `pg_ctl` does.
     private func isReady(pid: Int32) -> Bool {
-        guard let text = try? String(contentsOfFile: "\(dataDirectory)/postmaster.pid", encoding: .utf8) else {
+        guard let text = FileText.of("\(dataDirectory)/postmaster.pid") else {
             return false
         }
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
