@@ -141,10 +141,9 @@ public final class Playground: Sendable {
         var configuration = WorkerConfiguration(
             workerID: WorkerID(id), logID: logID, kafka: clientConfiguration,
             database: try PostgresConfiguration(uri: conninfo),
-            keys: [
-                KeyConfiguration(purpose: .token, location: .file("\(directory)/keys/token.pem")),
-                KeyConfiguration(purpose: .receipt, location: .file("\(directory)/keys/receipt.pem")),
-            ], tokenIDSecretFile: "\(directory)/secrets/token-id",
+            keys: KeyPurpose.allCases.map {
+                KeyConfiguration(purpose: $0, location: .file("\(directory)/keys/\($0).pem"))
+            }, tokenIDSecretFile: "\(directory)/secrets/token-id",
             sealingSecretFile: "\(directory)/secrets/sealing", rulesFile: "\(directory)/rules.yaml")
         configuration.policies.directory = "\(directory)/policies"
         configuration.usesTransactions = options.usesTransactions

@@ -32,12 +32,21 @@ public struct PlaygroundKeys: Sendable {
                 atPath: "\(directory)/\(folder)", withIntermediateDirectories: true,
                 attributes: [.posixPermissions: 0o700])
         }
-        func make(_ name: String, _ purpose: KeyPurpose) throws -> any Ed25519Signer {
-            let path = "\(directory)/keys/\(name).pem"
-            try KeyGenerator.generate(purpose: purpose).writePrivateKey(to: path)
+        func make(_ name: String, _ purpose: KeyPurpose) throws -> Ed25519PublicKey {
+            let key = try KeyGenerator.generate(purpose: purpose)
+            try key.writePrivateKey(to: "\(directory)/keys/\(name).pem")
+            return key.publicKey
+        }
+        token = try make("token", .token)
+        log = try make("receipt", .receipt)
+        _ = try make("envelope", .envelope)
+        func signer(_ name: String) throws -> any Ed25519Signer {
+            _ = try make(name, .envelope)
+            let files: [(KeyPurpose, String)] = [(.token, "token"), (.receipt, "receipt"), (.envelope, name)]
             let ring = try KeyRing.load(
-                [KeyConfiguration(purpose: purpose, location: .file(path))], at: .playgroundNow)
-            return try ring.signer(for: purpose, at: .playgroundNow)
+                files.map { KeyConfiguration(purpose: $0, location: .file("\(directory)/keys/\($1).pem")) },
+                at: .playgroundNow)
+            return try ring.signer(for: .envelope, at: .playgroundNow)
         }
         func secret(_ name: String) throws -> [UInt8] {
             let bytes = (0..<32).map { _ in UInt8.random(in: .min ... .max) }
@@ -48,19 +57,17 @@ public struct PlaygroundKeys: Sendable {
             else { throw PlaygroundError("the secret \(path) could not be written") }
             return bytes
         }
-        token = try make("token", .token).publicKey
-        log = try make("receipt", .receipt).publicKey
-        let event = try make("approvals-event", .envelope)
-        let batch = try make("approvals-batch", .envelope)
-        let request = try make("requests", .envelope)
+        let event = try signer("approvals-event")
+        let batch = try signer("approvals-batch")
+        let request = try signer("requests")
         eventSigner = NativeEventSigner(event)
         batchSigner = NativeEventSigner(batch)
         requestSigner = NativeEventSigner(request)
-        strangerSigner = NativeEventSigner(try make("stranger", .envelope))
+        strangerSigner = NativeEventSigner(try signer("stranger"))
         eventSignerDID = event.publicKey.did
         batchSignerDID = batch.publicKey.did
         requestSignerDID = request.publicKey.did
-        policySigner = try make("policies", .envelope)
+        policySigner = try signer("policies")
         _ = try secret("token-id")
         _ = try secret("sealing")
         guard let job = SealingPrivateKey(bytes: try secret("job")) else {

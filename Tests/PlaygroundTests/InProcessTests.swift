@@ -13,7 +13,12 @@ struct InProcessTests {
         let playground = try await Playground.start()
         let worker = Worker(
             configuration: try playground.workerConfiguration(id: "in-process"), logger: Logger(label: "test"))
-        let running = Task { try await worker.run() }
+        let running = Task {
+            do { try await worker.run() } catch {
+                Issue.record(error)
+                throw error
+            }
+        }
         do {
             var drafts = (0..<20).map { ApprovalDraft("a\($0)", .reconcile, in: playground) }
             drafts.append(ApprovalDraft("run", .agentRun, in: playground))
@@ -32,7 +37,7 @@ struct InProcessTests {
             request.approvalID = activation.approvalID
             records.append(try request.record(signedBy: playground.keys.requestSigner))
             try await playground.produce(records)
-            try await playground.waitUntilSettled(waiting: 0)
+            try await playground.waitUntilSettled(waiting: 0, within: .seconds(20))
             let status = try await playground.status()
             #expect(status.issued == 42)
             #expect(status.denied == 1)

@@ -55,12 +55,15 @@ public enum BrokenRecord: String, Sendable, CaseIterable {
             event.data = draft.event.data
             return event.producerRecord(.binary)
         case .future:
-            draft.time = .playgroundNow.adding(seconds: 2 * 365 * 86_400)
-            return try draft.record(signedBy: signer)
+            return try dated(.playgroundNow.adding(seconds: 2 * 365 * 86_400), name, playground)
         case .ancient:
-            draft.time = .playgroundNow.adding(seconds: -21 * 86_400)
-            return try draft.record(signedBy: signer)
+            return try dated(.playgroundNow.adding(seconds: -21 * 86_400), name, playground)
         }
+    }
+
+    private func dated(_ time: Timestamp, _ name: String, _ playground: Playground) throws -> ProducerRecord {
+        try ApprovalDraft("\(name)-\(rawValue)", .reconcile, in: playground, at: time)
+            .record(signedBy: playground.keys.eventSigner)
     }
 
     private func structured(_ value: [UInt8]) -> ProducerRecord {

@@ -153,6 +153,7 @@ enum PlaygroundFiles {
             keys:
               - {purpose: token, file: keys/token.pem, state: active}
               - {purpose: receipt, file: keys/receipt.pem, state: active}
+              - {purpose: envelope, file: keys/envelope.pem, state: active}
             secrets: {token_id_file: secrets/token-id, sealing_file: secrets/sealing}
             rules: rules.yaml
             wpc: {directory: policies}
