@@ -56,7 +56,7 @@ let package = Package(
         .target(
             name: "Playground",
             dependencies: [
-                "DevStack", "GrantWorker", "GrantLedger", "Kafka", "Keys", "ApprovalSources", "IssuanceRules",
+                "DevStack", "GrantWorker", "GrantLedger", "GrantChecker", "Kafka", "Keys", "ApprovalSources", "IssuanceRules",
                 "ReceiptLog", "ClawWire", "Postgres", "Primitives",
                 .product(name: "Logging", package: "swift-log"),
             ]),
@@ -75,6 +75,8 @@ let package = Package(
             name: "ApprovalSourcesTests", dependencies: ["ApprovalSources", "IssuanceRules", "ClawWire"]),
         .testTarget(name: "KeysTests", dependencies: ["Keys", "ClawWire"]),
         .testTarget(name: "DevStackTests", dependencies: ["DevStack", "Primitives"]),
+        .testTarget(
+            name: "GrantCheckerTests", dependencies: ["GrantChecker", "ReceiptLog", "ClawWire"]),
         .testTarget(
             name: "PlaygroundTests",
             dependencies: [

@@ -1,5 +1,6 @@
 import ClawWire
 import DevStack
+import GrantChecker
 import GrantWorker
 import Kafka
 import Logging
@@ -41,6 +42,13 @@ struct InProcessTests {
             let status = try await playground.status()
             #expect(status.issued == 42)
             #expect(status.denied == 1)
+            let report = try await playground.check()
+            #expect(report.violations.map(\.description) == [])
+            #expect(report.isPass)
+            #expect(report.counts.issued == 42)
+            #expect(report.counts.quarantined == BrokenRecord.allCases.count)
+            #expect(report.counts.tokensOpened == 42)
+            #expect(report.counts.inputRepeats == 1)
         } catch {
             worker.stop()
             await playground.stop()

@@ -1,0 +1,57 @@
+import ClawWire
+import ReceiptLog
+
+/// What became of each request, by the receipts: at most one token, and one outcome.
+struct OutcomeBook {
+    enum Outcome: UInt8 {
+        case issued = 1
+        case denied = 2
+        case expired = 3
+    }
+
+    struct Entry {
+        let outcome: Outcome
+        /// Of the token's hash, when there is one.
+        let token: Fingerprint?
+    }
+
+    private(set) var byRequest: [Fingerprint: Entry] = [:]
+    private var tokens: Set<Fingerprint> = []
+    private var revoked: Set<Fingerprint> = []
+    private var closedApprovals: Set<Fingerprint> = []
+    /// Approvals that gave a token to a request, with how many they gave.
+    private(set) var grantsOfApproval: [Fingerprint: Int] = [:]
+
+    mutating func issue(_ receipt: Receipt, _ grant: Receipt.Grant) -> String? {
+        guard let request = receipt.subject.requestID else { return "a grant without a request" }
+        let token = Fingerprint(grant.token.tokenHash)
+        if let fault = record(request, Entry(outcome: .issued, token: token)) { return fault }
+        for approval in receipt.subject.approvalIDs {
+            grantsOfApproval[Fingerprint(approval.rawValue), default: 0] += 1
+        }
+        return tokens.insert(token).inserted ? nil : "the token of \(request) was issued before"
+    }
+
+    mutating func refuse(_ receipt: Receipt, _ outcome: Outcome) -> String? {
+        if let request = receipt.subject.requestID { return record(request, Entry(outcome: outcome, token: nil)) }
+        guard let approval = receipt.subject.approvalIDs.first else { return "an outcome of nothing" }
+        return closedApprovals.insert(Fingerprint(approval.rawValue)).inserted
+            ? nil : "\(approval) has an outcome of its own already"
+    }
+
+    mutating func revoke(_ revocation: Receipt.Revocation) -> String? {
+        let token = Fingerprint(revocation.tokenHash)
+        guard tokens.contains(token) else { return "token \(revocation.tokenHash.hex) is revoked and was never issued" }
+        return revoked.insert(token).inserted ? nil : "token \(revocation.tokenHash.hex) is revoked twice"
+    }
+
+    private mutating func record(_ request: RequestID, _ entry: Entry) -> String? {
+        let key = Fingerprint(request.rawValue)
+        if let known = byRequest[key] {
+            return known.outcome == .issued && entry.outcome == .issued
+                ? "\(request) has a second token" : "\(request) has a second outcome"
+        }
+        byRequest[key] = entry
+        return nil
+    }
+}

@@ -1,0 +1,291 @@
+import ClawWire
+import ReceiptLog
+
+/// Everything that can be told from the output topics alone. Pure: records go in, findings come out.
+struct OutputAudit {
+    let plan: CheckPlan
+    var report = CheckReport()
+    /// What became of each request, by the receipts.
+    var outcomes = OutcomeBook()
+    /// Hash of each batch's header, by number.
+    private(set) var headerHashes: [Digest] = []
+    /// The dead letters' origins, with the digest of the record that should stand there.
+    private(set) var deadLetters: [Fingerprint: Fingerprint] = [:]
+
+    private let scanner: TokenScanner
+    private var positions: [CheckedStream: StreamPositions] = [:]
+    private var matcher = EffectMatcher()
+    private var receiptIDs: Set<Fingerprint> = []
+    private var tail: LogTail?
+    private var isChainBroken = false
+    /// Batches that came before the ones they follow.
+    private var earlyBatches: [Int: [UInt8]] = [:]
+    private var nextBatch = 0
+    private var grantsSeen = 0
+
+    init(_ plan: CheckPlan) {
+        self.plan = plan
+        scanner = TokenScanner(keys: plan.tokenKeys)
+        do {
+            tail = try LogTail(logID: plan.logID)
+        } catch {
+            report.violate(.receipts, "the log's name cannot be one: \(error)")
+        }
+    }
+
+    // MARK: Records
+
+    mutating func take(_ record: PublishedRecord, of stream: CheckedStream) {
+        let place = "\(stream.rawValue) partition \(record.partition) offset \(record.offset)"
+        scan(record, of: stream, place)
+        guard record.header("claw_stream") == stream.rawValue, let sequence = record.number("claw_seq"),
+            let batch = record.number("claw_batch"), sequence < 1 << 32
+        else {
+            report.violate(.positions, "\(place) has no claw_stream, claw_seq and claw_batch of its stream")
+            return
+        }
+        switch positions[stream, default: StreamPositions()].take(
+            sequence, Fingerprint(Digest(hashing: record.bytes)))
+        {
+        case .new: break
+        case .identicalRepeat:
+            report.counts.repeats += 1
+            return
+        case .alteredRepeat:
+            report.violate(.positions, "\(place) repeats position \(sequence) with other bytes")
+            return
+        }
+        guard let value = record.value else {
+            report.violate(.receipts, "\(place) has no value")
+            return
+        }
+        switch stream {
+        case .receiptBatches:
+            guard sequence == batch else {
+                report.violate(.positions, "\(place) is position \(sequence) and batch \(batch); they are one number")
+                return
+            }
+            earlyBatches[sequence] = value
+            while let next = earlyBatches.removeValue(forKey: nextBatch) {
+                audit(batch: next, number: nextBatch)
+                nextBatch += 1
+            }
+        case .grants: audit(grant: value, record, batch: Int64(batch), place)
+        case .decisions: audit(decision: value, record, batch: Int64(batch), place)
+        case .revocations: audit(revocation: value, record, batch: Int64(batch), place)
+        case .deadLetters: audit(deadLetter: value, record, batch: Int64(batch), place)
+        }
+    }
+
+    /// Says what is missing once every record was taken.
+    mutating func finish() {
+        for stream in CheckedStream.allCases {
+            let gaps = positions[stream]?.gaps(limit: 5) ?? []
+            if !gaps.isEmpty {
+                report.violate(
+                    .positions, "\(stream.rawValue) has gaps, first at \(gaps.map(String.init).joined(separator: ", "))"
+                )
+            }
+        }
+        if !earlyBatches.isEmpty {
+            report.violate(.receipts, "batch \(nextBatch) is missing and \(earlyBatches.count) later ones are there")
+        }
+        if matcher.strayRecords > 0 {
+            report.violate(
+                .receipts, "\(matcher.strayRecords) records name no receipt of the log, or one that has its record")
+        }
+        if plan.isSettled, matcher.missingRecords > 0 {
+            report.violate(.receipts, "\(matcher.missingRecords) records that receipts lead to are not on the topics")
+        }
+        report.counts.batches = headerHashes.count
+        report.counts.grants = positions[.grants]?.count ?? 0
+    }
+
+    private mutating func scan(_ record: PublishedRecord, of stream: CheckedStream, _ place: String) {
+        for part in [record.key, record.value] + record.headers.map(\.value) {
+            guard let part else { continue }
+            report.counts.bytesScanned += part.count
+            let tokens = scanner.tokens(in: part)
+            guard !tokens.isEmpty, !isPlainDelivery(tokens, part, stream) else { continue }
+            report.violate(.noBearerToken, "\(place) holds a token that its reader could use")
+        }
+    }
+
+    /// True for the one token that a class allows by name to be delivered in the clear.
+    private func isPlainDelivery(_ tokens: [String], _ value: [UInt8], _ stream: CheckedStream) -> Bool {
+        guard stream == .grants, tokens.count == 1, let published = try? PublishedGrant(parsing: value),
+            case .plain(let token) = published.delivery, token.compact == tokens[0]
+        else { return false }
+        return published.grant.jobClass.map(plan.plainJobClasses.contains) ?? false
+    }
+
+    /// Looks for tokens in bytes that are no record.
+    mutating func scan(_ bytes: [UInt8], _ place: @autoclosure () -> String) {
+        report.counts.bytesScanned += bytes.count
+        if !scanner.tokens(in: bytes).isEmpty {
+            report.violate(.noBearerToken, "\(place()) holds a token that its reader could use")
+        }
+    }
+
+    // MARK: The log
+
+    private mutating func audit(batch value: [UInt8], number: Int) {
+        let verified: VerifiedBatch
+        do {
+            verified = try VerifiedBatch(parsing: value, previous: tail, logID: plan.logID, logKeys: plan.logKeys)
+        } catch {
+            report.violate(.receipts, "batch \(number): \(error)")
+            // What follows a batch that does not verify has nothing to be held against; it is checked alone.
+            tail = nil
+            guard
+                let alone = try? VerifiedBatch(
+                    parsing: value, previous: nil, logID: plan.logID, logKeys: plan.logKeys)
+            else { return }
+            take(alone, number)
+            return
+        }
+        if tail == nil, !isChainBroken {
+            isChainBroken = true
+            report.violate(.receipts, "from batch \(number) on the chain cannot be followed")
+        }
+        tail = verified.tail
+        if verified.checkpoint == nil { report.violate(.receipts, "batch \(number) has no signed checkpoint") }
+        take(verified, number)
+    }
+
+    private mutating func take(_ batch: VerifiedBatch, _ number: Int) {
+        headerHashes.append(batch.headerHash)
+        for (index, bytes) in batch.receipts.enumerated() {
+            let place = "receipt \(index) of batch \(number)"
+            report.counts.receipts += 1
+            do {
+                let encoded = try Receipt(parsing: bytes).encoded()
+                guard receiptIDs.insert(Fingerprint(encoded.receipt.id.rawValue)).inserted else {
+                    report.violate(.receipts, "\(place): \(encoded.receipt.id) has a receipt already")
+                    continue
+                }
+                take(encoded, batch, index, place)
+            } catch {
+                report.violate(.receipts, "\(place): \(error)")
+            }
+        }
+    }
+
+    private mutating func take(_ encoded: EncodedReceipt, _ batch: VerifiedBatch, _ index: Int, _ place: String) {
+        let receipt = encoded.receipt
+        let number = batch.header.number.value
+        func expect(_ essence: Fingerprint?, _ slot: EffectMatcher.Slot) {
+            guard let essence else {
+                report.violate(.receipts, "\(place) leads to no record though its kind does")
+                return
+            }
+            note(
+                matcher.expect(
+                    EffectMatcher.Record(essence: essence, batch: number), of: Fingerprint(encoded.digest), slot),
+                place)
+        }
+        switch receipt.content {
+        case .grantIssued(let grant):
+            report.counts.issued += 1
+            let proof = batch.proof(of: index)
+            if let proof, !proof.leads(from: encoded.bytes, to: batch.header) {
+                report.violate(.receipts, "\(place) is not proven by its path")
+            }
+            let record = GrantRecord(encoded, claimsDigest: encoded.digest)
+            expect(record.flatMap { record in proof.map { Essence.of(record, $0) } }, .primary)
+            expect(DecisionRecord(encoded).map(Essence.of), .decision)
+            if let fault = outcomes.issue(receipt, grant) { report.violate(.oneOutcome, "\(place): \(fault)") }
+            for fault in ExtentCheck.faults(grant, receipt, plan) { report.violate(.neverWider, "\(place): \(fault)") }
+        case .decisionDenied, .decisionExpired:
+            let isDenial = if case .decisionDenied = receipt.content { true } else { false }
+            if isDenial { report.counts.denied += 1 } else { report.counts.expired += 1 }
+            expect(DecisionRecord(encoded).map(Essence.of), .decision)
+            if let fault = outcomes.refuse(receipt, isDenial ? .denied : .expired) {
+                report.violate(.oneOutcome, "\(place): \(fault)")
+            }
+        case .decisionQuarantined(let quarantine):
+            report.counts.quarantined += 1
+            expect(Essence.ofDeadLetter(encoded, quarantine), .primary)
+            let origin = Fingerprint(quarantine.origin.description)
+            if deadLetters.updateValue(Fingerprint(quarantine.valueDigest), forKey: origin) != nil {
+                report.violate(.receipts, "\(place): \(quarantine.origin) is in the dead letters twice")
+            }
+        case .revocation(let revocation):
+            report.counts.revocations += 1
+            expect(RevocationRecord(encoded).map(Essence.of), .primary)
+            if let fault = outcomes.revoke(revocation) { report.violate(.oneOutcome, "\(place): \(fault)") }
+        case .keyChanged, .stopDeclared, .stopLifted, .stopDrilled, .heartbeat: break
+        }
+    }
+
+    private mutating func note(_ mismatches: [EffectMatcher.Mismatch], _ place: String) {
+        for mismatch in mismatches {
+            switch mismatch {
+            case .differs: report.violate(.receipts, "\(place) and its record disagree")
+            case .unexpected: report.violate(.receipts, "\(place) has more than one record")
+            }
+        }
+    }
+
+    // MARK: The records that follow
+
+    private mutating func match(
+        _ essence: Fingerprint, _ receipt: Digest, _ slot: EffectMatcher.Slot, _ batch: Int64, _ place: String
+    ) {
+        let record = EffectMatcher.Record(essence: essence, batch: batch)
+        note(matcher.take(record, of: Fingerprint(receipt), slot).map { [$0] } ?? [], place)
+    }
+
+    private mutating func requireKey(_ record: PublishedRecord, _ key: [UInt8], _ place: String) {
+        if record.key != key { report.violate(.receipts, "\(place) has a key that is not that of its content") }
+    }
+
+    private mutating func audit(grant value: [UInt8], _ record: PublishedRecord, batch: Int64, _ place: String) {
+        do {
+            let published = try PublishedGrant(parsing: value)
+            let grant = published.grant
+            requireKey(record, grant.recordKey, place)
+            match(Essence.of(grant, published.proof), grant.receiptDigest, .primary, batch, place)
+            grantsSeen += 1
+            guard !plan.jobKeys.isEmpty, grantsSeen % max(1, plan.opensEvery) == 0 else { return }
+            let opening = TokenOpening(jobKeys: plan.jobKeys, tokenKeys: plan.tokenKeys)
+            switch opening.open(published) {
+            case .opened: report.counts.tokensOpened += 1
+            case .notOurs: break
+            case .fault(let property, let fault): report.violate(property, "\(place): \(fault)")
+            }
+        } catch {
+            report.violate(.receipts, "\(place): \(error)")
+        }
+    }
+
+    private mutating func audit(decision value: [UInt8], _ record: PublishedRecord, batch: Int64, _ place: String) {
+        do {
+            let decision = try DecisionRecord(parsing: value)
+            requireKey(record, decision.recordKey, place)
+            match(Essence.of(decision), decision.receiptDigest, .decision, batch, place)
+        } catch {
+            report.violate(.receipts, "\(place): \(error)")
+        }
+    }
+
+    private mutating func audit(revocation value: [UInt8], _ record: PublishedRecord, batch: Int64, _ place: String) {
+        do {
+            let revocation = try RevocationRecord(parsing: value)
+            requireKey(record, revocation.recordKey, place)
+            match(Essence.of(revocation), revocation.receiptDigest, .primary, batch, place)
+        } catch {
+            report.violate(.receipts, "\(place): \(error)")
+        }
+    }
+
+    private mutating func audit(deadLetter value: [UInt8], _ record: PublishedRecord, batch: Int64, _ place: String) {
+        do {
+            let letter = try DeadLetterRecord(parsing: value)
+            requireKey(record, letter.recordKey, place)
+            match(Essence.of(letter), letter.receiptDigest, .primary, batch, place)
+        } catch {
+            report.violate(.receipts, "\(place): \(error)")
+        }
+    }
+}
