@@ -60,11 +60,19 @@ let package = Package(
                 "ReceiptLog", "ClawWire", "Postgres", "Primitives",
                 .product(name: "Logging", package: "swift-log"),
             ]),
+        .target(
+            name: "GrantDemo",
+            dependencies: [
+                "Playground", "DevStack", "GrantChecker", "ApprovalSources", "IssuanceRules", "Kafka", "ReceiptLog",
+                "ClawWire", "Primitives",
+            ]),
         .executableTarget(
             name: "clawgrant",
             dependencies: [
-                "GrantWorker", "GrantChecker", "DevStack",
+                "ApprovalSources", "ClawWire", "DevStack", "GrantChecker", "GrantDemo", "GrantLedger", "GrantWorker",
+                "IssuanceRules", "Kafka", "Keys", "Postgres", "Primitives", "ReceiptLog",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
             ]),
 
         .testTarget(name: "PrimitivesTests", dependencies: ["Primitives"]),

@@ -1,6 +1,26 @@
 import ArgumentParser
+import Glibc
 
+/// The command line.
 @main
 struct Clawgrant: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Turns human approvals into job-scoped tokens.")
+    static let configuration = CommandConfiguration(
+        commandName: "clawgrant",
+        abstract: "Turns human approvals into job-scoped tokens, and tokens into evidence.",
+        discussion: """
+            Exit codes: 0 done or yes, 1 findings, a negative answer or something that could not be done, 2 a wrong \
+            command line or configuration, 70 a defect. docs/cli.md has an example of every command.
+            """,
+        version: Version.text,
+        subcommands: [
+            RunCommand.self, KeysCommand.self, TopicsCommand.self, LedgerCommand.self, DemoCommand.self,
+            BenchCommand.self,
+        ])
+
+    static func main() async { Glibc.exit(await CommandRunner.run(Array(CommandLine.arguments.dropFirst()))) }
+}
+
+/// The program's version.
+enum Version {
+    static let text = "0.1.0"
 }

@@ -1,0 +1,159 @@
+public import ClawWire
+public import GrantLedger
+public import IssuanceRules
+public import Kafka
+
+/// Every topic that a worker reads or writes, with the settings it should have.
+///
+/// Names come from the configuration and the issuance rules; the rest is fixed here and explained in `docs/topics.md`.
+/// `topics/settings.yaml` is this catalog with the standard names, for tools that keep topics as code.
+public struct TopicCatalog: Sendable, Hashable {
+    /// What a topic is for.
+    public enum Role: Sendable, Hashable {
+        /// Written by the worker.
+        case output(OutputStream)
+        /// Read by the worker, in a form of our own: approvals or requests.
+        case input(SourceName, SourceRule.Kind)
+        /// Read by the worker; a vendor's system makes and fills it.
+        case vendor(SourceName, SourceRule.Kind)
+        /// Signed WPCs, keyed by policy hash.
+        case policies
+
+        /// A word for lists and JSON: `output`, `input`, `vendor` or `policies`.
+        public var name: String {
+            switch self {
+            case .output: "output"
+            case .input: "input"
+            case .vendor: "vendor"
+            case .policies: "policies"
+            }
+        }
+    }
+
+    /// One topic.
+    public struct Entry: Sendable, Hashable {
+        /// The name.
+        public let name: String
+        /// What it is for.
+        public let role: Role
+        /// What its records are keyed by.
+        public let key: String
+        /// Partitions of a new topic.
+        public let partitions: Int32
+        /// Whether the number of partitions is part of the contract, not only a proposal.
+        public let isPartitionCountFixed: Bool
+        /// Settings, by the names of the Kafka documentation.
+        public let settings: [String: String]
+        /// One sentence for people.
+        public let purpose: String
+
+        /// Whether `clawgrant topics apply` makes it: vendors make their own.
+        public var isOurs: Bool { if case .vendor = role { false } else { true } }
+
+        /// The topic as the broker is asked for it.
+        ///
+        /// - Parameter replicationFactor: brokers that keep each partition; -1 for the cluster's default.
+        public func specification(replicationFactor: Int32 = -1) -> TopicSpecification {
+            var configuration = settings
+            // With three copies one may be lost without losing what was acknowledged; with fewer there is no such choice.
+            if replicationFactor >= 3 { configuration["min.insync.replicas"] = "2" }
+            return TopicSpecification(
+                name: name, partitions: partitions, replicationFactor: replicationFactor, configuration: configuration)
+        }
+    }
+
+    /// The topics: outputs first, then inputs by name.
+    public let entries: [Entry]
+
+    /// The catalog of a configuration.
+    ///
+    /// - Parameters:
+    ///   - outputs: names of the output topics.
+    ///   - rules: the issuance rules, which name the input topics.
+    ///   - policyTopic: the topic of signed WPCs, when there is one.
+    public init(outputs: WorkerConfiguration.OutputTopics, rules: RuleSet?, policyTopic: String?) {
+        var entries = OutputStream.allCases.map { Self.output($0, named: outputs.name($0)) }
+        var inputs: [Entry] = []
+        for source in (rules?.sources ?? [:]).values {
+            for topic in source.topics { inputs.append(Self.input(source, topic)) }
+        }
+        if let policyTopic { inputs.append(Self.policies(policyTopic)) }
+        entries += inputs.sorted { $0.name < $1.name }
+        self.entries = entries
+    }
+
+    /// The topic of a name.
+    public func entry(named name: String) -> Entry? { entries.first { $0.name == name } }
+
+    // MARK: Settings
+
+    private static let day: Int64 = 86_400_000
+    /// Room for a batch of receipts at the most that is read, with Kafka's framing.
+    private static let messageBytes = "1048588"
+
+    private static func delete(days: Int64) -> [String: String] {
+        [
+            "cleanup.policy": "delete", "retention.ms": String(days * day), "max.message.bytes": messageBytes,
+        ]
+    }
+
+    private static let compact = [
+        "cleanup.policy": "compact", "retention.ms": "-1", "min.compaction.lag.ms": String(day),
+        "max.message.bytes": messageBytes,
+    ]
+
+    private static func output(_ stream: OutputStream, named name: String) -> Entry {
+        switch stream {
+        case .grants:
+            Entry(
+                name: name, role: .output(stream), key: "job id", partitions: 12, isPartitionCountFixed: false,
+                settings: delete(days: 7),
+                purpose: "Tokens, sealed to the job's key or by reference, each with its proof")
+        case .decisions:
+            Entry(
+                name: name, role: .output(stream), key: "request id", partitions: 12, isPartitionCountFixed: false,
+                settings: delete(days: 90), purpose: "Every outcome with its reasons")
+        case .revocations:
+            Entry(
+                name: name, role: .output(stream), key: "token hash or cut-off", partitions: 12,
+                isPartitionCountFixed: false, settings: compact,
+                purpose: "Revoked tokens; gateways rebuild their state by reading it whole")
+        case .receiptBatches:
+            Entry(
+                name: name, role: .output(stream), key: "log id", partitions: 1, isPartitionCountFixed: true,
+                settings: delete(days: 400), purpose: "Sealed batches of receipts in one order")
+        case .deadLetters:
+            Entry(
+                name: name, role: .output(stream), key: "origin", partitions: 3, isPartitionCountFixed: false,
+                settings: delete(days: 30), purpose: "What could not be understood, with reason, origin and hash")
+        }
+    }
+
+    private static func input(_ source: SourceRule, _ topic: String) -> Entry {
+        switch source.kind {
+        case .native:
+            Entry(
+                name: topic, role: .input(source.name, source.kind), key: "approval id", partitions: 12,
+                isPartitionCountFixed: false, settings: delete(days: 30),
+                purpose: "Approval events of source \(source.name)")
+        case .capabilityRequest:
+            Entry(
+                name: topic, role: .input(source.name, source.kind), key: "request id", partitions: 12,
+                isPartitionCountFixed: false, settings: delete(days: 30),
+                purpose: "Capability requests of source \(source.name)")
+        case .entraAudit:
+            Entry(
+                name: topic, role: .vendor(source.name, source.kind), key: "none", partitions: 4,
+                isPartitionCountFixed: false, settings: ["cleanup.policy": "delete"],
+                purpose: "Audit records of source \(source.name), as the vendor delivers them")
+        }
+    }
+
+    private static func policies(_ topic: String) -> Entry {
+        Entry(
+            name: topic, role: .policies, key: "policy hash", partitions: 1, isPartitionCountFixed: false,
+            settings: [
+                "cleanup.policy": "compact", "retention.ms": "-1", "max.message.bytes": messageBytes,
+            ], purpose: "Signed WPCs")
+    }
+}

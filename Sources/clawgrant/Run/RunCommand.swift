@@ -1,0 +1,43 @@
+import ArgumentParser
+import Glibc
+import GrantWorker
+import Logging
+
+/// `clawgrant run`: one worker, until it is told to stop.
+struct RunCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run", abstract: "Run a worker until SIGTERM or SIGINT.",
+        discussion: """
+            The first signal lets it finish what it has in hand, give its partitions back and leave; the second ends it \
+            at once. Logs go to standard error.
+            """)
+
+    @OptionGroup var source: ConfigurationOptions
+
+    @Flag(name: .customLong("dry-run"), help: "Decide and record, mint nothing.")
+    var isDryRun = false
+
+    mutating func run() async throws {
+        let file = try source.load()
+        var configuration = file.worker
+        if isDryRun { configuration.isDryRun = true }
+        let settings = file.log
+        LoggingSystem.bootstrap { _ in LineLogHandler(settings) }
+        let logger = Logger(label: "clawgrant")
+        // A reader of the log that has gone away must not take the worker with it.
+        _ = signal(SIGPIPE, SIG_IGN)
+        let worker = Worker(configuration: configuration, logger: logger)
+        let signals = StopSignals {
+            logger.info("stopping: finishing what is in hand; a second signal ends at once")
+            worker.stop()
+        }
+        defer { signals.cancel() }
+        do {
+            try await worker.run()
+        } catch let error as ConfigurationError {
+            throw error
+        } catch {
+            throw CommandFailure.negative("the worker ended: \(error)")
+        }
+    }
+}

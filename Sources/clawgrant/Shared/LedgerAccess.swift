@@ -1,0 +1,63 @@
+import ClawWire
+import GrantLedger
+import GrantWorker
+import Postgres
+import ReceiptLog
+
+/// Sessions of the ledger's database for commands, which are no workers.
+enum LedgerAccess {
+    /// Opens one session, runs `body`, closes it.
+    ///
+    /// - Parameter role: the database role to act as, instead of the one that logged in.
+    static func connection<Result>(
+        _ file: ConfigurationFile, role: String? = nil, _ body: (PostgresConnection) async throws -> Result
+    ) async throws -> Result {
+        var configuration = file.worker.database
+        configuration.applicationName = "clawgrant-cli"
+        configuration.connectTimeout = .seconds(10)
+        if let role { configuration.settings["role"] = role }
+        let connection: PostgresConnection
+        do {
+            connection = try await PostgresConnection.connect(configuration)
+        } catch {
+            throw unreachable(configuration, error)
+        }
+        do {
+            let result = try await body(connection)
+            await connection.close()
+            return result
+        } catch {
+            await connection.close()
+            throw error
+        }
+    }
+
+    /// Opens the ledger over a small pool, runs `body`, closes it.
+    static func ledger<Result>(
+        _ file: ConfigurationFile, _ body: (PostgresLedger) async throws -> Result
+    ) async throws -> Result {
+        // A pool tries for long; one session first tells at once when there is nobody to talk to.
+        try await connection(file) { _ in }
+        var configuration = file.worker.database
+        PostgresLedger.configure(&configuration, worker: WorkerID("clawgrant-cli"))
+        configuration.poolSize = 2
+        configuration.acquireTimeout = .seconds(10)
+        let pool = PostgresPool(configuration)
+        let ledger = PostgresLedger(pool: pool, configuration: configuration)
+        do {
+            let result = try await body(ledger)
+            await ledger.close()
+            await pool.shutdown()
+            return result
+        } catch {
+            await ledger.close()
+            await pool.shutdown()
+            throw error
+        }
+    }
+
+    private static func unreachable(_ configuration: PostgresConfiguration, _ error: any Error) -> CommandFailure {
+        .negative(
+            "the database (\(configuration)) cannot be used: \(error); check that it runs and database.conninfo")
+    }
+}

@@ -1,0 +1,42 @@
+import Dispatch
+import Glibc
+import Primitives
+
+/// Turns the signals that ask a process to end into a call, and the second of them into an end at once.
+final class StopSignals {
+    private let sources: [any DispatchSourceSignal]
+
+    /// Exit code of an end at a second signal, as shells give it for SIGINT.
+    static let impatientExitCode: Int32 = 130
+
+    /// Begins to listen for SIGTERM and SIGINT. `onFirst` is called once, on a queue of its own.
+    init(onFirst: @escaping @Sendable () -> Void) {
+        let queue = DispatchQueue(label: "clawgrant.signals")
+        let first = FirstCall()
+        sources = [SIGTERM, SIGINT].map { number in
+            // The default action would end the process before the source is asked.
+            _ = signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
+            source.setEventHandler {
+                if first.take() { onFirst() } else { _exit(Self.impatientExitCode) }
+            }
+            source.activate()
+            return source
+        }
+    }
+
+    /// Ends listening.
+    func cancel() { for source in sources { source.cancel() } }
+}
+
+/// True once.
+private final class FirstCall: Sendable {
+    private let isTaken = Lock(false)
+
+    func take() -> Bool {
+        isTaken.withLock { taken in
+            defer { taken = true }
+            return !taken
+        }
+    }
+}

@@ -1,0 +1,51 @@
+/// Takes tokens out of text. Nothing here should ever meet one; this is the second lock.
+enum TokenMask {
+    /// What stands in a token's place.
+    static let placeholder = "(token)"
+
+    /// The text with every compact JWS or JWE (RFC 7515 section 7.1, RFC 7516 section 7.1) replaced: runs of base64url
+    /// and dots that begin as every encoded JSON object does and have at least two dots.
+    static func masked(_ text: String) -> String {
+        // The first characters of `{"` in base64url; most text does not have them.
+        guard text.utf8.count >= 20, text.contains("eyJ") else { return text }
+        let bytes = Array(text.utf8)
+        var output: [UInt8] = []
+        output.reserveCapacity(bytes.count)
+        var position = 0
+        while position < bytes.count {
+            guard isTokenByte(bytes[position]) else {
+                output.append(bytes[position])
+                position += 1
+                continue
+            }
+            let end = bytes[position...].firstIndex { !isTokenByte($0) } ?? bytes.count
+            append(bytes[position..<end], to: &output)
+            position = end
+        }
+        return String(decoding: output, as: UTF8.self)
+    }
+
+    private static func append(_ run: ArraySlice<UInt8>, to output: inout [UInt8]) {
+        guard let start = start(of: run), run[start...].count(where: { $0 == UInt8(ascii: ".") }) >= 2 else {
+            output.append(contentsOf: run)
+            return
+        }
+        output.append(contentsOf: run[..<start])
+        output.append(contentsOf: placeholder.utf8)
+    }
+
+    private static func start(of run: ArraySlice<UInt8>) -> Int? {
+        let mark = Array("eyJ".utf8)
+        guard run.count >= 20 else { return nil }
+        return (run.startIndex...(run.endIndex - mark.count)).first { run[$0..<($0 + mark.count)].elementsEqual(mark) }
+    }
+
+    private static func isTokenByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):
+            true
+        default: false
+        }
+    }
+}
