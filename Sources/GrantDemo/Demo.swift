@@ -92,8 +92,8 @@ public struct Demo: Sendable {
         let workers = try ["worker-1", "worker-2"].map { try playground.startWorker($0) }
         emit(DemoEvent(.progress, "waiting for the workers to share the partitions"))
         try await playground.waitUntilAtWork(workers)
-        let held = try await playground.status().partitionsHeld
-        let shares = workers.map { "\($0.name) reads \(held[$0.ledgerName] ?? 0)" }.joined(separator: ", ")
+        let status = try await playground.status()
+        let shares = workers.map { "\($0.name) reads \(status.partitions(heldBy: $0))" }.joined(separator: ", ")
         emit(
             DemoEvent(
                 .finding, "two workers at work after \(seconds(since: start)) s: \(shares) partitions",
@@ -123,7 +123,7 @@ public struct Demo: Sendable {
                 "\(stream.approvals) approvals and \(stream.denials) denials arrive, one signature for each batch, "
                     + "\(stream.repeats) of them twice"))
         let before = try await playground.status()
-        let victim = workers.first { $0.ledgerName == before.sealer } ?? workers[0]
+        let victim = workers.first { $0.isNamed(before.sealer) } ?? workers[0]
         let decidedBefore = before.issued + before.denied
         try await playground.produce(stream.first)
         try await playground.waitForStatus("the stream to be under way") {

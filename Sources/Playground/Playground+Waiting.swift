@@ -27,6 +27,10 @@ public struct PlaygroundStatus: Sendable, Hashable {
     public var liveWorkers = 0
     /// Input partitions that a live worker holds, by worker.
     public var partitionsHeld: [String: Int] = [:]
+    /// Partitions that a worker's present start holds.
+    public func partitions(heldBy worker: PlaygroundWorker) -> Int {
+        partitionsHeld.first { worker.isNamed($0.key) }?.value ?? 0
+    }
     /// The worker that seals and publishes; empty when there is none.
     public var sealer = ""
 }
@@ -78,7 +82,7 @@ extension Playground {
         try await wait(within: limit, "\(workers.map(\.name).joined(separator: ", ")) to take the partitions") {
             try requireRunning(workers)
             let status = try await self.status()
-            return workers.allSatisfy { status.partitionsHeld[$0.ledgerName] ?? 0 > 0 }
+            return workers.allSatisfy { status.partitions(heldBy: $0) > 0 }
                 && status.partitionsHeld.values.reduce(0, +) == all
         }
     }

@@ -44,8 +44,10 @@ public final class PlaygroundWorker: Sendable {
             state.process.map { !$0.isRunning && !state.wasAskedToEnd } ?? false
         }
     }
-    /// The name under which the ledger knows the present start.
-    public var ledgerName: String { state.withLock { "\(name)/\($0.starts)" } }
+    /// Whether a name in the ledger is that of the present start: the configured one and what the start added to it.
+    public func isNamed(_ owner: String) -> Bool {
+        owner.hasPrefix("\(name).\(state.withLock { $0.starts })-")
+    }
 
     /// Starts the process and returns at once; it is at work when it holds its share of partitions.
     ///
@@ -55,7 +57,7 @@ public final class PlaygroundWorker: Sendable {
             state.starts += 1
             return state.starts
         }
-        try PlaygroundFiles.write(configuration("\(name)/\(starts)"), to: configurationFile)
+        try PlaygroundFiles.write(configuration("\(name).\(starts)"), to: configurationFile)
         var configuration = ManagedProcess.Configuration(
             executable: program, arguments: ["run", "--config", configurationFile])
         configuration.output = .file(log)
