@@ -56,10 +56,19 @@ let package = Package(
         .target(
             name: "Playground",
             dependencies: [
-                "DevStack", "GrantWorker", "GrantLedger", "GrantChecker", "Kafka", "Keys", "ApprovalSources", "IssuanceRules",
+                "DevStack", "GrantWorker", "GrantLedger", "GrantChecker", "Kafka", "Keys", "ApprovalSources",
+                "IssuanceRules",
                 "ReceiptLog", "ClawWire", "Postgres", "Primitives",
                 .product(name: "Logging", package: "swift-log"),
             ]),
+        .target(
+            name: "GrantBench",
+            dependencies: [
+                "Playground", "GrantChecker", "GrantWorker", "GrantLedger", "DevStack", "Kafka", "Keys", "Postgres",
+                "ApprovalSources", "IssuanceRules", "ReceiptLog", "ClawWire", "Primitives",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Benchmarks/GrantBench"),
         .target(
             name: "GrantDemo",
             dependencies: [
@@ -69,10 +78,11 @@ let package = Package(
         .executableTarget(
             name: "clawgrant",
             dependencies: [
-                "ApprovalSources", "ClawWire", "DevStack", "GrantChecker", "GrantDemo", "GrantLedger", "GrantWorker",
-                "IssuanceRules", "Kafka", "Keys", "Postgres", "Primitives", "ReceiptLog",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "ApprovalSources", "ClawWire", "DevStack", "GrantBench", "GrantChecker", "GrantDemo", "GrantLedger",
+                "GrantWorker",
+                "IssuanceRules", "Kafka", "Keys", "Playground", "Postgres", "Primitives", "ReceiptLog",
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
         .testTarget(name: "PrimitivesTests", dependencies: ["Primitives"]),
@@ -83,6 +93,11 @@ let package = Package(
             name: "ApprovalSourcesTests", dependencies: ["ApprovalSources", "IssuanceRules", "ClawWire"]),
         .testTarget(name: "KeysTests", dependencies: ["Keys", "ClawWire"]),
         .testTarget(name: "DevStackTests", dependencies: ["DevStack", "Primitives"]),
+        .testTarget(name: "PostgresTests", dependencies: ["Postgres", "DevStack"]),
+        .testTarget(name: "KafkaTests", dependencies: ["Kafka", "DevStack"]),
+        .testTarget(
+            name: "GrantLedgerTests",
+            dependencies: ["GrantLedger", "DevStack", "Postgres", "ReceiptLog", "ClawWire", "Primitives"]),
         .testTarget(
             name: "GrantCheckerTests", dependencies: ["GrantChecker", "ReceiptLog", "ClawWire"]),
         .testTarget(
@@ -91,10 +106,6 @@ let package = Package(
                 "Playground", "GrantChecker", "GrantWorker", "ApprovalSources", "ClawWire", "Kafka", "DevStack",
                 .product(name: "Logging", package: "swift-log"),
             ]),
-        .testTarget(name: "PostgresTests", dependencies: ["Postgres", "DevStack"]),
-        .testTarget(name: "KafkaTests", dependencies: ["Kafka", "DevStack"]),
-        .testTarget(
-            name: "GrantLedgerTests", dependencies: ["GrantLedger", "DevStack"]),
         .testTarget(
             name: "GrantWorkerTests", dependencies: ["GrantWorker", "GrantChecker", "DevStack"]),
     ]

@@ -1,5 +1,5 @@
 public import ClawWire
-import IssuanceRules
+public import IssuanceRules
 
 /// A configured source: what it is, whom it is trusted for, and how it proves itself.
 public struct SourceConfiguration: Sendable, Hashable {
@@ -11,6 +11,17 @@ public struct SourceConfiguration: Sendable, Hashable {
         case entraAudit = "entra_audit"
         /// Capability requests.
         case capabilityRequest = "capability_request"
+
+        /// The kind that people name on a command line: its configured name, the name of its vocabulary, or a short
+        /// form, with `-`, `.` or `_` between words.
+        public init?(name: String) {
+            switch TextRules.folded(name).replacing("-", with: "_").replacing(".", with: "_") {
+            case "native", "claw_native": self = .native
+            case "entra_audit", "entra", "entra_pim", "entra_em": self = .entraAudit
+            case "capability_request", "claw_request", "request", "requests": self = .capabilityRequest
+            default: return nil
+            }
+        }
     }
 
     /// What proves a record. The text is the configuration's.
@@ -34,7 +45,7 @@ public struct SourceConfiguration: Sendable, Hashable {
     /// A key that may sign for the source.
     public struct Signer: Sendable, Hashable {
         /// The public key, written as `did:key` in configurations.
-        public var publicKey: Ed25519PublicKey
+        public let publicKey: Ed25519PublicKey
         /// Job classes that the key may approve or request; `nil` means every class of the source.
         public var jobClasses: Set<JobClass>?
         /// True when the key may sign approvals and refusals.
@@ -45,6 +56,9 @@ public struct SourceConfiguration: Sendable, Hashable {
         public var mayStop: Bool
         /// True when the key may lift stops.
         public var mayLift: Bool
+        // Kept because deriving them costs more than the comparison, once for every event.
+        private let did: String
+        private let kid: String
 
         /// Lists a key.
         public init(
@@ -57,7 +71,11 @@ public struct SourceConfiguration: Sendable, Hashable {
             self.mayRequest = mayRequest
             self.mayStop = mayStop
             self.mayLift = mayLift
+            did = publicKey.did
+            kid = publicKey.kid.rawValue
         }
+
+        func isNamed(_ name: String) -> Bool { name == did || name == kid }
     }
 
     /// Bounds on what is read from a record.
@@ -103,7 +121,7 @@ public struct SourceConfiguration: Sendable, Hashable {
     public var trustedSources: Set<String>?
     /// CloudEvents `source` values that may declare and lift stops. Empty means none.
     public var trustedStopSources: Set<String>
-    /// Job classes that the source may approve or request; `nil` means every one.
+    /// Job classes that the source may approve, or request when it is a source of requests; `nil` means every one.
     public var jobClasses: Set<JobClass>?
     /// Which entitlement stands for which job class; without it every group counts as mapped.
     public var mapping: SourceMapping?
@@ -131,8 +149,37 @@ public struct SourceConfiguration: Sendable, Hashable {
         unreadableIsStop = false
     }
 
-    /// The listed key that `kid` names, by its DID or by its short key identifier.
-    func signer(named kid: String) -> Signer? {
-        signers.first { $0.publicKey.did == kid || $0.publicKey.kid.rawValue == kid }
+    /// Takes a source of the issuance rules, which trusts no stop; add stop sources and the rights of their keys.
+    ///
+    /// - Parameters:
+    ///   - rule: the source as the rules declare it.
+    ///   - entitlements: the rules' map, by which the job class of an entitlement is told.
+    public init(_ rule: SourceRule, entitlements: EntitlementMap) {
+        let kind: Kind =
+            switch rule.kind {
+            case .native: .native
+            case .entraAudit: .entraAudit
+            case .capabilityRequest: .capabilityRequest
+            }
+        let authenticity: Authenticity =
+            switch rule.authenticity {
+            case .signed: .signed
+            case .confirmed: .confirmed
+            case .topic: .topic
+            }
+        self.init(name: rule.name, kind: kind, authenticity: authenticity)
+        signers = rule.signers.sorted { $0.key < $1.key }.map {
+            Signer(publicKey: $0.value.key, jobClasses: $0.value.jobClasses)
+        }
+        tenants = rule.tenants
+        trustedSources = rule.trustedEventSources.isEmpty ? nil : rule.trustedEventSources
+        switch kind {
+        case .native, .entraAudit: jobClasses = rule.mayApprove
+        case .capabilityRequest: jobClasses = rule.mayRequest
+        }
+        mapping = SourceMapping(tenants: rule.tenants, entitlements: entitlements)
     }
+
+    /// The listed key that `kid` names, by its DID or by its short key identifier.
+    func signer(named kid: String) -> Signer? { signers.first { $0.isNamed(kid) } }
 }

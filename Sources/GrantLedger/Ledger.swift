@@ -12,6 +12,14 @@ public protocol Ledger: Sendable {
     /// - Throws: ``LedgerError/Code/refused`` when the ledger holds another name.
     func openLog(_ logID: LogID) async throws(LedgerError)
 
+    /// Makes the day partitions of events that may still come and of effects that will be written; days that exist are
+    /// left alone.
+    ///
+    /// - Parameters:
+    ///   - past: how many days before today.
+    ///   - future: how many days after today.
+    func ensureDays(past: Int32, future: Int32) async throws(LedgerError)
+
     /// Renews a worker's life, ends the database sessions of workers whose life is over, and brings the worker's share
     /// of partitions up to date: claims free ones up to its share, counts those it holds too many of.
     ///

@@ -40,13 +40,7 @@ public final class Worker: Sendable {
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
-                    try await withThrowingTaskGroup(of: Void.self) { readers in
-                        for lane in parts.lanes { readers.addTask { try await lane.run(until: isStopping) } }
-                        readers.addTask { try await parts.leases.run(until: isStopping) }
-                        readers.addTask { try await parts.sweep.run(until: isStopping) }
-                        try await readers.waitForAll()
-                    }
-                    // What the lanes committed last is sealed by whoever holds the role; a holder drains it first.
+                    try await self.read(parts, until: isStopping)
                     try await parts.drain(atMost: self.configuration.limits.drainTimeout)
                     done.withLock { $0 = true }
                 }
@@ -68,5 +62,49 @@ public final class Worker: Sendable {
         await parts.leases.leave()
         await parts.close()
         logger.info("the worker has left")
+    }
+
+    /// Reads, decides and sweeps until told to stop; what is in hand then has the drain's time to be committed, and is
+    /// left to others if it cannot be.
+    private func read(_ parts: WorkerParts, until isStopping: @escaping @Sendable () -> Bool) async throws {
+        try await withThrowingTaskGroup(of: Bool.self) { readers in
+            for lane in parts.lanes {
+                readers.addTask {
+                    try await lane.run(until: isStopping)
+                    return true
+                }
+            }
+            readers.addTask {
+                try await parts.leases.run(until: isStopping)
+                return true
+            }
+            readers.addTask {
+                try await parts.sweep.run(until: isStopping)
+                return true
+            }
+            let limits = configuration.limits
+            readers.addTask {
+                while !isStopping() { try await Task.sleep(for: limits.heartbeatInterval) }
+                try await Task.sleep(for: limits.drainTimeout)
+                return false
+            }
+            var open = parts.lanes.count + 2
+            do {
+                while open > 0, let isReader = try await readers.next() {
+                    guard isReader else {
+                        logger.warning("what is in hand was not committed in time; it is left to other workers")
+                        break
+                    }
+                    open -= 1
+                }
+            } catch {
+                readers.cancelAll()
+                throw error
+            }
+            readers.cancelAll()
+            while let result = await readers.nextResult() {
+                if case .failure(let error) = result, !(error is CancellationError) { throw error }
+            }
+        }
     }
 }

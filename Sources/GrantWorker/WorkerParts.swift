@@ -34,13 +34,16 @@ struct WorkerParts: Sendable {
         let pool = PostgresPool(database)
         let ledger = PostgresLedger(pool: pool, configuration: database)
         try await ledger.openLog(configuration.logID)
+        let days = DayPartitions(ledger: ledger, limits: configuration.limits)
+        try await days.ensure()
         let metrics = WorkerMetrics()
         let admin = try KafkaAdmin(configuration: configuration.kafka, log: logger.kafka)
-        let followers = configuration.policies.topic.map {
+        let policySettings = PolicySettings.resolve(configuration, rules)
+        let followers = policySettings.topic.map {
             [TopicPolicySource(topic: $0, configuration: configuration.kafka, admin: admin, logger: logger)]
         } ?? []
         let policies = PolicyCache(
-            sources: try policySources(configuration.policies) + followers, signers: rules.workPolicies.signers,
+            sources: try policySources(policySettings) + followers, signers: rules.workPolicies.signers,
             logger: logger)
         let sources = SourceConfiguration.byTopic(rules)
         let decider = Decider(
@@ -63,7 +66,7 @@ struct WorkerParts: Sendable {
         let renderer = BatchRenderer(
             logID: configuration.logID, topics: configuration.outputs,
             logKeys: keys.acceptedKeys(for: .receipt, at: clock()).map(\.publicKey),
-            minters: try tokenMinters(keys, at: clock()), sealingSecret: secrets.sealing)
+            minters: keys.remakers(for: .token).mapValues { CSTMinter(signer: $0) }, sealingSecret: secrets.sealing)
         let publisher = Publisher(
             ledger: ledger, renderer: renderer, configuration: configuration.kafka,
             usesTransactions: configuration.usesTransactions, topics: configuration.outputs, admin: admin,
@@ -75,8 +78,8 @@ struct WorkerParts: Sendable {
                 ledger: ledger, worker: configuration.workerID, lanes: lanes, topics: sources.keys.sorted(),
                 admin: admin, offsets: consumers[0], limits: configuration.limits, logger: logger),
             sweep: SweepService(
-                ledger: ledger, worker: configuration.workerID, decider: decider, limits: configuration.limits,
-                logger: logger),
+                ledger: ledger, worker: configuration.workerID, decider: decider, days: days,
+                limits: configuration.limits, logger: logger),
             seal: SealService(
                 ledger: ledger, worker: configuration.workerID, logID: configuration.logID, keys: keys,
                 publisher: publisher, limits: configuration.limits, clock: clock, metrics: metrics, logger: logger),
@@ -103,19 +106,30 @@ struct WorkerParts: Sendable {
         return all
     }
 
-    /// A minter for each key that may have signed a token which is still to be published.
-    private static func tokenMinters(_ keys: KeyRing, at now: Timestamp) throws -> [KeyID: CSTMinter] {
-        let signer = try keys.signer(for: .token, at: now)
-        return [signer.publicKey.kid: CSTMinter(signer: signer)]
+    /// Waits until nothing is left to seal and to publish, so that the last worker to leave leaves nothing behind. With
+    /// others alive there is nothing to wait for: they take the role up.
+    func drain(atMost timeout: Duration) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await leases.linger() }
+            group.addTask { try await waitUntilSealed(atMost: timeout) }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
     }
 
-    /// Waits until nothing is left to seal, so that a graceful stop leaves nothing behind that only time would mend.
-    func drain(atMost timeout: Duration) async throws {
+    private func waitUntilSealed(atMost timeout: Duration) async throws {
         let deadline = ContinuousClock.now + timeout
         while ContinuousClock.now < deadline {
-            let status = try await ledger.status()
-            if status.unsealedGroups == 0, status.nextBatchToPublish >= status.batches { return }
-            try await ledger.waitForWork(atMost: .milliseconds(50))
+            do {
+                let status = try await ledger.status()
+                if status.liveWorkers > 1 || status.unsealedGroups == 0 && status.nextBatchToPublish >= status.batches {
+                    return
+                }
+                try await ledger.waitForWork(atMost: .milliseconds(50))
+            } catch {
+                guard error.isRetriable else { throw error }
+                try await Task.sleep(for: .milliseconds(50))
+            }
         }
     }
 
@@ -124,6 +138,20 @@ struct WorkerParts: Sendable {
         _ = await admin.close(deadline: .seconds(2))
         await ledger.close()
         await pool.shutdown()
+    }
+}
+
+/// Where WPCs come from: the worker's configuration, else the rules; the rules' directory is relative to their file.
+private enum PolicySettings {
+    static func resolve(_ configuration: WorkerConfiguration, _ rules: RuleSet) -> WorkerConfiguration.PolicySources {
+        var settings = configuration.policies
+        if settings.directory == nil, let directory = rules.workPolicies.directory {
+            let base = URL(fileURLWithPath: configuration.rulesFile).deletingLastPathComponent()
+            settings.directory = URL(fileURLWithPath: directory, relativeTo: base).path
+        }
+        settings.topic = settings.topic ?? rules.workPolicies.topic
+        settings.url = settings.url ?? rules.workPolicies.registry
+        return settings
     }
 }
 

@@ -1,7 +1,8 @@
 /// The properties of a client, by librdkafka's names (its CONFIGURATION.md lists them), in a fixed order.
 ///
 /// Every property can be set; a name librdkafka does not know is refused when a client is made. Values of properties
-/// that hold a secret are not printed.
+/// that hold a secret are not printed. Each client documents the defaults it changes; all of them set
+/// `socket.nagle.disable` to true.
 public struct KafkaConfiguration: Sendable {
     /// Supplies a token whenever librdkafka wants one. Needed when `sasl.mechanism` is `OAUTHBEARER`, unless
     /// `sasl.oauthbearer.method` is `oidc`. It runs in a task of its own, which is cancelled when the client closes.

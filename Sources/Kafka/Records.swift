@@ -125,7 +125,7 @@ public struct ProducerRecord: Sendable, Hashable {
 public struct DeliveredRecord: Sendable, Hashable {
     /// The partition.
     public let topicPartition: TopicPartition
-    /// The offset; nil when the broker did not tell, which happens when an idempotent producer had to send the record
-    /// again and the broker had it already.
+    /// The offset; nil when the broker did not tell. That happens when an idempotent producer had to send the record
+    /// again and the broker had it already, or acknowledged a record behind it.
     public let offset: Int64?
 }

@@ -122,6 +122,16 @@ public final class KeyRing: Sendable {
         return signer
     }
 
+    /// The signers with which recorded signatures of a purpose can be made again, by `kid`: the active key's, and those of
+    /// verify-only keys whose private half is there. Nothing new is signed with the latter.
+    public func remakers(for purpose: KeyPurpose) -> [KeyID: any Ed25519Signer] {
+        var signers: [KeyID: any Ed25519Signer] = [:]
+        for key in keys where key.configuration.purpose == purpose {
+            if let signer = key.signer { signers[key.publicKey.kid] = signer }
+        }
+        return signers
+    }
+
     /// The instant until which a purpose's active key may sign and is accepted; `nil` for no limit or no key. A token's
     /// life ends no later.
     public func validUntil(for purpose: KeyPurpose) -> Timestamp? { active(purpose)?.configuration.notAfter }

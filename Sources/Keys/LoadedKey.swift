@@ -1,20 +1,23 @@
 package import ClawWire
 import Synchronization
 
-/// A key of a ring: its configuration, its public half and, when it is active, its signer.
+/// A key of a ring: its configuration, its public half and, unless it is retired or public only, its signer.
+///
+/// A verify-only key keeps its signer: it signs nothing new, but tokens that it signed and that are not published yet are
+/// made again with it.
 package struct LoadedKey: Sendable {
     /// The key as configured.
     package let configuration: KeyConfiguration
     /// The public half.
     package let publicKey: Ed25519PublicKey
-    /// The signer; `nil` for a key that signs no more.
+    /// The signer; `nil` for a retired key and for one whose private half is not there.
     package let signer: CountingSigner?
 
     /// Takes a signer that exists already.
     package init(_ configuration: KeyConfiguration, signer: any Ed25519Signer) {
         self.configuration = configuration
         publicKey = signer.publicKey
-        self.signer = configuration.state == .active ? CountingSigner(signer) : nil
+        self.signer = configuration.state == .retired ? nil : CountingSigner(signer)
     }
 
     /// Takes a public key, for a key that signs no more.

@@ -1,10 +1,59 @@
-import ArgumentParser
+public import ArgumentParser
+public import GrantBench
 
 /// `clawgrant bench`.
 struct BenchCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "bench", abstract: "Measure this machine.")
+    static let configuration = CommandConfiguration(
+        commandName: "bench", abstract: "Measure this machine.",
+        discussion: """
+            Starts a private PostgreSQL and broker, measures the limits alone and then the whole way from approval to \
+            grant with worker processes, and checks every record that was published. docs/benchmarks.md explains the \
+            figures. Progress goes to standard error.
+            """)
+
+    @Flag(name: .customLong("quick"), help: "Shorter and rougher; leaves out the large ledgers and backlogs.")
+    var isQuick = false
+
+    @Option(
+        name: .customLong("only"),
+        help: ArgumentHelp(
+            "Measure this alone; may be given several times.",
+            discussion: "One of \(BenchSection.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "name"))
+    var only: [BenchSection] = []
+
+    @Option(name: .customLong("workers"), help: "Worker processes.")
+    var workers = 2
+
+    @Option(name: .customLong("lanes"), help: "Decide lanes of each worker.")
+    var lanes = 2
+
+    @Option(
+        name: .customLong("events-per-signature"), help: "Events under one signature where they are signed in batches.")
+    var eventsPerSignature = 256
+
+    @Flag(name: .customLong("keep"), help: "Keep the servers' directories, with their logs.")
+    var isKeeping = false
+
+    @OptionGroup var output: OutputOptions
+
+    func validate() throws {
+        guard (1...64).contains(workers), (1...16).contains(lanes), (1...65_536).contains(eventsPerSignature) else {
+            throw ValidationError("1 to 64 workers, 1 to 16 lanes and 1 to 65536 events per signature can be measured")
+        }
+    }
 
     mutating func run() async throws {
-        throw CommandFailure.negative("this build has no benchmarks")
+        var options = BenchOptions()
+        options.isQuick = isQuick
+        options.only = only.isEmpty ? nil : Set(only)
+        options.workers = workers
+        options.lanes = lanes
+        options.eventsPerSignature = eventsPerSignature
+        options.keepsDirectories = isKeeping
+        options.progress = { Console.error($0) }
+        let report = try await Bench(options).run()
+        if output.isJSON { Console.out(report.json) } else { Console.out(report.text) }
     }
 }
+
+extension BenchSection: ExpressibleByArgument {}

@@ -12,9 +12,19 @@ struct Clawgrant: AsyncParsableCommand {
             command line or configuration, 70 a defect. docs/cli.md has an example of every command.
             """,
         version: Version.text,
-        subcommands: [
-            RunCommand.self, KeysCommand.self, TopicsCommand.self, LedgerCommand.self, DemoCommand.self,
-            BenchCommand.self,
+        groupedSubcommands: [
+            CommandGroup(name: "Worker:", subcommands: [RunCommand.self, CheckCommand.self]),
+            CommandGroup(
+                name: "Setting up:", subcommands: [KeysCommand.self, TopicsCommand.self, LedgerCommand.self]),
+            CommandGroup(
+                name: "Rules and sources:", subcommands: [RulesCommand.self, SourceCommand.self, ExplainCommand.self]),
+            CommandGroup(
+                name: "Records:",
+                subcommands: [
+                    RequestCommand.self, ApproveCommand.self, TokenCommand.self, BatchCommand.self, TailCommand.self,
+                ]),
+            CommandGroup(
+                name: "More:", subcommands: [DemoCommand.self, BenchCommand.self, CompletionsCommand.self]),
         ])
 
     static func main() async { Glibc.exit(await CommandRunner.run(Array(CommandLine.arguments.dropFirst()))) }

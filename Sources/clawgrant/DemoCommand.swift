@@ -22,7 +22,11 @@ struct DemoCommand: AsyncParsableCommand {
     mutating func run() async throws {
         let style: DemoPrinter.Style =
             output.isJSON ? .objects : Console.hasColours ? .terminal : .lines
-        let printer = DemoPrinter(style) { text in Console.write(text) }
+        let printer = DemoPrinter(style) { text in
+            // A reader that has gone away is no reason to stop half way.
+            try? FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
+        }
+        _ = signal(SIGPIPE, SIG_IGN)
         var options = Demo.Options()
         options.keepsRunning = keepsRunning
         let demo = Demo(options) { printer.print($0) }

@@ -11,11 +11,9 @@ import Testing
 @Suite(.enabled(if: BrokerTools.find().has(.noida)), .timeLimit(.minutes(3)))
 struct StreamTests {
     @Test func decidesAStreamUnderBatchSignatures() async throws {
-        var options = PlaygroundOptions()
-        options.kafkaProperties["debug"] = "fetch,msg"
-        let playground = try await Playground.start(options)
+        let playground = try await Playground.start()
         let worker = Worker(
-            configuration: try playground.workerConfiguration(id: "in-process"), logger: Logger(label: "test"){ var h = StreamLogHandler.standardError(label: $0); h.logLevel = .debug; return h })
+            configuration: try playground.workerConfiguration(id: "in-process"), logger: Logger(label: "test"))
         let running = Task { try await worker.run() }
         do {
             let drafts = (0..<800).map { ApprovalDraft("s\($0)", .reconcile, in: playground) }
@@ -26,6 +24,7 @@ struct StreamTests {
             }
             try await playground.waitUntilSettled(waiting: 0, within: .seconds(20))
             #expect(try await playground.status().issued == 800)
+            #expect(try await playground.check().violations.map(\.description) == [])
         } catch {
             Issue.record(error)
         }

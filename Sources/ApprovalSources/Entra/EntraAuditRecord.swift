@@ -191,8 +191,10 @@ struct EntraAuditRecord {
         guard let role = target("role"), let id = role.id else { return nil }
         let resource = azureScope
         if category == "resourcemanagement" || resource != nil {
+            // The definition in the details is the one Azure knows; a target may carry the approval system's own.
+            let definition = Self.identifier(detail("RoleDefinitionOriginId", "TemplateId").map { .string($0) }) ?? id
             return Entitlement(
-                kind: .azureRole, id: id.split(separator: "/").last.map(String.init) ?? id, scope: resource,
+                kind: .azureRole, id: definition.split(separator: "/").last.map(String.init) ?? id, scope: resource,
                 name: role.name)
         }
         return Entitlement(kind: .entraRole, id: id, scope: directoryScope, name: role.name)

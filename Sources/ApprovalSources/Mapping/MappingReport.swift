@@ -8,8 +8,8 @@ public import IssuanceRules
 public struct MappingReport: Sendable {
     /// The instant at which outcomes are assessed.
     public let asOf: Timestamp
-    /// Facts with the index of their message, in record order. A record that would go to the dead letters stands here as
-    /// a `rejected` fact with the dead letter's reason.
+    /// Facts with the index of their message, in record order. A record that would go to the dead letters stands here
+    /// as a `rejected` fact with the dead letter's reason.
     public let facts: [(message: Int, fact: Fact)]
     /// True when the input is a list of messages.
     public let isList: Bool

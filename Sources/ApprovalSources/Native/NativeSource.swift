@@ -81,8 +81,10 @@ public enum NativeSource: ApprovalSource {
             occurredAt: event.occurredAt, content: WhyCode.untrustedSource.rejected)
         guard isTrusted else { return .facts([base], .topic) }
         if event.type == EventType.receipt { return try receipt(event, authentication) }
-        let proof = try authentication.prove(event, signatures: &signatures)
-        base.recordDigest = event.digest
+        let canonical = event.canonicalBytes
+        let digest = Digest(hashing: canonical)
+        let proof = try authentication.prove(event, canonical, digest, signatures: &signatures)
+        base.recordDigest = digest
         switch event.type {
         case EventType.decision:
             return .facts(try decision(event, base, authentication, proof.signer), proof.evidence)
@@ -117,7 +119,7 @@ public enum NativeSource: ApprovalSource {
         let request = try CapabilityRequestDocument.decode(data, path: "data")
         try authentication.authorize(.request, jobClass: request.jobClass, signer: signer)
         return CapabilityRequestSource.fact(
-            request, eventID: base.sourceEventID ?? SourceEventID(event.id), digest: event.digest,
+            request, eventID: base.sourceEventID ?? SourceEventID(event.id), digest: base.recordDigest,
             vocabulary: base.source)
     }
 
@@ -223,7 +225,7 @@ public enum NativeSource: ApprovalSource {
         }
         try authentication.authorize(.approve, jobClass: request?.jobClass, signer: receipt.signer)
         let approvalID = request?.approvalID ?? own
-        var facts = receipt.facts(approvalID: approvalID, jobClass: request?.jobClass)
+        var facts = receipt.facts(approvalID: approvalID, request: request)
         if let request {
             facts.append(
                 CapabilityRequestSource.fact(

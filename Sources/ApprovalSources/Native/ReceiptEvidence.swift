@@ -92,16 +92,17 @@ struct ReceiptEvidence {
     }
 
     /// The facts of the receipt, without the request's.
-    func facts(approvalID: ApprovalID, jobClass: JobClass?) -> [Fact] {
+    func facts(approvalID: ApprovalID, request: CapabilityRequest?) -> [Fact] {
         var facts: [Fact] = []
         func add(_ content: Fact.Content) {
             let suffix = facts.isEmpty ? "" : "#\(facts.count)"
             var fact = Fact(
                 recordIndex: 0, source: NativeSource.vocabulary, sourceEventID: SourceEventID(receiptID + suffix),
                 occurredAt: timestamp, approvalID: approvalID, content: content)
-            // The receipt is for an agent; the agent stands where other approvals name a person.
-            fact.subject = Actor(id: PersonID(agentDID), kind: .system)
-            fact.jobClass = jobClass
+            // A bare receipt is for an agent, which then stands where other approvals name a person.
+            fact.subject =
+                request == nil ? Actor(id: PersonID(agentDID), kind: .system) : request?.subject.map { Actor(id: $0) }
+            fact.jobClass = request?.jobClass
             fact.recordDigest = digest
             facts.append(fact)
         }

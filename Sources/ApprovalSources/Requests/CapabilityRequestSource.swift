@@ -39,7 +39,7 @@ public enum CapabilityRequestSource: ApprovalSource {
 
     /// The fact of a request.
     static func fact(
-        _ request: CapabilityRequest, eventID: SourceEventID, digest: Digest, vocabulary: String = vocabulary
+        _ request: CapabilityRequest, eventID: SourceEventID, digest: Digest?, vocabulary: String = vocabulary
     ) -> Fact {
         var fact = Fact(
             recordIndex: 0, source: vocabulary, sourceEventID: eventID, occurredAt: request.requestedAt,

@@ -19,9 +19,9 @@ struct Authentication {
 
     let configuration: SourceConfiguration
 
-    /// Proves an event; the signer is returned where a key proved it.
+    /// Proves an event by its canonical text and digest; the signer is returned where a key proved it.
     func prove(
-        _ event: CloudEvent, signatures: inout BatchSignatureCache
+        _ event: CloudEvent, _ canonical: [UInt8], _ digest: Digest, signatures: inout BatchSignatureCache
     ) throws(SourceFault) -> (evidence: AuthenticityEvidence, signer: SourceConfiguration.Signer?) {
         switch configuration.authenticity {
         case .topic: return (.topic, nil)
@@ -29,14 +29,14 @@ struct Authentication {
         case .signed: break
         }
         if case .string(let text) = event.extensions[CloudEvent.signatureExtension] {
-            return try prove(text, over: event.canonicalBytes)
+            return try prove(text, over: canonical)
         }
         guard case .string(let text) = event.extensions[CloudEvent.batchExtension] else {
             throw SourceFault(.unsigned, "the event has neither clawsig nor clawbatch")
         }
         let batch = try BatchSignature(text: text)
         let signer = try listed(batch.kid, field: CloudEvent.batchExtension)
-        guard batch.includes(event.digest) else {
+        guard batch.includes(digest) else {
             throw SourceFault(
                 .batchProofInvalid, field: CloudEvent.batchExtension,
                 "the path does not lead from the event to the root")

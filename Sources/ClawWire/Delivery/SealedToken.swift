@@ -29,8 +29,8 @@ public struct SealError: Error, Hashable, Sendable, CustomStringConvertible {
 
 /// The secret from which ephemeral keys are derived. Its description never shows it.
 ///
-/// Together with a token's hash, which is public, it opens what was sealed: guard it as the signing key is guarded, and use
-/// it for nothing else.
+/// Together with a token's hash, which is public, it opens what was sealed: guard it as the signing key is guarded, and
+/// use it for nothing else.
 public struct SealingSecret: Sendable, CustomStringConvertible, CustomReflectable {
     let bytes: [UInt8]
 
@@ -86,9 +86,10 @@ public enum SealedToken {
     /// Seals a token.
     ///
     /// The ephemeral private key and the IV are derived from the secret, the token's hash, the recipient's key and the
-    /// context, so that sealing again gives the same bytes and a repeated delivery cannot be told from the first. That is
-    /// safe for AES-GCM: the content key follows from the ephemeral key, and the ephemeral key, the IV, the plaintext and
-    /// the protected header all follow from the same four values, so no key and IV ever meet two plaintexts.
+    /// context, so that sealing again gives the same bytes and a repeated delivery cannot be told from the first. That
+    /// is safe for AES-GCM: the content key follows from the ephemeral key, and the ephemeral key, the IV, the
+    /// plaintext and the protected header all follow from the same four values, so no key and IV ever meet two
+    /// plaintexts.
     ///
     /// - Parameters:
     ///   - token: the token.

@@ -23,18 +23,35 @@ public enum Base64URL {
 
     /// Appends the encoding of bytes to a buffer.
     public static func append(_ bytes: some Collection<UInt8>, to output: inout [UInt8]) {
-        output.reserveCapacity(output.count + (bytes.count * 4 + 2) / 3)
-        var accumulator: UInt32 = 0
-        var bits: UInt32 = 0
-        for byte in bytes {
-            accumulator = accumulator << 8 | UInt32(byte)
-            bits += 8
-            while bits >= 6 {
-                bits -= 6
-                output.append(alphabet[Int(accumulator >> bits & 0x3F)])
-            }
+        append(Array(bytes), to: &output)
+    }
+
+    /// Appends the encoding of bytes to a buffer.
+    public static func append(_ bytes: [UInt8], to output: inout [UInt8]) {
+        // A local copy spares the lazy initialiser's check for each character.
+        let alphabet = alphabet
+        let source = bytes.span
+        output.reserveCapacity(output.count + (source.count * 4 + 2) / 3)
+        var i = 0
+        while i + 2 < source.count {
+            let group = UInt32(source[i]) << 16 | UInt32(source[i + 1]) << 8 | UInt32(source[i + 2])
+            output.append(alphabet[Int(group >> 18)])
+            output.append(alphabet[Int(group >> 12 & 0x3F)])
+            output.append(alphabet[Int(group >> 6 & 0x3F)])
+            output.append(alphabet[Int(group & 0x3F)])
+            i += 3
         }
-        if bits > 0 { output.append(alphabet[Int(accumulator << (6 - bits) & 0x3F)]) }
+        switch source.count - i {
+        case 1:
+            output.append(alphabet[Int(source[i] >> 2)])
+            output.append(alphabet[Int(source[i] & 0x3) << 4])
+        case 2:
+            let group = UInt32(source[i]) << 8 | UInt32(source[i + 1])
+            output.append(alphabet[Int(group >> 10)])
+            output.append(alphabet[Int(group >> 4 & 0x3F)])
+            output.append(alphabet[Int(group & 0xF) << 2])
+        default: break
+        }
     }
 
     /// Decodes text, or returns `nil` when it is not strict base64url.
@@ -47,6 +64,7 @@ public enum Base64URL {
         guard text.count % 4 != 1 else { return nil }
         var output: [UInt8] = []
         output.reserveCapacity(text.count * 3 / 4)
+        let values = values
         var accumulator: UInt32 = 0
         var bits: UInt32 = 0
         for character in text {

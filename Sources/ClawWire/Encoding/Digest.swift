@@ -28,18 +28,12 @@ public struct Digest: Sendable, Hashable, Comparable, CustomStringConvertible {
     }
 
     private init(_ digest: SHA256Digest) {
-        var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
-        var i = 0
-        for byte in digest {
-            switch i / 8 {
-            case 0: words.0 = words.0 << 8 | UInt64(byte)
-            case 1: words.1 = words.1 << 8 | UInt64(byte)
-            case 2: words.2 = words.2 << 8 | UInt64(byte)
-            default: words.3 = words.3 << 8 | UInt64(byte)
+        (a, b, c, d) = unsafe digest.withUnsafeBytes { (buffer: UnsafeRawBufferPointer) in
+            func word(_ offset: Int) -> UInt64 {
+                UInt64(bigEndian: unsafe buffer.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
             }
-            i += 1
+            return (word(0), word(8), word(16), word(24))
         }
-        (a, b, c, d) = words
     }
 
     /// Takes 32 bytes as a digest, or returns `nil` for another length.

@@ -1,7 +1,8 @@
 /// Text compared unit by unit.
 ///
-/// Swift's `String` compares by canonical equivalence: a composed and a decomposed "é" are equal to it. Every other party
-/// of the wire formats compares code units, so two identifiers, keys or scopes that differ in bytes are different here.
+/// Swift's `String` compares by canonical equivalence: a composed and a decomposed "é" are equal to it. Every other
+/// party of the wire formats compares code units, so two identifiers, keys or scopes that differ in bytes are different
+/// here.
 public enum ExactText {
     /// True when both texts have the same UTF-8 bytes.
     public static func equal(_ left: String, _ right: String) -> Bool {

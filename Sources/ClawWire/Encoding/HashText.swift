@@ -1,7 +1,7 @@
 /// A SHA-256 as it stands in a document: 43 characters of the base64url alphabet.
 ///
-/// It is kept as text because the reference services compare and print it as text, and accept texts whose last character
-/// carries bits that no digest has. Such a text equals no ``Digest``, so nothing is ever matched by it.
+/// It is kept as text because the reference services compare and print it as text, and accept texts whose last
+/// character carries bits that no digest has. Such a text equals no ``Digest``, so nothing is ever matched by it.
 public struct HashText: Sendable, Hashable, CustomStringConvertible {
     /// The 43 characters.
     public let text: String

@@ -69,8 +69,8 @@ extension HumanApprovalReceipt {
         public var eventHash: HashText?
         /// True where a rule's yes counts as a person's; the reference lets it.
         public var acceptsAutomatic: Bool
-        /// True where a receipt without a binding to the run or event is refused; the reference lets it pass, so that it
-        /// can be used in any run.
+        /// True where a receipt without a binding to the run or event is refused; the reference lets it pass, so that
+        /// it can be used in any run.
         public var requiresBinding: Bool
 
         /// Makes an expectation; by default only a person's explicit yes counts.

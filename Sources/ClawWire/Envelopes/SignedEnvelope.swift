@@ -47,8 +47,8 @@ public struct EnvelopeError: Error, Hashable, Sendable, CustomStringConvertible 
 
 /// The envelope in which the Claw services sign a payload (WIRE section 8.1).
 ///
-/// The signature covers the ASCII text of `payload_hash_b64u` and nothing else: type, signer and dates are not signed. So a
-/// signature of one type is valid for every type, and a key must sign for one purpose only.
+/// The signature covers the ASCII text of `payload_hash_b64u` and nothing else: type, signer and dates are not signed.
+/// So a signature of one type is valid for every type, and a key must sign for one purpose only.
 public struct SignedEnvelope: Sendable, Hashable {
     /// How the payload is hashed.
     public enum HashRule: Sendable, Hashable {
@@ -113,7 +113,8 @@ public struct SignedEnvelope: Sendable, Hashable {
 
     /// Reads an envelope of a type without verifying it.
     ///
-    /// - Throws: ``EnvelopeError`` in the reference's order: shape, version, type, algorithms, foreign members, DID, forms.
+    /// - Throws: ``EnvelopeError`` in the reference's order: shape, version, type, algorithms, foreign members, DID,
+    ///   forms.
     public static func parse(_ value: JSONValue, type expected: String) throws(EnvelopeError) -> SignedEnvelope {
         guard let object = value.object else {
             throw EnvelopeError(.malformed, "an envelope is an object, not \(value.typeName)")

@@ -9,7 +9,8 @@ public struct Identifier<Tag>: Sendable, Hashable, Comparable, CustomStringConve
     /// The text.
     public var description: String { rawValue }
 
-    /// Identifiers are equal when their bytes are (see ``ExactText``), as PostgreSQL and the Claw services compare them.
+    /// Identifiers are equal when their bytes are (see ``ExactText``), as PostgreSQL and the Claw services compare
+    /// them.
     public static func == (left: Identifier, right: Identifier) -> Bool {
         ExactText.equal(left.rawValue, right.rawValue)
     }

@@ -105,16 +105,19 @@ public enum JSONWriter {
         var text = string
         text.withUTF8 { (buffer: UnsafeBufferPointer<UInt8>) in
             let bytes = unsafe Span(_unsafeElements: buffer)
+            var start = 0
             var i = 0
             while i < bytes.count {
                 let byte = bytes[i]
                 if byte >= 0x20, byte != 0x22, byte != 0x5C, byte != 0xF4 {
-                    output.append(byte)
                     i += 1
                     continue
                 }
+                unsafe output.append(contentsOf: buffer[start..<i])
                 i += appendSpecial(bytes, i, to: &output)
+                start = i
             }
+            unsafe output.append(contentsOf: buffer[start..<i])
         }
         output.append(UInt8(ascii: "\""))
     }

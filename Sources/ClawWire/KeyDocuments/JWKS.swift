@@ -48,8 +48,8 @@ public enum JWKS {
 
     /// Reads a key set. Keys of other types or uses are passed over, as RFC 7517 §5 asks.
     ///
-    /// - Throws: ``KeyDocumentError`` with `malformed` when it is no key set or one of our type is broken, `kid_mismatch`
-    ///   when a `kid` is not its key's or is there twice.
+    /// - Throws: ``KeyDocumentError`` with `malformed` when it is no key set or one of our type is broken,
+    ///   `kid_mismatch` when a `kid` is not its key's or is there twice.
     public static func parse(
         _ bytes: [UInt8], limits: JSONLimits = .token
     ) throws(KeyDocumentError) -> [Ed25519PublicKey] {

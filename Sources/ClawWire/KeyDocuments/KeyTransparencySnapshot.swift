@@ -15,7 +15,8 @@ public struct KeyTransparencySnapshot: Sendable, Hashable {
 
     /// Signs a snapshot with the active key.
     ///
-    /// - Throws: ``KeyDocumentError`` with `not_active` when the signer is not the roster's active key; what the signer throws.
+    /// - Throws: ``KeyDocumentError`` with `not_active` when the signer is not the roster's active key; what the signer
+    ///   throws.
     public static func sign(
         _ roster: KeyRoster, generatedAt: Timestamp, signer: any Ed25519Signer
     ) throws -> KeyTransparencySnapshot {
@@ -63,8 +64,8 @@ public struct KeyTransparencySnapshot: Sendable, Hashable {
     /// Reads a snapshot and verifies hash and signature.
     ///
     /// - Parameters:
-    ///   - value: the document. The signed text is printed again from its members, so a document with members in another
-    ///     order verifies too, and one with other members than the nine does not gain anything by them.
+    ///   - value: the document. The signed text is printed again from its members, so a document with members in
+    ///     another order verifies too, and one with other members than the nine does not gain anything by them.
     ///   - keys: keys that may sign snapshots.
     /// - Throws: ``KeyDocumentError``.
     public static func verify(

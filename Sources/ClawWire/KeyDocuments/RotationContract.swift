@@ -1,4 +1,5 @@
-/// What is said about the keys beside the keys themselves, shared by the rotation contract and the transparency snapshot.
+/// What is said about the keys beside the keys themselves, shared by the rotation contract and the transparency
+/// snapshot.
 public struct KeyRoster: Sendable, Hashable {
     /// The key that signs now.
     public let activeKid: KeyID

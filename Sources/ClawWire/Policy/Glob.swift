@@ -1,5 +1,6 @@
-/// The globs of statement policies: `?` is one unit but `/`, `*` any run without `/`, `**` any run; `**/` also stands for
-/// nothing. A pattern that is only `*` or `**` matches everything. Units are UTF-16 code units, as in the reference.
+/// The globs of statement policies: `?` is one unit but `/`, `*` any run without `/`, `**` any run; `**/` also stands
+/// for nothing. A pattern that is only `*` or `**` matches everything. Units are UTF-16 code units, as in the
+/// reference.
 enum Glob {
     private enum Token {
         case unit(UInt16)

@@ -10,8 +10,8 @@ public struct PolicyVerdict: Sendable, Hashable {
 
 /// Evaluates statement policies: default deny, a deny beats every allow, a parent must allow as well.
 ///
-/// ``Mode/compatible`` gives the reference's answers. ``Mode/strict``, the one for issuance, closes two gaps: a deny whose
-/// condition cannot be evaluated applies, and an `inherits` that cannot be followed denies in every case.
+/// ``Mode/compatible`` gives the reference's answers. ``Mode/strict``, the one for issuance, closes two gaps: a deny
+/// whose condition cannot be evaluated applies, and an `inherits` that cannot be followed denies in every case.
 public enum PolicyEvaluator {
     /// How to treat what cannot be evaluated.
     public enum Mode: Sendable, Hashable {

@@ -1,9 +1,9 @@
 /// The runbook's form, `wpc_version` "1" (WIRE section 7.2).
 ///
 /// Published documents of this shape differ in their members. Every object is closed, because each of them states
-/// restrictions: the top level, `policy`, `tool_policy`, `model_policy`, each entry of `approvals`, `session_limits` and
-/// `cst_requirements`. Only `policy.audit` and a top-level `metadata` are open: the former says which evidence is kept and
-/// the latter describes, and neither can narrow a grant. `require_proxy` may be the proxy's name or a boolean.
+/// restrictions: the top level, `policy`, `tool_policy`, `model_policy`, each entry of `approvals`, `session_limits`
+/// and `cst_requirements`. Only `policy.audit` and a top-level `metadata` are open: the former says which evidence is
+/// kept and the latter describes, and neither can narrow a grant. `require_proxy` may be the proxy's name or a boolean.
 enum RunbookForm {
     static func parse(_ value: JSONValue, path: String) throws(WPCError) -> IssuancePolicy {
         var top = try ClosedObject(value, path: path)

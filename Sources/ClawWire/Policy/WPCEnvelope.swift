@@ -35,8 +35,8 @@ public enum WPCEnvelope {
     /// - Parameters:
     ///   - bytes: the envelope's JSON.
     ///   - expectedHash: the policy that is asked for.
-    ///   - signerAllowlist: DIDs whose signature counts. Unlike at the gateway, where an empty list allows everybody, nobody
-    ///     is allowed when it is empty.
+    ///   - signerAllowlist: DIDs whose signature counts. Unlike at the gateway, where an empty list allows everybody,
+    ///     nobody is allowed when it is empty.
     ///   - forms: the forms to accept; the gateway accepts ``WorkPolicyContract/registrableForms``.
     /// - Throws: ``WPCError`` in the gateway's order: form, hash asked for, hash, signer, DID, signature.
     public static func verify(
@@ -81,7 +81,7 @@ public enum WPCEnvelope {
             let verified = try envelope.verify(rule: .canonical, signers: signerAllowlist)
             return VerifiedWPC(contract: contract, signer: verified.signer, envelope: envelope)
         } catch {
-            // The gateway reports a wrong hash before a foreign signer; the generic envelope does it the other way round.
+            // The gateway reports a wrong hash before a foreign signer; the generic envelope the other way round.
             guard HashText(contract.policyHash) == envelope.payloadHash else {
                 throw WPCError(.hashInvalid, path: "payload_hash_b64u", "the policy has hash \(contract.policyHash)")
             }

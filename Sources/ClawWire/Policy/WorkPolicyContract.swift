@@ -68,8 +68,8 @@ public struct WorkPolicyContract: Sendable, Hashable {
         policyHash = JSONValue.object(document).canonicalDigest
     }
 
-    /// A v1 document that carries a runbook document under `metadata`, so that registry and gateway take it and its hash
-    /// may be pinned (WIRE section 7.3).
+    /// A v1 document that carries a runbook document under `metadata`, so that registry and gateway take it and its
+    /// hash may be pinned (WIRE section 7.3).
     ///
     /// - Parameters:
     ///   - runbook: the document in the runbook's form.

@@ -24,7 +24,8 @@ public struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertible
     /// Days since the epoch, rounded down: the key of the ledger's day partitions.
     public var day: Int32 { Int32(clamping: microseconds.flooredDivision(by: 86_400_000_000)) }
 
-    /// Reads an RFC 3339 timestamp (`2026-11-20T09:06:41.0448812Z`): any fraction, any offset, capital or small letters.
+    /// Reads an RFC 3339 timestamp (`2026-11-20T09:06:41.0448812Z`): any fraction, any offset, capital or small
+    /// letters.
     ///
     /// Years 1970 to 9999. A time without an offset is refused: it would have to be guessed.
     public init?(rfc3339 text: some StringProtocol) {
@@ -138,7 +139,8 @@ public struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertible
 
     /// The instant a whole number of seconds later; the first or last instant there is when out of range.
     public func adding(seconds: Int64) -> Timestamp {
-        Timestamp(microseconds: microseconds.saturatingSum(seconds.saturatingProduct(1_000_000)))
+        let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000)
+        return Timestamp(microseconds: overflow ? (seconds < 0 ? .min : .max) : microseconds.saturatingSum(product))
     }
 
     /// Whole seconds from another instant to this one, rounded down.

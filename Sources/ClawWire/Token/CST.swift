@@ -93,8 +93,8 @@ public enum CST {
 
     /// Reads a compact token without verifying it.
     ///
-    /// Stricter than the reference in what cannot be ours: base64url must be strict, keys must not repeat, `typ` must be
-    /// `JWT` when present, and a `crit` header is refused (RFC 7515 §4.1.11).
+    /// Stricter than the reference in what cannot be ours: base64url must be strict, keys must not repeat, `typ` must
+    /// be `JWT` when present, and a `crit` header is refused (RFC 7515 §4.1.11).
     ///
     /// - Throws: ``CSTError`` in the reference's order: segments, header, `alg`, payload, `token_version`, claims.
     public static func parse(_ text: String, limits: CSTLimits = .standard) throws(CSTError) -> UnverifiedCST {

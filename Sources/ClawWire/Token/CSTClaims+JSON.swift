@@ -85,7 +85,8 @@ extension CSTClaims {
 
     /// Reads a payload.
     ///
-    /// - Throws: ``CSTError`` with `TOKEN_UNKNOWN_VERSION` or `TOKEN_INVALID_CLAIMS`. Unknown claims are noted, not refused.
+    /// - Throws: ``CSTError`` with `TOKEN_UNKNOWN_VERSION` or `TOKEN_INVALID_CLAIMS`. Unknown claims are noted, not
+    ///   refused.
     public init(payload: JSONValue) throws(CSTError) {
         guard let object = payload.object else { throw CSTError(.invalidClaims) }
         if let version = object["token_version"], version.string != Self.version { throw CSTError(.unknownVersion) }

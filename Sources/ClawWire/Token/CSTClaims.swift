@@ -1,7 +1,7 @@
 /// The claims of a Claw Scoped Token (WIRE section 2), in the order in which they are minted.
 ///
-/// Absent claims are left out of the JSON, never written as `null`. The values are kept as they were given: trimming and
-/// sorting happen only inside ``ScopeHash``.
+/// Absent claims are left out of the JSON, never written as `null`. The values are kept as they were given: trimming
+/// and sorting happen only inside ``ScopeHash``.
 public struct CSTClaims: Sendable, Hashable {
     /// The claim `token_version` of every token.
     public static let version = "1"
@@ -92,8 +92,8 @@ public struct CSTClaims: Sendable, Hashable {
         self.expiresAt = expiresAt
     }
 
-    /// The claims of a job's token in our compatible profile (ARCHITECTURE section 3): exactly v1, legacy lane, with the
-    /// scope hash computed.
+    /// The claims of a job's token in our compatible profile (ARCHITECTURE section 3): exactly v1, legacy lane, with
+    /// the scope hash computed.
     ///
     /// - Parameters:
     ///   - sub: the agent.
@@ -101,8 +101,8 @@ public struct CSTClaims: Sendable, Hashable {
     ///   - scope: scope strings.
     ///   - iat: whole seconds are used.
     ///   - exp: whole seconds are used.
-    ///   - ownerRef: digest of the approvals the token rests on; it is inside the scope hash, so that every gateway receipt
-    ///     commits to the approval.
+    ///   - ownerRef: digest of the approvals the token rests on; it is inside the scope hash, so that every gateway
+    ///     receipt commits to the approval.
     ///   - policyHash: the pinned WPC.
     ///   - missionID: the job.
     ///   - jti: see ``Identifier/derive(secret:requestID:)``.

@@ -51,8 +51,8 @@ public struct CSTMinter: Sendable {
 
     /// Mints a token.
     ///
-    /// - Throws: ``CSTMintError`` when subject, audience or scope is empty or `exp` is not later than `iat`; what the signer
-    ///   throws.
+    /// - Throws: ``CSTMintError`` when subject, audience or scope is empty or `exp` is not later than `iat`; what the
+    ///   signer throws.
     public func mint(_ claims: CSTClaims) throws -> MintedToken {
         guard !claims.subject.isEmpty, !claims.audience.names.isEmpty, !claims.scope.isEmpty else {
             throw CSTMintError(

@@ -13,9 +13,10 @@ public struct Introspection: Sendable, Hashable {
     ///   - text: the compact token.
     ///   - keys: the accepted keys.
     ///   - now: the time of the answer.
-    ///   - rules: ``CSTVerification/compatible`` answers as clawscope does; ``CSTVerification/strict(audiences:maximumLifetimeSeconds:maximumSkewSeconds:)``
-    ///     closes what it leaves open.
-    ///   - revokedAt: when the token was revoked, looked up by its hash; called only for a token that is otherwise good.
+    ///   - rules: ``CSTVerification/compatible`` answers as clawscope does;
+    ///     ``CSTVerification/strict(audiences:maximumLifetimeSeconds:maximumSkewSeconds:)`` closes what it leaves open.
+    ///   - revokedAt: when the token was revoked, looked up by its hash; called only for a token that is otherwise
+    ///     good.
     public static func answer(
         _ text: String, keys: AcceptedKeys, now: Timestamp, rules: CSTVerification,
         revokedAt: (TokenHash) -> Timestamp?

@@ -1,16 +1,16 @@
 /// The hash that names a token's authority: `token_scope_hash_b64u` (WIRE section 2).
 ///
-/// It is the JCS hash of the normalised claims. `iat`, `exp`, `jti`, `nonce`, the lane and every claim past v1 stay out, so
-/// that each re-issue for the same job and authority has the same hash.
+/// It is the JCS hash of the normalised claims. `iat`, `exp`, `jti`, `nonce`, the lane and every claim past v1 stay
+/// out, so that each re-issue for the same job and authority has the same hash.
 public enum ScopeHash {
     /// Computes the hash of claims; their own `token_scope_hash_b64u` is not looked at.
     public static func compute(_ claims: CSTClaims) -> Digest { Digest(hashing: input(claims)) }
 
     /// The RFC 8785 text that is hashed.
     ///
-    /// Strings are trimmed as ECMAScript does; `aud` and `scope` lose empties and repeats and are sorted by UTF-16 units; a
-    /// blank string, a negative or infinite `spend_cap`, a cap that is not all digits and an expiry of 0 or less are left
-    /// out.
+    /// Strings are trimmed as ECMAScript does; `aud` and `scope` lose empties and repeats and are sorted by UTF-16
+    /// units; a blank string, a negative or infinite `spend_cap`, a cap that is not all digits and an expiry of 0 or
+    /// less are left out.
     public static func input(_ claims: CSTClaims) -> [UInt8] {
         var output: [UInt8] = []
         output.reserveCapacity(1_024)
@@ -79,8 +79,8 @@ public enum ScopeMatch {
     /// The only wildcards the services know. Each of them satisfies every requirement.
     public static let wildcards = ["*", "proxy:*", "clawproxy:*", "control:*"]
 
-    /// clawscope's and the gateway's rule: any one required scope is enough, exact and case-sensitive after trimming, and
-    /// any of ``wildcards`` is enough for everything.
+    /// clawscope's and the gateway's rule: any one required scope is enough, exact and case-sensitive after trimming,
+    /// and any of ``wildcards`` is enough for everything.
     ///
     /// - Parameters:
     ///   - granted: the token's scope.

@@ -35,8 +35,8 @@ extension Identifier where Tag == IdentifierKind.Token {
     /// The `jti` of the one token of a request: a UUID of version 4's form made of HMAC-SHA-256 over the label
     /// `clawgrant jti`, a zero byte and the request's id.
     ///
-    /// It is the same on every derivation, so that a token can be made again instead of being stored, and cannot be guessed
-    /// without the secret.
+    /// It is the same on every derivation, so that a token can be made again instead of being stored, and cannot be
+    /// guessed without the secret.
     public static func derive(secret: TokenIDSecret, requestID: RequestID) -> TokenID {
         TokenID(secret.uuid(label: "clawgrant jti", requestID: requestID))
     }

@@ -24,7 +24,9 @@ extension PostgresLedger {
                         snapshot = try prepared.addingConflicts(to: snapshot, known: known)
                     }
                     let (write, result) = try plan(snapshot)
-                    let steps = try self.writeSteps(write, worker: read.worker, now: snapshot.now)
+                    let ranges = EffectCodec.groups(write.effects)
+                    let ids = try await self.takeGroupIDs(ranges.count, in: transaction)
+                    let steps = Self.writeSteps(write, ranges, ids, worker: read.worker, now: snapshot.now)
                     _ = try await transaction.commit(with: steps)
                     return result
                 }
@@ -34,25 +36,26 @@ extension PostgresLedger {
         }
     }
 
-    private func takeGroupIDs(_ count: Int) throws(LedgerError) -> [Int64] {
-        let taken = groupIDs.withLock { ids -> [Int64] in
+    /// Takes identifiers that were drawn ahead; a batch that needs more than there are draws the rest itself.
+    private func takeGroupIDs(_ count: Int, in transaction: Transaction) async throws -> [Int64] {
+        var taken = groupIDs.withLock { ids -> [Int64] in
             let taken = Array(ids.prefix(count))
             ids.removeFirst(taken.count)
             return taken
         }
-        guard taken.count == count else {
-            throw LedgerError(.conflict, "more effect groups than identifiers were drawn; try again")
+        if taken.count < count {
+            let drawn = try await transaction.execute(
+                DecideStatements.groupIDs, Parameters(Int32(count - taken.count)))
+            for row in 0..<drawn.rowCount { taken.append(try drawn.int64(row, 0)) }
         }
         return taken.sorted()
     }
 
-    private func writeSteps(
-        _ write: DecideWrite, worker: WorkerID, now: Timestamp
-    ) throws(LedgerError) -> [PipelineStep] {
+    private static func writeSteps(
+        _ write: DecideWrite, _ ranges: [Range<Int>], _ ids: [Int64], worker: WorkerID, now: Timestamp
+    ) -> [PipelineStep] {
         var steps: [PipelineStep] = []
         let day = now.day
-        let ranges = EffectCodec.groups(write.effects)
-        let ids = try takeGroupIDs(ranges.count)
         var place: [Int: (group: Int64, index: Int32)] = [:]
         for (id, range) in zip(ids, ranges) {
             for index in range { place[index] = (id, Int32(index - range.lowerBound)) }
@@ -60,15 +63,15 @@ extension PostgresLedger {
         // New rows are inserted without ON CONFLICT: a unique violation means that another transaction recorded the same
         // approval or request since this one looked, and takes the whole batch back.
         if !write.newApprovals.isEmpty {
-            steps.append(.execute(DecideStatements.insertApprovals, Self.rows(write.newApprovals, now: now)))
+            steps.append(.execute(DecideStatements.insertApprovals, rows(write.newApprovals, now: now)))
         }
         if !write.changedApprovals.isEmpty {
-            steps.append(.execute(DecideStatements.updateApprovals, Self.rows(write.changedApprovals, now: now)))
+            steps.append(.execute(DecideStatements.updateApprovals, rows(write.changedApprovals, now: now)))
         }
         for (statement, requests) in [
             (DecideStatements.insertRequests, write.newRequests), (DecideStatements.updateRequests, write.changedRequests),
         ] where !requests.isEmpty {
-            let parameters = Self.rows(requests) { request in
+            let parameters = rows(requests) { request in
                 write.effectOfRequest[request.requestID].flatMap { place[$0] }.map { ($0.group, day, $0.index) }
             }
             steps.append(.execute(statement, parameters))

@@ -78,6 +78,22 @@ struct PreparedRead {
         }
     }
 
+    /// A row's key in the event table: an identifier is unique within its day.
+    private struct EventRow: Hashable {
+        let day: Int32
+        let key: PostgresUUID
+
+        init(_ event: EventKey) {
+            day = event.day
+            key = PreparedRead.uuid(event.key)
+        }
+
+        init(_ result: PostgresResult, _ row: Int) throws(PostgresError) {
+            day = try result.int32(row, 0)
+            key = try result.uuid(row, 1)
+        }
+    }
+
     private static func events(_ read: DecideRead, _ order: [Int], withDigest: Bool) -> Parameters {
         var parameters = Parameters()
         parameters.append(column: order) { read.events[$0].day }
@@ -119,12 +135,12 @@ struct PreparedRead {
         let control = results[1]
         guard control.rowCount == 1 else { throw PostgresLedger.corrupted("clawgrant.control_state") }
         let inserted = results[eventStep]
-        var insertedKeys: Set<PostgresUUID> = []
-        for row in 0..<inserted.rowCount { insertedKeys.insert(try inserted.uuid(row, 1)) }
+        var insertedKeys: Set<EventRow> = []
+        for row in 0..<inserted.rowCount { insertedKeys.insert(try EventRow(inserted, row)) }
         var newEvents: Set<Int> = []
-        var seen: Set<PostgresUUID> = []
+        var seen: Set<EventRow> = []
         for index in read.events.indices {
-            let key = Self.uuid(read.events[index].key)
+            let key = EventRow(read.events[index])
             // Of an event that the batch holds twice, the first is new and the second a repeat.
             if insertedKeys.contains(key), seen.insert(key).inserted { newEvents.insert(index) }
         }
@@ -161,11 +177,11 @@ struct PreparedRead {
 
     func addingConflicts(to snapshot: DecideSnapshot, known: [PostgresResult]) throws -> DecideSnapshot {
         guard let result = known.first else { return snapshot }
-        var digests: [PostgresUUID: Digest] = [:]
-        for row in 0..<result.rowCount { digests[try result.uuid(row, 1)] = try result.digest(row, 2) }
+        var digests: [EventRow: Digest] = [:]
+        for row in 0..<result.rowCount { digests[try EventRow(result, row)] = try result.digest(row, 2) }
         let conflicting = read.events.indices.filter { index in
             !snapshot.newEvents.contains(index)
-                && digests[Self.uuid(read.events[index].key)].map { $0 != read.events[index].recordDigest } ?? false
+                && digests[EventRow(read.events[index])].map { $0 != read.events[index].recordDigest } ?? false
         }
         return DecideSnapshot(
             now: snapshot.now, stopEpoch: snapshot.stopEpoch, controlPolledAt: snapshot.controlPolledAt,

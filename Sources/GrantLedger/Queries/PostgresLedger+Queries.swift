@@ -33,6 +33,14 @@ enum QueryStatements {
         """,
         parameterTypes: [.text, .text, .bytea])
 
+    static let ensureDays = PreparedStatement(
+        "ensure_days",
+        """
+        SELECT clawgrant.ensure_days(today.day - $1, today.day + $2)
+        FROM (SELECT floor(extract(epoch FROM clock_timestamp()) / 86400)::int AS day) AS today
+        """,
+        parameterTypes: [.int4, .int4])
+
     static let request = PreparedStatement(
         "request_history",
         """
@@ -82,6 +90,11 @@ extension PostgresLedger {
         } catch {
             throw Self.translate(error, what)
         }
+    }
+
+    /// See ``Ledger/ensureDays(past:future:)``.
+    public func ensureDays(past: Int32, future: Int32) async throws(LedgerError) {
+        _ = try await run("making day partitions", [.execute(QueryStatements.ensureDays, Parameters(past, future))])
     }
 
     /// See ``Ledger/due(limit:)``.

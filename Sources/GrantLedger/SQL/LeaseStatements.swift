@@ -19,6 +19,7 @@ enum LeaseStatements {
         SELECT pg_terminate_backend(a.pid)
         FROM clawgrant.worker w JOIN pg_stat_activity a ON a.application_name = w.worker_id
         WHERE w.expires_at < clock_timestamp() AND w.worker_id <> $1 AND a.usename = current_user
+            AND a.datname = current_database()
         """,
         parameterTypes: [.text])
 

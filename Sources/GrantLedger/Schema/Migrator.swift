@@ -49,8 +49,8 @@ public struct Migrator: Sendable {
                     .command(
                         """
                         SELECT clawgrant.ensure_days(
-                            (extract(epoch FROM now()) / 86400)::int - \(pastDays),
-                            (extract(epoch FROM now()) / 86400)::int + 2)
+                            floor(extract(epoch FROM now()) / 86400)::int - \(pastDays),
+                            floor(extract(epoch FROM now()) / 86400)::int + 2)
                         """)
                 ])
                 return Report(from: last, to: Int32(Migration.all.count), applied: names)

@@ -204,14 +204,11 @@ struct BatchReader {
             }
         }
         switch fact.content {
-        case .grantEnded, .decisionDenied, .decisionCanceled, .subjectInvalidated:
-            if let approval = fact.approvalID {
-                batch.read.endingApprovalIDs.insert(approval)
-            } else if let subject = fact.subject?.id {
-                batch.read.endingSubjects.insert(subject)
-            }
-        case .requestOpened, .requestRouted, .decisionApproved, .decisionTimedOut, .grantStarted, .grantChanged,
-            .grantDirect, .capabilityRequested, .stopDeclared, .stopLifted, .ignored, .rejected:
+        case .grantEnded, .decisionDenied, .decisionCanceled, .decisionTimedOut, .subjectInvalidated:
+            if let approval = fact.approvalID { batch.read.endingApprovalIDs.insert(approval) }
+            if let subject = fact.byHolder?.subject?.id { batch.read.endingSubjects.insert(subject) }
+        case .requestOpened, .requestRouted, .decisionApproved, .grantStarted, .grantChanged, .grantDirect,
+            .capabilityRequested, .stopDeclared, .stopLifted, .ignored, .rejected:
             break
         }
     }

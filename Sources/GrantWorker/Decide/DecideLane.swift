@@ -21,8 +21,13 @@ final class DecideLane: Sendable {
     private let limits: WorkerConfiguration.Limits
     private let logger: Logger
     private let held = Lock(Held())
-    private let commands = Lock<[Command]>([])
-    private let isStopping = Lock(false)
+    private let commands = Lock(Commands())
+
+    private struct Commands {
+        var waiting: [Command] = []
+        /// Set under the same lock that takes commands in, so that none is left behind without an answer.
+        var isOver = false
+    }
 
     private enum Command {
         case add([PartitionLease])
@@ -40,7 +45,7 @@ final class DecideLane: Sendable {
     var partitions: Set<InputPartition> {
         var all = Set(held.withLock { $0.leases.keys })
         commands.withLock { commands in
-            for case .add(let leases) in commands { all.formUnion(leases.map(\.partition)) }
+            for case .add(let leases) in commands.waiting { all.formUnion(leases.map(\.partition)) }
         }
         return all
     }
@@ -51,15 +56,18 @@ final class DecideLane: Sendable {
     /// Takes partitions up before the next batch.
     func add(_ leases: [PartitionLease]) {
         guard !leases.isEmpty else { return }
-        commands.withLock { $0.append(.add(leases)) }
+        commands.withLock { $0.waiting.append(.add(leases)) }
     }
 
     /// Lays partitions down; returns when no batch of theirs is in flight any more.
     func remove(_ partitions: Set<InputPartition>) async {
         guard !partitions.isEmpty else { return }
-        if isStopping.withLock({ $0 }) { return }
         await withCheckedContinuation { continuation in
-            commands.withLock { $0.append(.remove(partitions, continuation)) }
+            let isOver = commands.withLock { commands in
+                if !commands.isOver { commands.waiting.append(.remove(partitions, continuation)) }
+                return commands.isOver
+            }
+            if isOver { continuation.resume() }
         }
     }
 
@@ -76,7 +84,7 @@ final class DecideLane: Sendable {
                     maximumRecords: limits.batchRecords, maximumBytes: limits.batchBytes, linger: limits.batchLinger,
                     timeout: .milliseconds(100))
             } catch let error as KafkaError where !error.isFatal && !error.isClosed {
-                try await recover(from: error)
+                await recover(from: error)
                 continue
             }
             if batch.records.isEmpty { continue }
@@ -85,18 +93,18 @@ final class DecideLane: Sendable {
     }
 
     private func finish() {
-        isStopping.withLock { $0 = true }
         let rest = commands.withLock { commands in
-            defer { commands.removeAll() }
-            return commands
+            commands.isOver = true
+            defer { commands.waiting.removeAll() }
+            return commands.waiting
         }
         for case .remove(_, let continuation) in rest { continuation.resume() }
     }
 
     private func obeyCommands() async throws {
         let todo = commands.withLock { commands in
-            defer { commands.removeAll() }
-            return commands
+            defer { commands.waiting.removeAll() }
+            return commands.waiting
         }
         for command in todo {
             switch command {
@@ -133,28 +141,34 @@ final class DecideLane: Sendable {
     }
 
     /// A partition whose position is not in the log: what retention took is lost and said so; a log that is shorter than
-    /// what was already committed is not read at all.
-    private func recover(from error: KafkaError) async throws {
+    /// what was already committed is not read at all. A partition that cannot be put right now is laid down: the next
+    /// heartbeat takes it up again where the ledger stands.
+    private func recover(from error: KafkaError) async {
         guard let topicPartition = error.topicPartition else {
             logger.error("the consumer failed", metadata: ["error": "\(error)"])
             return
         }
         let partition = InputPartition(topic: topicPartition.topic, partition: topicPartition.partition)
         guard let next = held.withLock({ $0.next[partition] }) else { return }
-        let marks = try? await consumer.watermarks(topicPartition, timeout: .seconds(5))
-        guard let marks else { return }
-        if next < marks.low {
-            logger.critical(
-                "input was deleted before it was read",
-                metadata: ["partition": "\(partition)", "from": "\(next)", "to": "\(marks.low)"])
-            try await consumer.seek([topicPartition: marks.low])
-        } else if next > marks.high {
-            logger.critical(
-                "the partition is shorter than what was committed; it is not read until that is explained",
-                metadata: ["partition": "\(partition)", "committed": "\(next)", "end": "\(marks.high)"])
+        do {
+            let marks = try await consumer.watermarks(topicPartition, timeout: .seconds(2))
+            if next < marks.low {
+                logger.critical(
+                    "input was deleted before it was read",
+                    metadata: ["partition": "\(partition)", "from": "\(next)", "to": "\(marks.low)"])
+                try await consumer.seek([topicPartition: marks.low])
+            } else if next > marks.high {
+                logger.critical(
+                    "the partition is shorter than what was committed; it is not read until that is explained",
+                    metadata: ["partition": "\(partition)", "committed": "\(next)", "end": "\(marks.high)"])
+                await lay(down: [partition])
+            } else {
+                try await consumer.seek([topicPartition: next])
+            }
+        } catch {
+            logger.warning(
+                "a partition cannot be read now", metadata: ["partition": "\(partition)", "error": "\(error)"])
             await lay(down: [partition])
-        } else {
-            try await consumer.seek([topicPartition: next])
         }
     }
 

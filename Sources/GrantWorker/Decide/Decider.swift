@@ -46,6 +46,7 @@ final class Decider: Sendable {
     ///   can cure.
     func decide(_ batch: UnderstoodBatch, due: DueWork = DueWork(requests: [], approvals: [])) async throws {
         await policies.load(batch.policyHashes)
+        var batch = batch
         var backoff = Backoff()
         while true {
             do {
@@ -54,6 +55,10 @@ final class Decider: Sendable {
                 metrics.decided(summary, in: ContinuousClock.now - start)
                 if !summary.missingPolicies.isEmpty { await policies.load(summary.missingPolicies) }
                 return
+            } catch let needs as PlanNeeds {
+                batch.read.requestIDs.formUnion(needs.requests)
+                await policies.load(needs.policies)
+                continue
             } catch let error as LedgerError {
                 if error.code == .outcomeUnknown, try await wasCommitted(batch) {
                     metrics.lostReplies.increment()

@@ -17,10 +17,19 @@ struct BatchSummary: Sendable, Hashable {
     var revoked = 0
     var reasons: [String: Int] = [:]
     var ignored: [String: Int] = [:]
-    /// WPCs that waiting requests need and that are not in the cache.
+    /// WPCs that waiting requests need and that no source had when they were last asked for.
     var missingPolicies: Set<Digest> = []
     /// True when the batch holds effects to seal.
     var hasEffects = false
+}
+
+/// What a plan lacks and did not know before it saw the ledger's state: a waiting request names its WPC and the request
+/// it upgrades within its body. Nothing is written; the batch is planned again with them.
+struct PlanNeeds: Error {
+    var requests: Set<RequestID> = []
+    var policies: Set<Digest> = []
+
+    var isEmpty: Bool { requests.isEmpty && policies.isEmpty }
 }
 
 /// Turns a locked batch into what the ledger writes: the rules run here, tokens are signed here.
@@ -45,10 +54,13 @@ struct DecisionPlanner: Sendable {
     }
 
     /// Plans a batch read from topics, or found by a sweep (then `batch` has no entries and `due` names what to decide).
+    ///
+    /// - Throws: ``PlanNeeds`` when more must be loaded first; ``LedgerError`` when stored bytes do not read; what
+    ///   minting throws.
     func plan(
         _ batch: UnderstoodBatch, due: DueWork, snapshot: DecideSnapshot
     ) throws -> (write: DecideWrite, result: BatchSummary) {
-        var work = WorkingSet(planner: self, snapshot: snapshot)
+        var work = WorkingSet(planner: self, snapshot: snapshot, loadedRequests: batch.read.requestIDs)
         work.summary.records = batch.records
         work.summary.ignored = batch.ignored
         for refused in batch.refused { try work.quarantine(refused) }
@@ -65,6 +77,7 @@ struct DecisionPlanner: Sendable {
         for request in due.requests { work.toDecide.insert(request.requestID) }
         for approval in due.approvals { work.touchedApprovals.insert(approval) }
         try work.settle()
+        guard work.needs.isEmpty else { throw work.needs }
         return (work.write(), work.summary)
     }
 }

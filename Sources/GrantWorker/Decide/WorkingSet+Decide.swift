@@ -12,12 +12,15 @@ extension WorkingSet {
         guard let asked = entry.request else {
             throw LedgerError(.corrupted, "the stored request \(id) does not read")
         }
-        let candidates = try candidates(for: asked, entry)
+        let candidates = candidates(for: asked, entry)
+        let policy = policy(for: asked)
+        let upgrade = upgradeTarget(of: asked)
+        guard needs.isEmpty else { return }
         let decision = planner.rules.decide(
             DecisionInput(
-                request: asked, requestSource: entry.source, requestAuthenticity: entry.authenticity, receivedAt: entry.stored.receivedAt,
-                approvals: candidates, wpc: policy(for: asked), keyValidUntil: planner.keyValidUntil,
-                upgrade: upgradeTarget(of: asked), now: now))
+                request: asked, requestSource: entry.source, requestAuthenticity: entry.authenticity,
+                receivedAt: entry.stored.receivedAt, approvals: candidates, wpc: policy,
+                keyValidUntil: planner.keyValidUntil, upgrade: upgrade, now: now))
         for reason in decision.reasons { summary.reasons[reason.code.rawValue, default: 0] += 1 }
         entry.isChanged = true
         entry.stored.approvals = decision.approvals
@@ -29,7 +32,7 @@ extension WorkingSet {
             requests[id] = entry
             return
         case .issue(let plan) where planner.isDryRun:
-            try refuse(&entry, asked, dryRun(decision, plan), isExpiry: false)
+            try refuse(&entry, asked, decision.withoutMinting(plan), isExpiry: false)
         case .issue(let plan):
             try issue(&entry, asked, decision, plan)
         case .deny:
@@ -40,47 +43,38 @@ extension WorkingSet {
         requests[id] = entry
     }
 
-    private func policy(for request: CapabilityRequest) -> WPCAvailability {
+    private mutating func policy(for request: CapabilityRequest) -> WPCAvailability {
         guard let hash = request.policyHash else { return .notRequested }
-        return planner.policies[hash] ?? .unavailable(reason: "the WPC \(hash) is not loaded yet")
+        guard let known = planner.policies[hash] else {
+            needs.policies.insert(hash)
+            return .unavailable(reason: "the WPC \(hash) is not loaded yet")
+        }
+        if case .unavailable = known { summary.missingPolicies.insert(hash) }
+        return known
     }
 
     private mutating func isWaitingForPolicy(_ decision: Decision) -> Bool {
         decision.reasons.contains { $0.code == .wpcUnavailable }
     }
 
-    private func dryRun(_ decision: Decision, _ plan: GrantPlan) -> Decision {
-        Decision(
-            outcome: .deny,
-            reasons: [
-                IssuanceRules.Reason(
-                    .capabilityDryRun,
-                    "a token for \(plan.scope.joined(separator: " ")) until \(plan.expiresAt) would have been minted; "
-                        + "this worker decides only")
-            ], rule: decision.rule, approvals: decision.approvals, needed: [])
-    }
-
-    private mutating func candidates(
-        for asked: CapabilityRequest, _ entry: RequestEntry
-    ) throws -> [ApprovalCandidate] {
-        var found: [ApprovalCandidate] = []
-        for (_, approval) in try allApprovals().sorted(by: { $0.key < $1.key }) {
-            let state = approval.state
-            let isMet =
-                state.approvalID == entry.stored.approvalReference
-                || state.containedRequest?.requestID == asked.requestID
-                || asked.ticketNumber.map(state.ticketNumbers.contains) ?? false
-                || (asked.subject != nil && asked.subject == state.subject?.id)
-            guard isMet else { continue }
-            found.append(
+    private func candidates(for asked: CapabilityRequest, _ entry: RequestEntry) -> [ApprovalCandidate] {
+        var met = meetings.approvals(for: asked)
+        if let named = entry.stored.approvalReference { met.insert(named) }
+        return met.sorted().compactMap { id in
+            approvals[id].map { approval in
                 ApprovalCandidate(
-                    state: state, usedBy: approval.stored.usedBy.first, grantsInWindow: approval.stored.usedBy.count))
+                    state: approval.state, usedBy: approval.stored.usedBy.first,
+                    grantsInWindow: approval.stored.usedBy.count)
+            }
         }
-        return found
     }
 
     private mutating func upgradeTarget(of asked: CapabilityRequest) -> UpgradeTarget? {
-        guard let earlier = asked.upgradesRequest, let stored = request(earlier)?.stored else { return nil }
+        guard let earlier = asked.upgradesRequest else { return nil }
+        guard let stored = request(earlier)?.stored else {
+            if !loadedRequests.contains(earlier) { needs.requests.insert(earlier) }
+            return nil
+        }
         let isLive = stored.state == .issued && stored.revocation == nil && (stored.token?.expiresAt ?? now) > now
         return UpgradeTarget(
             requestID: earlier, jobID: stored.jobID, agentDID: stored.agentDID,

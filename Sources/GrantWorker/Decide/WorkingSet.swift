@@ -25,20 +25,26 @@ struct WorkingSet {
 
     let planner: DecisionPlanner
     let snapshot: DecideSnapshot
+    /// Requests that the ledger was asked for: one of them that the snapshot lacks does not exist.
+    let loadedRequests: Set<RequestID>
+    var needs = PlanNeeds()
     var approvals: [ApprovalID: ApprovalEntry] = [:]
     var requests: [RequestID: RequestEntry] = [:]
     var touchedApprovals: Set<ApprovalID> = []
     var toDecide: Set<RequestID> = []
     var inputs: [ApprovalID: [EvidenceInput]] = [:]
+    /// Which approvals meet which requests; made when all facts have been applied.
+    var meetings = ApprovalMeetings()
     var effects: [Effect] = []
     var effectOfRequest: [RequestID: Int] = [:]
     var summary = BatchSummary()
     /// Records that have their dead letter already: one record, one dead letter.
     var quarantined: Set<ReceiptLog.RecordOrigin> = []
 
-    init(planner: DecisionPlanner, snapshot: DecideSnapshot) {
+    init(planner: DecisionPlanner, snapshot: DecideSnapshot, loadedRequests: Set<RequestID>) {
         self.planner = planner
         self.snapshot = snapshot
+        self.loadedRequests = loadedRequests
     }
 
     var now: Timestamp { snapshot.now }
@@ -93,12 +99,12 @@ struct WorkingSet {
             if case .capabilityRequested(let request) = fact.content {
                 try takeUp(request, entry: entry, containedIn: containing, input: input)
             }
-            if let id = fact.approvalID {
-                try fold(fact, into: id, entry, input)
-            } else {
-                for id in try allApprovals().keys.sorted() where approvals[id]?.state.isConcerned(by: fact) ?? false {
-                    try fold(fact, into: id, entry, input)
-                }
+            if let id = fact.approvalID { try fold(fact, into: id, entry, input) }
+            // An end may carry an id of its own, which no activation has: it ends what its subject holds.
+            guard let end = fact.byHolder else { continue }
+            for id in try allApprovals().keys.sorted() where id != fact.approvalID {
+                guard approvals[id]?.state.isConcerned(by: end) ?? false else { continue }
+                try fold(end, into: id, entry, input)
             }
         }
     }
@@ -145,31 +151,25 @@ struct WorkingSet {
 
     /// Decides everything the batch touched, until nothing changes any more.
     mutating func settle() throws {
+        let waiting = WaitingRequests(snapshot.requests.values)
         for id in touchedApprovals.sorted() {
             guard let state = approvals[id]?.state else {
                 _ = try approval(id)
                 continue
             }
-            try wakeRequests(waitingFor: state)
+            wakeRequests(waitingFor: state, among: waiting)
         }
+        meetings = ApprovalMeetings(try allApprovals().values.lazy.map(\.state))
         for id in toDecide.sorted() { try decide(id) }
         for id in touchedApprovals.sorted() { try close(id) }
     }
 
-    private mutating func wakeRequests(waitingFor state: ApprovalState) throws {
+    /// Requests of the batch itself are decided in any case.
+    private mutating func wakeRequests(waitingFor state: ApprovalState, among waiting: WaitingRequests) {
         if let contained = state.containedRequest?.requestID, request(contained)?.stored.state == .waiting {
             toDecide.insert(contained)
         }
-        let tickets = Set(state.ticketNumbers)
-        for (id, stored) in snapshot.requests where stored.state == .waiting {
-            if stored.approvalReference == state.approvalID
-                || stored.ticketReference.map(tickets.contains) ?? false
-                || (stored.subjectReference != nil && stored.subjectReference == state.subject?.id)
-            {
-                toDecide.insert(id)
-            }
-        }
-        for (id, entry) in requests where entry.isNew && entry.stored.state == .waiting { toDecide.insert(id) }
+        toDecide.formUnion(waiting.requests(for: state))
     }
 
     /// What the ledger is to write.

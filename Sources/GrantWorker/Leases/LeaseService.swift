@@ -6,6 +6,8 @@ import ReceiptLog
 
 /// Keeps this worker alive in the ledger and its lanes supplied with their share of partitions.
 final class LeaseService: Sendable {
+    /// Time between looks at the broker's topics, for partitions that were added.
+    private static let topicInterval: Duration = .seconds(10)
     private let ledger: any Ledger
     private let worker: WorkerID
     private let lanes: [DecideLane]
@@ -31,18 +33,46 @@ final class LeaseService: Sendable {
         self.logger = logger
     }
 
-    func run(until stop: @Sendable () -> Bool) async throws {
-        var beats = 0
-        while !stop() {
-            try Task.checkCancellation()
-            if beats.isMultiple(of: 20) || counts.withLock({ $0.isEmpty }) { await learnTopics() }
-            beats += 1
+    /// Beats until stopped. Asking the broker for its topics runs beside the heartbeat: a broker that does not answer
+    /// must not cost this worker its life.
+    func run(until stop: @escaping @Sendable () -> Bool) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await self.follow() }
+            while !stop() {
+                try Task.checkCancellation()
+                do {
+                    try await beat()
+                } catch let error as LedgerError {
+                    logger.warning("a heartbeat failed", metadata: ["error": "\(error)"])
+                }
+                try await Task.sleep(for: limits.heartbeatInterval)
+            }
+            group.cancelAll()
+        }
+    }
+
+    /// Stays alive without taking anything up, for as long as this worker finishes what it has begun.
+    func linger() async throws {
+        while true {
             do {
-                try await beat()
-            } catch let error as LedgerError {
+                _ = try await ledger.heartbeat(
+                    worker: worker, lifetime: limits.leaseLifetime, topics: [:], initialOffset: { _ in 0 })
+            } catch {
                 logger.warning("a heartbeat failed", metadata: ["error": "\(error)"])
             }
             try await Task.sleep(for: limits.heartbeatInterval)
+        }
+    }
+
+    private func follow() async throws {
+        while !Task.isCancelled {
+            await learnTopics()
+            let isReady = counts.withLock { !$0.isEmpty }
+            do {
+                try await Task.sleep(for: isReady ? Self.topicInterval : limits.heartbeatInterval)
+            } catch {
+                return
+            }
         }
     }
 
@@ -58,7 +88,8 @@ final class LeaseService: Sendable {
     private func learnTopics() async {
         do {
             let metadata = try await admin.metadata(timeout: .seconds(10))
-            var found: [String: Int32] = [:]
+            // A topic that the broker has no answer for at the moment keeps its partitions.
+            var found = counts.withLock { $0 }
             for topic in topics {
                 guard let description = metadata.topics[topic], description.error == nil,
                     !description.partitions.isEmpty

@@ -18,6 +18,9 @@ final class Publisher: Sendable {
         /// Records of batches from `nextBatch` on that are on the topics already.
         var present: Set<StreamPosition> = []
         var ends: [InputPartition: Int64] = [:]
+        /// An offset per partition at or before the first record of `nextBatch`: the ends, but only once nothing of a
+        /// later batch lies before them.
+        var readFrom: [InputPartition: Int64] = [:]
     }
 
     struct StreamPosition: Hashable {
@@ -71,6 +74,7 @@ final class Publisher: Sendable {
             state.savedBatch = position.nextBatch
             state.present = tail.positions
             state.ends = tail.ends
+            state.readFrom = position.readFrom
         }
         logger.info(
             "publishing goes on",
@@ -94,8 +98,12 @@ final class Publisher: Sendable {
             let delivered = try await send(missing.map(\.record), producer)
             state.withLock { state in
                 state.nextBatch = batch.number + 1
-                for record in records {
-                    state.present.remove(StreamPosition(stream: record.stream.name, sequence: record.sequence))
+                if !state.present.isEmpty {
+                    let next = Dictionary(
+                        uniqueKeysWithValues: OutputStream.allCases.map {
+                            ($0.name, batch.nextSequence[Int($0.rawValue)])
+                        })
+                    state.present = state.present.filter { $0.sequence >= next[$0.stream] ?? 0 }
                 }
                 for record in delivered {
                     guard let offset = record.offset else { continue }
@@ -103,6 +111,7 @@ final class Publisher: Sendable {
                         topic: record.topicPartition.topic, partition: record.topicPartition.partition)
                     state.ends[partition] = max(state.ends[partition] ?? 0, offset + 1)
                 }
+                if state.present.isEmpty { state.readFrom = state.ends }
             }
             metrics.published(records: missing.count, repeats: records.count - missing.count, in: .now - start)
         }
@@ -112,7 +121,7 @@ final class Publisher: Sendable {
     /// beginning.
     func savePosition(under lease: RoleLease) async throws {
         let (position, saved) = state.withLock {
-            (PublishPosition(nextBatch: $0.nextBatch, readFrom: $0.ends), $0.savedBatch)
+            (PublishPosition(nextBatch: $0.nextBatch, readFrom: $0.readFrom), $0.savedBatch)
         }
         guard position.nextBatch > saved else { return }
         try await ledger.setPublishPosition(position, under: lease)

@@ -7,29 +7,37 @@ import ReceiptLog
 /// The elected sweeper: times out what waits too long, looks again at what waits for a WPC, closes approvals whose time is
 /// over.
 final class SweepService: Sendable {
-    private static let batch = 200
+    private static let limit = 200
     private let ledger: any Ledger
     private let worker: WorkerID
     private let decider: Decider
+    private let days: DayPartitions
     private let limits: WorkerConfiguration.Limits
     private let logger: Logger
 
     init(
-        ledger: any Ledger, worker: WorkerID, decider: Decider, limits: WorkerConfiguration.Limits, logger: Logger
+        ledger: any Ledger, worker: WorkerID, decider: Decider, days: DayPartitions, limits: WorkerConfiguration.Limits,
+        logger: Logger
     ) {
         self.ledger = ledger
         self.worker = worker
         self.decider = decider
+        self.days = days
         self.limits = limits
         self.logger = logger
     }
 
     func run(until stop: @Sendable () -> Bool) async throws {
+        var daysMade = ContinuousClock.now
         while !stop() {
             try Task.checkCancellation()
             do {
                 if let lease = try await ledger.claim(role: .sweeper, for: worker) {
-                    while !stop(), try await sweep(lease) == Self.batch {}
+                    if ContinuousClock.now - daysMade > DayPartitions.interval {
+                        try await days.ensure()
+                        daysMade = .now
+                    }
+                    while !stop(), try await sweep(lease) == Self.limit {}
                 }
             } catch is CancellationError {
                 throw CancellationError()
@@ -40,11 +48,18 @@ final class SweepService: Sendable {
         }
     }
 
-    /// Decides what is due; returns the larger of the two counts, at most ``batch``.
+    /// Decides what is due; returns the larger of the two counts, at most ``limit``.
     private func sweep(_ lease: RoleLease) async throws -> Int {
-        let due = try await ledger.due(limit: Self.batch)
+        let due = try await ledger.due(limit: Self.limit)
         guard !due.requests.isEmpty || !due.approvals.isEmpty else { return 0 }
-        var batch = UnderstoodBatch(read: DecideRead(worker: worker, fence: .role(lease)))
+        let batch = Self.batch(due, DecideRead(worker: worker, fence: .role(lease)))
+        try await decider.decide(batch, due: due)
+        return max(due.requests.count, due.approvals.count)
+    }
+
+    /// A batch without records that reads everything by which what is due may be decided.
+    static func batch(_ due: DueWork, _ read: DecideRead) -> UnderstoodBatch {
+        var batch = UnderstoodBatch(read: read)
         for request in due.requests {
             batch.read.requestIDs.insert(request.requestID)
             if let approval = request.approvalReference {
@@ -59,7 +74,22 @@ final class SweepService: Sendable {
             batch.read.meetingApprovalIDs.insert(approval)
             batch.read.endingApprovalIDs.insert(approval)
         }
-        try await decider.decide(batch, due: due)
-        return max(due.requests.count, due.approvals.count)
+        return batch
+    }
+}
+
+/// Keeps the ledger's day partitions ahead of the events that are taken.
+struct DayPartitions: Sendable {
+    /// How often to look; partitions are made two days ahead.
+    static let interval: Duration = .seconds(3_600)
+    let ledger: any Ledger
+    let limits: WorkerConfiguration.Limits
+
+    /// Makes a partition for each day that an event may be dated to.
+    func ensure() async throws {
+        let day: Int64 = 86_400
+        try await ledger.ensureDays(
+            past: Int32(clamping: min(limits.maximumEventAge, 365 * day) / day + 1),
+            future: Int32(clamping: min(limits.maximumEventAhead, 30 * day) / day + 2))
     }
 }

@@ -52,9 +52,10 @@ public struct ApprovalAssessment: Sendable, Hashable {
 extension ApprovalState {
     /// Says where the approval stands; the first rule that fits decides.
     public func assess(at now: Timestamp, entitlements map: EntitlementMap) -> ApprovalAssessment {
-        let mapping = map.mapping(of: self)
+        let all = merged { _ in true }
+        let mapping = map.mapping(of: all)
         let counted = approvers.filter { $0.actor.kind == .human && !isRequesterOrSubject($0.actor.id) }
-        var window = window { _ in true }
+        var window = ApprovedWindow(all.window, direct: direct)
         var jobClass: JobClass?
         var minimum = 1
         if case .mapped(let mapped, let minimumHumanApprovers, let windowSeconds) = mapping {
@@ -62,7 +63,7 @@ extension ApprovalState {
             minimum = minimumHumanApprovers
             window.open(for: windowSeconds, from: counted.compactMap(\.decidedAt).max())
         }
-        let (state, why) = standing(mapping, counted: counted.count, minimum: minimum, window: window, at: now)
+        let (state, why) = standing(all, mapping, counted: counted.count, minimum: minimum, window: window, at: now)
         let issue = state == .granted
         var ttl: Int64?
         if issue, let end = window.notAfter {
@@ -77,7 +78,8 @@ extension ApprovalState {
     }
 
     private func standing(
-        _ mapping: EntitlementMapping, counted: Int, minimum: Int, window: ApprovedWindow, at now: Timestamp
+        _ all: Claims, _ mapping: EntitlementMapping, counted: Int, minimum: Int, window: ApprovedWindow,
+        at now: Timestamp
     ) -> (ApprovalAssessment.State, String) {
         if let ended { return (.ended, ended.value) }
         if invalidated != nil { return (.ended, "subject_invalidated") }
@@ -93,9 +95,9 @@ extension ApprovalState {
         if !window.hasStarted {
             if direct != nil { return (.held, "direct_assignment_is_not_an_approval") }
             if window.isOnlyChanged { return (.held, "extension_is_not_an_approval") }
-            if approverRecords.entries.isEmpty, unknownApprover == nil { return (.pending, "pending") }
+            if all.approvers.entries.isEmpty, all.unknownApprover == nil { return (.pending, "pending") }
         }
-        if counted < minimum { return (.held, whyTooFew(counted: counted)) }
+        if counted < minimum { return (.held, Self.whyTooFew(all, counted: counted)) }
         if !window.hasStarted { return (.approved, "not_yet_active") }
         guard let notAfter = window.notAfter else { return (.held, "no_expiry_in_evidence") }
         if now >= notAfter { return (.ended, "window_over") }
@@ -103,20 +105,10 @@ extension ApprovalState {
         return (.granted, "approved_by_other_human_and_active")
     }
 
-    private func whyTooFew(counted: Int) -> String {
+    private static func whyTooFew(_ all: Claims, counted: Int) -> String {
         if counted > 0 { return "too_few_human_approvers" }
-        let hasHuman = approverRecords.entries.contains { $0.value.actor.kind == .human }
+        let hasHuman = all.approvers.entries.contains { $0.value.kind == .human }
         if hasHuman { return "approver_is_requester" }
-        return unknownApprover != nil ? "approver_unknown" : "no_human_approval"
-    }
-}
-
-extension ApprovedWindow {
-    /// Opens a window from a decision, for vendors that have none.
-    mutating func open(for seconds: Int64?, from decidedAt: Timestamp?) {
-        guard let seconds, let decidedAt, !hasStarted, !isOnlyChanged, notBefore == nil, notAfter == nil else { return }
-        hasStarted = true
-        notBefore = decidedAt
-        notAfter = decidedAt.adding(seconds: seconds)
+        return all.unknownApprover != nil ? "approver_unknown" : "no_human_approval"
     }
 }

@@ -15,11 +15,11 @@ extension ApprovalState {
     public var requester: Actor? { Self.first(requesters) }
 
     /// The person the entitlement is for, by the earliest fact that names one.
-    public var subject: Actor? { Self.first(subjects) }
+    public var subject: Actor? { Self.first(merged { _ in true }.subjects) }
 
     /// What is granted; the most specific when facts differ only in detail.
     public var entitlement: Entitlement? {
-        guard let entry = entitlements.entries.last else { return nil }
+        guard let entry = merged({ _ in true }).entitlements.entries.last else { return nil }
         return Entitlement(
             kind: entry.key.kind, id: entry.key.id, scope: entry.key.scope,
             name: entry.value.value.isEmpty ? nil : entry.value.value)
@@ -27,39 +27,35 @@ extension ApprovalState {
 
     /// Everyone who said yes, humans and systems, by identifier.
     public var approvers: [Approver] {
-        approverRecords.entries.map { entry in
-            var moment: Moment?
-            for statement in entry.value.statements.entries { moment.join(statement.value) }
-            return Approver(
-                actor: Self.actor(entry.key, entry.value.actor), decidedAt: moment?.at,
-                attestations: entry.value.statements.entries.map(\.key))
+        merged { _ in true }.approvers.entries.map { entry in
+            Approver(
+                actor: Self.actor(entry.key, entry.value), decidedAt: entry.value.at,
+                attestations: claims.entries.filter { claim in
+                    claim.value.approvers.entries.contains { $0.key == entry.key }
+                }.map(\.key))
         }
     }
 
     /// The earliest decision of a human, by the source's clock: what a lifted stop compares with.
     public var decidedAt: Timestamp? {
-        approvers.filter { $0.actor.kind == .human }.compactMap(\.decidedAt).min()
+        merged { _ in true }.approvers.entries.filter { $0.value.kind == .human }.compactMap(\.value.at).min()
     }
 
     /// The ticket named first.
-    public var ticket: Ticket? {
-        var first: Earliest<Ticket>?
-        for entry in tickets.entries { first.join(entry.value) }
-        return first?.value
-    }
+    public var ticket: Ticket? { merged { _ in true }.ticket?.value }
 
     /// Every ticket number named.
-    public var ticketNumbers: [String] { Set(tickets.entries.compactMap(\.value.value.number)).sorted() }
+    public var ticketNumbers: [String] {
+        Set(claims.entries.compactMap(\.value.ticket?.value.number)).sorted()
+    }
 
     /// The requester's text.
     public var justification: Justification? { justificationRecord?.text }
 
-    /// The request that the approval carries; `nil` when there is none or when sources contradict each other.
+    /// The request that the approval carries; `nil` when there is none or when facts contradict each other.
     public var containedRequest: CapabilityRequest? {
-        guard let first = requests.entries.first?.value.request,
-            requests.entries.allSatisfy({ !$0.value.isContradicted && $0.value.request == first })
-        else { return nil }
-        return first
+        guard let contained = merged({ _ in true }).request, !contained.isContradicted else { return nil }
+        return contained.request
     }
 
     /// Digests of the records that were folded, ascending; at most ``Limits/evidence``.
@@ -76,9 +72,7 @@ extension ApprovalState {
 
     /// True when more was stated than a state keeps of something that decides; such an approval is held.
     public var hasOverflowed: Bool {
-        requesters.hasLost || subjects.hasLost || entitlements.hasLost || statedClasses.hasLost
-            || approverRecords.hasLost || approverRecords.entries.contains { $0.value.statements.hasLost }
-            || windows.hasLost || requests.hasLost
+        requesters.hasLost || claims.hasLost || claims.entries.contains { $0.value.hasLost }
     }
 
     private static func first(_ people: BoundedMap<PersonID, ActorRecord>) -> Actor? {
@@ -98,30 +92,20 @@ extension ApprovalState {
     }
 }
 
-/// An approved window as permitted attestations state it.
-struct ApprovedWindow: Sendable, Hashable {
-    var hasStarted = false
-    var isOnlyChanged = false
-    var notBefore: Timestamp?
-    var notAfter: Timestamp?
-}
-
 extension ApprovalState {
-    /// The window, of the attestations that `isPermitted` lets through.
-    func window(_ isPermitted: (Attestation) -> Bool) -> ApprovedWindow {
-        var sum: WindowRecord?
-        for entry in windows.entries where isPermitted(entry.key) { sum.join(entry.value) }
-        guard let sum else {
-            return ApprovedWindow(
-                notBefore: direct?.window.notBefore?.value, notAfter: direct?.window.notAfter?.value)
-        }
-        return ApprovedWindow(
-            hasStarted: sum.started != nil, isOnlyChanged: sum.started == nil,
-            notBefore: sum.notBefore?.value, notAfter: sum.notAfter?.value)
+    /// What the attestations that `isPermitted` lets through state together.
+    func merged(_ isPermitted: (Attestation) -> Bool) -> Claims {
+        var sum: Claims?
+        for entry in claims.entries where isPermitted(entry.key) { sum.join(entry.value) }
+        return sum ?? Claims()
     }
 
-    /// True for the people who asked and the people it is for.
-    func isRequesterOrSubject(_ person: PersonID) -> Bool {
-        requesters.entries.contains { $0.key == person } || subjects.entries.contains { $0.key == person }
+    /// True for the people who asked and the people it is for, whoever says so.
+    func isRequesterOrSubject(_ person: PersonID) -> Bool { isRequester(person) || isSubject(person) }
+
+    func isRequester(_ person: PersonID) -> Bool { requesters.entries.contains { $0.key == person } }
+
+    func isSubject(_ person: PersonID) -> Bool {
+        claims.entries.contains { claim in claim.value.subjects.entries.contains { $0.key == person } }
     }
 }

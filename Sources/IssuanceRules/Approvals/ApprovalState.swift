@@ -11,14 +11,12 @@ public struct ApprovalState: Sendable, Hashable {
     public enum Limits {
         /// Approvers.
         public static let approvers = 32
-        /// Attestations of one approver's decision.
-        public static let statements = 8
         /// Requesters, and subjects.
         public static let people = 8
-        /// Entitlements, stated job classes, contained requests.
+        /// Entitlements, and stated job classes.
         public static let targets = 4
-        /// Attestations of a window, and of tickets.
-        public static let attestations = 8
+        /// Attestations.
+        public static let attestations = 16
         /// Sources.
         public static let sources = 16
         /// Evidence digests.
@@ -30,11 +28,8 @@ public struct ApprovalState: Sendable, Hashable {
     /// The approval.
     public let approvalID: ApprovalID
     var requesters = BoundedMap<PersonID, ActorRecord>()
-    var subjects = BoundedMap<PersonID, ActorRecord>()
-    var entitlements = BoundedMap<EntitlementKey, Earliest<String>>()
-    var statedClasses = BoundedMap<JobClass, Present>()
-    var approverRecords = BoundedMap<PersonID, ApproverRecord>()
-    var unknownApprover: Moment?
+    /// What each attestation states.
+    var claims = BoundedMap<Attestation, Claims>()
     var opened: Moment?
     var denied: Earliest<String>?
     var timedOut: Moment?
@@ -42,9 +37,6 @@ public struct ApprovalState: Sendable, Hashable {
     var ended: Earliest<String>?
     var invalidated: Earliest<String>?
     var direct: DirectRecord?
-    var windows = BoundedMap<Attestation, WindowRecord>()
-    var tickets = BoundedMap<Attestation, Earliest<Ticket>>()
-    var requests = BoundedMap<SourceName, ContainedRequest>()
     var justificationRecord: JustificationRecord?
     var evidenceDigests = BoundedMap<Digest, Present>()
     var sourceNames = BoundedMap<SourceName, Present>()
@@ -69,69 +61,75 @@ public struct ApprovalState: Sendable, Hashable {
             .grantStarted, .grantChanged, .grantDirect, .capabilityRequested:
             guard fact.approvalID == approvalID else { return }
         }
-        applyCommonParts(of: fact, attestation)
-        applyContent(of: fact, attestation)
+        applyCommonParts(of: fact, source)
+        applyContent(of: fact)
+        let stated = Self.claims(of: fact)
+        if stated != Claims() { claims.join(stated, at: attestation, limit: Limits.attestations) }
     }
 
-    private mutating func applyCommonParts(of fact: Fact, _ attestation: Attestation) {
+    private mutating func applyCommonParts(of fact: Fact, _ source: SourceName) {
         let at = fact.occurredAt
         if let at {
             firstOccurredAt = firstOccurredAt.map { min($0, at) } ?? at
             lastOccurredAt = lastOccurredAt.map { max($0, at) } ?? at
         }
-        sourceNames.join(Present(), at: attestation.source, limit: Limits.sources)
+        sourceNames.join(Present(), at: source, limit: Limits.sources)
         if let digest = fact.recordDigest { evidenceDigests.join(Present(), at: digest, limit: Limits.evidence) }
         if let requester = fact.requester {
             requesters.join(Self.record(of: requester, at), at: requester.id, limit: Limits.people)
         }
-        if let subject = fact.subject {
-            subjects.join(Self.record(of: subject, at), at: subject.id, limit: Limits.people)
-        }
-        if let entitlement = fact.entitlement {
-            entitlements.join(
-                Earliest(at: at, value: Self.short(entitlement.name ?? "")), at: EntitlementKey(entitlement),
-                limit: Limits.targets)
-        }
-        if let jobClass = fact.jobClass { statedClasses.join(Present(), at: jobClass, limit: Limits.targets) }
-        if let ticket = Self.normalized(fact.ticket) {
-            tickets.join(Earliest(at: at, value: ticket), at: attestation, limit: Limits.attestations)
-        }
         if let text = fact.justification { justificationRecord.join(JustificationRecord(at: at, text: text)) }
     }
 
-    private mutating func applyContent(of fact: Fact, _ attestation: Attestation) {
+    private mutating func applyContent(of fact: Fact) {
         let at = fact.occurredAt
         switch fact.content {
         case .requestOpened, .requestRouted: opened.join(Moment(at: at))
-        case .decisionApproved(let approver?):
-            var statements = BoundedMap<Attestation, Moment>()
-            statements.join(Moment(at: at), at: attestation, limit: Limits.statements)
-            approverRecords.join(
-                ApproverRecord(actor: Self.record(of: approver, at), statements: statements), at: approver.id,
-                limit: Limits.approvers)
-        case .decisionApproved(nil): unknownApprover.join(Moment(at: at))
-        case .decisionDenied(let approver):
-            denied.join(Earliest(at: at, value: approver?.id.rawValue ?? ""))
+        case .decisionDenied(let approver): denied.join(Earliest(at: at, value: approver?.id.rawValue ?? ""))
         case .decisionTimedOut: timedOut.join(Moment(at: at))
         case .decisionCanceled: canceled.join(Moment(at: at))
-        case .grantStarted(let notBefore, let notAfter):
-            var record = Self.window(notBefore, notAfter, at)
-            record.started = Moment(at: at)
-            windows.join(record, at: attestation, limit: Limits.attestations)
-        case .grantChanged(let notBefore, let notAfter):
-            var record = Self.window(notBefore, notAfter, at)
-            record.changed = Moment(at: at)
-            windows.join(record, at: attestation, limit: Limits.attestations)
         case .grantEnded(let reason): ended.join(Earliest(at: at, value: reason.rawValue))
         case .grantDirect(_, let outsidePIM, let notBefore, let notAfter):
             direct.join(
                 DirectRecord(
                     first: Moment(at: at), outsidePIM: outsidePIM, window: Self.window(notBefore, notAfter, at)))
         case .subjectInvalidated(let reason): invalidated.join(Earliest(at: at, value: Self.short(reason)))
-        case .capabilityRequested(let request):
-            requests.join(ContainedRequest(request: request), at: attestation.source, limit: Limits.targets)
-        case .stopDeclared, .stopLifted, .ignored, .rejected: return
+        case .decisionApproved, .grantStarted, .grantChanged, .capabilityRequested, .stopDeclared, .stopLifted,
+            .ignored, .rejected:
+            return
         }
+    }
+
+    /// What a fact states that only counts when its source may speak for the job class.
+    private static func claims(of fact: Fact) -> Claims {
+        let at = fact.occurredAt
+        var claims = Claims()
+        if let subject = fact.subject {
+            claims.subjects.join(record(of: subject, at), at: subject.id, limit: Limits.people)
+        }
+        if let entitlement = fact.entitlement {
+            claims.entitlements.join(
+                Earliest(at: at, value: short(entitlement.name ?? "")), at: EntitlementKey(entitlement),
+                limit: Limits.targets)
+        }
+        if let jobClass = fact.jobClass { claims.jobClasses.join(Present(), at: jobClass, limit: Limits.targets) }
+        if let ticket = normalized(fact.ticket) { claims.ticket = Earliest(at: at, value: ticket) }
+        switch fact.content {
+        case .decisionApproved(let approver?):
+            claims.approvers.join(record(of: approver, at), at: approver.id, limit: Limits.approvers)
+        case .decisionApproved(nil): claims.unknownApprover = Moment(at: at)
+        case .grantStarted(let notBefore, let notAfter):
+            claims.window = window(notBefore, notAfter, at)
+            claims.window?.started = Moment(at: at)
+        case .grantChanged(let notBefore, let notAfter):
+            claims.window = window(notBefore, notAfter, at)
+            claims.window?.changed = Moment(at: at)
+        case .capabilityRequested(let request): claims.request = ContainedRequest(request: request)
+        case .requestOpened, .requestRouted, .decisionDenied, .decisionTimedOut, .decisionCanceled, .grantEnded,
+            .grantDirect, .subjectInvalidated, .stopDeclared, .stopLifted, .ignored, .rejected:
+            break
+        }
+        return claims
     }
 
     private static func record(of actor: Actor, _ at: Timestamp?) -> ActorRecord {
@@ -158,13 +156,14 @@ public struct ApprovalState: Sendable, Hashable {
     /// one, and not from before this approval's first fact.
     public func isConcerned(by fact: Fact) -> Bool {
         if let named = fact.approvalID { return named == approvalID }
-        guard let subject = fact.subject, subjects.entries.contains(where: { $0.key == subject.id }) else {
+        let all = merged { _ in true }
+        guard let subject = fact.subject, all.subjects.entries.contains(where: { $0.key == subject.id }) else {
             return false
         }
         if let first = firstOccurredAt, let at = fact.occurredAt, at < first { return false }
         guard let entitlement = fact.entitlement else { return true }
         let key = EntitlementKey(entitlement)
-        return entitlements.entries.contains { $0.key.matches(key) }
+        return all.entitlements.entries.contains { $0.key.matches(key) }
     }
 }
 

@@ -12,11 +12,15 @@ extension ApprovalState {
         writer.object { writer in
             writer.member("v", integer: Self.storageVersion)
             writer.member("id", approvalID.rawValue)
-            writePeople(&writer)
-            writeTargets(&writer)
-            writeApprovers(&writer)
+            Self.write("rq", "rqx", requesters, to: &writer)
+            writer.array("c", claims.entries) { writer, entry in
+                writer.object { writer in
+                    Self.write(entry.key, to: &writer)
+                    Self.write(entry.value, to: &writer)
+                }
+            }
+            writer.flag("cx", claims.hasLost)
             writeEnds(&writer)
-            writeWindows(&writer)
             writer.array("ev", evidenceDigests.entries) { $0.string($1.key.b64u) }
             writer.flag("evx", evidenceDigests.hasLost)
             writer.array("so", sourceNames.entries) { $0.string($1.key.rawValue) }
@@ -27,15 +31,14 @@ extension ApprovalState {
         return writer.bytes
     }
 
-    private func writePeople(_ writer: inout StorageWriter) {
-        writer.array("rq", requesters.entries) { writer, entry in
-            writer.object { Self.write(entry.key, entry.value, to: &$0) }
+    private static func write(
+        _ key: StaticString, _ lost: StaticString, _ people: BoundedMap<PersonID, ActorRecord>,
+        to writer: inout StorageWriter
+    ) {
+        writer.array(key, people.entries) { writer, entry in
+            writer.object { write(entry.key, entry.value, to: &$0) }
         }
-        writer.flag("rqx", requesters.hasLost)
-        writer.array("su", subjects.entries) { writer, entry in
-            writer.object { Self.write(entry.key, entry.value, to: &$0) }
-        }
-        writer.flag("sux", subjects.hasLost)
+        writer.flag(lost, people.hasLost)
     }
 
     private static func write(_ id: PersonID, _ record: ActorRecord, to writer: inout StorageWriter) {
@@ -57,8 +60,9 @@ extension ApprovalState {
         }
     }
 
-    private func writeTargets(_ writer: inout StorageWriter) {
-        writer.array("en", entitlements.entries) { writer, entry in
+    private static func write(_ claims: Claims, to writer: inout StorageWriter) {
+        write("su", "sux", claims.subjects, to: &writer)
+        writer.array("en", claims.entitlements.entries) { writer, entry in
             writer.object { writer in
                 writer.member("k", entry.key.kind.rawValue)
                 writer.member("i", entry.key.id)
@@ -67,18 +71,45 @@ extension ApprovalState {
                 writer.member("t", entry.value.at)
             }
         }
-        writer.flag("enx", entitlements.hasLost)
-        writer.array("cl", statedClasses.entries) { $0.string($1.key.rawValue) }
-        writer.flag("clx", statedClasses.hasLost)
-        writer.array("cr", requests.entries) { writer, entry in
+        writer.flag("enx", claims.entitlements.hasLost)
+        writer.array("cl", claims.jobClasses.entries) { $0.string($1.key.rawValue) }
+        writer.flag("clx", claims.jobClasses.hasLost)
+        write("ap", "apx", claims.approvers, to: &writer)
+        write("ua", claims.unknownApprover?.at, isPresent: claims.unknownApprover != nil, to: &writer)
+        if let window = claims.window {
+            writer.key("wi")
+            writer.object { write(window, to: &$0) }
+        }
+        if let ticket = claims.ticket {
+            writer.key("ti")
             writer.object { writer in
-                writer.member("s", entry.key.rawValue)
-                writer.flag("x", entry.value.isContradicted)
-                writer.key("r")
-                entry.value.request.write(to: &writer)
+                writer.member("y", ticket.value.system)
+                writer.member("n", ticket.value.number)
+                writer.member("t", ticket.at)
             }
         }
-        writer.flag("crx", requests.hasLost)
+        if let contained = claims.request {
+            writer.key("r")
+            contained.request.write(to: &writer)
+            writer.flag("rx", contained.isContradicted)
+        }
+    }
+
+    private func writeEnds(_ writer: inout StorageWriter) {
+        Self.write("op", opened?.at, isPresent: opened != nil, to: &writer)
+        Self.write("to", timedOut?.at, isPresent: timedOut != nil, to: &writer)
+        Self.write("ca", canceled?.at, isPresent: canceled != nil, to: &writer)
+        Self.write("de", denied?.at, denied?.value, isPresent: denied != nil, to: &writer)
+        Self.write("ed", ended?.at, ended?.value, isPresent: ended != nil, to: &writer)
+        Self.write("iv", invalidated?.at, invalidated?.value, isPresent: invalidated != nil, to: &writer)
+        if let direct {
+            writer.key("di")
+            writer.object { writer in
+                writer.member("t", direct.first.at)
+                writer.flag("o", direct.outsidePIM)
+                Self.write(direct.window, to: &writer)
+            }
+        }
         if let record = justificationRecord {
             writer.key("ju")
             writer.object { writer in
@@ -90,32 +121,6 @@ extension ApprovalState {
         }
     }
 
-    private func writeApprovers(_ writer: inout StorageWriter) {
-        writer.array("ap", approverRecords.entries) { writer, entry in
-            writer.object { writer in
-                Self.write(entry.key, entry.value.actor, to: &writer)
-                writer.array("st", entry.value.statements.entries) { writer, statement in
-                    writer.object { writer in
-                        Self.write(statement.key, to: &writer)
-                        writer.member("t", statement.value.at)
-                    }
-                }
-                writer.flag("stx", entry.value.statements.hasLost)
-            }
-        }
-        writer.flag("apx", approverRecords.hasLost)
-    }
-
-    private func writeEnds(_ writer: inout StorageWriter) {
-        Self.write("ua", unknownApprover?.at, isPresent: unknownApprover != nil, to: &writer)
-        Self.write("op", opened?.at, isPresent: opened != nil, to: &writer)
-        Self.write("to", timedOut?.at, isPresent: timedOut != nil, to: &writer)
-        Self.write("ca", canceled?.at, isPresent: canceled != nil, to: &writer)
-        Self.write("de", denied?.at, denied?.value, isPresent: denied != nil, to: &writer)
-        Self.write("ed", ended?.at, ended?.value, isPresent: ended != nil, to: &writer)
-        Self.write("iv", invalidated?.at, invalidated?.value, isPresent: invalidated != nil, to: &writer)
-    }
-
     private static func write(
         _ key: StaticString, _ at: Timestamp?, _ value: String? = nil, isPresent: Bool, to writer: inout StorageWriter
     ) {
@@ -124,33 +129,6 @@ extension ApprovalState {
         writer.object { writer in
             writer.member("r", value)
             writer.member("t", at)
-        }
-    }
-
-    private func writeWindows(_ writer: inout StorageWriter) {
-        writer.array("wi", windows.entries) { writer, entry in
-            writer.object { writer in
-                Self.write(entry.key, to: &writer)
-                Self.write(entry.value, to: &writer)
-            }
-        }
-        writer.flag("wix", windows.hasLost)
-        writer.array("ti", tickets.entries) { writer, entry in
-            writer.object { writer in
-                Self.write(entry.key, to: &writer)
-                writer.member("y", entry.value.value.system)
-                writer.member("n", entry.value.value.number)
-                writer.member("t", entry.value.at)
-            }
-        }
-        writer.flag("tix", tickets.hasLost)
-        if let direct {
-            writer.key("di")
-            writer.object { writer in
-                writer.member("t", direct.first.at)
-                writer.flag("o", direct.outsidePIM)
-                Self.write(direct.window, to: &writer)
-            }
         }
     }
 
@@ -182,17 +160,21 @@ extension ApprovalState {
         }
         self.init(approvalID: ApprovalID(try value.text("id", of: Self.subject)))
         requesters = try Self.people(value, "rq", "rqx")
-        subjects = try Self.people(value, "su", "sux")
-        try readTargets(value)
-        try readApprovers(value)
-        unknownApprover = value["ua"].map { Moment(at: $0.time("t")) }
+        claims.hasLost = value.flag("cx")
+        for element in value.elements("c") {
+            claims.entries.append(.init(key: try Self.attestation(element), value: try Self.claims(element)))
+        }
         opened = value["op"].map { Moment(at: $0.time("t")) }
         timedOut = value["to"].map { Moment(at: $0.time("t")) }
         canceled = value["ca"].map { Moment(at: $0.time("t")) }
         denied = value["de"].map { Earliest(at: $0.time("t"), value: $0["r"]?.string ?? "") }
         ended = value["ed"].map { Earliest(at: $0.time("t"), value: $0["r"]?.string ?? "") }
         invalidated = value["iv"].map { Earliest(at: $0.time("t"), value: $0["r"]?.string ?? "") }
-        try readWindows(value)
+        direct = value["di"].map {
+            DirectRecord(
+                first: Moment(at: $0.time("t")), outsidePIM: $0.flag("o"), window: Self.windowRecord($0))
+        }
+        justificationRecord = try Self.justification(value["ju"])
         evidenceDigests.hasLost = value.flag("evx")
         for element in value.elements("ev") {
             guard let digest = element.string.flatMap({ Digest(b64u: $0) }) else {
@@ -237,72 +219,43 @@ extension ApprovalState {
         return Attestation(source: SourceName(try value.text("s", of: subject)), authenticity: authenticity)
     }
 
-    private mutating func readTargets(_ value: JSONValue) throws(StorageError) {
+    private static func claims(_ value: JSONValue) throws(StorageError) -> Claims {
+        var claims = Claims()
+        claims.subjects = try people(value, "su", "sux")
+        claims.approvers = try people(value, "ap", "apx")
         for element in value.elements("en") {
-            guard let kind = Entitlement.Kind(rawValue: try element.text("k", of: Self.subject)) else {
-                throw StorageError(subject: Self.subject, detail: "en[].k is no kind of entitlement")
+            guard let kind = Entitlement.Kind(rawValue: try element.text("k", of: subject)) else {
+                throw StorageError(subject: subject, detail: "en[].k is no kind of entitlement")
             }
-            let key = EntitlementKey(
-                kind: kind, id: try element.text("i", of: Self.subject), scope: element["s"]?.string)
-            entitlements.entries.append(
+            let key = EntitlementKey(kind: kind, id: try element.text("i", of: subject), scope: element["s"]?.string)
+            claims.entitlements.entries.append(
                 .init(key: key, value: Earliest(at: element.time("t"), value: element["n"]?.string ?? "")))
         }
-        entitlements.hasLost = value.flag("enx")
-        statedClasses.entries = value.elements("cl").compactMap(\.string).map {
+        claims.entitlements.hasLost = value.flag("enx")
+        claims.jobClasses.entries = value.elements("cl").compactMap(\.string).map {
             .init(key: JobClass($0), value: Present())
         }
-        statedClasses.hasLost = value.flag("clx")
-        for element in value.elements("cr") {
-            let request = try CapabilityRequest(stored: element["r"] ?? .null)
-            requests.entries.append(
-                .init(
-                    key: SourceName(try element.text("s", of: Self.subject)),
-                    value: ContainedRequest(request: request, isContradicted: element.flag("x"))))
+        claims.jobClasses.hasLost = value.flag("clx")
+        claims.unknownApprover = value["ua"].map { Moment(at: $0.time("t")) }
+        claims.window = value["wi"].map(windowRecord)
+        claims.ticket = value["ti"].map {
+            Earliest(at: $0.time("t"), value: Ticket(system: $0["y"]?.string, number: $0["n"]?.string))
         }
-        requests.hasLost = value.flag("crx")
-        if let text = value["ju"] {
-            guard let digest = Digest(b64u: try text.text("d", of: Self.subject)) else {
-                throw StorageError(subject: Self.subject, detail: "ju.d is no digest")
-            }
-            justificationRecord = JustificationRecord(
-                at: text.time("t"),
-                text: Justification(
-                    text: try text.text("x", of: Self.subject), digest: digest,
-                    characters: Int(text["c"]?.integer ?? 0)))
+        if let request = value["r"] {
+            claims.request = ContainedRequest(
+                request: try CapabilityRequest(stored: request), isContradicted: value.flag("rx"))
         }
+        return claims
     }
 
-    private mutating func readApprovers(_ value: JSONValue) throws(StorageError) {
-        for element in value.elements("ap") {
-            var statements = BoundedMap<Attestation, Moment>()
-            statements.hasLost = element.flag("stx")
-            for statement in element.elements("st") {
-                statements.entries.append(
-                    .init(key: try Self.attestation(statement), value: Moment(at: statement.time("t"))))
-            }
-            approverRecords.entries.append(
-                .init(
-                    key: PersonID(try element.text("i", of: Self.subject)),
-                    value: ApproverRecord(actor: Self.actorRecord(element), statements: statements)))
+    private static func justification(_ value: JSONValue?) throws(StorageError) -> JustificationRecord? {
+        guard let value else { return nil }
+        guard let digest = Digest(b64u: try value.text("d", of: subject)) else {
+            throw StorageError(subject: subject, detail: "ju.d is no digest")
         }
-        approverRecords.hasLost = value.flag("apx")
-    }
-
-    private mutating func readWindows(_ value: JSONValue) throws(StorageError) {
-        for element in value.elements("wi") {
-            windows.entries.append(.init(key: try Self.attestation(element), value: Self.windowRecord(element)))
-        }
-        windows.hasLost = value.flag("wix")
-        for element in value.elements("ti") {
-            let ticket = Ticket(system: element["y"]?.string, number: element["n"]?.string)
-            tickets.entries.append(
-                .init(key: try Self.attestation(element), value: Earliest(at: element.time("t"), value: ticket)))
-        }
-        tickets.hasLost = value.flag("tix")
-        direct = value["di"].map {
-            DirectRecord(
-                first: Moment(at: $0.time("t")), outsidePIM: $0.flag("o"), window: Self.windowRecord($0))
-        }
+        let text = Justification(
+            text: try value.text("x", of: subject), digest: digest, characters: Int(value["c"]?.integer ?? 0))
+        return JustificationRecord(at: value.time("t"), text: text)
     }
 
     private static func windowRecord(_ value: JSONValue) -> WindowRecord {

@@ -69,16 +69,16 @@ enum EntitlementMapping: Sendable, Hashable {
 }
 
 extension EntitlementMap {
-    func mapping(of state: ApprovalState) -> EntitlementMapping {
-        let stated = state.statedClasses.entries
+    func mapping(of claims: Claims) -> EntitlementMapping {
+        let stated = claims.jobClasses.entries
         guard stated.count <= 1 else { return .contradictory }
-        let keys = state.entitlements.entries.map(\.key)
+        let keys = claims.entitlements.entries.map(\.key)
         // Streams of one vendor name the same entitlement with and without its scope; the specific one counts.
         let specific = keys.filter { key in
             key.scope != nil || !keys.contains { $0.scope != nil && $0.matches(key) }
         }
         guard !specific.isEmpty else {
-            let named = stated.first?.key ?? state.containedRequest?.jobClass
+            let named = stated.first?.key ?? claims.request?.request.jobClass
             return named.map { .mapped($0, minimumHumanApprovers: 1, windowSeconds: nil) } ?? .unmapped
         }
         var found: EntitlementMapping?

@@ -136,20 +136,6 @@ struct WindowRecord: Joinable {
     }
 }
 
-/// An approver's name and what each attestation says of their decision.
-struct ApproverRecord: Joinable {
-    var actor: ActorRecord
-    var statements: BoundedMap<Attestation, Moment>
-
-    mutating func join(_ other: ApproverRecord) {
-        actor.join(other.actor)
-        for entry in other.statements.entries {
-            statements.join(entry.value, at: entry.key, limit: ApprovalState.Limits.statements)
-        }
-        if other.statements.hasLost { statements.hasLost = true }
-    }
-}
-
 /// An assignment that nobody approved.
 struct DirectRecord: Joinable {
     var first: Moment
@@ -163,7 +149,7 @@ struct DirectRecord: Joinable {
     }
 }
 
-/// The request that one source carried inside the approval; two different ones are a contradiction that stays.
+/// The request that the approval carries; two different ones are a contradiction that stays.
 struct ContainedRequest: Joinable {
     var request: CapabilityRequest
     var isContradicted = false

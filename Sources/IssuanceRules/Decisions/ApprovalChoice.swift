@@ -38,15 +38,16 @@ extension Decider {
             )
         case .contained, .reference, .entitlement: break
         }
-        let candidates = input.approvals.filter { fits($0.state) }
-            .sorted { $0.state.approvalID < $1.state.approvalID }
-        let considered = candidates.map(\.state.approvalID)
+        // Positions, not candidates: a state is large to copy.
+        let candidates = input.approvals.indices.filter { fits(input.approvals[$0].state) }
+            .sorted { input.approvals[$0].state.approvalID < input.approvals[$1].state.approvalID }
+        let considered = candidates.map { input.approvals[$0].state.approvalID }
         var usable: UsableApproval?
         var waiting: (at: Timestamp?, findings: [Finding])?
         var final: (at: Timestamp?, result: ApprovalResult)?
-        for candidate in candidates {
-            let at = candidate.state.lastOccurredAt
-            switch judge(candidate) {
+        for position in candidates {
+            let at = input.approvals[position].state.lastOccurredAt
+            switch judge(input.approvals[position]) {
             case .usable(let approval):
                 if usable.map({ $0.notAfter < approval.notAfter }) ?? true { usable = approval }
             case .waiting(let findings):
@@ -54,7 +55,7 @@ extension Decider {
             case .refused(let findings):
                 if final == nil || Self.isNewer(at, final?.at) { final = (at, .refused(findings)) }
             case .expired(let findings):
-                guard decides(candidate.state) else { continue }
+                guard decides(input.approvals[position].state) else { continue }
                 if final == nil || Self.isNewer(at, final?.at) { final = (at, .expired(findings)) }
             }
         }
@@ -96,18 +97,18 @@ extension Decider {
 
     private func fits(_ state: ApprovalState) -> Bool {
         switch rule.binding {
-        case .contained:
-            return carried(by: state) != nil
+        case .contained: return carries(state)
         case .reference:
             if let id = request.approvalID { return state.approvalID == id }
             guard let number = request.ticketNumber?.lowercased() else { return false }
-            return state.tickets.entries.contains {
-                isPermitted($0.key) && $0.value.value.number?.lowercased() == number
+            return state.claims.entries.contains {
+                $0.value.ticket?.value.number?.lowercased() == number && isPermitted($0.key)
             }
         case .entitlement:
-            guard let subject = request.subject, state.subjects.entries.contains(where: { $0.key == subject })
+            let claims = state.merged(isPermitted)
+            guard let subject = request.subject, claims.subjects.entries.contains(where: { $0.key == subject })
             else { return false }
-            return switch rules.entitlements.mapping(of: state) {
+            return switch rules.entitlements.mapping(of: claims) {
             case .mapped(let jobClass, _, _): jobClass == rule.name
             case .contradictory: true
             case .unmapped: false
@@ -115,14 +116,17 @@ extension Decider {
         }
     }
 
-    /// The request with this request's id that the approval carries, as the source of this request stated it.
-    private func carried(by state: ApprovalState) -> ContainedRequest? {
-        guard let source = rules.sources[input.requestSource], source.kind == .native,
-            source.mayApprove.contains(rule.name)
-        else { return nil }
-        return state.requests.entries.first {
-            $0.key == input.requestSource && $0.value.request.requestID == request.requestID
-        }?.value
+    /// True when the approval carries a request with this request's id, as the source of this request stated it.
+    private func carries(_ state: ApprovalState) -> Bool {
+        guard rules.sources[input.requestSource]?.kind == .native else { return false }
+        for index in state.claims.entries.indices
+        where state.claims.entries[index].key.source == input.requestSource
+            && isPermitted(state.claims.entries[index].key)
+        {
+            guard let id = state.claims.entries[index].value.request?.request.requestID else { continue }
+            if id == request.requestID { return true }
+        }
+        return false
     }
 
     /// True for what a source that may approve the class said, authenticated as the source demands.
@@ -137,8 +141,11 @@ extension Decider {
         let state = candidate.state
         if let findings = used(candidate) { return .refused(findings) }
         if let result = final(state) { return decides(state) ? result : .expired([]) }
-        if let result = disagreement(state) { return result }
-        var window = state.window(isPermitted)
+        if let findings = nothingPermitted(state) { return .waiting(findings) }
+        let claims = state.merged(isPermitted)
+        let mapping = rules.entitlements.mapping(of: claims)
+        if let result = disagreement(state, claims, mapping) { return result }
+        var window = ApprovedWindow(claims.window, direct: state.direct)
         if !window.hasStarted {
             if state.direct != nil {
                 return .waiting([
@@ -157,11 +164,11 @@ extension Decider {
         }
         var minimum = max(1, policyHumans)
         var windowSeconds: Int64?
-        if case .mapped(_, let humans, let seconds) = rules.entitlements.mapping(of: state) {
+        if case .mapped(_, let humans, let seconds) = mapping {
             minimum = max(minimum, humans)
             windowSeconds = seconds
         }
-        switch countApprovers(of: state, minimum: minimum) {
+        switch countApprovers(of: state, claims, minimum: minimum) {
         case .failure(let result): return result
         case .success(let count):
             let openFor = windowSeconds ?? (rule.window == .optional ? rule.maximumApprovalAgeSeconds : nil)
@@ -270,7 +277,9 @@ extension Decider {
     }
 
     /// What makes the approval another one than the request needs, or none that can be judged.
-    private func disagreement(_ state: ApprovalState) -> ApprovalResult? {
+    private func disagreement(
+        _ state: ApprovalState, _ claims: Claims, _ mapping: EntitlementMapping
+    ) -> ApprovalResult? {
         let id = state.approvalID
         func held(_ code: ReasonCode, _ detail: String, needed: String) -> ApprovalResult {
             .waiting([finding(code, detail, "binding", needed: needed)])
@@ -278,15 +287,15 @@ extension Decider {
         if state.hasOverflowed {
             return held(.humanApprovalOverflow, "\(id) has more facts than are kept", needed: "a new approval")
         }
-        if state.subjects.entries.count > 1 {
+        if claims.subjects.entries.count > 1 {
             return held(.humanApprovalContradictory, "\(id) names several subjects", needed: "facts that agree")
         }
-        switch rules.entitlements.mapping(of: state) {
+        switch mapping {
         case .contradictory:
             return held(.humanApprovalContradictory, "\(id) names several targets", needed: "facts that agree")
         case .unmapped:
             guard rule.binding != .contained else { break }
-            let name = state.entitlements.entries.last?.key.id ?? "nothing"
+            let name = claims.entitlements.entries.last?.key.id ?? "nothing"
             return held(
                 .humanApprovalEntitlementUnmapped, "\(id) is for \(quoted(name)), which is not in the rules",
                 needed: "the entitlement in the rules")
@@ -299,7 +308,7 @@ extension Decider {
                 ])
             }
         }
-        if rule.binding == .contained, let carried = carried(by: state) {
+        if rule.binding == .contained, let carried = claims.request {
             if carried.isContradicted {
                 return held(.humanApprovalContradictory, "\(id) carries several requests", needed: "one request")
             }
@@ -311,7 +320,7 @@ extension Decider {
                 ])
             }
         }
-        if let subject = request.subject, let approved = state.subjects.entries.first?.key, approved != subject {
+        if let subject = request.subject, let approved = claims.subjects.entries.first?.key, approved != subject {
             return .refused([
                 finding(
                     .humanApprovalSubjectMismatch, "\(id) is for another person than \(quoted(subject.rawValue))",

@@ -23,19 +23,18 @@ extension Decider {
     private static let allowedSkewSeconds: Int64 = 300
 
     /// Counts the approvers of a state: distinct humans, permitted sources, fresh decisions, separated duties.
-    func countApprovers(of state: ApprovalState, minimum: Int) -> ApproverCount.Outcome {
+    func countApprovers(of state: ApprovalState, _ claims: Claims, minimum: Int) -> ApproverCount.Outcome {
         var people: [PersonID] = []
         var old: [PersonID] = []
         var decidedAt: Timestamp?
         var excluded: Set<Exclusion> = []
-        for entry in state.approverRecords.entries {
-            let (exclusion, at) = exclusion(of: entry.key, entry.value, state)
-            if let exclusion {
+        for entry in claims.approvers.entries {
+            if let exclusion = exclusion(of: entry.key, entry.value, state) {
                 excluded.insert(exclusion)
                 if exclusion == .old { old.append(entry.key) }
             } else {
                 people.append(entry.key)
-                decidedAt = [decidedAt, at].compactMap(\.self).max()
+                decidedAt = [decidedAt, entry.value.at].compactMap(\.self).max()
             }
         }
         let shortfalls = shortfalls(people, minimum: minimum)
@@ -49,52 +48,47 @@ extension Decider {
                         "max_approval_age", needed: "a fresh approval")
                 ]))
         }
+        for entry in state.claims.entries where !entry.value.approvers.entries.isEmpty && !isPermitted(entry.key) {
+            excluded.insert(whyNotPermitted(entry.key))
+        }
         let reasons = excluded.sorted { $0.rawValue < $1.rawValue }.map { finding(for: $0, state) }
         if people.isEmpty {
             var findings = reasons
-            if findings.isEmpty || state.unknownApprover != nil { findings.append(nobody(state)) }
+            if findings.isEmpty || claims.unknownApprover != nil { findings.append(nobody(state, claims)) }
             return .failure(.waiting(findings))
         }
         return .failure(.waiting(shortfalls + reasons))
     }
 
-    private func exclusion(
-        of person: PersonID, _ record: ApproverRecord, _ state: ApprovalState
-    ) -> (Exclusion?, Timestamp?) {
-        if record.actor.kind == .system { return (.system, nil) }
-        var at: Timestamp?
-        var isPermitted = false
-        for statement in record.statements.entries where self.isPermitted(statement.key) {
-            isPermitted = true
-            if Moment.isEarlier(statement.value.at, at) { at = statement.value.at }
+    private func exclusion(of person: PersonID, _ record: ActorRecord, _ state: ApprovalState) -> Exclusion? {
+        if record.kind == .system { return .system }
+        if rule.separation.requester, state.isRequester(person) { return .requester }
+        if rule.separation.subject, person == request.subject || state.isSubject(person) {
+            return state.isRequester(person) ? .requester : .separated
         }
-        guard isPermitted else { return (whyNotPermitted(record), nil) }
-        if rule.separation.requester, state.requesters.entries.contains(where: { $0.key == person }) {
-            return (.requester, nil)
-        }
-        if rule.separation.subject,
-            person == request.subject || state.subjects.entries.contains(where: { $0.key == person })
-        {
-            return (state.requesters.entries.contains { $0.key == person } ? .requester : .separated, nil)
-        }
-        if rule.separation.jobOwner, rule.owners.contains(person) { return (.separated, nil) }
-        guard let at, at <= input.now.adding(seconds: Self.allowedSkewSeconds) else { return (.timeUnknown, nil) }
-        return (input.now.seconds(since: at) > rule.maximumApprovalAgeSeconds ? .old : nil, at)
+        if rule.separation.jobOwner, rule.owners.contains(person) { return .separated }
+        guard let at = record.at, at <= input.now.adding(seconds: Self.allowedSkewSeconds) else { return .timeUnknown }
+        return input.now.seconds(since: at) > rule.maximumApprovalAgeSeconds ? .old : nil
     }
 
-    private func whyNotPermitted(_ record: ApproverRecord) -> Exclusion {
-        var exclusion = Exclusion.source
-        for statement in record.statements.entries {
-            guard let source = rules.sources[statement.key.source], source.mayApprove.contains(rule.name) else {
-                continue
-            }
-            exclusion = source.authenticity == .confirmed ? .unconfirmed : .signer
+    /// Why nothing that is stated of an approval counts for the class; `nil` when something does.
+    func nothingPermitted(_ state: ApprovalState) -> [Finding]? {
+        guard !state.claims.entries.isEmpty, !state.claims.entries.contains(where: { isPermitted($0.key) }) else {
+            return nil
         }
-        return exclusion
+        return Set(state.claims.entries.map { whyNotPermitted($0.key) }).sorted { $0.rawValue < $1.rawValue }
+            .map { finding(for: $0, state) }
     }
 
-    private func nobody(_ state: ApprovalState) -> Finding {
-        state.unknownApprover == nil
+    private func whyNotPermitted(_ attestation: Attestation) -> Exclusion {
+        guard let source = rules.sources[attestation.source], source.mayApprove.contains(rule.name) else {
+            return .source
+        }
+        return source.authenticity == .confirmed ? .unconfirmed : .signer
+    }
+
+    private func nobody(_ state: ApprovalState, _ claims: Claims) -> Finding {
+        claims.unknownApprover == nil
             ? finding(
                 .capabilityRequiresApproval, "nobody has answered \(state.approvalID) yet", "approvals",
                 needed: "the approval of \(rule.approvals.allOf.map(\.sentence).joined(separator: " and "))")
@@ -116,7 +110,7 @@ extension Decider {
                 "separation_of_duties", needed: "the approval of a person who is neither")
         case .source:
             return finding(
-                .humanApprovalSourceNotAllowed, "\(id) was approved through a source that may not approve the class",
+                .humanApprovalSourceNotAllowed, "\(id) comes from a source that may not approve the class",
                 ".sources", needed: "an approval from a source that may approve \(rule.name)")
         case .signer:
             return finding(

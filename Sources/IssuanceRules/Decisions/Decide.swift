@@ -62,12 +62,13 @@ struct Decider {
     var audience: [String] = []
     var ttlSeconds: Int64 = 0
 
-    var request: CapabilityRequest { input.request }
+    let request: CapabilityRequest
 
     init(rules: RuleSet, rule: JobClassRule, input: DecisionInput) {
         self.rules = rules
         self.rule = rule
         self.input = input
+        request = input.request
     }
 
     mutating func refuse(_ code: ReasonCode, _ detail: String, _ setting: String, needed: String) {
@@ -188,7 +189,7 @@ public enum ApprovalDigest {
             for (index, entry) in approval.evidenceDigests.entries.enumerated() {
                 if index > 0 { bytes.append(UInt8(ascii: ",")) }
                 bytes.append(UInt8(ascii: "\""))
-                Base64URL.append(entry.key.bytes, to: &bytes)
+                bytes.append(contentsOf: entry.key.b64u.utf8)
                 bytes.append(UInt8(ascii: "\""))
             }
             bytes.append(contentsOf: "]}".utf8)

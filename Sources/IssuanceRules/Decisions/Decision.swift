@@ -107,3 +107,14 @@ public struct GrantPlan: Sendable, Hashable {
         self.replaces = replaces
     }
 }
+
+extension Decision {
+    /// The refusal that a worker records which decides and mints nothing: what it would have granted, and why it did not.
+    public func withoutMinting(_ plan: GrantPlan) -> Decision {
+        let extent = "\(plan.scope.joined(separator: " ")) for job \(plan.jobID) until \(plan.expiresAt)"
+        return Decision(
+            outcome: .deny,
+            reasons: [Reason(.capabilityDryRun, "a token for \(extent) would have been minted; this worker only decides")],
+            rule: rule, approvals: approvals, needed: [])
+    }
+}

@@ -5,7 +5,7 @@ struct StorageWriter {
     private(set) var bytes: [UInt8] = []
     private var needsComma = false
 
-    init() { bytes.reserveCapacity(512) }
+    init() { bytes.reserveCapacity(1_024) }
 
     mutating func object(_ body: (inout StorageWriter) -> Void) {
         separate()
@@ -32,7 +32,8 @@ struct StorageWriter {
         separate()
         bytes.append(UInt8(ascii: "\""))
         key.withUTF8Buffer { (buffer: UnsafeBufferPointer<UInt8>) in unsafe bytes.append(contentsOf: buffer) }
-        bytes.append(contentsOf: [UInt8(ascii: "\""), UInt8(ascii: ":")])
+        bytes.append(UInt8(ascii: "\""))
+        bytes.append(UInt8(ascii: ":"))
         needsComma = false
     }
 
@@ -64,8 +65,24 @@ struct StorageWriter {
 
     mutating func string(_ value: String) {
         separate()
-        JSONWriter.append(string: value, to: &bytes)
+        if Self.needsNoEscape(value) {
+            bytes.append(UInt8(ascii: "\""))
+            bytes.append(contentsOf: value.utf8)
+            bytes.append(UInt8(ascii: "\""))
+        } else {
+            JSONWriter.append(string: value, to: &bytes)
+        }
         needsComma = true
+    }
+
+    /// True for ASCII without quotes, backslashes and control characters: nearly every text that is stored.
+    private static func needsNoEscape(_ value: String) -> Bool {
+        let span = value.utf8.span
+        for index in span.indices {
+            let byte = span[index]
+            if byte < 0x20 || byte > 0x7E || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { return false }
+        }
+        return true
     }
 
     /// Writes an integer; past ±(2^53 − 1), where JSON numbers stop being exact, as a string of its digits.
@@ -109,7 +126,13 @@ extension JSONValue {
     /// An integer that ``StorageWriter`` wrote.
     var storedInteger: Int64? { integer ?? string.flatMap { Int64($0) } }
 
-    func time(_ key: String) -> Timestamp? { self[key]?.storedInteger.map(Timestamp.init(microseconds:)) }
+    /// A time; one that no calendar of ours reaches reads as unknown, so that reckoning with it cannot overflow.
+    func time(_ key: String) -> Timestamp? {
+        guard let microseconds = self[key]?.storedInteger, microseconds.magnitude < 300_000_000_000_000_000 else {
+            return nil
+        }
+        return Timestamp(microseconds: microseconds)
+    }
 
     func flag(_ key: String) -> Bool { self[key] != nil }
 

@@ -5,7 +5,9 @@ extension CapabilityRequest {
     /// The form in which ledger and facts keep a request: an object with the names of the claims where there is one.
     public var json: JSONValue {
         // The bytes were written by this type, so reading them back cannot fail.
-        (try? JSONReader.parse(storageBytes)) ?? .null
+        guard var object = (try? JSONReader.parse(storageBytes))?.object else { return .null }
+        object["requested_at"] = .string(RFC3339.text(requestedAt))
+        return .object(object)
     }
 
     /// Reads ``json``.
@@ -43,13 +45,14 @@ extension CapabilityRequest {
             }
             writer.member("upgrades_request", upgradesRequest?.rawValue)
             writer.member("reason", reason)
-            writer.member("requested_at", RFC3339.text(requestedAt))
+            writer.member("requested_at", requestedAt)
         }
     }
 
     init(stored value: JSONValue) throws(StorageError) {
         let subject = "capability request"
-        guard let requestedAt = Timestamp(rfc3339: try value.text("requested_at", of: subject)) else {
+        let text = value["requested_at"]?.string
+        guard let requestedAt = text.flatMap({ Timestamp(rfc3339: $0) }) ?? value.time("requested_at") else {
             throw StorageError(subject: subject, detail: "requested_at is no RFC 3339 time")
         }
         let delivery: Delivery

@@ -117,6 +117,7 @@ public final class KafkaAdmin: Sendable {
     ///
     /// - Parameter changes: For each topic the new values by name; nil returns a setting to its default.
     /// - Returns: The outcome of each topic, by name.
+    /// - Throws: `KafkaError` with the topic, when one does not exist or may not be read; nothing is changed then.
     public func alterConfiguration(
         _ changes: [String: [String: String?]], timeout: Duration = .seconds(30)
     ) async throws(KafkaError) -> [String: TopicOutcome] {

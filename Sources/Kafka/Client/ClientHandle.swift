@@ -10,13 +10,17 @@ import CRdKafka
     let mainQueue: OpaquePointer
     private let consumerQueue: OpaquePointer?
 
-    /// Makes a client. `defaults` yield to the configuration's own properties.
+    /// Requests and answers are small and many are under way at once, which Nagle's algorithm delays by tens of
+    /// milliseconds.
+    private static let commonDefaults = [(name: "socket.nagle.disable", value: "true")]
+
+    /// Makes a client. The defaults yield to the configuration's own properties.
     init(
         _ type: rd_kafka_type_t, _ configuration: KafkaConfiguration,
         defaults: [(name: String, value: String)] = []
     ) throws(KafkaError) {
         let handle = ConfigurationHandle()
-        try handle.set(defaults + configuration.properties + [(name: "log.queue", value: "true")])
+        try handle.set(Self.commonDefaults + defaults + configuration.properties + [(name: "log.queue", value: "true")])
         handle.enableEvents(
             RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_LOG | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_STATS
                 | RD_KAFKA_EVENT_OFFSET_COMMIT | RD_KAFKA_EVENT_OAUTHBEARER_TOKEN_REFRESH)

@@ -79,8 +79,8 @@ public final class KafkaConsumer: Sendable {
         try await client.perform(.assign) { loop in loop.remove(partitions) }
     }
 
-    /// Moves assigned partitions to other positions and restarts those that failed. What was fetched of them before is
-    /// not delivered after this returns.
+    /// Moves assigned partitions to other positions and restarts those that failed or are paused. What was fetched of
+    /// them before is not delivered after this returns.
     ///
     /// - Returns: The new generation of the assignment.
     /// - Throws: `KafkaError`, with `Code.state` when one is not assigned.

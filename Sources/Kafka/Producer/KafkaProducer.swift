@@ -48,7 +48,9 @@ public final class KafkaProducer: Sendable {
     /// - Returns: Where each record was written, in the order given.
     /// - Throws: `KafkaError` of the first record that failed, with its `recordIndex`. Records after it were not
     ///   written, or were: in a transaction the error is `abortable` and the abort settles it; outside one the topic
-    ///   tells. When the producer has died, the error is `fatal`.
+    ///   tells. After an abort on account of records that a broker refused, librdkafka 2.0.2 may have the first records
+    ///   of the next transaction fail as well, also with kind `abortable`. When the producer has died, the error is
+    ///   `fatal`.
     @discardableResult
     public func send(_ records: [ProducerRecord]) async throws(KafkaError) -> [DeliveredRecord] {
         guard !records.isEmpty else { return [] }

@@ -19,7 +19,11 @@ public struct Backoff: Sendable, Hashable {
     ///   - jitter: a random number, 0 up to 1; 0 gives the full time and 1 half of it.
     public func delay(afterFailures failures: Int, jitter: Double) -> Duration {
         var full = initial
-        for _ in 1..<max(failures, 1) where full < maximum { full = full * 2 }
+        var doublings = max(failures, 1) - 1
+        while doublings > 0, full > .zero, full < maximum {
+            full = full * 2
+            doublings -= 1
+        }
         full = min(full, maximum)
         return full * (1 - 0.5 * min(max(jitter, 0), 1))
     }

@@ -16,4 +16,3 @@ public struct BatchLimits: Sendable, Hashable {
     /// What is read: up to what a Kafka-compatible service takes in one request, whatever the sealer's settings were.
     public static let reading = BatchLimits(maximumBytes: 1_046_528, maximumReceipts: 20_000)
 }
-

@@ -41,12 +41,14 @@ public struct ReceiptBatch: Sendable, Hashable {
         let signed = BatchHeader.signedBytes(hash)
         guard let signer = logKeys.first(where: { $0.isValidSignature(signature, for: signed) }) else {
             throw EvidenceError(
-                .signatureInvalid, "signature", "none of the \(logKeys.count) keys of the log signed batch \(parsed.number)")
+                .signatureInvalid, "signature",
+                "none of the \(logKeys.count) keys of the log signed batch \(parsed.number)")
         }
         let tree = MerkleTree(leaves: receipts)
         guard tree.count == parsed.count, tree.root == parsed.root else {
             throw EvidenceError(
-                .rootMismatch, "header.root_b64u", "the receipts are not those that batch \(parsed.number) was sealed of")
+                .rootMismatch, "header.root_b64u",
+                "the receipts are not those that batch \(parsed.number) was sealed of")
         }
         self.init(
             header: parsed, headerHash: hash, signature: signature, signer: signer, receipts: receipts, tree: tree)

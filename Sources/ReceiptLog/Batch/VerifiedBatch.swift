@@ -22,6 +22,8 @@ public struct VerifiedBatch: Sendable, Hashable {
     public let tree: MerkleTree
     /// The checkpoint that came with the batch; its signature, log and size are checked.
     public let checkpoint: VerifiedCheckpoint?
+    /// The signatures under the root by the compatible rule that came with the batch, both checked.
+    public let compatibleRoot: LogInclusionProof.SignedRoot?
     /// Where the log ends after this batch; `nil` when the batch was checked alone.
     public let tail: LogTail?
 
@@ -54,6 +56,9 @@ public struct VerifiedBatch: Sendable, Hashable {
         var checkpoint: VerifiedCheckpoint?
         if let note = parts.checkpoint {
             checkpoint = try Self.checkpoint(note, header, tail, logKeys)
+        }
+        compatibleRoot = try parts.compatibleRoot.map { root throws(EvidenceError) in
+            try Self.compatibleRoot(root, header, logKeys)
         }
         self.header = header
         self.headerHash = headerHash
@@ -142,6 +147,24 @@ public struct VerifiedBatch: Sendable, Hashable {
         return tree
     }
 
+    private static func compatibleRoot(
+        _ root: MemberReader, _ header: BatchHeader, _ logKeys: [Ed25519PublicKey]
+    ) throws(EvidenceError) -> LogInclusionProof.SignedRoot {
+        let did = try root.string("signer_did")
+        guard let key = logKeys.first(where: { $0.did == did }) else {
+            throw EvidenceError(.signerUnknown, root.at("signer_did"), "\"\(did.prefix(64))\" is no key of the log")
+        }
+        guard let rootSignature = Ed25519Signature(b64u: try root.string("sig_b64u")),
+            let statementSignature = Ed25519Signature(b64u: try root.string("statement_sig_b64u")),
+            let signed = LogInclusionProof.SignedRoot(
+                header: header, signer: key, rootSignature: rootSignature, statementSignature: statementSignature)
+        else {
+            throw EvidenceError(
+                .signatureInvalid, root.path, "the signatures are not over the compatible root of the header")
+        }
+        return signed
+    }
+
     private static func checkpoint(
         _ text: String, _ header: BatchHeader, _ tail: LogTail?, _ logKeys: [Ed25519PublicKey]
     ) throws(EvidenceError) -> VerifiedCheckpoint {
@@ -175,6 +198,7 @@ private struct BatchParts {
     let signature: Ed25519Signature
     let signerDID: String
     let checkpoint: String?
+    let compatibleRoot: MemberReader?
 
     init(_ record: [UInt8], _ limits: BatchLimits) throws(EvidenceError) {
         guard record.count <= limits.maximumBytes else {
@@ -224,11 +248,22 @@ private struct BatchParts {
         self.signature = bytes
         signerDID = try signatureReader.string("signer_did")
         checkpoint = try reader.optionalString("checkpoint", maximumBytes: SignedNote.maximumBytes)
-        if let compatible = try reader.optionalNested("clawlogs_root_signature") {
-            for key in ["sig_b64u", "signer_did", "statement_sig_b64u"] { _ = try compatible.string(key) }
+        compatibleRoot = try reader.optionalNested("clawlogs_root_signature")
+        var known: JSONObject = [
+            "signature": [
+                "algorithm": "Ed25519", "signature_b64u": .string(bytes.b64u), "signer_did": .string(signerDID),
+            ]
+        ]
+        if let checkpoint { known["checkpoint"] = .string(checkpoint) }
+        if let compatibleRoot {
+            known["clawlogs_root_signature"] = [
+                "sig_b64u": .string(try compatibleRoot.string("sig_b64u")),
+                "signer_did": .string(try compatibleRoot.string("signer_did")),
+                "statement_sig_b64u": .string(try compatibleRoot.string("statement_sig_b64u")),
+            ]
         }
         try requireCanonical(
-            JSONWriter.bytes(.object(reader.object), order: .canonical), small.output, "signature")
+            JSONWriter.bytes(.object(known), order: .canonical), small.output, "signature")
     }
 
     private static let known: Set<String> = [

@@ -17,7 +17,8 @@ struct SecretScanner {
         self.isPart = isPart
         self.limit = limit
         // Single-letter members of a JWK are secrets only in a document that says it is one.
-        mentionsKeyType = Self.find(Array("\"kty".utf8), in: input[...]) != nil
+        mentionsKeyType =
+            Self.find(Array("\"kty".utf8), in: input[...]) != nil
             || Self.find(Array("kty\\\"".utf8), in: input[...]) != nil
     }
 
@@ -57,9 +58,10 @@ struct SecretScanner {
 
     private func isName(_ text: ArraySlice<UInt8>) -> Bool {
         if SecretName.isSensitive(text) { return true }
-        return mentionsKeyType && text.count <= 2 && ["d", "k", "p", "q", "dp", "dq", "qi"].contains {
-            text.elementsEqual($0.utf8)
-        }
+        return mentionsKeyType && text.count <= 2
+            && ["d", "k", "p", "q", "dp", "dq", "qi"].contains {
+                text.elementsEqual($0.utf8)
+            }
     }
 
     private mutating func copy(to end: Int) {

@@ -32,13 +32,21 @@ struct CanonicalWriter {
     mutating func string(_ text: String) {
         separate()
         output.append(UInt8(ascii: "\""))
-        if text.utf8.contains(where: Self.isEscaped) {
-            for byte in text.utf8 { appendEscaped(byte) }
-        } else {
+        if Self.isPlain(text) {
             output.append(contentsOf: text.utf8)
+        } else {
+            for byte in text.utf8 { appendEscaped(byte) }
         }
         output.append(UInt8(ascii: "\""))
         needsComma = true
+    }
+
+    /// Looks at every byte without an early end, which the compiler turns into vector code.
+    private static func isPlain(_ text: String) -> Bool {
+        let bytes = text.utf8.span
+        var needsEscape = false
+        for i in bytes.indices { needsEscape = needsEscape || isEscaped(bytes[i]) }
+        return !needsEscape
     }
 
     private static func isEscaped(_ byte: UInt8) -> Bool { byte < 0x20 || byte == 0x22 || byte == 0x5C }
@@ -70,11 +78,23 @@ struct CanonicalWriter {
 
     mutating func digest(_ digest: Digest) {
         separate()
+        let bytes = digest.bytes
+        let alphabet = Self.alphabet
         output.append(UInt8(ascii: "\""))
-        Base64URL.append(digest.bytes, to: &output)
+        // 32 bytes are ten groups of three and two more, without padding 43 characters.
+        for i in stride(from: 0, to: 33, by: 3) {
+            let group =
+                UInt32(bytes[i]) << 16 | UInt32(bytes[i + 1]) << 8 | (i + 2 < bytes.count ? UInt32(bytes[i + 2]) : 0)
+            output.append(alphabet[Int(group >> 18)])
+            output.append(alphabet[Int(group >> 12 & 0x3F)])
+            output.append(alphabet[Int(group >> 6 & 0x3F)])
+            if i < 30 { output.append(alphabet[Int(group & 0x3F)]) }
+        }
         output.append(UInt8(ascii: "\""))
         needsComma = true
     }
+
+    private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
 
     mutating func value(_ value: JSONValue) {
         separate()

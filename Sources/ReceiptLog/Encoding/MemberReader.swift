@@ -114,7 +114,8 @@ struct MemberReader {
         for (index, element) in try array(key).enumerated() {
             guard let text = element.string, text.utf8.count <= Self.maximumText else {
                 throw EvidenceError(
-                    .invalidMember, "\(at(key))[\(index)]", "a string of at most \(Self.maximumText) bytes was expected")
+                    .invalidMember, "\(at(key))[\(index)]", "a string of at most \(Self.maximumText) bytes was expected"
+                )
             }
             texts.append(text)
         }

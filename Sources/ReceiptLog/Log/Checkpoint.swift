@@ -47,7 +47,8 @@ public struct Checkpoint: Sendable, Hashable {
     public init(parsing text: String) throws(EvidenceError) {
         var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
         guard lines.count >= 4, lines.count <= 20, lines.removeLast().isEmpty else {
-            throw EvidenceError(.malformed, "checkpoint", "three to nineteen lines, each ended by a newline, are needed")
+            throw EvidenceError(
+                .malformed, "checkpoint", "three to nineteen lines, each ended by a newline, are needed")
         }
         let digits = lines[1].utf8
         guard digits.count <= 20, digits.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }), let size = UInt64(lines[1]),

@@ -81,6 +81,25 @@ public struct LogInclusionProof: Sendable, Hashable {
                 logID: logID, treeSize: UInt64(tree.count), root: tree.root.bytes, publishedAt: publishedAt.iso8601)
             statementSignature = try signer.sign(statement.signedBytes)
         }
+
+        /// Takes signatures that came with a batch, or returns `nil` when they are not over its compatible root.
+        init?(
+            header: BatchHeader, signer: Ed25519PublicKey, rootSignature: Ed25519Signature,
+            statementSignature: Ed25519Signature
+        ) {
+            logID = header.logID
+            treeSize = header.count
+            root = header.compatibleRoot
+            publishedAt = header.sealedAt
+            self.signer = signer
+            self.rootSignature = rootSignature
+            self.statementSignature = statementSignature
+            let statement = Statement(
+                logID: logID, treeSize: UInt64(treeSize), root: root.bytes, publishedAt: publishedAt.iso8601)
+            guard signer.isValidSignature(rootSignature, for: Array(root.b64u.utf8)),
+                signer.isValidSignature(statementSignature, for: statement.signedBytes)
+            else { return nil }
+        }
     }
 
     /// Makes the proof of a leaf, or returns `nil` when the tree has no such leaf or is not the one signed.

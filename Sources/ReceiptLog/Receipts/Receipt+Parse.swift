@@ -91,7 +91,8 @@ extension Receipt.Content {
         case .keyChanged:
             let key = try reader.nested("key")
             guard let publicKey = Ed25519PublicKey(did: try key.string("public_key_did")) else {
-                throw EvidenceError(.invalidMember, key.at("public_key_did"), "a did:key of an Ed25519 key was expected")
+                throw EvidenceError(
+                    .invalidMember, key.at("public_key_did"), "a did:key of an Ed25519 key was expected")
             }
             guard try key.string("kid") == publicKey.kid.rawValue else {
                 throw EvidenceError(.identifierMismatch, key.at("kid"), "is not the kid of the public key")

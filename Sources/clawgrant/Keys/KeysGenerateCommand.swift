@@ -33,7 +33,7 @@ struct KeysGenerateCommand: AsyncParsableCommand {
                 "kid": .string(key.publicKey.kid.rawValue), "did": .string(key.publicKey.did),
             ])
         } else {
-            Console.out("made a \(purpose) key in \(path)")
+            Console.out("made a key for purpose \(purpose) in \(path)")
             Console.out("kid  \(key.publicKey.kid)")
             Console.out("did  \(key.publicKey.did)")
         }

@@ -64,9 +64,6 @@ enum Console {
         return String(shown)
     }
 
-    /// Writes text to standard output as it is.
-    static func write(_ text: String) { write(text, to: STDOUT_FILENO) }
-
     private static func write(_ text: String, to descriptor: Int32) {
         var bytes = Array(text.utf8)[...]
         while !bytes.isEmpty {

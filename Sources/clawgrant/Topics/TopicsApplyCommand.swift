@@ -68,7 +68,10 @@ struct TopicsApplyCommand: AsyncParsableCommand {
             }
             if made.isEmpty, failed.isEmpty, findings.isEmpty { Console.out("nothing to do") }
         }
-        if !failed.isEmpty || findings.contains(where: { $0.severity == .error }) { throw CommandFailure.no }
+        // What only a vendor can make is reported, and is no failure of this command.
+        if !failed.isEmpty || findings.contains(where: { $0.severity == .error && $0.topic.isOurs }) {
+            throw CommandFailure.no
+        }
     }
 
     /// A broker answers before its topic can be used; who runs this next wants to use it.

@@ -1,0 +1,72 @@
+/// Measures Clawgrant on this machine: its limits alone, then the whole, with every published record checked.
+public struct Bench: Sendable {
+    private let options: BenchOptions
+
+    /// Prepares a run.
+    public init(_ options: BenchOptions) { self.options = options }
+
+    /// Measures.
+    ///
+    /// - Throws: ``BenchError`` when records are not as they must be; what servers and clients throw.
+    public func run() async throws -> BenchReport {
+        var report = BenchReport(machine: .current(), options: options)
+        let sections = options.sections
+        if !sections.isDisjoint(with: [.calls, .signatures, .ledger, .kafka]) {
+            report = try await BenchStack.with(options) { [report] stack in
+                var report = report
+                try await limits(stack, into: &report)
+                return report
+            }
+        }
+        let together = Workload.Signing.together(options.eventsPerSignature)
+        if sections.contains(.batch) {
+            var backlog = Backlog(
+                options: options, name: "batch", signing: together, count: options.amount(100_000, quick: 10_000))
+            backlog.sendsRepeats = true
+            try await backlog.measure(into: &report)
+        }
+        if sections.contains(.single) {
+            try await Backlog(
+                options: options, name: "single", signing: .each, count: options.amount(60_000, quick: 6_000)
+            ).measure(into: &report)
+        }
+        if sections.contains(.latency) {
+            try await Latency(options: options).measure(
+                peak: report.value("batch.decisions_per_second"), into: &report)
+        }
+        if sections.contains(.rows) {
+            for (name, rows) in [("rows_1e5", 100_000), ("rows_1e6", 1_000_000)] {
+                var backlog = Backlog(
+                    options: options, name: name, signing: together, count: options.amount(60_000, quick: 10_000))
+                backlog.rows = rows
+                try await backlog.measure(into: &report)
+            }
+        }
+        if sections.contains(.million) {
+            try await Backlog(options: options, name: "million", signing: together, count: 1_000_000)
+                .measure(into: &report)
+        }
+        return report
+    }
+
+    private func limits(_ stack: BenchStack, into report: inout BenchReport) async throws {
+        let playground = stack.playground
+        let sections = options.sections
+        if sections.contains(.calls) {
+            options.progress("calls: processor time of single calls")
+            try CallCosts(options: options, playground: playground).measure(into: &report)
+        }
+        if sections.contains(.signatures) {
+            options.progress("signatures: tokens signed by one core")
+            try SignatureLimit(options: options, playground: playground).measure(into: &report)
+        }
+        if sections.contains(.ledger) {
+            options.progress("ledger: prepared decisions into PostgreSQL")
+            try await LedgerLimit(options: options, playground: playground).measure(into: &report)
+        }
+        if sections.contains(.kafka) {
+            options.progress("kafka: records into and out of the broker")
+            try await KafkaLimit(options: options, playground: playground).measure(into: &report)
+        }
+    }
+}

@@ -1,0 +1,56 @@
+import DevStack
+import Kafka
+import Playground
+
+/// A playground as the benchmark wants it: a broker that holds long backlogs, a database that forces commits to disk.
+struct BenchStack {
+    let playground: Playground
+    private let options: BenchOptions
+
+    static func start(_ options: BenchOptions) async throws -> BenchStack {
+        var wanted = PlaygroundOptions()
+        wanted.broker = .tansu
+        wanted.tools = options.tools
+        wanted.durability = .durable
+        // The rest is as PostgreSQL is shipped, but for what every installation of some size sets.
+        wanted.databaseSettings = ["shared_buffers": "512MB", "max_wal_size": "4GB", "checkpoint_timeout": "15min"]
+        wanted.limits = ["lanes": options.lanes]
+        wanted.workerProgram = options.workerProgram
+        wanted.logLevel = "warning"
+        wanted.keepsDirectory = options.keepsDirectories
+        return BenchStack(playground: try await Playground.start(wanted), options: options)
+    }
+
+    /// Runs something on a stack of its own, and takes the stack down whatever happens.
+    static func with<Result>(
+        _ options: BenchOptions, _ body: (BenchStack) async throws -> Result
+    ) async throws -> Result {
+        let stack = try await start(options)
+        do {
+            let result = try await body(stack)
+            await stack.playground.stop()
+            return result
+        } catch {
+            await stack.playground.stop()
+            throw error
+        }
+    }
+
+    /// Starts the workers and waits until they hold all partitions between them.
+    func startWorkers() async throws {
+        for number in 1...max(1, options.workers) { _ = try playground.startWorker("worker-\(number)") }
+        let playground = playground
+        let all = PlaygroundTopic.inputs.count * Int(playground.options.inputPartitions)
+        let workers = options.workers
+        try await waitUntil(
+            deadline: .seconds(60), description: "\(workers) workers to take \(all) partitions",
+            interval: .milliseconds(20)
+        ) {
+            for worker in playground.workers where !worker.isRunning {
+                throw BenchError("\(worker.name) ended by itself; the end of its log:\n\(worker.logTail())")
+            }
+            let held = try await playground.status().partitionsHeld
+            return held.count == workers && held.values.reduce(0, +) == all
+        }
+    }
+}

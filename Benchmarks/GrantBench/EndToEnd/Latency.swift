@@ -1,0 +1,96 @@
+import ClawWire
+import DevStack
+import Kafka
+import Playground
+
+/// Time from the moment a record is due to be produced until its grant can be read, at a fixed rate.
+///
+/// Measured from when the record is due, not from when it was sent: a generator that falls behind makes the figures
+/// worse, not better.
+struct Latency {
+    let options: BenchOptions
+
+    func measure(peak: Double?, into report: inout BenchReport) async throws {
+        var rates = [100, 1_000]
+        if let peak, peak > 1_500 { rates.append(Int(peak * 0.7)) }
+        let seconds = options.amount(20, quick: 6)
+        let options = options
+        let wanted = rates
+        let figures = try await BenchStack.with(options) { stack in
+            let playground = stack.playground
+            try await stack.startWorkers()
+            let watch = try GrantWatch(playground, notesArrivals: true)
+            try await watch.start()
+            var sent = 0
+            var all: [(name: String, value: Double, unit: FigureUnit)] = []
+            // The first decisions open connections and prepare statements.
+            try await Self.send(playground, watch, "warm", rate: 500, count: 1_000, &sent)
+            for rate in wanted {
+                options.progress("latency: \(rate) approvals a second for \(seconds) s")
+                let name = rate == wanted.dropFirst(2).first ? "peak70" : String(rate)
+                let server = ServerCPU(playground)
+                let before = server.now()
+                let times = try await Self.send(
+                    playground, watch, "at-\(name)", rate: rate, count: rate * seconds, &sent
+                ).sorted()
+                let after = server.now()
+                func quantile(_ q: Double) -> Double { times[min(times.count - 1, Int(Double(times.count) * q))] * 1e3 }
+                all += [
+                    ("latency.\(name).rate", Double(rate), .perSecond),
+                    ("latency.\(name).p50", quantile(0.5), .milliseconds),
+                    ("latency.\(name).p99", quantile(0.99), .milliseconds),
+                    ("latency.\(name).max", quantile(1), .milliseconds),
+                    (
+                        "latency.\(name).worker_cpu_per_decision",
+                        (after.workers - before.workers) / Double(times.count) * 1e6, .microseconds
+                    ),
+                ]
+            }
+            await watch.stop()
+            options.progress("latency: checking every record")
+            try await playground.waitForStatus("everything to be published") {
+                $0.unsealedGroups == 0 && $0.nextBatchToPublish == $0.batches
+            }
+            let checked = try await ReadBack(playground: playground).check(decisions: sent)
+            all.append(("latency.records_checked", Double(checked), .count))
+            return all
+        }
+        for figure in figures { report.add(figure.name, figure.value, figure.unit) }
+    }
+
+    /// Sends at a rate and returns the time of each record in seconds.
+    @discardableResult
+    private static func send(
+        _ playground: Playground, _ watch: GrantWatch, _ prefix: String, rate: Int, count: Int, _ sent: inout Int
+    ) async throws -> [Double] {
+        let workload = Workload(playground: playground, signing: .together(64), prefix: prefix)
+        let records = try workload.records(0..<count)
+        let tick = Duration.milliseconds(rate >= 500 ? 2 : 10)
+        let start = ContinuousClock.now + .milliseconds(50)
+        func due(_ index: Int) -> ContinuousClock.Instant { start + .seconds(Double(index) / Double(rate)) }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            var next = 0
+            while next < count {
+                let now = ContinuousClock.now
+                var end = next
+                while end < count, due(end) <= now { end += 1 }
+                if end > next {
+                    let part = Array(records[next..<end])
+                    group.addTask { try await playground.produce(part) }
+                    next = end
+                }
+                try await Task.sleep(until: max(now + tick, next < count ? due(next) : now), tolerance: .zero)
+            }
+            try await group.waitForAll()
+        }
+        sent += count
+        try await watch.wait(for: sent, within: .seconds(60))
+        let arrivals = watch.arrivals
+        return try (0..<count).map { index in
+            guard let arrival = arrivals[Array(workload.jobID(index).rawValue.utf8)] else {
+                throw BenchError("the grant of job \(workload.jobID(index)) did not come")
+            }
+            return (arrival - due(index)).inSeconds
+        }
+    }
+}

@@ -1,0 +1,85 @@
+import ClawWire
+import GrantWorker
+import IssuanceRules
+import Keys
+
+/// Checks of files: rules, keys, secrets.
+enum LocalChecks {
+    static func rules(_ file: ConfigurationFile) -> (rules: RuleSet?, findings: [CheckFinding]) {
+        let path = file.worker.rulesFile
+        do {
+            let rules = try file.rules()
+            var findings: [CheckFinding] = [
+                .ok(
+                    "rules",
+                    "\(path): \(rules.jobClasses.count) job classes, \(rules.sources.count) sources, hash \(rules.hash)"
+                )
+            ]
+            for source in rules.sources.values.sorted(by: { $0.name < $1.name }) where source.authenticity == .topic {
+                findings.append(
+                    .notice(
+                        "rules", "source \(source.name) is trusted by its topic alone",
+                        "make sure that the broker lets nobody else write to \(source.topics.joined(separator: ", "))"))
+            }
+            for jobClass in rules.jobClasses.values.sorted(by: { $0.name < $1.name })
+            where jobClass.deliveries.contains(.plain) {
+                findings.append(
+                    .warning(
+                        "rules", "job class \(jobClass.name) allows tokens in the clear on the grants topic",
+                        "use sealed delivery outside of development"))
+            }
+            return (rules, findings)
+        } catch {
+            return (nil, "\(error)".split(separator: "\n").map { .error("rules", String($0), "correct the rules") })
+        }
+    }
+
+    static func keys(_ file: ConfigurationFile) -> [CheckFinding] {
+        let now = Clock.now
+        do {
+            let ring = try KeyRing.load(file.worker.keys, at: now)
+            try ring.selfTest()
+            var findings: [CheckFinding] = []
+            for key in ring.inventory() {
+                let name = "\(key.configuration.purpose) key \(key.kid) (\(key.configuration.state.name))"
+                guard key.configuration.state == .active, let end = key.configuration.notAfter else {
+                    findings.append(.ok("keys", name))
+                    continue
+                }
+                let days = end.seconds(since: now) / 86_400
+                findings.append(
+                    days < 30
+                        ? .warning(
+                            "keys", "\(name) may sign until \(end), \(days) days from now",
+                            "prepare the next key; docs/keys.md tells the steps")
+                        : .ok("keys", "\(name), signs until \(end)"))
+            }
+            findings.append(.ok("keys", "every active key signs and verifies, the same way twice"))
+            return findings
+        } catch {
+            return [.error("keys", "\(error.subject): \(error.finding)", error.remedy)]
+        }
+    }
+
+    static func secrets(_ file: ConfigurationFile) -> [CheckFinding] {
+        let paths = [file.worker.tokenIDSecretFile, file.worker.sealingSecretFile]
+        var findings: [CheckFinding] = []
+        var contents: [[UInt8]] = []
+        for path in paths {
+            do {
+                let secret = try SecretFile.load(path, length: 32...65_536)
+                contents.append(secret.copyExposed())
+                findings.append(.ok("secrets", path))
+            } catch {
+                findings.append(.error("secrets", "\(error.subject): \(error.finding)", error.remedy))
+            }
+        }
+        if contents.count == 2, contents[0] == contents[1] {
+            findings.append(
+                .error(
+                    "secrets", "both files hold the same secret",
+                    "make another one with `clawgrant keys secret --out FILE`; secrets must not be shared by purposes"))
+        }
+        return findings
+    }
+}

@@ -1,0 +1,51 @@
+import ClawWire
+import DevStack
+import GrantLedger
+import Testing
+
+@Suite(.enabled(if: AvailableServers.postgres, "PostgreSQL is not installed"))
+struct LeaseTests {
+    @Test func oneWorkerTakesEveryPartition() async throws {
+        let ledger = try await LedgerServer.shared.value.ledger()
+        let view = try await ledger.beat()
+        #expect(view.held.count == 4)
+        #expect(view.held.allSatisfy { $0.epoch == LeaseEpoch(1) && $0.nextOffset == 0 })
+        #expect(view.surplus == 0)
+    }
+
+    @Test func aSecondWorkerGetsItsShareOnceTheFirstLetsGo() async throws {
+        let first = try await LedgerServer.shared.value.ledger()
+        let second = try first.other("worker-2")
+        _ = try await first.beat()
+        #expect(try await second.beat().held.isEmpty)
+        let view = try await first.beat()
+        #expect(view.surplus == 2)
+        let given = Set(view.held.map(\.partition).suffix(view.surplus))
+        try await first.ledger.release(partitions: given, of: first.worker)
+        let taken = try await second.beat()
+        #expect(Set(taken.held.map(\.partition)) == given)
+        #expect(taken.held.allSatisfy { $0.epoch == LeaseEpoch(3) })
+    }
+
+    @Test func partitionsOfADeadWorkerAreTakenOver() async throws {
+        let first = try await LedgerServer.shared.value.ledger()
+        let second = try first.other("worker-2")
+        _ = try await first.beat(lifetime: .milliseconds(500))
+        try await waitUntil(deadline: .seconds(10), description: "takeover") {
+            try await second.beat().held.count == 4
+        }
+    }
+
+    @Test func oneWorkerHoldsARoleUntilItLeaves() async throws {
+        let first = try await LedgerServer.shared.value.ledger()
+        let second = try first.other("worker-2")
+        _ = try await first.beat()
+        _ = try await second.beat()
+        let lease = try #require(try await first.ledger.claim(role: .sealer, for: first.worker))
+        #expect(try await second.ledger.claim(role: .sealer, for: second.worker) == nil)
+        #expect(try await first.ledger.claim(role: .sealer, for: first.worker) == lease)
+        try await first.ledger.leave(worker: first.worker)
+        let next = try #require(try await second.ledger.claim(role: .sealer, for: second.worker))
+        #expect(next.epoch > lease.epoch)
+    }
+}

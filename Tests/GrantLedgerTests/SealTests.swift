@@ -1,0 +1,79 @@
+import ClawWire
+import DevStack
+import Foundation
+import GrantLedger
+import Testing
+
+let nowSeconds = Int64(Date().timeIntervalSince1970)
+
+@Suite(.enabled(if: AvailableServers.postgres, "PostgreSQL is not installed"))
+struct SealTests {
+    private static func batch(_ number: Int64, _ input: SealInput) throws -> SealedBatch {
+        let count = Int64(input.groups.reduce(0) { $0 + $1.effects.count })
+        let first = input.tail.map { Int64($0[0]) << 8 | Int64($0[1]) } ?? 0
+        let signature = try #require(Ed25519Signature(bytes: [UInt8](repeating: 1, count: 64)))
+        return SealedBatch(
+            number: number, firstPosition: first, lastPosition: first + count - 1,
+            headerHash: Digest(hashing: "h\(number)"), header: [1], signature: signature, checkpoint: "c",
+            tail: [UInt8((first + count) >> 8), UInt8((first + count) & 0xFF)], groups: input.groups, nextSequence: input.nextSequence.map { $0 + count },
+            sealedAt: input.now)
+    }
+
+    private static func commit(_ ledger: TestLedger, _ lease: PartitionLease, _ offset: Int64, effects: Int) async throws {
+        let read = DecideRead(
+            worker: ledger.worker,
+            fence: .offsets([
+                OffsetAdvance(partition: lease.partition, epoch: lease.epoch, from: offset, to: offset + 1)
+            ]))
+        _ = try await ledger.ledger.decide(read) { _ in
+            var write = DecideWrite()
+            write.effects = (0..<effects).map {
+                Effect(receipt: Array("receipt \(offset)/\($0)".utf8), receiptKind: "heartbeat", outputs: [])
+            }
+            return (write, 0)
+        }
+    }
+
+    @Test func committedGroupsAreSealedOnceAndInOrder() async throws {
+        let ledger = try await LedgerServer.shared.value.ledger()
+        let lease = try #require(try await ledger.beat().held.first)
+        let role = try #require(try await ledger.ledger.claim(role: .sealer, for: ledger.worker))
+        try await Self.commit(ledger, lease, 0, effects: 3)
+        try await Self.commit(ledger, lease, 1, effects: 900)
+        let first = try await ledger.ledger.seal(under: role, maximumGroups: 100) { [try Self.batch(0, $0)] }
+        #expect(first.first?.lastPosition == 902)
+        #expect(first.first?.groups.count == 4)
+        #expect(try await ledger.ledger.seal(under: role, maximumGroups: 100) { [try Self.batch(1, $0)] }.isEmpty)
+        let read = try await ledger.ledger.batches(from: 0, limit: 10)
+        #expect(read.count == 1)
+        #expect(read[0].groups == first[0].groups)
+        #expect(read[0].nextSequence == first[0].nextSequence)
+    }
+
+    @Test func aSealerThatLostItsRoleSealsNothing() async throws {
+        let ledger = try await LedgerServer.shared.value.ledger()
+        let lease = try #require(try await ledger.beat().held.first)
+        let role = try #require(try await ledger.ledger.claim(role: .sealer, for: ledger.worker))
+        try await Self.commit(ledger, lease, 0, effects: 1)
+        try await ledger.ledger.leave(worker: ledger.worker)
+        let error = await #expect(throws: LedgerError.self) {
+            try await ledger.ledger.seal(under: role, maximumGroups: 1) { [try Self.batch(0, $0)] }
+        }
+        #expect(error?.code == .fenced)
+        let position = PublishPosition(nextBatch: 3, readFrom: [:])
+        let refused = await #expect(throws: LedgerError.self) {
+            try await ledger.ledger.setPublishPosition(position, under: role)
+        }
+        #expect(refused?.code == .fenced)
+    }
+
+    @Test func thePublishPositionIsKept() async throws {
+        let ledger = try await LedgerServer.shared.value.ledger()
+        _ = try await ledger.beat()
+        let role = try #require(try await ledger.ledger.claim(role: .sealer, for: ledger.worker))
+        let position = PublishPosition(
+            nextBatch: 7, readFrom: [InputPartition(topic: "claw.grants.v1", partition: 2): 41])
+        try await ledger.ledger.setPublishPosition(position, under: role)
+        #expect(try await ledger.ledger.publishPosition() == position)
+    }
+}

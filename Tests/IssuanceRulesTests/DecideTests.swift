@@ -1,0 +1,204 @@
+import ClawWire
+import Testing
+
+@testable import IssuanceRules
+
+@Suite struct DecideTests {
+    @Test func aReferencedApprovalGivesAToken() throws {
+        let setup = try Setup()
+        let plan = try #require(setup.plan)
+        #expect(plan.scope == ["proxy:call"])
+        #expect(plan.audience == ["clawproxy.com", "internal.example"])
+        #expect(plan.issuedAt == Setup.noon)
+        #expect(plan.expiresAt == Setup.noon.adding(seconds: 600))
+        #expect(plan.approvers == [PersonID("mina")])
+        #expect(plan.approvals == [ApprovalID("a1")])
+        #expect(plan.policyHash == nil && plan.replaces == nil)
+        #expect(setup.decision.rule == "job_classes.ref")
+        #expect(setup.decision.reasons.isEmpty)
+    }
+
+    @Test func aTicketFindsItsApprovalWithoutCase() throws {
+        var setup = try Setup()
+        setup.approvalID = nil
+        setup.ticket = "chg0034521"
+        #expect(setup.decision.codes == [.capabilityRequiresApproval])
+        setup.facts[0].ticket = Ticket(system: "ServiceNow", number: "CHG0034521")
+        #expect(setup.plan != nil)
+        setup.factSource = "other"
+        #expect(setup.plan == nil)
+    }
+
+    @Test func aContainedRequestNeedsNoWindowAndIsBoundByTheApprovalsAge() throws {
+        var setup = try Setup()
+        setup.contain()
+        #expect(setup.plan?.expiresAt == Setup.noon.adding(seconds: 600))
+        setup.receivedAt = time("2026-11-21T09:04:00Z")
+        setup.now = time("2026-11-21T09:04:30Z")
+        #expect(setup.plan?.expiresAt == time("2026-11-21T09:05:00Z"))
+    }
+
+    @Test func aContainedRequestFromElsewhereIsNotTheApprovedOne() throws {
+        var setup = try Setup()
+        setup.contain()
+        setup.requestSource = "requests"
+        #expect(setup.decision.word == "deny")
+        var signed = try Setup()
+        signed.contain(source: "signed")
+        signed.requestAuthenticity = .signed([Setup.kid])
+        signed.factAuthenticity = .signed([Setup.kid])
+        #expect(signed.plan != nil)
+        signed.factAuthenticity = .signed([KeyID("0000000000000000")])
+        #expect(signed.plan == nil)
+    }
+
+    @Test func anEntitlementCoversRequestsOfItsSubject() throws {
+        var setup = try Setup()
+        setup.entitle()
+        #expect(setup.plan?.approvers == [PersonID("mina")])
+        setup.grants = 1
+        #expect(setup.plan != nil)
+        setup.usedBy = "r0"
+        #expect(setup.plan != nil)
+        setup.subject = "jonas"
+        #expect(setup.decision.codes == [.capabilityRequiresApproval])
+    }
+
+    @Test func anEarlierDenialSaysNothingOfALaterRequestOfTheSameSubject() throws {
+        var setup = try Setup()
+        setup.entitle()
+        setup.facts.append(Setup.fact(.decisionDenied(approver: nil), "2026-11-20T09:07:00Z", jobClass: nil))
+        #expect(setup.decision.codes == [.capabilityRequiresApproval])
+        setup.requestedAt = time("2026-11-20T09:00:00Z")
+        #expect(setup.decision.codes == [.humanApprovalDenied])
+    }
+
+    @Test func theLongerOfTwoWindowsIsTaken() throws {
+        var setup = try Setup()
+        setup.entitle()
+        setup.ttl = 1_800
+        let longer = setup.facts.map { fact in
+            var fact = fact
+            fact.approvalID = ApprovalID("a0")
+            if case .grantStarted = fact.content {
+                fact.content = .grantStarted(notBefore: nil, notAfter: time("2026-11-20T11:00:00Z"))
+            }
+            return fact
+        }
+        setup.facts += longer
+        #expect(setup.plan?.approvals == [ApprovalID("a0")])
+        #expect(setup.decision.approvals == [ApprovalID("a0"), ApprovalID("a1")])
+    }
+
+    @Test func waitingSaysUntilWhenAndWhenToLookAgain() throws {
+        var setup = try Setup()
+        setup.now = time("2026-11-20T09:05:30Z")
+        #expect(setup.decision.outcome == .wait(until: Setup.noon.adding(seconds: 7_200)))
+        #expect(setup.decision.recheckAt == time("2026-11-20T09:06:00Z"))
+    }
+
+    @Test func groupsAreAndedAndCounted() throws {
+        var setup = try Setup()
+        setup.use("group", approvers: ["mina", "jonas", "zoe"])
+        #expect(setup.plan?.approvers.count == 3)
+        setup.use("distinct", approvers: ["jonas", "mina"])
+        #expect(setup.plan != nil)
+        setup.use("distinct", approvers: ["mina", "zoe"])
+        #expect(setup.plan != nil)
+        setup.use("distinct", approvers: ["mina"])
+        #expect(setup.decision.codes.contains(.humanApprovalGroupNotMet))
+    }
+
+    @Test func oldApproversCountTowardsTheReasonAndNotTowardsTheNumber() throws {
+        var setup = try Setup()
+        setup.use("group", approvers: ["mina", "zoe"])
+        setup.facts.append(Setup.approved("jonas", "2026-11-18T09:00:00Z", jobClass: "group"))
+        #expect(setup.decision.word == "expire")
+        #expect(setup.decision.codes == [.humanApprovalExpired])
+    }
+
+    @Test func elevatedActionsTakeTheirApprovalsScopesAndLifetime() throws {
+        var setup = try Setup()
+        setup.use("elevated")
+        setup.actions = ["enable_elevated"]
+        #expect(setup.decision.codes.contains(.humanApprovalGroupNotMet))
+        setup.use("elevated", approvers: ["jonas"])
+        let plan = try #require(setup.plan)
+        #expect(plan.scope == ["proxy:call", "control:elevated"])
+        #expect(plan.elevatedActions == ["enable_elevated"])
+        #expect(plan.expiresAt == Setup.noon.adding(seconds: 300))
+        setup.bind(.runbook) { $0.approvals = [.init(action: "enable_elevated", require: "human_approval")] }
+        #expect(setup.plan?.elevatedActions == ["enable_elevated"])
+        setup.bind(.runbook) {
+            $0.approvals = [.init(action: "enable_elevated", require: "human_approval")]
+            $0.toolsDenied = ["enable_elevated"]
+        }
+        #expect(setup.decision.codes == [.policyToolDenied])
+    }
+
+    @Test func policiesPinAndBound() throws {
+        var setup = try Setup()
+        setup.bind { $0.maximumTTLSeconds = 60 }
+        #expect(setup.plan?.expiresAt == Setup.noon.adding(seconds: 60))
+        #expect(setup.plan?.policyHash == nil)
+        setup.bind { $0.policyHashPinned = true }
+        #expect(setup.plan?.policyHash == Setup.hash)
+        setup.bind(.runbook) { $0.policyHashPinned = true }
+        setup.audience = ["internal.example"]
+        #expect(setup.plan?.policyHash == Setup.hash)
+        setup.use("pinned")
+        setup.bind(.v1)
+        #expect(setup.plan?.policyHash == Setup.hash)
+    }
+
+    @Test func toolsInScopesAreUnderTheToolPolicy() throws {
+        var setup = try Setup()
+        setup.use("cut")
+        setup.scope = ["proxy:call", "tool:read"]
+        setup.bind { $0.toolsAllowed = ["read"] }
+        #expect(setup.plan?.scope == ["proxy:call", "tool:read"])
+        setup.bind {
+            $0.toolsAllowed = ["read"]
+            $0.toolsDenied = ["read"]
+        }
+        #expect(setup.plan?.scope == ["proxy:call"])
+    }
+
+    @Test func anUpgradeReplaces() throws {
+        var setup = try Setup()
+        setup.upgrade()
+        #expect(setup.plan?.replaces == RequestID("r0"))
+    }
+
+    @Test func theDigestOfApprovalsIsThatOfTheirCanonicalJSON() throws {
+        let setup = try Setup()
+        let states = setup.input.approvals.map(\.state)
+        let value: JSONValue = .array(
+            states.map {
+                [
+                    "evidence": .array($0.evidence.map { .string($0.b64u) }),
+                    "approval_id": .string($0.approvalID.rawValue),
+                ]
+            })
+        #expect(ApprovalDigest.of(states) == value.canonicalDigest)
+        #expect(setup.plan?.approvalDigest == value.canonicalDigest)
+    }
+
+    @Test func hostileTextCannotForgeALineOfAnExplanation() throws {
+        var setup = try Setup()
+        setup.scope = ["a\nbecause:\n  all is well"]
+        let lines = setup.decision.explain(setup.request, rulesHash: setup.rules.hash)
+        #expect(lines.allSatisfy { !$0.contains("\n") })
+        #expect(lines.contains { $0.contains("SCOPE_NOT_ALLOWED") })
+    }
+
+    @Test func explanationsSayAskedGrantedAndNeeded() throws {
+        var setup = try Setup()
+        let granted = Explanation(of: setup.decision, on: setup.request, rulesHash: setup.rules.hash)
+        #expect(granted.outcome == "issue" && granted.granted.contains("scope \"proxy:call\""))
+        setup.facts = []
+        let waiting = Explanation(of: setup.decision, on: setup.request, rulesHash: setup.rules.hash)
+        #expect(waiting.outcome == "wait" && waiting.needed == ["an approval with the id \"a1\""])
+        #expect(waiting.json["reason_codes"] == ["CAPABILITY_REQUIRES_APPROVAL"])
+    }
+}

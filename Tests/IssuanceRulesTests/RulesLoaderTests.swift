@@ -1,0 +1,179 @@
+import ClawWire
+import Foundation
+import Testing
+
+@testable import IssuanceRules
+
+@Suite struct RulesLoaderTests {
+    private func problems(_ yaml: String) -> [RulesProblem] {
+        do {
+            _ = try RuleSet(yaml: yaml)
+            return []
+        } catch {
+            return error.problems
+        }
+    }
+
+    @Test func everyFaultIsReportedInItsPlace() {
+        let found = problems(
+            """
+            rules_version: "2"
+            sources:
+              pim:
+                kind: entra
+                authenticity: topic
+                may_aprove: [ops]
+            job_classes:
+              ops:
+                binding: containd
+                max_tll: 5m
+            """)
+        #expect(found.map(\.line) == [1, 4, 6, 9, 10])
+        #expect(found.map(\.suggestion) == [nil, nil, "may_approve", "contained", "max_ttl"])
+        #expect(
+            found[0].description
+                == "line 1, column 16: rules_version: found \"2\", expected \"1\", the version that this program reads")
+        #expect(found[4].path == "job_classes.ops.max_tll" && found[4].column == 5)
+    }
+
+    private static let base = """
+        rules_version: "1"
+        groups: {ops: [mina]}
+        sources:
+          s: {kind: native, authenticity: topic, allow_topic_authenticity: true, may_approve: [c]}
+        job_classes:
+          c:
+            binding: contained
+            audience: [x]
+        """
+
+    @Test func theSmallestRulesAreRead() throws {
+        let rules = try RuleSet(yaml: Self.base)
+        let rule = try #require(rules.jobClasses[JobClass("c")])
+        #expect(rule.maximumTTLSeconds == 3_600 && rule.defaultTTLSeconds == 3_600)
+        #expect(rule.window == .optional && rule.tooWide == .deny && rule.deliveries == [.sealed])
+        #expect(rule.separation.requester && rule.separation.subject && !rule.separation.jobOwner)
+        #expect(rule.approvals.allOf == [.init(pool: .any, count: 1)])
+    }
+
+    @Test(arguments: [
+        ("binding: contained", "binding: entitlement", "at least one line of entitlements"),
+        ("binding: contained", "binding: contained\n    max_grants_per_window: 2", "binding: entitlement"),
+        ("audience: [x]", "audience: []", "at least one audience"),
+        ("audience: [x]", "audience: x", "a list"),
+        ("audience: [x]", "audience: [x]\n    max_ttl: 2h", "at most the hard cap"),
+        ("audience: [x]", "audience: [x]\n    max_ttl: soon", "a duration such as"),
+        ("audience: [x]", "audience: [x]\n    max_ttl: 5m\n    default_ttl: 6m", "at most max_ttl"),
+        ("audience: [x]", "audience: [x]\n    scopes: {allow: ['proxy:*']}", "without *"),
+        ("audience: [x]", "audience: [x]\n    scopes: {allow: ['a b']}", "visible ASCII"),
+        ("audience: [x]", "audience: [x]\n    approvals: {all_of: []}", "at least one requirement"),
+        ("audience: [x]", "audience: [x]\n    approvals: {all_of: [{count: 1}]}", "exactly one of"),
+        ("audience: [x]", "audience: [x]\n    approvals: {all_of: [{group: opz}]}", "a group of these rules: ops"),
+        ("audience: [x]", "audience: [x]\n    approvals: {all_of: [{group: ops, count: 2}]}", "enough people"),
+        ("audience: [x]", "audience: [x]\n    wpc: {hashes: [abc]}", "43 characters"),
+        ("audience: [x]", "audience: [x]\n    wpc: {required: maybe}", "true or false"),
+        ("audience: [x]", "audience: [x]\n    delivery: [pigeon]", "one of sealed, plain, reference"),
+        ("audience: [x]", "audience: [x]\n    agents: [agent-1]", "a DID"),
+        ("may_approve: [c]", "may_approve: [d]", "a job class of these rules: c"),
+        ("allow_topic_authenticity: true, ", "", "allow_topic_authenticity: true"),
+        ("authenticity: topic", "authenticity: signed", "the keys that may sign"),
+        ("kind: native", "kind: capability_request", "no approvals from a source of requests"),
+        ("groups: {ops: [mina]}", "groups: {ops: [mina]}\ngroups: {}", "every key once"),
+        ("groups: {ops: [mina]}", "groups: {ops: [mina", "YAML"),
+        (
+            "groups: {ops: [mina]}",
+            "entitlements: [{kind: group, id: g, job_class: c}, {kind: group, id: G, job_class: c}]",
+            "one line for each"
+        ),
+    ])
+    func oneFault(old: String, new: String, expected: String) {
+        let found = problems(Self.base.replacing(old, with: new))
+        #expect(found.contains { $0.expected.contains(expected) }, "\(found)")
+        #expect(found.allSatisfy { $0.line >= 1 && $0.column >= 1 })
+    }
+
+    @Test(arguments: ["", "just text", "[]", "rules_version: \"1\"", "a: &x [*x]", "job_classes: {c: }"])
+    func whatIsNoRulesIsRefused(yaml: String) { #expect(!problems(yaml).isEmpty) }
+
+    @Test func theHashIsOfWhatHoldsNotOfHowItIsWritten() throws {
+        let rules = try RuleSet(yaml: Self.base)
+        let same = try RuleSet(
+            yaml: Self.base.replacing("audience: [x]", with: "max_ttl: 60m # an hour\n    audience: [\"x\"]"))
+        #expect(same.hash == rules.hash)
+        let other = try RuleSet(yaml: Self.base.replacing("audience: [x]", with: "audience: [y]"))
+        #expect(other.hash != rules.hash)
+        #expect(rules.hash == rules.document.canonicalDigest)
+    }
+
+    @Test func durationsAreRead() {
+        #expect(YAMLReader.seconds("90s") == 90)
+        #expect(YAMLReader.seconds("15m") == 900)
+        #expect(YAMLReader.seconds("7d") == 604_800)
+        #expect(YAMLReader.seconds("60") == 60)
+        for text in ["", "s", "-1", "0", "1.5h", "1w", "99999999999999999999d", "1 h"] {
+            #expect(YAMLReader.seconds(text) == nil)
+        }
+    }
+
+    @Test func theSchemaKnowsTheKeysThatTheLoaderKnows() throws {
+        let schema = try JSONReader.parse(try Files.bytes("topics/schemas/issuance-rules.v1.json"))
+        for part in RulesKeys.allCases {
+            let properties =
+                part == .rules ? schema["properties"] : schema["$defs"]?[part.rawValue]?["properties"]
+            #expect(Set(properties?.object?.keys ?? []) == Set(part.keys), "\(part.rawValue)")
+        }
+        let parts = (schema["$defs"]?.object?.members ?? []).filter { $0.value["properties"] != nil }.map(\.key)
+        #expect(Set(parts) == Set(RulesKeys.allCases.map(\.rawValue)).subtracting(["rules"]))
+    }
+
+    @Test func theExampleIsReadAndItsCasesPass() throws {
+        let rules = try RuleSet(yaml: String(decoding: try Files.bytes("deploy/examples/rules.yaml"), as: UTF8.self))
+        for file in ["entra-pim.yaml", "native.yaml"] {
+            let text = String(decoding: try Files.bytes("deploy/examples/rules-cases/\(file)"), as: UTF8.self)
+            for example in try RulesCase.read(yaml: text) {
+                let result = example.run(under: rules)
+                #expect(result.isPassed, "\(result.name): \(result.differences)")
+            }
+        }
+    }
+
+    @Test func aCaseThatDiffersSaysHow() throws {
+        let rules = try RuleSet(yaml: Setup.text)
+        let cases = try RulesCase.read(
+            yaml: """
+                name: no approval
+                at: 2026-11-20T09:10:00Z
+                request: {job_class: ref, approval_id: a1, scope: ["proxy:call"]}
+                expect: {outcome: issue, reasons: [HUMAN_APPROVAL_DENIED]}
+                """)
+        let result = try #require(cases.first).run(under: rules)
+        #expect(
+            result.differences == [
+                "outcome: expected issue, found wait",
+                "reasons: expected HUMAN_APPROVAL_DENIED, found CAPABILITY_REQUIRES_APPROVAL",
+            ])
+    }
+
+    @Test(arguments: [
+        ("{}", "at"), ("{at: 2026-11-20T09:10:00Z}", "request"),
+        ("{at: 2026-11-20T09:10:00Z, request: {job_class: c}}", "expect.outcome"),
+        ("{at: 2026-11-20T09:10:00Z, request: {job_class: c}, given: [{fact: sun.rise}]}", "given[0].fact"),
+        (
+            "{at: 2026-11-20T09:10:00Z, request: {job_class: c}, expect: {outcome: deny, reasons: [SCOPE_NOT_ALOWED]}}",
+            "expect.reasons"
+        ),
+    ])
+    func aFaultyCaseIsRefused(yaml: String, path: String) {
+        let error = #expect(throws: RulesCaseError.self) { try RulesCase.read(yaml: yaml) }
+        #expect(error?.path == path)
+    }
+}
+
+enum Files {
+    /// A file of the package.
+    static func bytes(_ path: String) throws -> [UInt8] {
+        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        return [UInt8](try Data(contentsOf: root.appending(path: path)))
+    }
+}

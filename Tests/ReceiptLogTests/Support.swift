@@ -1,0 +1,181 @@
+import ClawWire
+import Foundation
+import ReceiptLog
+
+/// A small generator that repeats itself for a seed, so that a failing case can be found again.
+struct SeededGenerator: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+}
+
+enum Samples {
+    static let signer = signer("log")
+    static let logID = LogID("logs.harborline.example/clawgrant")
+    static let noon = Timestamp(seconds: 1_772_366_400)
+
+    static func signer(_ name: String) -> SeedSigner {
+        guard let signer = SeedSigner(seed: Digest(hashing: "clawgrant-tests:\(name)").bytes) else {
+            preconditionFailure("a digest has the 32 bytes of a seed")
+        }
+        return signer
+    }
+
+    static func token(_ n: Int = 0) -> TokenReference {
+        TokenReference(
+            tokenHash: Digest(hashing: "token \(n)"), jti: TokenID("jti-\(n)"),
+            scopeHash: Digest(hashing: "scope \(n)"),
+            kid: KeyID("38813bba8285efdd"), issuedAt: noon, expiresAt: noon.adding(seconds: 600))
+    }
+
+    static func provenance(_ n: Int = 0) -> Receipt.Provenance {
+        Receipt.Provenance(
+            workerID: WorkerID("worker-\(n % 3)"), rulesHash: Digest(hashing: "rules \(n % 2)"),
+            policyHash: Digest(hashing: "wpc"), authenticity: .signed,
+            inputs: [
+                EvidenceInput(
+                    digest: Digest(hashing: "record \(n)"),
+                    origin: RecordOrigin(topic: "claw.approvals.decisions.v1", partition: 3, offset: Int64(n)),
+                    source: SourceName("entra-pim"))
+            ])
+    }
+
+    static func subject(_ n: Int = 0) -> Receipt.Subject {
+        Receipt.Subject(
+            requestID: RequestID("req-\(n)"), approvalIDs: [ApprovalID("entra-pim/harborline/\(n)")],
+            jobID: JobID("job-\(n)"), jobClass: JobClass("prod_db_maintenance"),
+            agentDID: AgentDID("did:key:z6MkAgentRun\(n)"))
+    }
+
+    static let extent = AuthorityExtent(
+        scope: ["proxy:call", "clawproxy:call"], actions: ["enable_elevated"], audience: ["clawproxy.com"],
+        ttlSeconds: 600)
+
+    static func grant(_ n: Int = 0) -> Receipt {
+        Receipt(
+            content: .grantIssued(
+                Receipt.Grant(
+                    asked: extent, granted: extent, token: token(n), delivery: .sealed,
+                    approverIDs: [PersonID("5d0c0b1e-approver")], replaces: n == 1 ? RequestID("req-0") : nil,
+                    rule: "job_classes.prod_db_maintenance")),
+            subject: subject(n), provenance: provenance(n), reasons: [], occurredAt: noon)
+    }
+
+    static func denial(_ n: Int = 0, expired: Bool = false) -> Receipt {
+        let refusal = Receipt.Refusal(
+            asked: n.isMultiple(of: 2) ? extent : nil, needed: ["one approval by the group \"dba\""],
+            rule: "job_classes.prod_db_maintenance.approvals")
+        return Receipt(
+            content: expired ? .decisionExpired(refusal) : .decisionDenied(refusal), subject: subject(n),
+            provenance: provenance(n),
+            reasons: [Receipt.Reason(code: "CAPABILITY_DENIED", detail: "approver is requester: a\\b \u{7}\n…é")],
+            occurredAt: noon)
+    }
+
+    static func quarantine(_ n: Int = 0) -> Receipt {
+        Receipt(
+            content: .decisionQuarantined(
+                Receipt.Quarantine(
+                    origin: RecordOrigin(topic: "claw.requests.v1", partition: 0, offset: Int64(n)),
+                    valueDigest: Digest(hashing: "poison \(n)"), valueBytes: 10_000_000)),
+            subject: Receipt.Subject(), provenance: provenance(n),
+            reasons: [Receipt.Reason(code: "malformed", detail: "line 1, column 2: the text ends in an object")],
+            occurredAt: noon)
+    }
+
+    static func revocation(_ n: Int = 0) -> Receipt {
+        Receipt(
+            content: .revocation(
+                Receipt.Revocation(
+                    tokenHash: token(n).tokenHash, jti: token(n).jti, cause: .approvalEnded,
+                    revokedBy: "did:web:issuer.harborline.example")),
+            subject: subject(n), provenance: provenance(n),
+            reasons: [Receipt.Reason(code: "GRANT_ENDED", detail: "  the holder gave the role back  ")],
+            occurredAt: noon.adding(seconds: 60))
+    }
+
+    static func keyChange() -> Receipt {
+        Receipt(
+            content: .keyChanged(
+                Receipt.KeyChange(
+                    publicKey: signer("next").publicKey, purpose: .token, change: .verifyOnly, effectiveAt: noon)),
+            subject: Receipt.Subject(), provenance: provenance(), occurredAt: noon)
+    }
+
+    static func stop(_ kind: Int) -> Receipt {
+        let payload: JSONObject = [
+            "stop_id": "stop-2026-0001", "scope": ["value": "prod_db_maintenance", "kind": "job_class"],
+        ]
+        let content: Receipt.Content =
+            switch kind {
+            case 0: .stopDeclared(payload)
+            case 1: .stopLifted(payload)
+            default: .stopDrilled(payload)
+            }
+        return Receipt(content: content, subject: Receipt.Subject(), provenance: provenance(), occurredAt: noon)
+    }
+
+    static func heartbeat() -> Receipt {
+        Receipt(content: .heartbeat, subject: Receipt.Subject(), provenance: provenance(), occurredAt: noon)
+    }
+
+    /// One receipt of every kind.
+    static var every: [Receipt] {
+        [
+            grant(), grant(1), denial(), denial(1, expired: true), quarantine(), revocation(), keyChange(), stop(0),
+            stop(1), stop(2), heartbeat(),
+        ]
+    }
+
+    static func mixed(_ count: Int) throws -> [[UInt8]] {
+        try (0..<count).map { n in
+            switch n % 4 {
+            case 0, 1: try grant(n).encoded().bytes
+            case 2: try denial(n).encoded().bytes
+            default: try quarantine(n).encoded().bytes
+            }
+        }
+    }
+}
+
+/// Test material beside the package; tests that need it are skipped without it.
+enum Shared {
+    static let folder: URL? = {
+        let package = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let path = ProcessInfo.processInfo.environment["CLAWGRANT_SHARED"]
+        let folder =
+            path.map { URL(fileURLWithPath: $0) }
+            ?? package.deletingLastPathComponent()
+            .appendingPathComponent("shared")
+        return FileManager.default.fileExists(atPath: folder.appendingPathComponent("vectors").path) ? folder : nil
+    }()
+
+    static var isPresent: Bool { folder != nil }
+
+    static func vector(_ name: String) throws -> JSONValue {
+        guard let folder else { throw CocoaError(.fileNoSuchFile) }
+        let data = try Data(contentsOf: folder.appendingPathComponent("vectors/\(name)"))
+        return try JSONReader.parse(
+            Array(data), limits: JSONLimits(maximumBytes: 64 << 20, maximumMembers: 5_000_000),
+            duplicates: .keepLastValue)
+    }
+}
+
+/// The error that a body throws, or `nil`.
+func fault(_ body: () throws -> Void) -> EvidenceError? {
+    do {
+        try body()
+        return nil
+    } catch {
+        return error as? EvidenceError
+    }
+}
