@@ -54,7 +54,8 @@ let package = Package(
         .target(
             name: "Playground",
             dependencies: [
-                "DevStack", "GrantWorker", "GrantLedger", "GrantChecker", "Kafka", "Keys", "ApprovalSources", "IssuanceRules",
+                "DevStack", "GrantWorker", "GrantLedger", "GrantChecker", "Kafka", "Keys", "ApprovalSources",
+                "IssuanceRules",
                 "ReceiptLog", "ClawWire", "Postgres", "Primitives",
                 .product(name: "Logging", package: "swift-log"),
             ]),
@@ -66,10 +67,17 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Benchmarks/GrantBench"),
+        .target(
+            name: "GrantDemo",
+            dependencies: [
+                "Playground", "DevStack", "GrantChecker", "ApprovalSources", "IssuanceRules", "Kafka", "ReceiptLog",
+                "ClawWire", "Primitives",
+            ]),
         .executableTarget(
             name: "clawgrant",
             dependencies: [
-                "ApprovalSources", "ClawWire", "DevStack", "GrantBench", "GrantChecker", "GrantLedger", "GrantWorker",
+                "ApprovalSources", "ClawWire", "DevStack", "GrantBench", "GrantChecker", "GrantDemo", "GrantLedger",
+                "GrantWorker",
                 "IssuanceRules", "Kafka", "Keys", "Playground", "Postgres", "Primitives", "ReceiptLog",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),

@@ -27,6 +27,12 @@ public struct PlaygroundStatus: Sendable, Hashable {
     public var liveWorkers = 0
     /// Input partitions that a live worker holds, by worker.
     public var partitionsHeld: [String: Int] = [:]
+    /// Partitions that a worker's present start holds.
+    public func partitions(heldBy worker: PlaygroundWorker) -> Int {
+        partitionsHeld.first { worker.isNamed($0.key) }?.value ?? 0
+    }
+    /// The worker that seals and publishes; empty when there is none.
+    public var sealer = ""
 }
 
 extension Playground {
@@ -47,7 +53,8 @@ extension Playground {
                 (SELECT coalesce(string_agg(held.lease_owner || '=' || held.n, ','), '') FROM (
                     SELECT p.lease_owner, count(*) AS n FROM clawgrant.input_partition p
                     JOIN clawgrant.worker w ON w.worker_id = p.lease_owner AND w.expires_at > now()
-                    GROUP BY p.lease_owner) held)
+                    GROUP BY p.lease_owner) held),
+                (SELECT coalesce(max(lease_owner), '') FROM clawgrant.role_lease WHERE role = 'sealer')
             """)
         func number(_ column: Int) throws -> Int { Int(try row.string(0, column)) ?? 0 }
         var status = PlaygroundStatus()
@@ -65,6 +72,7 @@ extension Playground {
             let parts = pair.split(separator: "=")
             if parts.count == 2 { status.partitionsHeld[String(parts[0])] = Int(parts[1]) }
         }
+        status.sealer = try row.string(0, 11)
         return status
     }
 
@@ -74,7 +82,7 @@ extension Playground {
         try await wait(within: limit, "\(workers.map(\.name).joined(separator: ", ")) to take the partitions") {
             try requireRunning(workers)
             let status = try await self.status()
-            return workers.allSatisfy { status.partitionsHeld[$0.ledgerName] ?? 0 > 0 }
+            return workers.allSatisfy { status.partitions(heldBy: $0) > 0 }
                 && status.partitionsHeld.values.reduce(0, +) == all
         }
     }

@@ -88,15 +88,22 @@ public final class Playground: Sendable {
                 admin: admin, producer: try KafkaProducer(configuration: producing),
                 pool: PostgresPool(configuration))
         } catch {
-            await broker.kill()
-            try? await postgres.stop(.immediate)
-            home.close()
+            await Task {
+                await broker.kill()
+                try? await postgres.stop(.immediate)
+                home.close()
+            }.value
             throw error
         }
     }
 
-    /// Ends workers, broker and database and removes the directory, unless it is kept.
+    /// Ends workers, broker and database and removes the directory, unless it is kept. A cancelled task does it all the
+    /// same.
     public func stop() async {
+        await Task { await self.end() }.value
+    }
+
+    private func end() async {
         for worker in workersByName.withLock({ Array($0.values) }) { await worker.kill() }
         _ = await producer.close(deadline: .seconds(2))
         _ = await admin.close(deadline: .seconds(2))

@@ -39,8 +39,8 @@ public enum PlaygroundClass: String, Sendable, CaseIterable {
     case appAdmin = "identity_app_admin"
     /// Entitlement: an active group membership covers up to four runs.
     case database = "prod_db_maintenance"
-    /// Reference, with a short wait: what nobody approves expires soon.
-    case reporting = "quarterly_reporting"
+    /// Reference to an activation of another Entra role, with a short wait: what nobody approves expires soon.
+    case userAdmin = "identity_user_admin"
 
     /// The name as the wire has it.
     public var name: JobClass { JobClass(rawValue) }
@@ -74,6 +74,9 @@ public enum PlaygroundCast {
     /// Application Administrator, the well-known role template.
     public static let appAdminRole = Entitlement(
         kind: .entraRole, id: "9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3", scope: "/", name: "Application Administrator")
+    /// User Administrator, the well-known role template.
+    public static let userAdminRole = Entitlement(
+        kind: .entraRole, id: "fe930be7-5e62-47db-91af-98c3a49a38b1", scope: "/", name: "User Administrator")
     /// A group whose members may have databases maintained.
     public static let databaseGroup = Entitlement(
         kind: .group, id: "6f2b8c1d-4e5a-5b7c-8d9e-1f2a3b4c5d06", scope: "member", name: "jobs-prod-db-maintenance")

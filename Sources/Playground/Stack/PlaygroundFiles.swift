@@ -34,7 +34,7 @@ enum PlaygroundFiles {
             authenticity: topic
             allow_topic_authenticity: true
             tenants: ["\(PlaygroundCast.tenant)"]
-            may_approve: [identity_app_admin, prod_db_maintenance, quarterly_reporting]
+            may_approve: [identity_app_admin, prod_db_maintenance, identity_user_admin]
           approvals:
             kind: native
             topics: [\(PlaygroundTopic.approvals)]
@@ -52,6 +52,7 @@ enum PlaygroundFiles {
 
         entitlements:
           - {kind: entra_role, id: "\(PlaygroundCast.appAdminRole.id)", scope: /, job_class: identity_app_admin}
+          - {kind: entra_role, id: "\(PlaygroundCast.userAdminRole.id)", scope: /, job_class: identity_user_admin}
           - {kind: group, id: "\(PlaygroundCast.databaseGroup.id)", scope: member, job_class: prod_db_maintenance}
 
         wpc:
@@ -104,7 +105,7 @@ enum PlaygroundFiles {
             max_ttl: 30m
             scopes: {allow: ["proxy:call", "proxy:provider:anthropic"]}
             wpc: {required: true}
-          quarterly_reporting:
+          identity_user_admin:
             binding: reference
             wait_timeout: \(options.shortWaitSeconds)s
             scopes: {allow: ["proxy:call"]}

@@ -15,7 +15,13 @@ public final class PlaygroundWorker: Sendable {
     private let program: String
     private let directory: String
     private let configuration: @Sendable (String) -> String
-    private let state = Lock<(starts: Int, process: ManagedProcess?)>((0, nil))
+    private struct State {
+        var starts = 0
+        var process: ManagedProcess?
+        var wasAskedToEnd = false
+    }
+
+    private let state = Lock(State())
 
     init(
         name: String, directory: String, program: String, configuration: @escaping @Sendable (String) -> String
@@ -32,8 +38,16 @@ public final class PlaygroundWorker: Sendable {
     public var pid: Int32? { state.withLock { $0.process?.pid } }
     /// Whether it runs; a frozen one does.
     public var isRunning: Bool { state.withLock { $0.process?.isRunning ?? false } }
-    /// The name under which the ledger knows the present start.
-    public var ledgerName: String { state.withLock { "\(name)/\($0.starts)" } }
+    /// Whether it has ended though nobody asked it to.
+    public var exitedByItself: Bool {
+        state.withLock { state in
+            state.process.map { !$0.isRunning && !state.wasAskedToEnd } ?? false
+        }
+    }
+    /// Whether a name in the ledger is that of the present start: the configured one and what the start added to it.
+    public func isNamed(_ owner: String) -> Bool {
+        owner.hasPrefix("\(name).\(state.withLock { $0.starts })-")
+    }
 
     /// Starts the process and returns at once; it is at work when it holds its share of partitions.
     ///
@@ -43,18 +57,21 @@ public final class PlaygroundWorker: Sendable {
             state.starts += 1
             return state.starts
         }
-        try PlaygroundFiles.write(configuration("\(name)/\(starts)"), to: configurationFile)
+        try PlaygroundFiles.write(configuration("\(name).\(starts)"), to: configurationFile)
         var configuration = ManagedProcess.Configuration(
             executable: program, arguments: ["run", "--config", configurationFile])
         configuration.output = .file(log)
         configuration.workingDirectory = directory
         let process = try ManagedProcess(configuration)
-        state.withLock { $0.process = process }
+        state.withLock { state in
+            state.process = process
+            state.wasAskedToEnd = false
+        }
     }
 
     /// Ends it with SIGKILL, as a power failure would, and waits until it is gone.
     public func kill() async {
-        guard let process = state.withLock({ $0.process }) else { return }
+        guard let process = takeToEnd() else { return }
         process.signal(.kill)
         await process.terminate(grace: .zero)
     }
@@ -70,8 +87,15 @@ public final class PlaygroundWorker: Sendable {
     /// - Returns: How it ended; nil when there was no process.
     @discardableResult
     public func stop(within limit: Duration = .seconds(20)) async -> ProcessExit? {
-        guard let process = state.withLock({ $0.process }) else { return nil }
+        guard let process = takeToEnd() else { return nil }
         return await process.terminate(grace: limit)
+    }
+
+    private func takeToEnd() -> ManagedProcess? {
+        state.withLock { state in
+            state.wasAskedToEnd = true
+            return state.process
+        }
     }
 
     /// Stops it in good order and starts it again.
