@@ -105,7 +105,19 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .testTarget(
-            name: "GrantWorkerTests", dependencies: ["GrantWorker", "GrantChecker", "DevStack"]),
+            name: "GrantWorkerTests",
+            dependencies: [
+                "GrantWorker", "GrantChecker", "Playground", "DevStack", "ApprovalSources", "ClawWire", "GrantLedger",
+                "IssuanceRules", "Kafka", "Keys", "Postgres", "Primitives", "ReceiptLog",
+                .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
+            ]),
+        .testTarget(
+            name: "CommandLineTests",
+            dependencies: [
+                "clawgrant", "ClawWire", "GrantLedger", "GrantWorker", "Kafka", "Keys", "Primitives",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
     ]
 )
 

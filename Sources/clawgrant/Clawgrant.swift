@@ -13,18 +13,18 @@ struct Clawgrant: AsyncParsableCommand {
             """,
         version: Version.text,
         groupedSubcommands: [
-            CommandGroup(name: "Worker:", subcommands: [RunCommand.self, CheckCommand.self]),
+            CommandGroup(name: "Worker", subcommands: [RunCommand.self, CheckCommand.self]),
             CommandGroup(
-                name: "Setting up:", subcommands: [KeysCommand.self, TopicsCommand.self, LedgerCommand.self]),
+                name: "Setting up", subcommands: [KeysCommand.self, TopicsCommand.self, LedgerCommand.self]),
             CommandGroup(
-                name: "Rules and sources:", subcommands: [RulesCommand.self, SourceCommand.self, ExplainCommand.self]),
+                name: "Rules and sources", subcommands: [RulesCommand.self, SourceCommand.self, ExplainCommand.self]),
             CommandGroup(
-                name: "Records:",
+                name: "Records",
                 subcommands: [
                     RequestCommand.self, ApproveCommand.self, TokenCommand.self, BatchCommand.self, TailCommand.self,
                 ]),
             CommandGroup(
-                name: "More:", subcommands: [DemoCommand.self, BenchCommand.self, CompletionsCommand.self]),
+                name: "More", subcommands: [DemoCommand.self, BenchCommand.self, CompletionsCommand.self]),
         ])
 
     static func main() async { Glibc.exit(await CommandRunner.run(Array(CommandLine.arguments.dropFirst()))) }

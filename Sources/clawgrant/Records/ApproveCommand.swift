@@ -27,7 +27,7 @@ struct ApproveCommand: AsyncParsableCommand {
     var approvalID: String
 
     @Option(help: ArgumentHelp("Who decides, by directory id; may be repeated.", valueName: "id"))
-    var approver: [String]
+    var approver: [String] = []
 
     @Option(help: ArgumentHelp("Who asked, by directory id.", valueName: "id"))
     var requester: String?

@@ -7,7 +7,7 @@ import IssuanceRules
 struct RulesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rules", abstract: "Check and try issuance rules.",
-        subcommands: [RulesCheckCommand.self, RulesReasonsCommand.self])
+        subcommands: [RulesCheckCommand.self, RulesTestCommand.self, RulesReasonsCommand.self])
 }
 
 /// `clawgrant rules check`.

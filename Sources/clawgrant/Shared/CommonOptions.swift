@@ -81,8 +81,10 @@ enum InputFile {
         } catch let failure as CommandFailure {
             throw failure
         } catch {
-            throw CommandFailure.usage(
-                "\(shown(path)) cannot be read: \(error.localizedDescription); check the path and its permissions")
+            let reason =
+                FileManager.default.fileExists(atPath: path)
+                ? error.localizedDescription.trimmingSuffix(".") : "there is no such file"
+            throw CommandFailure.usage("\(shown(path)) cannot be read: \(reason); check the path and its permissions")
         }
     }
 
@@ -95,6 +97,12 @@ enum InputFile {
     }
 
     private static func shown(_ path: String) -> String { path == "-" ? "standard input" : path }
+}
+
+extension String {
+    fileprivate func trimmingSuffix(_ suffix: String) -> String {
+        hasSuffix(suffix) ? String(dropLast(suffix.count)) : self
+    }
 }
 
 /// The present.

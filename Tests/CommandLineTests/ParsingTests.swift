@@ -1,0 +1,108 @@
+import ArgumentParser
+import ClawWire
+import Testing
+
+@testable import clawgrant
+
+@Suite("The command line")
+struct ParsingTests {
+    /// Command lines that are well formed, each with the command that they name.
+    static let lines: [(line: String, command: String)] = [
+        ("run --config a.yaml --dry-run", "RunCommand"),
+        ("check --json --offline", "CheckCommand"),
+        ("keys generate --purpose token --out token.pem --public-out token.pub --json", "KeysGenerateCommand"),
+        ("keys secret --out s", "KeysSecretCommand"),
+        ("keys show --config a.yaml --json", "KeysShowCommand"),
+        ("keys jwks --purpose receipt --contract", "KeysJWKSCommand"),
+        ("topics list --json", "TopicsListCommand"),
+        ("topics apply --replication-factor 3 --vendor", "TopicsApplyCommand"),
+        ("topics check", "TopicsCheckCommand"),
+        ("ledger migrate --role clawgrant_owner --json", "LedgerMigrateCommand"),
+        ("ledger roles --apply", "LedgerRolesCommand"),
+        ("ledger status", "LedgerStatusCommand"),
+        ("ledger archive --before 2026-01-01", "LedgerArchiveCommand"),
+        ("rules check rules.yaml --json", "RulesCheckCommand"),
+        ("rules reasons WPC_INVALID", "RulesReasonsCommand"),
+        (
+            "source map --source entra_audit --mapping m.json --at 2026-11-20T09:00:00Z f.json --json",
+            "SourceMapCommand"
+        ),
+        ("source map f.json", "SourceMapCommand"),
+        ("rules test --rules rules.yaml cases more.yaml --json", "RulesTestCommand"),
+        ("explain req-1 --json", "ExplainCommand"), ("explain --file c.yaml --rules rules.yaml", "ExplainCommand"),
+        (
+            "request --job j --class c --agent did:key:z6Mk --scope a --scope b --generate-delivery-key k --sign-key s "
+                + "--ttl 60 --print", "RequestCommand"
+        ),
+        ("request --job j --class c --agent did:key:z6Mk --scope a --plain --topic t", "RequestCommand"),
+        ("approve chg-1 --approver mina --requester avery --verdict denied --sign-key k", "ApproveCommand"),
+        ("approve chg-1 --verdict ended", "ApproveCommand"),
+        ("token show t", "TokenShowCommand"),
+        ("token verify --key did:key:z6Mk --audience a --compatible", "TokenVerifyCommand"),
+        ("token open --key k --reveal g.json", "TokenOpenCommand"),
+        ("batch verify b.jsonl --log-key did:key:z6Mk --receipt r", "BatchVerifyCommand"),
+        ("batch verify --stdin", "BatchVerifyCommand"),
+        ("batch prove b.jsonl --grant g.json", "BatchProveCommand"),
+        ("tail --from-beginning --stream grants --stream dead-letters --json", "TailCommand"),
+        ("completions zsh", "CompletionsCommand"),
+        ("demo", "DemoCommand"),
+        ("bench", "BenchCommand"),
+    ]
+
+    @Test("Every command is reached by its name and takes its options", arguments: lines)
+    func wellFormed(_ line: String, _ name: String) throws {
+        let command = try Clawgrant.parseAsRoot(line.split(separator: " ").map(String.init))
+        #expect("\(type(of: command))" == name)
+    }
+
+    @Test(
+        "What is missing or contradictory is refused before anything is done",
+        arguments: [
+            "bogus", "run --jsn", "keys generate --purpose token", "keys generate --purpose tokens --out a",
+            "topics apply --replication-factor 0", "ledger archive", "explain", "explain req-1 --file c",
+            "explain req-1 --rules r", "rules test",
+            "request --job j --class c --agent a --scope s",
+            "request --job j --class c --agent a --scope s --plain --delivery-key k",
+            "request --job j --class c --agent a --plain", "approve chg-1", "approve chg-1 --approver a --valid-for 0",
+            "token verify t", "token open t", "batch verify", "batch verify b --stdin", "batch prove b",
+            "batch prove b --grant g --receipt r", "tail --stream tokens", "completions tcsh",
+        ])
+    func refused(_ line: String) {
+        do {
+            _ = try Clawgrant.parseAsRoot(line.split(separator: " ").map(String.init))
+            Issue.record("it was taken")
+        } catch {
+            #expect(Clawgrant.exitCode(for: error) == .validationFailure)
+            #expect(!Clawgrant.message(for: error).isEmpty)
+        }
+    }
+
+    @Test("A token as an argument is refused, and not repeated")
+    func tokenAsArgument() {
+        let token = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJhIn0.c2ln"
+        do {
+            _ = try Clawgrant.parseAsRoot(["token", "show", token])
+            Issue.record("it was taken")
+        } catch {
+            #expect(!Clawgrant.fullMessage(for: error).contains(token))
+            #expect(Clawgrant.message(for: error).contains("revoke"))
+        }
+    }
+
+    @Test("Exit codes: help and version are successes, misuse is 2")
+    func exitCodes() async {
+        #expect(await CommandRunner.run(["--version"]) == 0)
+        #expect(await CommandRunner.run(["rules", "reasons", "WPC_INVALID"]) == 0)
+        #expect(await CommandRunner.run(["bogus"]) == 2)
+        #expect(await CommandRunner.run(["bogus", "--json"]) == 2)
+        #expect(await CommandRunner.run(["run", "--config", "/nowhere/clawgrant.yaml"]) == 2)
+        #expect(await CommandRunner.run(["token", "show", "/nowhere/token"]) == 2)
+    }
+
+    @Test("Times are read as instants or days")
+    func times() throws {
+        #expect(try Timestamp(argument: "2026-11-20").iso8601 == "2026-11-20T00:00:00.000Z")
+        #expect(try Timestamp(argument: "2026-11-20T09:00:00+01:00").iso8601 == "2026-11-20T08:00:00.000Z")
+        #expect(throws: ValidationError.self) { try Timestamp(argument: "tomorrow") }
+    }
+}
