@@ -1,0 +1,82 @@
+import DevStack
+import GrantChecker
+import GrantWorker
+import Playground
+import Postgres
+import Testing
+
+extension ChaosTests {
+    /// A broker that restarts, and a network that breaks between it and the workers.
+    @Suite struct BrokerTests {
+        @Test func aRestartOfTheBrokerLosesAndDoublesNothing() async throws {
+            try await Stage.run { stage in
+                let one = try stage.startLocal("one") { $0.limits.batchRecords = 15 }
+                let two = try stage.startLocal("two") { $0.limits.batchRecords = 15 }
+                try await stage.untilAtWork(["one", "two"])
+                for round in 0..<2 {
+                    var script = Script(stage.playground)
+                    try script.mix("m\(round)", 200)
+                    try await stage.send(script)
+                    try await stage.untilDecided(40)
+                    try await stage.playground.broker.restart()
+                }
+                try await stage.check(within: .seconds(90))
+                try await one.stop()
+                try await two.stop()
+            }
+        }
+
+        private static func run(_ body: (Stage, KafkaRelay) async throws -> Void) async throws {
+            var options = PlaygroundOptions.chaos
+            options.broker = .tansu
+            options.usesTransactions = false
+            try await Stage.run(options) { stage in
+                let relay = try #require(stage.playground.broker.relay)
+                let worker = try stage.startLocal("one") { $0.limits.batchRecords = 15 }
+                try await stage.untilAtWork(["one"])
+                try await body(stage, relay)
+                try await stage.check(within: .seconds(90))
+                try await worker.stop()
+            }
+        }
+
+        @Test(.enabled(if: AvailableServers.broker(.tansu), "Tansu is missing"))
+        func brokenConnectionsLoseAndDoubleNothing() async throws {
+            try await Self.run { stage, relay in
+                var random = Shuffler(seed: 9)
+                for round in 0..<6 {
+                    var script = Script(stage.playground)
+                    try script.mix("m\(round)", 100)
+                    try await stage.send(script)
+                    switch round % 3 {
+                    case 0: relay.inject(.cutConnections)
+                    case 1: relay.inject(.truncate(afterBytes: Int(random.next() % 100_000), .toServer))
+                    default: relay.inject(.truncate(afterBytes: Int(random.next() % 20_000), .toClient))
+                    }
+                    try await stage.untilDecided(20)
+                }
+                try relay.heal()
+            }
+        }
+
+        @Test(.enabled(if: AvailableServers.broker(.tansu), "Tansu is missing"))
+        func delayAndSilenceOnlyCostTime() async throws {
+            try await Self.run { stage, relay in
+                var script = Script(stage.playground)
+                try script.mix("m", 150)
+                try await stage.send(script)
+                relay.inject(.delay(toServer: .milliseconds(40), toClient: .milliseconds(40)))
+                try await stage.untilDecided(40)
+                relay.inject(.blackHole)
+                // The lease is in the ledger: a broker that says nothing must not cost a worker its partitions.
+                let before = relay.counters.swallowedRequests
+                try await waitUntil(deadline: .seconds(20), description: "requests that are swallowed") {
+                    relay.counters.swallowedRequests > before + 200
+                }
+                let status = try await stage.playground.status()
+                #expect(status.liveWorkers == 1)
+                try relay.heal()
+            }
+        }
+    }
+}

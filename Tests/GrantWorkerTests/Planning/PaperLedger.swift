@@ -1,0 +1,174 @@
+import ApprovalSources
+import ClawWire
+import IssuanceRules
+import ReceiptLog
+
+@testable import GrantLedger
+@testable import GrantWorker
+
+/// A ledger on paper: what the real one loads and writes in a decide transaction, as values.
+///
+/// It loads what the SQL loads and not a row more, so that a plan which needs what was not loaded shows it.
+struct PaperLedger {
+    var fixture: PlanFixture
+    var now = PlanFixture.now
+    private(set) var events: [EventRow: Digest] = [:]
+    private(set) var approvals: [ApprovalID: StoredApproval] = [:]
+    private(set) var requests: [RequestID: StoredRequest] = [:]
+    private(set) var effects: [Effect] = []
+    private(set) var batches: [BatchSummary] = []
+    private(set) var groups: [[Effect]] = []
+    private var nextOffset: Int64 = 0
+
+    struct EventRow: Hashable {
+        let day: Int32
+        let key: [UInt8]
+    }
+
+    /// A write that the real ledger would refuse.
+    struct Refused: Error { let what: String }
+
+    init(_ fixture: PlanFixture) { self.fixture = fixture }
+
+    /// Decides records as one batch, at offsets that follow on.
+    @discardableResult
+    mutating func deliver(_ records: [SourceRecord]) throws -> BatchSummary {
+        let placed = records.map { record in
+            defer { nextOffset += 1 }
+            return SourceRecord(
+                topic: record.topic, partition: record.partition, offset: nextOffset, key: record.key,
+                headers: record.headers, value: record.value, timestamp: record.timestamp)
+        }
+        var signatures = BatchSignatureCache(capacity: 64)
+        let batch = fixture.reader.read(placed, fence: .offsets([]), at: now, signatures: &signatures)
+        return try decide(batch, due: DueWork(requests: [], approvals: []))
+    }
+
+    /// Decides what is due, as the sweeper does.
+    @discardableResult
+    mutating func sweep() throws -> BatchSummary {
+        let due = DueWork(
+            requests: requests.values.filter { $0.state == .waiting && ($0.waitUntil.map { $0 <= now } ?? false) }
+                .sorted { $0.requestID < $1.requestID }
+                .map {
+                    DueWork.Request(
+                        requestID: $0.requestID, approvalReference: $0.approvalReference,
+                        ticketReference: $0.ticketReference, subjectReference: $0.subjectReference)
+                },
+            approvals: approvals.values.filter { $0.outcome == nil && ($0.closeAt.map { $0 <= now } ?? false) }
+                .map(\.approvalID).sorted())
+        return try decide(
+            SweepService.batch(due, DecideRead(worker: WorkerID("planner"), fence: .offsets([]))), due: due)
+    }
+
+    private mutating func decide(_ batch: UnderstoodBatch, due: DueWork) throws -> BatchSummary {
+        var batch = batch
+        while true {
+            do {
+                let (write, summary) = try fixture.planner().plan(batch, due: due, snapshot: snapshot(batch.read))
+                try apply(write, batch.read)
+                batches.append(summary)
+                return summary
+            } catch let needs as PlanNeeds {
+                guard needs.policies.isEmpty else { throw needs }
+                batch.read.requestIDs.formUnion(needs.requests)
+            }
+        }
+    }
+
+    private func snapshot(_ read: DecideRead) -> DecideSnapshot {
+        var new: Set<Int> = []
+        var conflicting: Set<Int> = []
+        var seen = events
+        for (index, event) in read.events.enumerated() {
+            let row = EventRow(day: event.day, key: event.key)
+            if let digest = seen[row] {
+                if digest != event.recordDigest { conflicting.insert(index) }
+            } else {
+                seen[row] = event.recordDigest
+                new.insert(index)
+            }
+        }
+        let approvalIDs = read.approvalIDs.union(read.endingApprovalIDs)
+        let subjects = read.subjects.union(read.endingSubjects)
+        let loaded = approvals.filter { id, approval in
+            approvalIDs.contains(id)
+                || approval.outcome == nil
+                    && (approval.subject.map(subjects.contains) ?? false
+                        || approval.ticket.map(read.tickets.contains) ?? false)
+        }
+        var ending: Set<RequestID> = []
+        for approval in approvals.values
+        where read.endingApprovalIDs.contains(approval.approvalID)
+            || approval.subject.map(read.endingSubjects.contains) ?? false
+        {
+            ending.formUnion(approval.usedBy)
+        }
+        let found = requests.filter { id, request in
+            if read.requestIDs.contains(id) || ending.contains(id) { return true }
+            guard request.state == .waiting else { return false }
+            return request.approvalReference.map(approvalIDs.contains) ?? false
+                || request.ticketReference.map(read.tickets.contains) ?? false
+                || request.subjectReference.map(subjects.contains) ?? false
+        }
+        return DecideSnapshot(
+            now: now, stopEpoch: 0, controlPolledAt: now, newEvents: new, conflictingEvents: conflicting,
+            approvals: loaded, requests: found)
+    }
+
+    private mutating func apply(_ write: DecideWrite, _ read: DecideRead) throws {
+        for event in read.events {
+            let row = EventRow(day: event.day, key: event.key)
+            if events[row] == nil { events[row] = event.recordDigest }
+        }
+        for approval in write.newApprovals {
+            guard approvals.updateValue(approval, forKey: approval.approvalID) == nil else {
+                throw Refused(what: "approval \(approval.approvalID) twice")
+            }
+        }
+        for approval in write.changedApprovals {
+            guard approvals.updateValue(approval, forKey: approval.approvalID) != nil else {
+                throw Refused(what: "approval \(approval.approvalID) is not there")
+            }
+        }
+        for request in write.newRequests {
+            guard requests.updateValue(request, forKey: request.requestID) == nil else {
+                throw Refused(what: "request \(request.requestID) twice")
+            }
+        }
+        for request in write.changedRequests {
+            guard let old = requests.updateValue(request, forKey: request.requestID) else {
+                throw Refused(what: "request \(request.requestID) is not there")
+            }
+            guard old.state == .waiting || old.state == request.state else {
+                throw Refused(what: "request \(request.requestID) has its outcome")
+            }
+            guard old.token == nil || old.token == request.token else {
+                throw Refused(what: "the token of request \(request.requestID) changed")
+            }
+        }
+        effects += write.effects
+        if !write.effects.isEmpty { groups.append(write.effects) }
+    }
+
+    // MARK: Looking
+
+    func request(_ name: String) -> StoredRequest? { requests[RequestID("req-\(name)")] }
+    func approval(_ name: String) -> StoredApproval? { approvals[ApprovalID("apr-\(name)")] }
+
+    /// How many receipts there are of each kind.
+    var kinds: [String: Int] { effects.reduce(into: [:]) { $0[$1.receiptKind, default: 0] += 1 } }
+
+    /// Values of one stream, in order.
+    func outputs(_ stream: OutputStream) -> [[UInt8]] {
+        effects.flatMap(\.outputs).filter { $0.stream == stream }.map(\.value)
+    }
+
+    func deadLetters() throws -> [DeadLetterRecord] { try outputs(.deadLetters).map { try DeadLetterRecord(parsing: $0) } }
+    func decisions() throws -> [DecisionRecord] { try outputs(.decisions).map { try DecisionRecord(parsing: $0) } }
+
+    /// The reason codes of the decisions for a request.
+    func reasons(_ name: String) throws -> [String] {
+        try decisions().filter { $0.subject.requestID == RequestID("req-\(name)") }.flatMap(\.reasons).map(\.code)
+    }
+}
