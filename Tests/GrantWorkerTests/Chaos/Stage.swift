@@ -78,9 +78,24 @@ final class Stage: Sendable {
 
     /// Waits until workers, and no others, hold all partitions between them and each holds some.
     func untilAtWork(_ ids: [String], within limit: Duration = .seconds(60)) async throws {
+        try await untilShared(ids.joined(separator: ", "), ids.count, within: limit) { status in
+            ids.allSatisfy { status.partitionsHeld[$0] ?? 0 > 0 }
+        }
+    }
+
+    /// The same for workers that are processes, whose names in the ledger change with each start.
+    func untilAtWork(_ workers: [PlaygroundWorker], within limit: Duration = .seconds(60)) async throws {
+        try await untilShared(workers.map(\.name).joined(separator: ", "), workers.count, within: limit) { status in
+            workers.allSatisfy { status.partitions(heldBy: $0) > 0 }
+        }
+    }
+
+    private func untilShared(
+        _ names: String, _ count: Int, within limit: Duration, _ areAtWork: (PlaygroundStatus) -> Bool
+    ) async throws {
         let all = PlaygroundTopic.inputs.count * Int(playground.options.inputPartitions)
-        try await until("\(ids.joined(separator: ", ")) to share the partitions", within: limit) { status in
-            ids.allSatisfy { status.partitionsHeld[$0] ?? 0 > 0 } && status.partitionsHeld.count == ids.count
+        try await until("\(names) to share the partitions", within: limit) { status in
+            areAtWork(status) && status.partitionsHeld.count == count
                 && status.partitionsHeld.values.reduce(0, +) == all
         }
     }
