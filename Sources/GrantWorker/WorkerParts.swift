@@ -111,15 +111,15 @@ struct WorkerParts: Sendable {
     func drain(atMost timeout: Duration) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await leases.linger() }
-            group.addTask { try await waitUntilSealed(atMost: timeout) }
+            group.addTask { try await Task.sleep(for: timeout) }
+            group.addTask { try await waitUntilSealed() }
             defer { group.cancelAll() }
             try await group.next()
         }
     }
 
-    private func waitUntilSealed(atMost timeout: Duration) async throws {
-        let deadline = ContinuousClock.now + timeout
-        while ContinuousClock.now < deadline {
+    private func waitUntilSealed() async throws {
+        while true {
             do {
                 let status = try await ledger.status()
                 if status.liveWorkers > 1 || status.unsealedGroups == 0 && status.nextBatchToPublish >= status.batches {

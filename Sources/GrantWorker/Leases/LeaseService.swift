@@ -58,6 +58,7 @@ final class LeaseService: Sendable {
                 _ = try await ledger.heartbeat(
                     worker: worker, lifetime: limits.leaseLifetime, topics: [:], initialOffset: { _ in 0 })
             } catch {
+                try Task.checkCancellation()
                 logger.warning("a heartbeat failed", metadata: ["error": "\(error)"])
             }
             try await Task.sleep(for: limits.heartbeatInterval)
@@ -76,12 +77,22 @@ final class LeaseService: Sendable {
         }
     }
 
-    /// Gives everything back, so that others need not wait for this worker's lease to run out.
+    /// Gives everything back, so that others need not wait for this worker's lease to run out. A ledger that does not
+    /// answer within the lease's lifetime is not waited for: by then others have taken over.
     func leave() async {
-        do {
-            try await ledger.leave(worker: worker)
-        } catch {
-            logger.warning("leaving failed; the lease runs out by itself", metadata: ["error": "\(error)"])
+        let lifetime = limits.leaseLifetime
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                do {
+                    try await self.ledger.leave(worker: self.worker)
+                } catch {
+                    self.logger.warning(
+                        "leaving failed; the lease runs out by itself", metadata: ["error": "\(error)"])
+                }
+            }
+            group.addTask { try? await Task.sleep(for: lifetime) }
+            await group.next()
+            group.cancelAll()
         }
     }
 

@@ -8,6 +8,8 @@ extension Logger {
         return { event in
             let level: Logger.Level
             switch event.level {
+            // One section of properties serves every client: what only consumers know is no fault in a producer.
+            case _ where event.facility == "CONFWARN": level = .debug
             case .emergency, .alert, .critical: level = .error
             case .error, .warning: level = .warning
             case .notice, .informational, .debug: level = .debug

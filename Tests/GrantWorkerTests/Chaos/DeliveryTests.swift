@@ -12,8 +12,8 @@ extension ChaosTests {
     @Suite struct DeliveryTests {
         @Test func fiftyfoldDeliveryShuffledAcrossPartitionsIsDeliveryOnce() async throws {
             try await Stage.run { stage in
-                let first = try stage.startLocal("one")
-                let second = try stage.startLocal("two")
+                let first = try stage.startLocal("one") { $0.limits.batchRecords = 100 }
+                let second = try stage.startLocal("two") { $0.limits.batchRecords = 100 }
                 try await stage.untilAtWork(["one", "two"])
                 var script = Script(stage.playground)
                 try script.approve((0..<60).map { "a\($0)" })
@@ -93,7 +93,10 @@ extension ChaosTests {
                 [UInt8](repeating: 0x20, count: 900_000),
                 Array("{\"x\":\"".utf8) + [UInt8](repeating: 0x41, count: 900_000) + Array("\"}".utf8),
             ]
-            return topics.flatMap { topic in values.map { (topic, $0) } }
+            return topics.flatMap { topic in values.map { (topic, $0) } }.filter { topic, value in
+                // An audit message of no records is nothing out of the ordinary.
+                topic != PlaygroundTopic.entra || value != Array("[]".utf8)
+            }
         }
 
         @Test func whatNobodyApprovesExpiresAndIsSaid() async throws {

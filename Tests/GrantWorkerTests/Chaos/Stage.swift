@@ -67,7 +67,7 @@ final class Stage: Sendable {
         _ id: String, _ change: (inout WorkerConfiguration) throws -> Void = { _ in }
     ) throws -> LocalWorker {
         var configuration = try playground.workerConfiguration(id: id)
-        configuration.limits.leaseLifetime = .seconds(2)
+        configuration.limits.leaseLifetime = .seconds(3)
         configuration.limits.heartbeatInterval = .milliseconds(100)
         configuration.limits.sweepInterval = .milliseconds(200)
         try change(&configuration)
