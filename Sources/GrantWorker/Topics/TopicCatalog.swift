@@ -55,7 +55,7 @@ public struct TopicCatalog: Sendable, Hashable {
         /// - Parameter replicationFactor: brokers that keep each partition; -1 for the cluster's default.
         public func specification(replicationFactor: Int32 = -1) -> TopicSpecification {
             var configuration = settings
-            // With three copies one may be lost without losing what was acknowledged; with fewer there is no such choice.
+            // With three copies one may be lost without losing what was acknowledged; fewer leave no such choice.
             if replicationFactor >= 3 { configuration["min.insync.replicas"] = "2" }
             return TopicSpecification(
                 name: name, partitions: partitions, replicationFactor: replicationFactor, configuration: configuration)

@@ -49,7 +49,7 @@ public struct TopicFinding: Sendable, Hashable {
         case .missing: "the topic does not exist"
         case .unavailable(let detail): "the topic is not available: \(detail)"
         case .partitions(let found, let wanted):
-            "it has \(found) partition\(found == 1 ? "" : "s"), \(wanted) are \(topic.isPartitionCountFixed ? "needed" : "proposed")"
+            "it has \(Self.partitions(found)), \(wanted) are \(topic.isPartitionCountFixed ? "needed" : "proposed")"
         case .setting(let name, let found, let wanted): "\(name) is \(found ?? "not told"), \(wanted) is wanted"
         }
     }
@@ -60,16 +60,20 @@ public struct TopicFinding: Sendable, Hashable {
         case .missing:
             topic.isOurs
                 ? "run `clawgrant topics apply`"
-                : "let the vendor's system make it, correct the name in the rules, or run `clawgrant topics apply --vendor`"
+                : "let the vendor's system make it, correct the name in the rules, or run "
+                    + "`clawgrant topics apply --vendor`"
         case .unavailable: "look at the broker's state; nothing is read or written until it is back"
         case .partitions:
             topic.isPartitionCountFixed
-                ? "make a new topic with \(topic.partitions) partition\(topic.partitions == 1 ? "" : "s") and name it in the configuration: Kafka cannot take partitions away"
+                ? "make a new topic with \(Self.partitions(Int(topic.partitions))) and name it in the configuration: "
+                    + "Kafka cannot take partitions away"
                 : "nothing, unless more workers are to share it; a change moves keys to other partitions"
         case .setting(let name, _, let wanted):
             "set it with the broker's own tool: \(name)=\(wanted); apply never changes a topic that exists"
         }
     }
+
+    private static func partitions(_ count: Int) -> String { "\(count) partition\(count == 1 ? "" : "s")" }
 
     /// Compares retention times and sizes; `-1` is without end.
     private static func isLess(_ found: String?, than wanted: String) -> Bool {

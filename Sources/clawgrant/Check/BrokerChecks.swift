@@ -32,8 +32,10 @@ enum BrokerChecks {
             if topics.isEmpty {
                 findings.append(.ok("topics", "\(catalog.entries.count) topics are as they should be"))
             }
+        } catch let failure as CommandFailure {
+            findings.append(.error("broker", failure.finding, failure.remedy))
         } catch {
-            findings.append(.error("broker", "\(error)", "start it, or correct kafka.properties"))
+            findings.append(.error("broker", "\(error)", "check kafka.properties"))
         }
         return findings
     }

@@ -44,8 +44,16 @@ enum DatabaseChecks {
                 }
                 return findings
             }
+        } catch let failure as CommandFailure {
+            return [.error("database", failure.finding, failure.remedy)]
+        } catch let error as LedgerError where error.code == .refused {
+            return [
+                .error(
+                    "database", "\(error)",
+                    "run `clawgrant ledger roles --apply` as the owner and grant clawgrant_worker to the role")
+            ]
         } catch {
-            return [.error("database", "\(error)", "start it, or correct database.conninfo")]
+            return [.error("database", "\(error)", "look at the database's log")]
         }
     }
 

@@ -107,7 +107,8 @@ struct RequestStory {
                 assessment.notBefore.map { "from \($0)" }, assessment.notAfter.map { "until \($0)" },
             ].compactMap { $0 }.joined(separator: " ")
             return [
-                "\(approval.approvalID): now \(assessment.state.rawValue) (\(assessment.why))\(window.isEmpty ? "" : ", \(window)")"
+                "\(approval.approvalID): now \(assessment.state.rawValue) (\(assessment.why))"
+                    + (window.isEmpty ? "" : ", \(window)")
             ]
                 + assessment.approvers.map { "  approved by \(Self.name($0.actor))" }
                 + [assessment.requester.map { "  asked for by \(Self.name($0))" }].compactMap { $0 }

@@ -77,14 +77,28 @@ struct CommandFailure: Error, CustomStringConvertible {
     }
 
     let kind: Kind
-    /// What happened, to which input, what to do; empty when the output has said it.
-    let message: String
+    /// What happened, to which input; empty when the output has said it.
+    let finding: String
+    /// What to do; empty when the finding says it.
+    let remedy: String
+
+    /// What happened, to which input, what to do.
+    var message: String { remedy.isEmpty ? finding : "\(finding); \(remedy)" }
 
     var description: String { message }
 
-    static func negative(_ message: String) -> CommandFailure { CommandFailure(kind: .negative, message: message) }
-    static func usage(_ message: String) -> CommandFailure { CommandFailure(kind: .usage, message: message) }
-    static func defect(_ message: String) -> CommandFailure { CommandFailure(kind: .defect, message: message) }
+    static func negative(_ finding: String, remedy: String = "") -> CommandFailure {
+        CommandFailure(kind: .negative, finding: finding, remedy: remedy)
+    }
+
+    static func usage(_ finding: String) -> CommandFailure {
+        CommandFailure(kind: .usage, finding: finding, remedy: "")
+    }
+
+    static func defect(_ finding: String) -> CommandFailure {
+        CommandFailure(kind: .defect, finding: finding, remedy: "")
+    }
+
     /// The answer is no, and the output has said so.
-    static let no = CommandFailure(kind: .negative, message: "")
+    static let no = CommandFailure(kind: .negative, finding: "", remedy: "")
 }

@@ -28,7 +28,8 @@ enum KafkaAccess {
     static func failure(_ error: KafkaError, _ file: ConfigurationFile, _ events: KafkaEvents) -> CommandFailure {
         let brokers = file.worker.kafka["bootstrap.servers"] ?? file.worker.kafka["metadata.broker.list"] ?? ""
         let last = events.lastProblem.map { " (\($0))" } ?? ""
-        return .negative("\(error)\(last); brokers \(brokers): check that they run and kafka.properties")
+        return .negative(
+            "brokers \(brokers): \(error)\(last)", remedy: "check that they run, and kafka.properties")
     }
 }
 

@@ -58,6 +58,7 @@ enum LedgerAccess {
 
     private static func unreachable(_ configuration: PostgresConfiguration, _ error: any Error) -> CommandFailure {
         .negative(
-            "the database (\(configuration)) cannot be used: \(error); check that it runs and database.conninfo")
+            "the database (\(configuration)) cannot be used: \(error)",
+            remedy: "check that it runs, and database.conninfo")
     }
 }
