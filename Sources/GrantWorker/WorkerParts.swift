@@ -25,7 +25,7 @@ struct WorkerParts: Sendable {
     static func open(_ configuration: WorkerConfiguration, logger: Logger) async throws -> WorkerParts {
         let clock: @Sendable () -> Timestamp = { Timestamp(microseconds: Int64(Date().timeIntervalSince1970 * 1e6)) }
         let rules = try RuleSet(yaml: try readText(configuration.rulesFile, "the issuance rules"))
-        let keys = try KeyRing.load(configuration.keys, at: clock())
+        let keys = try KeyRing.load(configuration.keys, required: [.token, .receipt], at: clock())
         try keys.selfTest()
         let secrets = try DerivationSecrets.load(configuration)
         var database = configuration.database

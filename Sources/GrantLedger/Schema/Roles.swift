@@ -13,6 +13,7 @@ public enum LedgerRoles {
                     EXECUTE format('CREATE ROLE %I NOLOGIN', r);
                 END IF;
             END LOOP;
+            EXECUTE format('GRANT CREATE ON DATABASE %I TO clawgrant_owner', current_database());
         END $$;
         CREATE SCHEMA IF NOT EXISTS clawgrant AUTHORIZATION clawgrant_owner;
         CREATE SCHEMA IF NOT EXISTS clawgrant_archive AUTHORIZATION clawgrant_owner;
