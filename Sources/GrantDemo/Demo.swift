@@ -34,7 +34,7 @@ public struct Demo: Sendable {
 
     /// Plays it. Whatever happens, nothing is left behind.
     ///
-    /// - Parameter finished: called once everything is counted, before a kept demonstration begins to wait.
+    /// - Parameter finished: called once everything is counted and said, before a kept demonstration begins to wait.
     /// - Throws: what is missing on this machine or went wrong, with what to do about it.
     public func run(finished: (DemoSummary) -> Void) async throws {
         let start = ContinuousClock.now
@@ -57,17 +57,19 @@ public struct Demo: Sendable {
             chapter("5. Do the totals add up?")
             await stage.close()
             let summary = try await check(playground, since: start)
-            finished(summary)
             if options.keepsRunning {
-                try await keep(playground)
-            } else {
-                advise()
+                try keep(playground)
+                finished(summary)
+                // Ctrl-C cancels the task; nothing else ends this wait.
+                while true { try await Task.sleep(for: .seconds(3_600)) }
             }
+            await playground.stop()
+            advise()
+            finished(summary)
         } catch {
             await playground.stop()
             throw error
         }
-        await playground.stop()
     }
 
     private func chapter(_ text: String) { emit(DemoEvent(.chapter, text)) }
@@ -199,7 +201,7 @@ public struct Demo: Sendable {
         return summary
     }
 
-    private func keep(_ playground: Playground) async throws {
+    private func keep(_ playground: Playground) throws {
         for worker in playground.workers where !worker.isRunning { try worker.start() }
         let configuration = playground.workers.first?.configurationFile ?? ""
         emit(
@@ -211,8 +213,6 @@ public struct Demo: Sendable {
                     "psql \"\(playground.conninfo)\"",
                     "any Kafka client with bootstrap.servers=\(playground.broker.bootstrapServers)",
                 ], fields: ["configuration": .string(configuration)]))
-        // Ctrl-C cancels the task; nothing else ends this wait.
-        while true { try await Task.sleep(for: .seconds(3_600)) }
     }
 
     private func advise() {

@@ -16,6 +16,8 @@ final class DemoStage {
     /// Whether each outcome is told as it comes.
     private var isTelling = true
     private var pending: [Scene] = []
+    /// Outcomes of patient scenes that came early.
+    private var held: [DemoEvent] = []
 
     init(_ playground: Playground, emit: @escaping @Sendable (DemoEvent) -> Void) async throws {
         self.playground = playground
@@ -43,13 +45,16 @@ final class DemoStage {
         }
     }
 
-    /// Waits for what patient scenes have left open.
+    /// Waits for what patient scenes have left open, and tells it.
     func playOut() async throws {
-        for scene in pending {
-            emit(DemoEvent(.progress, "waiting for requests to run out of time"))
-            try await awaitOutcomes(of: scene)
-        }
+        guard !pending.isEmpty else { return }
+        emit(DemoEvent(.action, "The requests that nobody else approved have waited for as long as their class allows"))
+        let scenes = pending
         pending = []
+        for event in held { emit(event) }
+        held = []
+        emit(DemoEvent(.progress, "waiting for requests to run out of time"))
+        for scene in scenes { try await awaitOutcomes(of: scene) }
     }
 
     private func awaitOutcomes(of scene: Scene) async throws {
@@ -89,8 +94,14 @@ final class DemoStage {
     private func take(_ heard: OutcomeWatch.Heard) {
         switch heard {
         case .decision(let decision):
-            if let request = decision.subject.requestID { decisions[request] = decision }
-            if isTelling { emit(Telling.event(decision)) }
+            let request = decision.subject.requestID
+            if let request { decisions[request] = decision }
+            guard isTelling else { return }
+            if let request, pending.contains(where: { $0.outcomes[request] != nil }) {
+                held.append(Telling.event(decision))
+            } else {
+                emit(Telling.event(decision))
+            }
         case .deadLetter(let letter):
             deadLetters += 1
             if isTelling { emit(Telling.event(letter)) }

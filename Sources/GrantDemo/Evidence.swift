@@ -72,7 +72,7 @@ struct Evidence {
         return [
             DemoEvent(
                 .finding,
-                "batch \(batch.header.number): \(batch.receipts.count) receipts, Merkle root and signature are in order, "
+                "batch \(batch.header.number): \(batch.receipts.count == 1 ? "1 receipt" : "\(batch.receipts.count) receipts"), Merkle root and signature are in order, "
                     + "and it follows the one before",
                 tone: .good,
                 fields: [

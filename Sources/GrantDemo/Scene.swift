@@ -13,13 +13,11 @@ struct Scene {
     let deliveries: [[ProducerRecord]]
     /// The outcome that each request must have.
     var outcomes: [RequestID: DecisionRecord.Outcome] = [:]
-    /// Outcomes of approvals that no request carries.
-    var approvals: [ApprovalID: DecisionRecord.Outcome] = [:]
     /// Records that must end in the dead letters.
     var deadLetters = 0
     /// Requests whose token must be revoked.
     var revocations: Set<RequestID> = []
-    /// The scene whose outcome is not waited for here: it takes its time.
+    /// Whether its outcome takes its time, and is told at the end.
     var isPatient = false
     /// A request that must be known to wait between the deliveries.
     var waitsBetween = false
@@ -83,7 +81,7 @@ struct Scenes {
             outcomes: try outcome(draft, .issued))
     }
 
-    /// The elevated action takes somebody of security as well: Milan is both, so two people are enough.
+    /// The elevated action takes somebody of security beside the one who is on call.
     private func elevated() throws -> Scene {
         var draft = ApprovalDraft(
             "elevated-run", .agentRun, approvers: [PlaygroundCast.ruth, PlaygroundCast.paloma], in: playground, at: now)
@@ -147,8 +145,7 @@ struct Scenes {
     }
 
     private func deactivation() throws -> Scene {
-        var activation = EntraActivation("demo activation", at: now)
-        activation.time = now
+        let activation = EntraActivation("demo activation", at: now)
         return Scene(
             title: "Ines gives her role back early", deliveries: [[activation.message([.deactivated])]],
             revocations: [RequestID("req-pim-approved")])

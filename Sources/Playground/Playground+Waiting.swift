@@ -76,14 +76,14 @@ extension Playground {
         return status
     }
 
-    /// Waits until every worker named holds partitions and together they hold all.
+    /// Waits until every worker named holds partitions and they alone hold all.
     public func waitUntilAtWork(_ workers: [PlaygroundWorker], within limit: Duration = .seconds(30)) async throws {
         let all = PlaygroundTopic.inputs.count * Int(options.inputPartitions)
         try await wait(within: limit, "\(workers.map(\.name).joined(separator: ", ")) to take the partitions") {
             try requireRunning(workers)
             let status = try await self.status()
-            return workers.allSatisfy { status.partitions(heldBy: $0) > 0 }
-                && status.partitionsHeld.values.reduce(0, +) == all
+            let held = workers.map { status.partitions(heldBy: $0) }
+            return held.allSatisfy { $0 > 0 } && held.reduce(0, +) == all
         }
     }
 

@@ -158,12 +158,22 @@ public final class Playground: Sendable {
         return configuration
     }
 
+    /// This program, or the one of its name beside it when this is a test or a benchmark.
     private func workerProgram() throws -> String {
         if let program = options.workerProgram { return program }
+        let name = "clawgrant"
         guard let own = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") else {
             throw PlaygroundError("this program's own path is not known; set workerProgram")
         }
-        return own
+        var folder = URL(fileURLWithPath: own)
+        if folder.lastPathComponent == name { return own }
+        // A test bundle's program may lie some folders deeper.
+        for _ in 0..<4 {
+            folder.deleteLastPathComponent()
+            let program = folder.appendingPathComponent(name).path
+            if FileManager.default.isExecutableFile(atPath: program) { return program }
+        }
+        throw PlaygroundError("there is no program clawgrant beside \(own); build it, or set workerProgram")
     }
 
     // MARK: Reaching the parts

@@ -24,7 +24,8 @@ public struct PlaygroundOptions: Sendable {
     public var limits: [String: Int] = ["lanes": 1]
     /// How long a request of a class with a short wait waits, in seconds, see ``PlaygroundClass/userAdmin``.
     public var shortWaitSeconds = 5
-    /// The program that is run as a worker, as `PROGRAM run --config FILE`; `nil` is this program itself.
+    /// The program that is run as a worker, as `PROGRAM run --config FILE`; `nil` is this program itself, or
+    /// `clawgrant` beside it.
     public var workerProgram: String?
     /// Least severe level that workers log.
     public var logLevel = "info"

@@ -145,7 +145,9 @@ final class LeaseService: Sendable {
             lanes.min { $0.partitions.count < $1.partitions.count }?.add([lease])
         }
         if view.surplus > 0 {
-            let giving = Set(view.held.map(\.partition).suffix(view.surplus))
+            // By number before topic, as they are claimed: each worker keeps its share of every topic.
+            let order = view.held.map(\.partition).sorted { ($0.partition, $0.topic) < ($1.partition, $1.topic) }
+            let giving = Set(order.suffix(view.surplus))
             await layDown(giving)
             try await ledger.release(partitions: giving, of: worker)
         }
