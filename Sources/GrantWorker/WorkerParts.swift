@@ -39,9 +39,10 @@ struct WorkerParts: Sendable {
         let metrics = WorkerMetrics()
         let admin = try KafkaAdmin(configuration: configuration.kafka, log: logger.kafka)
         let policySettings = PolicySettings.resolve(configuration, rules)
-        let followers = policySettings.topic.map {
-            [TopicPolicySource(topic: $0, configuration: configuration.kafka, admin: admin, logger: logger)]
-        } ?? []
+        let followers =
+            policySettings.topic.map {
+                [TopicPolicySource(topic: $0, configuration: configuration.kafka, admin: admin, logger: logger)]
+            } ?? []
         let policies = PolicyCache(
             sources: try policySources(policySettings) + followers, signers: rules.workPolicies.signers,
             logger: logger)
@@ -57,6 +58,8 @@ struct WorkerParts: Sendable {
             metrics: metrics, logger: logger)
         var reading = configuration.kafka
         if reading["group.id"] == nil { reading["group.id"] = "clawgrant" }
+        // librdkafka's own 64 MB for each consumer would be most of a worker's memory whenever there is a backlog.
+        if reading["queued.max.messages.kbytes"] == nil { reading["queued.max.messages.kbytes"] = "8192" }
         let consumers = try (0..<max(1, configuration.limits.lanes)).map { _ in
             try KafkaConsumer(configuration: reading, log: logger.kafka)
         }
@@ -164,10 +167,12 @@ struct DerivationSecrets: Sendable {
         let tokenID = try SecretFile.load(configuration.tokenIDSecretFile)
         let sealing = try SecretFile.load(configuration.sealingSecretFile)
         guard let tokenIDSecret = TokenIDSecret(bytes: tokenID.copyExposed()) else {
-            throw ConfigurationError("\(configuration.tokenIDSecretFile) holds fewer than 32 bytes; run `clawgrant keys`")
+            throw ConfigurationError(
+                "\(configuration.tokenIDSecretFile) holds fewer than 32 bytes; run `clawgrant keys`")
         }
         guard let sealingSecret = SealingSecret(bytes: sealing.copyExposed()) else {
-            throw ConfigurationError("\(configuration.sealingSecretFile) holds fewer than 32 bytes; run `clawgrant keys`")
+            throw ConfigurationError(
+                "\(configuration.sealingSecretFile) holds fewer than 32 bytes; run `clawgrant keys`")
         }
         return DerivationSecrets(tokenID: tokenIDSecret, sealing: sealingSecret)
     }

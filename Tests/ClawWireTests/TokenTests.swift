@@ -44,8 +44,10 @@ struct TokenTests {
         let minter = CSTMinter(signer: try Own.signer())
         let first = try minter.mint(try Own.claims())
         #expect(try minter.remint(try Own.claims(), expecting: first.hash) == first)
+        #expect(try minter.remint(payload: first.claims.json, expecting: first.hash) == first.token)
         var other = try Own.claims()
         other.nonce = "other"
+        #expect(throws: CSTMintError.self) { try minter.remint(payload: other.json, expecting: first.hash) }
         let error = #expect(throws: CSTMintError.self) { try minter.remint(other, expecting: first.hash) }
         #expect(error?.code == .hashMismatch)
     }

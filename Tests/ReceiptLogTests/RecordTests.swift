@@ -46,8 +46,26 @@ struct RecordTests {
         }
     }
 
+    @Test func aStoredGrantIsCompletedWithoutReadingIt() throws {
+        for (draft, published) in try grants() {
+            let stored = try StoredGrant(scanning: draft.canonicalBytes)
+            #expect(stored.requestID == draft.requestID)
+            #expect(
+                try stored.complete(delivery: published.delivery, proof: published.proof) == published.canonicalBytes)
+            for end in [0, 1, draft.canonicalBytes.count / 2, draft.canonicalBytes.count - 1] {
+                #expect(fault { _ = try StoredGrant(scanning: Array(draft.canonicalBytes.prefix(end))) } != nil)
+            }
+        }
+        #expect(fault { _ = try StoredGrant(scanning: try Samples.denial().encoded().bytes) }?.code == .malformed)
+    }
+
     @Test func aGrantTakesOnlyTheDecidedDelivery() throws {
         let (draft, published) = try grants()[0]
+        let stored = try StoredGrant(scanning: draft.canonicalBytes)
+        let other = fault {
+            _ = try stored.complete(delivery: .plain(BearerToken(compact: "a.b.c")), proof: published.proof)
+        }
+        #expect(other?.code == .invalidMember)
         let found = fault {
             _ = try draft.complete(delivery: .plain(BearerToken(compact: "a.b.c")), proof: published.proof)
         }

@@ -66,6 +66,10 @@ public struct BatchTree: Sendable {
     private static func leaf(_ digest: Digest) -> Digest { Digest(hashing: [0x00] + digest.bytes) }
 
     private static func node(_ left: Digest, _ right: Digest) -> Digest {
-        Digest(hashing: [0x01] + left.bytes + right.bytes)
+        var input: [UInt8] = [0x01]
+        input.reserveCapacity(65)
+        input.append(contentsOf: left.bytes)
+        input.append(contentsOf: right.bytes)
+        return Digest(hashing: input)
     }
 }

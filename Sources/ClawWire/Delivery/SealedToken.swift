@@ -105,19 +105,29 @@ public enum SealedToken {
             let ephemeral = try? Curve25519.KeyAgreement.PrivateKey(rawRepresentation: seed[..<32])
         else { throw SealError(.weakKey, "an X25519 public key has 32 bytes, not \(publicKey.count)") }
         let x = Base64URL.encode(Array(ephemeral.publicKey.rawRepresentation))
-        var header: JSONObject = [
-            "alg": "ECDH-ES", "enc": "A256GCM", "typ": "JWT", "cty": "JWT",
-            "kid": .string(thumbprint(publicKey)), "epk": ["kty": "OKP", "crv": "X25519", "x": .string(x)],
-        ]
-        if !context.isEmpty { header["apv"] = .string(Base64URL.encode(context)) }
-        let protected = Base64URL.encode(JSONWriter.bytes(.object(header)))
+        // Every value is of the base64url alphabet, so that nothing in the header needs an escape.
+        var header = "{\"alg\":\"ECDH-ES\",\"enc\":\"A256GCM\",\"typ\":\"JWT\",\"cty\":\"JWT\",\"kid\":\""
+        header += thumbprint(publicKey)
+        header += "\",\"epk\":{\"kty\":\"OKP\",\"crv\":\"X25519\",\"x\":\"\(x)\"}"
+        if !context.isEmpty { header += ",\"apv\":\"\(Base64URL.encode(context))\"" }
+        header += "}"
+        var output: [UInt8] = []
+        output.reserveCapacity(2_048)
+        Base64URL.append(Array(header.utf8), to: &output)
+        let protected = output
         let key = try contentKey(ephemeral, recipient, context: context)
         guard let nonce = try? AES.GCM.Nonce(data: seed[32...]),
             let box = try? AES.GCM.seal(
-                Array(token.exposed.utf8), using: key, nonce: nonce, authenticating: Array(protected.utf8))
+                Array(token.exposed.utf8), using: key, nonce: nonce, authenticating: protected)
         else { throw SealError(.weakKey, "AES-GCM refused the derived key") }
-        let parts = [protected, "", Base64URL.encode(seed[32...]), encode(box.ciphertext), encode(box.tag)]
-        return parts.joined(separator: ".")
+        let dot = UInt8(ascii: ".")
+        output.append(contentsOf: [dot, dot])
+        Base64URL.append(Array(seed[32...]), to: &output)
+        output.append(dot)
+        Base64URL.append(Array(box.ciphertext), to: &output)
+        output.append(dot)
+        Base64URL.append(Array(box.tag), to: &output)
+        return String(decoding: output, as: UTF8.self)
     }
 
     /// Opens a sealed token.
@@ -206,8 +216,6 @@ public enum SealedToken {
     private static func bigEndian(_ value: UInt32) -> [UInt8] {
         [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: value >> UInt32($0)) }
     }
-
-    private static func encode(_ bytes: some Sequence<UInt8>) -> String { Base64URL.encode(Array(bytes)) }
 }
 
 extension SymmetricKey {

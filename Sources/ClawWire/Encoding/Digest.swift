@@ -39,9 +39,16 @@ public struct Digest: Sendable, Hashable, Comparable, CustomStringConvertible {
     /// Takes 32 bytes as a digest, or returns `nil` for another length.
     public init?(bytes: some Collection<UInt8>) {
         guard bytes.count == 32 else { return nil }
-        var words: [UInt64] = [0, 0, 0, 0]
-        for (i, byte) in bytes.enumerated() { words[i / 8] = words[i / 8] << 8 | UInt64(byte) }
-        (a, b, c, d) = (words[0], words[1], words[2], words[3])
+        var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+        for (i, byte) in bytes.enumerated() {
+            switch i / 8 {
+            case 0: words.0 = words.0 << 8 | UInt64(byte)
+            case 1: words.1 = words.1 << 8 | UInt64(byte)
+            case 2: words.2 = words.2 << 8 | UInt64(byte)
+            default: words.3 = words.3 << 8 | UInt64(byte)
+            }
+        }
+        (a, b, c, d) = words
     }
 
     /// Reads 43 characters of strict base64url.
@@ -58,14 +65,9 @@ public struct Digest: Sendable, Hashable, Comparable, CustomStringConvertible {
 
     /// The 32 bytes.
     public var bytes: [UInt8] {
-        var output: [UInt8] = []
-        output.reserveCapacity(32)
-        for word in [a, b, c, d] {
-            for shift in stride(from: UInt64(56), through: 0, by: -8) {
-                output.append(UInt8(truncatingIfNeeded: word >> shift))
-            }
+        unsafe withUnsafeBytes(of: (a.bigEndian, b.bigEndian, c.bigEndian, d.bigEndian)) {
+            (buffer: UnsafeRawBufferPointer) in unsafe Array(buffer)
         }
-        return output
     }
 
     /// Base64url, 43 characters.

@@ -6,12 +6,32 @@
 public enum ExactText {
     /// True when both texts have the same UTF-8 bytes.
     public static func equal(_ left: String, _ right: String) -> Bool {
-        left.utf8.count == right.utf8.count && left.utf8.elementsEqual(right.utf8)
+        let (a, b) = (left.utf8.span, right.utf8.span)
+        return a.count == b.count && firstDifference(a, b) == a.count
     }
 
     /// True when `left` comes before `right` by UTF-8 bytes.
     public static func precedes(_ left: String, _ right: String) -> Bool {
-        left.utf8.lexicographicallyPrecedes(right.utf8)
+        let (a, b) = (left.utf8.span, right.utf8.span)
+        let i = firstDifference(a, b)
+        return i < b.count && (i == a.count || a[i] < b[i])
+    }
+
+    /// Index of the first byte that differs, the shorter length when there is none; looks at eight bytes at a time.
+    private static func firstDifference(_ a: Span<UInt8>, _ b: Span<UInt8>) -> Int {
+        let count = min(a.count, b.count)
+        let left = unsafe a.bytes
+        let right = unsafe b.bytes
+        var i = 0
+        while i + 8 <= count {
+            // In bounds: both spans have at least i + 8 bytes.
+            let x = unsafe left.unsafeLoadUnaligned(fromUncheckedByteOffset: i, as: UInt64.self)
+            let y = unsafe right.unsafeLoadUnaligned(fromUncheckedByteOffset: i, as: UInt64.self)
+            if x != y { return i + (x ^ y).littleEndian.trailingZeroBitCount / 8 }
+            i += 8
+        }
+        while i < count, a[i] == b[i] { i += 1 }
+        return i
     }
 
     /// True when one of the texts has the same UTF-8 bytes as `text`.

@@ -64,15 +64,34 @@ public struct CSTMinter: Sendable {
                 code: .claimsInvalid, kid: kid,
                 detail: "exp \(claims.expiresAt) is not later than iat \(claims.issuedAt), or not a second of our era")
         }
-        var text = prefix
-        text.reserveCapacity(2_048)
-        Base64URL.append(claims.json, to: &text)
-        let signature = try signer.sign(text)
-        text.append(UInt8(ascii: "."))
-        Base64URL.append(signature.bytes, to: &text)
+        let text = try sign(claims.json)
         return MintedToken(
             token: BearerToken(String(decoding: text, as: UTF8.self)), hash: TokenHash(Digest(hashing: text)),
             claims: claims)
+    }
+
+    private func sign(_ payload: [UInt8]) throws -> [UInt8] {
+        var text = prefix
+        text.reserveCapacity(2_048)
+        Base64URL.append(payload, to: &text)
+        let signature = try signer.sign(text)
+        text.append(UInt8(ascii: "."))
+        Base64URL.append(signature.bytes, to: &text)
+        return text
+    }
+
+    /// Makes a token again from its recorded payload, ``CSTClaims/json`` of its claims, and proves it to be the recorded
+    /// one.
+    ///
+    /// - Throws: ``CSTMintError`` with `hash_mismatch` when it is another token; what the signer throws.
+    public func remint(payload: [UInt8], expecting hash: TokenHash) throws -> BearerToken {
+        let text = try sign(payload)
+        let found = TokenHash(Digest(hashing: text))
+        guard found == hash else {
+            throw CSTMintError(
+                code: .hashMismatch, kid: kid, detail: "the payload gives token \(found), recorded is \(hash)")
+        }
+        return BearerToken(String(decoding: text, as: UTF8.self))
     }
 
     /// Makes a token again from recorded claims and proves it to be the recorded one.

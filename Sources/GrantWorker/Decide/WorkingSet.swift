@@ -136,11 +136,9 @@ struct WorkingSet {
             }
             return
         }
-        let body = StoredRequestBody(
-            request: asked, source: entry.source, authenticity: entry.authenticity, input: input)
         let stored = StoredRequest(
             requestID: asked.requestID, state: .waiting, jobID: asked.jobID, jobClass: asked.jobClass,
-            agentDID: asked.agentDID, body: body.encode(), receivedAt: now, waitUntil: nil, decidedAt: nil,
+            agentDID: asked.agentDID, body: nil, receivedAt: now, waitUntil: nil, decidedAt: nil,
             approvals: [], token: nil, revocation: nil, approvalReference: approvalID ?? asked.approvalID,
             ticketReference: asked.ticketNumber, subjectReference: asked.subject)
         requests[asked.requestID] = RequestEntry(
@@ -180,11 +178,25 @@ struct WorkingSet {
             entry.stored.state = entry.state.encode()
             entry.stored.subject = entry.state.subject?.id
             entry.stored.ticket = entry.state.ticketNumbers.first
-            if entry.isNew { write.newApprovals.append(entry.stored) } else { write.changedApprovals.append(entry.stored) }
+            if entry.isNew {
+                write.newApprovals.append(entry.stored)
+            } else {
+                write.changedApprovals.append(entry.stored)
+            }
         }
         for id in requests.keys.sorted() {
-            guard let entry = requests[id], entry.isChanged else { continue }
-            if entry.isNew { write.newRequests.append(entry.stored) } else { write.changedRequests.append(entry.stored) }
+            guard var entry = requests[id], entry.isChanged else { continue }
+            // Only a request that waits is read back; most have their outcome in the transaction that first sees them.
+            if entry.isNew, entry.stored.state == .waiting, let request = entry.request, let input = entry.input {
+                entry.stored.body = StoredRequestBody(
+                    request: request, source: entry.source, authenticity: entry.authenticity, input: input
+                ).encode()
+            }
+            if entry.isNew {
+                write.newRequests.append(entry.stored)
+            } else {
+                write.changedRequests.append(entry.stored)
+            }
         }
         write.effects = effects
         write.effectOfRequest = effectOfRequest

@@ -68,24 +68,24 @@ struct BatchRenderer: Sendable {
         guard let proof = batch.proof(of: index) else {
             throw RenderError(description: "receipt \(index) of batch \(batch.header.number) has no proof")
         }
-        let record = try GrantRecord(parsing: value)
         guard material.isPlain || material.recipientKey != nil else {
+            let record = try GrantRecord(parsing: value)
             return try record.complete(delivery: .reference(record.token.jti.rawValue), proof: proof).canonicalBytes
         }
+        let record = try StoredGrant(scanning: value)
         guard let minter = minters[material.kid] else {
             throw RenderError(
                 description: "the token of request \(record.requestID) was signed with key \(material.kid), which this "
                     + "worker does not have; add it to `keys` as verify-only")
         }
-        let claims = try CSTClaims(payload: try JSONReader.parse(material.claims, limits: .token))
-        let minted = try minter.remint(claims, expecting: TokenHash(material.tokenHash))
+        let remade = try minter.remint(payload: material.claims, expecting: TokenHash(material.tokenHash))
         guard let recipient = material.recipientKey else {
-            let token = ReceiptLog.BearerToken(compact: minted.token.exposed)
-            return try record.complete(delivery: .plain(token), proof: proof).canonicalBytes
+            let token = ReceiptLog.BearerToken(compact: remade.exposed)
+            return try record.complete(delivery: .plain(token), proof: proof)
         }
         let jwe = try SealedToken.seal(
-            minted.token, to: recipient, ephemeralSecret: sealingSecret, context: Array(record.requestID.rawValue.utf8))
-        return try record.complete(delivery: .sealed(jwe: jwe), proof: proof).canonicalBytes
+            remade, to: recipient, ephemeralSecret: sealingSecret, context: Array(record.requestID.rawValue.utf8))
+        return try record.complete(delivery: .sealed(jwe: jwe), proof: proof)
     }
 
     private func headers(_ stream: OutputStream, _ sequence: Int64, _ batch: SealedBatch) -> [KafkaHeader] {

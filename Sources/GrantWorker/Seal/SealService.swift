@@ -11,6 +11,8 @@ import ReceiptLog
 /// publishing, so memory stays bounded when the broker is slow.
 final class SealService: Sendable {
     private static let depth = 4
+    /// Groups of one round: some two thousand receipts, so that what waits to be published stays within some 40 MB.
+    private static let groupsPerRound = 4
     private let ledger: any Ledger
     private let worker: WorkerID
     private let logID: LogID
@@ -120,7 +122,9 @@ final class SealService: Sendable {
         let sealer = BatchSealer(logID: logID, signer: try keys.signer(for: .receipt, at: clock()))
         let start = ContinuousClock.now
         do {
-            let batches = try await ledger.seal(under: lease, maximumGroups: 16) { try sealer.seal($0) }
+            let batches = try await ledger.seal(under: lease, maximumGroups: Self.groupsPerRound) {
+                try sealer.seal($0)
+            }
             if !batches.isEmpty { metrics.sealed(batches, in: .now - start) }
             return batches
         } catch let error as LedgerError where error.code == .outcomeUnknown || error.code == .conflict {

@@ -109,6 +109,12 @@ struct CanonicalWriter {
         needsComma = true
     }
 
+    /// Appends a part of canonical text after which a member may begin.
+    mutating func raw(_ bytes: ArraySlice<UInt8>) {
+        output.append(contentsOf: bytes)
+        needsComma = false
+    }
+
     mutating func timestamp(_ instant: Timestamp) {
         separate()
         output.append(UInt8(ascii: "\""))
