@@ -74,7 +74,7 @@ extension ChaosTests {
             try await Stage.run(Self.small) { stage in
                 var random = Shuffler(seed: 23)
                 let workers = try ["one", "two", "three"].map { try stage.playground.startWorker($0) }
-                try await stage.untilAtWork(workers.map(\.ledgerName))
+                try await stage.untilAtWork(workers)
                 for round in 0..<5 {
                     var script = Script(stage.playground)
                     try script.mix("m\(round)", 200)
@@ -83,7 +83,7 @@ extension ChaosTests {
                     let victim = workers[Int(random.next() % 3)]
                     await victim.kill()
                     let died = ContinuousClock.now
-                    try await stage.untilAtWork(workers.filter { $0.name != victim.name }.map(\.ledgerName))
+                    try await stage.untilAtWork(workers.filter { $0.name != victim.name })
                     stage.note("takeover after SIGKILL \(round)", .now - died)
                     try victim.start()
                 }
@@ -96,7 +96,7 @@ extension ChaosTests {
             try await Stage.run(Self.small) { stage in
                 var random = Shuffler(seed: 31)
                 let workers = try ["one", "two"].map { try stage.playground.startWorker($0) }
-                try await stage.untilAtWork(workers.map(\.ledgerName))
+                try await stage.untilAtWork(workers)
                 for round in 0..<4 {
                     var script = Script(stage.playground)
                     try script.mix("m\(round)", 200)
@@ -106,11 +106,11 @@ extension ChaosTests {
                     let other = workers[1 - round % 2]
                     victim.freeze()
                     let froze = ContinuousClock.now
-                    try await stage.untilAtWork([other.ledgerName])
+                    try await stage.untilAtWork([other])
                     stage.note("takeover after SIGSTOP \(round)", .now - froze)
                     if round.isMultiple(of: 2) { try await stage.untilDecided(20) }
                     victim.thaw()
-                    try await stage.untilAtWork(workers.map(\.ledgerName))
+                    try await stage.untilAtWork(workers)
                     #expect(victim.isRunning)
                 }
                 try await stage.check()
@@ -121,7 +121,7 @@ extension ChaosTests {
         func aTermSignalDrainsAndEndsWithSuccess() async throws {
             try await Stage.run(Self.small) { stage in
                 let worker = try stage.playground.startWorker("one")
-                try await stage.untilAtWork([worker.ledgerName])
+                try await stage.untilAtWork([worker])
                 var script = Script(stage.playground)
                 try script.mix("m", 200)
                 try await stage.send(script)

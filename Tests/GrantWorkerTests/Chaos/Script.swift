@@ -73,7 +73,7 @@ struct Script: Sendable {
     /// Requests that nobody approves; they expire after the short wait.
     mutating func ask(_ names: [String]) throws {
         for name in names {
-            var request = RequestDraft(name, .reporting, in: playground, at: .playgroundNow)
+            var request = RequestDraft(name, .userAdmin, in: playground, at: .playgroundNow)
             request.approvalID = ApprovalID("entra-pim/nobody/\(name)")
             records.append(try request.record(signedBy: playground.keys.requestSigner))
             expectations.requests.insert(request.requestID)
