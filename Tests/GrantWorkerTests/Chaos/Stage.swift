@@ -57,7 +57,8 @@ final class Stage: Sendable {
 
     /// Attaches a measured time to the test's result.
     func note(_ name: String, _ time: Duration) {
-        Attachment.record("\(name): \(time)", named: "\(name).txt")
+        let milliseconds = time / .milliseconds(1)
+        Attachment.record("\(name): \(time)", named: "\(name) \(Int(milliseconds)) ms.txt")
     }
 
     // MARK: Workers
@@ -76,27 +77,25 @@ final class Stage: Sendable {
         return worker
     }
 
-    /// Waits until workers, and no others, hold all partitions between them and each holds some.
+    /// Waits until local workers, and no others, hold all partitions between them and each holds some.
     func untilAtWork(_ ids: [String], within limit: Duration = .seconds(60)) async throws {
-        try await untilShared(ids.joined(separator: ", "), ids.count, within: limit) { status in
-            ids.allSatisfy { status.partitionsHeld[$0] ?? 0 > 0 }
-        }
+        try await untilShared(ids.joined(separator: ", "), within: limit, by: ids.map { id in { $0 == id } })
     }
 
-    /// The same for workers that are processes, whose names in the ledger change with each start.
+    /// The same for worker processes.
     func untilAtWork(_ workers: [PlaygroundWorker], within limit: Duration = .seconds(60)) async throws {
-        try await untilShared(workers.map(\.name).joined(separator: ", "), workers.count, within: limit) { status in
-            workers.allSatisfy { status.partitions(heldBy: $0) > 0 }
-        }
+        try await untilShared(
+            workers.map(\.name).joined(separator: ", "), within: limit,
+            by: workers.map { worker in { worker.isNamed($0) } })
     }
 
     private func untilShared(
-        _ names: String, _ count: Int, within limit: Duration, _ areAtWork: (PlaygroundStatus) -> Bool
+        _ names: String, within limit: Duration, by owners: [(String) -> Bool]
     ) async throws {
         let all = PlaygroundTopic.inputs.count * Int(playground.options.inputPartitions)
         try await until("\(names) to share the partitions", within: limit) { status in
-            areAtWork(status) && status.partitionsHeld.count == count
-                && status.partitionsHeld.values.reduce(0, +) == all
+            status.partitionsHeld.count == owners.count && status.partitionsHeld.values.reduce(0, +) == all
+                && owners.allSatisfy { isOwner in status.partitionsHeld.keys.contains(where: isOwner) }
         }
     }
 
