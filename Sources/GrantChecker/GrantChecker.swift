@@ -23,7 +23,7 @@ public enum GrantChecker {
         for (partition, mark) in outputMarks where mark.low > 0 {
             outputs.report.violate(.positions, "\(partition) begins at \(mark.low): older records are gone")
         }
-        try await reader.read(outputMarks) { topic, record in
+        _ = try await reader.read(outputMarks) { topic, record in
             if let stream = streams[topic] { outputs.take(record, of: stream) }
         }
         outputs.finish()
@@ -59,21 +59,21 @@ public enum GrantChecker {
 
         var report = ledger.report
         let offsets = try await reader.nextOffsets()
-        for (partition, mark) in marks {
-            let next = offsets["\(partition.topic)/\(partition.partition)"] ?? 0
-            if next > mark.high {
-                report.violate(.offsets, "\(partition) ends at \(mark.high) and the ledger has read up to \(next)")
-            } else if plan.isSettled, next < mark.high {
-                report.violate(.offsets, "\(partition) ends at \(mark.high) and the ledger has read only to \(next)")
-            }
-        }
         var inputs = InputAudit(
             events: try await reader.events(), requests: ledger.requests, deadLetters: outputs.deadLetters)
         let forms = Dictionary(plan.inputs.map { ($0.topic, $0) }) { first, _ in first }
-        try await topics.read(marks) { topic, record in
+        let ends = try await topics.read(marks) { topic, record in
             let next = offsets["\(topic)/\(record.partition)"] ?? 0
             guard let input = forms[topic], record.offset < next else { return }
             inputs.take(record, of: input, &report)
+        }
+        for (partition, end) in ends {
+            let next = offsets["\(partition.topic)/\(partition.partition)"] ?? 0
+            if next > end {
+                report.violate(.offsets, "\(partition) ends at \(end) and the ledger has read up to \(next)")
+            } else if plan.isSettled, next < end {
+                report.violate(.offsets, "\(partition) ends at \(end) and the ledger has read only to \(next)")
+            }
         }
         if inputs.unseenEvents > 0, marks.values.allSatisfy({ $0.low == 0 }) {
             report.violate(.offsets, "\(inputs.unseenEvents) events are in the ledger and on no input topic")

@@ -15,7 +15,7 @@ public struct Demo: Sendable {
         /// The program that is run as a worker; `nil` is this program itself.
         public var workerProgram: String?
         /// Approvals of the stream in the middle of which a worker is killed.
-        public var streamLength = 1_500
+        public var streamLength = 1_000
         /// Where the broker programs are.
         public var tools = BrokerTools.find()
 
@@ -208,8 +208,8 @@ public struct Demo: Sendable {
             DemoEvent(
                 .advice, "Everything keeps running until you press Ctrl-C here. To look around:",
                 details: [
-                    "clawgrant tail --config \(configuration)",
-                    "clawgrant explain --config \(configuration) req-agent-run",
+                    "clawgrant tail --from-beginning --follow --config \(configuration)",
+                    "clawgrant explain req-agent-run --config \(configuration)",
                     "psql \"\(playground.conninfo)\"",
                     "any Kafka client with bootstrap.servers=\(playground.broker.bootstrapServers)",
                 ], fields: ["configuration": .string(configuration)]))

@@ -35,6 +35,8 @@ public final class Playground: Sendable {
     private let producer: KafkaProducer
     private let pool: PostgresPool
     private let workersByName = Lock<[String: PlaygroundWorker]>([:])
+    /// Where this playground's own records end, by partition.
+    private let ownEnds = Lock<[TopicPartition: Int64]>([:])
 
     private init(
         options: PlaygroundOptions, home: TemporaryDirectory, postgres: PrivatePostgres, broker: PrivateBroker,
@@ -187,8 +189,18 @@ public final class Playground: Sendable {
     /// Sends records and waits until the broker has them.
     @discardableResult
     public func produce(_ records: [ProducerRecord]) async throws -> [DeliveredRecord] {
-        try await producer.send(records)
+        let delivered = try await producer.send(records)
+        ownEnds.withLock { ends in
+            for record in delivered {
+                guard let offset = record.offset else { continue }
+                ends[record.topicPartition] = max(ends[record.topicPartition] ?? 0, offset + 1)
+            }
+        }
+        return delivered
     }
+
+    /// How many records of a partition are known to be there: those sent through ``produce(_:)``.
+    func ownEnd(_ partition: TopicPartition) -> Int64 { ownEnds.withLock { $0[partition] ?? 0 } }
 
     /// Runs one query of the caller's on the ledger's database, as its owner.
     public func query(_ sql: String) async throws -> PostgresResult {

@@ -8,10 +8,12 @@ import Playground
 import Testing
 
 /// One worker within the test's process, against a private database and broker.
-@Suite(.enabled(if: BrokerTools.find().has(.noida)), .timeLimit(.minutes(3)))
+@Suite(.enabled(if: PrivateBroker.Kind.allCases.allSatisfy(BrokerTools.find().has)), .timeLimit(.minutes(3)))
 struct InProcessTests {
-    @Test func decidesApprovals() async throws {
-        let playground = try await Playground.start()
+    @Test(arguments: PrivateBroker.Kind.allCases) func decidesApprovals(broker: PrivateBroker.Kind) async throws {
+        var options = PlaygroundOptions()
+        options.broker = broker
+        let playground = try await Playground.start(options)
         let worker = Worker(
             configuration: try playground.workerConfiguration(id: "in-process"), logger: Logger(label: "test"))
         let running = Task {

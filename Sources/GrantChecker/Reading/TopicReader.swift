@@ -12,7 +12,8 @@ struct TopicReader {
     private static let patience = Duration.seconds(30)
     let configuration: KafkaConfiguration
 
-    /// Where the partitions of topics begin and end now.
+    /// Where the partitions of topics begin, and an offset that they reach at least: some brokers tell too little when
+    /// they are asked for the end, so that the end is known only by reading up to it.
     func marks(_ topics: [String]) async throws -> [TopicPartition: (low: Int64, high: Int64)] {
         let admin = try KafkaAdmin(configuration: configuration)
         let metadata = try await admin.metadata(timeout: .seconds(15))
@@ -31,34 +32,31 @@ struct TopicReader {
         return marks
     }
 
-    /// Hands every record up to the marks to `body`, each partition in its order.
+    /// Hands every record to `body`, each partition in its order, until the end of each partition was reached.
+    ///
+    /// - Returns: where each partition ends.
     func read(
         _ marks: [TopicPartition: (low: Int64, high: Int64)], _ body: (String, PublishedRecord) throws -> Void
-    ) async throws {
-        let starts = marks.filter { $0.value.low < $0.value.high }.mapValues(\.low)
-        guard !starts.isEmpty else { return }
+    ) async throws -> [TopicPartition: Int64] {
+        let starts = marks.mapValues(\.low)
+        var ends: [TopicPartition: Int64] = [:]
         let consumer = try consumer()
         do {
             try await consumer.assign(starts)
-            var open = Set(starts.keys)
             var last = ContinuousClock.now
-            while !open.isEmpty {
+            while ends.count < starts.count {
                 let batch = try await consumer.nextBatch(
                     maximumRecords: 2_000, maximumBytes: 16 << 20, linger: .zero, timeout: .seconds(1))
-                for record in batch.records {
-                    let partition = record.topicPartition
-                    let high = marks[partition]?.high ?? 0
-                    if record.offset < high { try body(partition.topic, PublishedRecord(record)) }
-                    if record.offset + 1 >= high { open.remove(partition) }
+                for record in batch.records where ends[record.topicPartition] == nil {
+                    try body(record.topicPartition.topic, PublishedRecord(record))
                 }
                 for (partition, offset) in batch.endsReached where offset >= marks[partition]?.high ?? 0 {
-                    open.remove(partition)
+                    ends[partition] = ends[partition] ?? offset
                 }
                 if !batch.records.isEmpty || !batch.endsReached.isEmpty { last = .now }
                 guard ContinuousClock.now - last < Self.patience else {
-                    throw TopicReadError(
-                        description:
-                            "\(open.map(\.description).sorted().joined(separator: ", ")) did not come to an end")
+                    let open = starts.keys.filter { ends[$0] == nil }.sorted().map(\.description)
+                    throw TopicReadError(description: "\(open.joined(separator: ", ")) did not come to an end")
                 }
             }
             _ = await consumer.close(deadline: .seconds(2))
@@ -66,6 +64,7 @@ struct TopicReader {
             _ = await consumer.close(deadline: .seconds(2))
             throw error
         }
+        return ends
     }
 
     private func consumer() throws -> KafkaConsumer {
