@@ -93,11 +93,19 @@ struct WorkingSet {
     /// Folds the facts of a new entry into the approvals they speak of, and takes up requests.
     mutating func apply(_ entry: UnderstoodEntry) throws {
         let containing = entry.facts.compactMap(\.approvalID).first
+        if let contradicted = contradictedRequest(entry) {
+            // Nothing of the record is taken: half of an event is no evidence of anything.
+            try quarantine(
+                RefusedEntry(
+                    source: entry.source, found: entry.found, reason: "request_conflict",
+                    detail: "request \(contradicted) was made before with another content", value: nil))
+            return
+        }
         for fact in entry.facts {
             let input = EvidenceInput(
                 digest: fact.recordDigest ?? entry.found.digest, origin: entry.found.origin, source: entry.source)
             if case .capabilityRequested(let request) = fact.content {
-                try takeUp(request, entry: entry, containedIn: containing, input: input)
+                takeUp(request, entry: entry, containedIn: containing, input: input)
             }
             if let id = fact.approvalID { try fold(fact, into: id, entry, input) }
             // An end may carry an id of its own, which no activation has: it ends what its subject holds.
@@ -107,6 +115,14 @@ struct WorkingSet {
                 try fold(end, into: id, entry, input)
             }
         }
+    }
+
+    /// The request of an entry that is known with another content. The same content in another event is a repeat.
+    private mutating func contradictedRequest(_ entry: UnderstoodEntry) -> RequestID? {
+        for case .capabilityRequested(let asked) in entry.facts.map(\.content) {
+            if let known = request(asked.requestID)?.request, known != asked { return asked.requestID }
+        }
+        return nil
     }
 
     private mutating func fold(
@@ -122,18 +138,10 @@ struct WorkingSet {
 
     private mutating func takeUp(
         _ asked: CapabilityRequest, entry: UnderstoodEntry, containedIn approvalID: ApprovalID?, input: EvidenceInput
-    ) throws {
+    ) {
         if let known = request(asked.requestID) {
-            // The same request in another event is a repeat; a different one under the same id is refused.
-            if known.request.map({ $0 == asked }) ?? true {
-                summary.repeats += 1
-                if known.stored.state == .waiting { toDecide.insert(asked.requestID) }
-            } else {
-                try quarantine(
-                    RefusedEntry(
-                        source: entry.source, found: entry.found, reason: "request_conflict",
-                        detail: "request \(asked.requestID) was made before with another content", value: nil))
-            }
+            summary.repeats += 1
+            if known.stored.state == .waiting { toDecide.insert(asked.requestID) }
             return
         }
         let stored = StoredRequest(
