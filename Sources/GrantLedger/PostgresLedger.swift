@@ -1,7 +1,7 @@
 public import ClawWire
-public import ReceiptLog
 public import Postgres
 import Primitives
+public import ReceiptLog
 
 /// The ledger in PostgreSQL 13 or later.
 ///

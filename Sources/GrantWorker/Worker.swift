@@ -1,10 +1,10 @@
-public import Logging
 import ApprovalSources
 import Foundation
 import GrantLedger
 import IssuanceRules
 import Kafka
 import Keys
+public import Logging
 import Postgres
 import Primitives
 

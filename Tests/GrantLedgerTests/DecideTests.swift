@@ -19,11 +19,13 @@ struct DecideTests {
             occurredAt: Timestamp(seconds: nowSeconds), recordDigest: Digest(hashing: content))
     }
 
-    private static func request(_ id: String, state: RequestState = .waiting, approval: String? = nil) -> StoredRequest {
+    private static func request(_ id: String, state: RequestState = .waiting, approval: String? = nil) -> StoredRequest
+    {
         StoredRequest(
             requestID: RequestID(id), state: state, jobID: JobID("job-\(id)"), jobClass: JobClass("deploy"),
             agentDID: AgentDID("did:key:zAgent"), body: [1, 2, 3], receivedAt: Timestamp(seconds: nowSeconds),
-            waitUntil: Timestamp(seconds: nowSeconds + 60), decidedAt: nil, approvals: [ApprovalID("a1"), ApprovalID("a2")],
+            waitUntil: Timestamp(seconds: nowSeconds + 60), decidedAt: nil,
+            approvals: [ApprovalID("a1"), ApprovalID("a2")],
             token: nil, revocation: nil, approvalReference: approval.map { ApprovalID($0) }, ticketReference: nil,
             subjectReference: nil)
     }

@@ -59,7 +59,8 @@ struct TestLedger: Sendable {
         try TestLedger(configuration: configuration, worker: WorkerID(name))
     }
 
-    func beat(_ topics: [String: Int32] = ["approvals": 4], lifetime: Duration = .seconds(60)) async throws -> LeaseView {
+    func beat(_ topics: [String: Int32] = ["approvals": 4], lifetime: Duration = .seconds(60)) async throws -> LeaseView
+    {
         try await ledger.heartbeat(worker: worker, lifetime: lifetime, topics: topics, initialOffset: { _ in 0 })
     }
 

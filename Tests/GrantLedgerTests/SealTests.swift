@@ -15,11 +15,14 @@ struct SealTests {
         return SealedBatch(
             number: number, firstPosition: first, lastPosition: first + count - 1,
             headerHash: Digest(hashing: "h\(number)"), header: [1], signature: signature, checkpoint: "c",
-            tail: [UInt8((first + count) >> 8), UInt8((first + count) & 0xFF)], groups: input.groups, nextSequence: input.nextSequence.map { $0 + count },
+            tail: [UInt8((first + count) >> 8), UInt8((first + count) & 0xFF)], groups: input.groups,
+            nextSequence: input.nextSequence.map { $0 + count },
             sealedAt: input.now)
     }
 
-    private static func commit(_ ledger: TestLedger, _ lease: PartitionLease, _ offset: Int64, effects: Int) async throws {
+    private static func commit(_ ledger: TestLedger, _ lease: PartitionLease, _ offset: Int64, effects: Int)
+        async throws
+    {
         let read = DecideRead(
             worker: ledger.worker,
             fence: .offsets([

@@ -1,7 +1,7 @@
 import ClawWire
-import ReceiptLog
 import Postgres
 import Primitives
+import ReceiptLog
 
 extension PostgresLedger {
     /// See ``Ledger/decide(_:plan:)``.
@@ -69,7 +69,8 @@ extension PostgresLedger {
             steps.append(.execute(DecideStatements.updateApprovals, rows(write.changedApprovals, now: now)))
         }
         for (statement, requests) in [
-            (DecideStatements.insertRequests, write.newRequests), (DecideStatements.updateRequests, write.changedRequests),
+            (DecideStatements.insertRequests, write.newRequests),
+            (DecideStatements.updateRequests, write.changedRequests),
         ] where !requests.isEmpty {
             let parameters = rows(requests) { request in
                 write.effectOfRequest[request.requestID].flatMap { place[$0] }.map { ($0.group, day, $0.index) }

@@ -166,11 +166,13 @@ struct PreparedRead {
             guard result.affectedRows == advances.count else {
                 let names = advances.map(\.partition.description).sorted().joined(separator: ", ")
                 throw LedgerError(
-                    .fenced, "the lease or the offset of one of \(names) is not this worker's any more; nothing committed")
+                    .fenced,
+                    "the lease or the offset of one of \(names) is not this worker's any more; nothing committed")
             }
         case .role(let lease):
             guard result.rowCount == 1 else {
-                throw LedgerError(.fenced, "the role \(lease.role.rawValue) is held by another worker; nothing committed")
+                throw LedgerError(
+                    .fenced, "the role \(lease.role.rawValue) is held by another worker; nothing committed")
             }
         }
     }

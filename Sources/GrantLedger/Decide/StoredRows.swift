@@ -7,7 +7,8 @@ enum StoredRows {
         StoredApproval(
             approvalID: ApprovalID(try result.string(row, 0)), state: try result.bytes(row, 1),
             subject: try result.optional(row, 2, as: String.self).map { PersonID($0) },
-            ticket: try result.optional(row, 3), usedBy: try result.array(row, 4, of: String.self).map { RequestID($0) },
+            ticket: try result.optional(row, 3),
+            usedBy: try result.array(row, 4, of: String.self).map { RequestID($0) },
             outcome: try result.optional(row, 5), closeAt: try result.optionalTimestamp(row, 6))
     }
 

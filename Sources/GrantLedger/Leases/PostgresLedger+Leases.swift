@@ -1,6 +1,6 @@
 public import ClawWire
-public import ReceiptLog
 import Postgres
+public import ReceiptLog
 
 extension PostgresLedger {
     /// See ``Ledger/heartbeat(worker:lifetime:topics:initialOffset:)``.
@@ -28,7 +28,8 @@ extension PostgresLedger {
             }
             var missing: [InputPartition] = []
             for (topic, count) in topics {
-                for partition in 0..<count where !existing.contains(InputPartition(topic: topic, partition: partition)) {
+                for partition in 0..<count where !existing.contains(InputPartition(topic: topic, partition: partition))
+                {
                     missing.append(InputPartition(topic: topic, partition: partition))
                 }
             }
@@ -103,7 +104,9 @@ extension PostgresLedger {
             ])
         do {
             let holder = results[1]
-            guard holder.rowCount == 1, try holder.optional(0, 0, as: String.self) == worker.rawValue else { return nil }
+            guard holder.rowCount == 1, try holder.optional(0, 0, as: String.self) == worker.rawValue else {
+                return nil
+            }
             return RoleLease(role: role, owner: worker, epoch: LeaseEpoch(try holder.int64(0, 1)))
         } catch {
             throw Self.translate(error, what)

@@ -1,6 +1,6 @@
 public import ClawWire
-public import ReceiptLog
 import Postgres
+public import ReceiptLog
 
 enum QueryStatements {
     static let openLog = PreparedStatement(
@@ -214,7 +214,9 @@ extension PostgresLedger {
         do {
             var counts: [RequestState: Int64] = [:]
             for row in 0..<results[0].rowCount {
-                guard let state = RequestState(rawValue: Int16(clamping: try results[0].int64(row, 0))) else { continue }
+                guard let state = RequestState(rawValue: Int16(clamping: try results[0].int64(row, 0))) else {
+                    continue
+                }
                 counts[state] = try results[0].int64(row, 1)
             }
             let other = results[1]

@@ -105,7 +105,9 @@ public struct Migrator: Sendable {
         var isQuoted = false
         for line in sql.split(separator: "\n", omittingEmptySubsequences: true) {
             current += line + "\n"
-            if line.split(separator: "$$", omittingEmptySubsequences: false).count.isMultiple(of: 2) { isQuoted.toggle() }
+            if line.split(separator: "$$", omittingEmptySubsequences: false).count.isMultiple(of: 2) {
+                isQuoted.toggle()
+            }
             if !isQuoted, line.hasSuffix(";") {
                 statements.append(current)
                 current = ""

@@ -176,7 +176,9 @@ struct BatchReader {
             UnderstoodEntry(
                 source: source, found: found, facts: kept, authenticity: authenticity,
                 event: batch.read.events.count - 1))
-        let isContained = kept.contains { if case .capabilityRequested = $0.content { $0.approvalID != nil } else { false } }
+        let isContained = kept.contains {
+            if case .capabilityRequested = $0.content { $0.approvalID != nil } else { false }
+        }
         for fact in kept { need(fact, isContained: isContained, &batch) }
     }
 

@@ -12,7 +12,9 @@ struct ApprovalMeetings {
 
     init(_ states: some Sequence<ApprovalState>) {
         for state in states {
-            if let contained = state.containedRequest?.requestID { byRequest[contained, default: []].append(state.approvalID) }
+            if let contained = state.containedRequest?.requestID {
+                byRequest[contained, default: []].append(state.approvalID)
+            }
             for ticket in state.ticketNumbers { byTicket[ticket, default: []].append(state.approvalID) }
             if let subject = state.subject?.id { bySubject[subject, default: []].append(state.approvalID) }
         }

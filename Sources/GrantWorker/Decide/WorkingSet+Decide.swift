@@ -26,7 +26,8 @@ extension WorkingSet {
         entry.stored.approvals = decision.approvals
         switch decision.outcome {
         case .wait(let until):
-            entry.stored.waitUntil = isWaitingForPolicy(decision)
+            entry.stored.waitUntil =
+                isWaitingForPolicy(decision)
                 ? min(until, now.adding(seconds: planner.policyRetrySeconds)) : until
             summary.waiting += 1
             requests[id] = entry
@@ -177,7 +178,9 @@ extension WorkingSet {
                         entry,
                         reason: Receipt.Reason(
                             code: "HUMAN_APPROVAL_EXPIRED",
-                            detail: "approval \(id) was \(assessment.state.rawValue) (\(assessment.why)) until its time was over"),
+                            detail:
+                                "approval \(id) was \(assessment.state.rawValue) (\(assessment.why)) until its time was over"
+                        ),
                         isExpiry: true, jobClass: assessment.jobClass)
                     summary.expired += 1
                 }

@@ -114,7 +114,9 @@ extension Decision {
         let extent = "\(plan.scope.joined(separator: " ")) for job \(plan.jobID) until \(plan.expiresAt)"
         return Decision(
             outcome: .deny,
-            reasons: [Reason(.capabilityDryRun, "a token for \(extent) would have been minted; this worker only decides")],
+            reasons: [
+                Reason(.capabilityDryRun, "a token for \(extent) would have been minted; this worker only decides")
+            ],
             rule: rule, approvals: approvals, needed: [])
     }
 }

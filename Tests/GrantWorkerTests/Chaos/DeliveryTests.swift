@@ -63,7 +63,7 @@ extension ChaosTests {
                 let worker = try stage.startLocal("one")
                 var script = Script(stage.playground)
                 try script.approve(["before"])
-                try script.break_("x")
+                try script.spoil("x")
                 for (topic, value) in Self.poisons {
                     script.poison(
                         ProducerRecord(

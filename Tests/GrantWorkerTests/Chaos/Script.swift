@@ -82,7 +82,7 @@ struct Script: Sendable {
     }
 
     /// Records that cannot be taken; each is a dead letter.
-    mutating func break_(_ name: String, _ kinds: [BrokenRecord] = BrokenRecord.allCases) throws {
+    mutating func spoil(_ name: String, _ kinds: [BrokenRecord] = BrokenRecord.allCases) throws {
         for kind in kinds { records.append(try kind.record(name, in: playground)) }
         expectations.quarantined += kinds.count
     }
@@ -102,7 +102,7 @@ struct Script: Sendable {
         try approveRuns((0..<(count / 20)).map { "\(name)-r\($0)" })
         try refuse((0..<(count / 10)).map { "\(name)-d\($0)" })
         try activate((0..<(count / 20)).map { "\(name)-e\($0)" })
-        try break_(name)
+        try spoil(name)
     }
 
     /// Delivers everything several times, in any order, each copy to any partition.
