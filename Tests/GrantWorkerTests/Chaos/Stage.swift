@@ -214,7 +214,8 @@ final class LocalWorker: Sendable {
     init(_ configuration: WorkerConfiguration) {
         id = configuration.workerID.rawValue
         var logger = Logger(label: "worker")
-        logger.logLevel = ProcessInfo.processInfo.environment["CLAWGRANT_TEST_LOG"]
+        logger.logLevel =
+            ProcessInfo.processInfo.environment["CLAWGRANT_TEST_LOG"]
             .flatMap { Logger.Level(rawValue: $0) } ?? .critical
         let worker = Worker(configuration: configuration, logger: logger)
         self.worker = worker

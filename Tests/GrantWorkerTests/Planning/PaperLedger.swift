@@ -164,7 +164,9 @@ struct PaperLedger {
         effects.flatMap(\.outputs).filter { $0.stream == stream }.map(\.value)
     }
 
-    func deadLetters() throws -> [DeadLetterRecord] { try outputs(.deadLetters).map { try DeadLetterRecord(parsing: $0) } }
+    func deadLetters() throws -> [DeadLetterRecord] {
+        try outputs(.deadLetters).map { try DeadLetterRecord(parsing: $0) }
+    }
     func decisions() throws -> [DecisionRecord] { try outputs(.decisions).map { try DecisionRecord(parsing: $0) } }
 
     /// The reason codes of the decisions for a request.

@@ -33,7 +33,9 @@ struct SealAndRenderTests {
         denied.verdict = .denied
         try ledger.deliver([try plain.record(), try reference.record(), try denied.record(), DeadLetterTests.raw([1])])
         try ledger.deliver([try Answer.contained("run-1").then(.ended).record()])
-        return ledger.groups.enumerated().map { EffectGroup(groupID: Int64($0.offset + 1), day: 20_000, effects: $0.element) }
+        return ledger.groups.enumerated().map {
+            EffectGroup(groupID: Int64($0.offset + 1), day: 20_000, effects: $0.element)
+        }
     }
 
     private func seal(_ groups: [EffectGroup], perRound: Int) throws -> [SealedBatch] {
@@ -185,7 +187,9 @@ struct SealAndRenderTests {
 
     @Test func batchesStayWithinTheirLimitsAndNoGroupIsCut() throws {
         let one = try groups()[0].effects
-        let groups = (0..<900).map { EffectGroup(groupID: Int64($0), day: 1, effects: $0.isMultiple(of: 3) ? one + one : one) }
+        let groups = (0..<900).map {
+            EffectGroup(groupID: Int64($0), day: 1, effects: $0.isMultiple(of: 3) ? one + one : one)
+        }
         let divided = BatchSealer.divide(groups)
         #expect(divided.flatMap { $0 } == groups)
         for part in divided {
