@@ -66,19 +66,20 @@ final class Publisher: Sendable {
         if usesTransactions { try await producer.initTransactions(timeout: .seconds(30)) }
         let position = try await ledger.publishPosition()
         let tail = try await TailReader(
-            configuration: configuration, usesTransactions: usesTransactions, topics: topics, admin: admin, logger: logger
+            configuration: configuration, usesTransactions: usesTransactions, topics: topics, admin: admin,
+            logger: logger
         ).read(from: position)
         state.withLock { state in
             state.producer = producer
-            state.nextBatch = position.nextBatch
+            state.nextBatch = tail.nextBatch
             state.savedBatch = position.nextBatch
             state.present = tail.positions
             state.ends = tail.ends
-            state.readFrom = position.readFrom
+            state.readFrom = tail.starts
         }
         logger.info(
             "publishing goes on",
-            metadata: ["batch": "\(position.nextBatch)", "found": "\(tail.positions.count)"])
+            metadata: ["batch": "\(tail.nextBatch)", "found": "\(tail.positions.count)"])
     }
 
     /// Publishes batches whose numbers follow on; those published before are passed over.

@@ -10,10 +10,14 @@ struct TailReader {
     struct Tail {
         var positions: Set<Publisher.StreamPosition> = []
         var ends: [InputPartition: Int64] = [:]
+        /// Where each partition was read from.
+        var starts: [InputPartition: Int64] = [:]
+        /// The first batch that may not be on the topics in full.
+        var nextBatch: Int64
     }
 
-    /// Longest wait for the whole tail, which is as long as what was published since the position was written down.
-    private static let timeout: Duration = .seconds(120)
+    /// Longest wait for the next record or the end of a partition.
+    private static let patience: Duration = .seconds(60)
     let configuration: KafkaConfiguration
     let usesTransactions: Bool
     let topics: WorkerConfiguration.OutputTopics
@@ -21,6 +25,10 @@ struct TailReader {
     let logger: Logger
 
     /// Positions of all records from a publish position on, and where each partition ends.
+    ///
+    /// A partition that ends before the position lost records that were acknowledged, for example with a leader that
+    /// did not have them all. Then the topics are read from their beginnings, and publishing goes on from the last batch
+    /// that the shortened partitions still hold: the truth is on the topics, not in the ledger's note of it.
     func read(from position: PublishPosition) async throws -> Tail {
         let metadata = try await admin.metadata(timeout: .seconds(15))
         var properties = configuration
@@ -40,8 +48,8 @@ struct TailReader {
     private func read(
         _ consumer: KafkaConsumer, _ metadata: ClusterMetadata, _ position: PublishPosition
     ) async throws -> Tail {
-        var tail = Tail()
-        var starts: [TopicPartition: Int64] = [:]
+        var tail = Tail(nextBatch: position.nextBatch)
+        var beginnings: [InputPartition: Int64] = [:]
         for stream in OutputStream.allCases {
             let name = topics.name(stream)
             guard let topic = metadata.topics[name], topic.error == nil, !topic.partitions.isEmpty else {
@@ -52,41 +60,79 @@ struct TailReader {
                 let key = InputPartition(topic: name, partition: partition.id)
                 let marks = try await consumer.watermarks(key.kafka, timeout: .seconds(15))
                 tail.ends[key] = marks.high
-                let start = max(position.readFrom[key] ?? marks.low, marks.low)
-                if start < marks.high { starts[key.kafka] = start }
+                beginnings[key] = marks.low
             }
         }
-        guard !starts.isEmpty else { return tail }
-        try await consumer.assign(starts)
-        var open = Set(starts.keys)
-        let deadline = ContinuousClock.now + Self.timeout
-        while !open.isEmpty {
-            guard ContinuousClock.now < deadline else {
-                throw LedgerError(
-                    .unavailable, "the tail of \(open.map(\.description).sorted().joined(separator: ", ")) did not arrive")
+        let shortened = tail.ends.filter { $0.value < position.readFrom[$0.key] ?? 0 }
+        if shortened.isEmpty {
+            tail.starts = beginnings.reduce(into: [:]) { starts, beginning in
+                starts[beginning.key] = max(position.readFrom[beginning.key] ?? 0, beginning.value)
             }
-            let batch = try await consumer.nextBatch(
-                maximumRecords: 5_000, maximumBytes: 32 << 20, linger: .milliseconds(1), timeout: .seconds(5))
-            for record in batch.records {
-                if let found = Self.position(record) { tail.positions.insert(found) }
-                let key = InputPartition(topic: record.topicPartition.topic, partition: record.topicPartition.partition)
-                if record.offset + 1 >= tail.ends[key] ?? 0 { open.remove(record.topicPartition) }
+        } else {
+            tail.starts = beginnings
+            var lastBatch: [InputPartition: Int64] = [:]
+            try await visit(consumer, beginnings.filter { shortened[$0.key] != nil }, tail.ends) { key, found in
+                lastBatch[key] = max(lastBatch[key] ?? 0, found.batch)
             }
-            for (partition, offset) in batch.endsReached {
-                let key = InputPartition(topic: partition.topic, partition: partition.partition)
-                if offset >= tail.ends[key] ?? 0 { open.remove(partition) }
-            }
+            tail.nextBatch = min(tail.nextBatch, shortened.keys.map { lastBatch[$0] ?? 0 }.min() ?? 0)
+            logger.critical(
+                "acknowledged records are gone from the broker; they are published again",
+                metadata: [
+                    "partitions": "\(shortened.keys.sorted().map(\.description).joined(separator: " "))",
+                    "from_batch": "\(tail.nextBatch)",
+                ])
+        }
+        let first = shortened.isEmpty ? 0 : tail.nextBatch
+        try await visit(consumer, tail.starts, tail.ends) { _, found in
+            if found.batch >= first { tail.positions.insert(found.position) }
         }
         return tail
     }
 
-    static func position(_ record: ConsumedRecord) -> Publisher.StreamPosition? {
+    private struct Found {
+        let position: Publisher.StreamPosition
+        let batch: Int64
+    }
+
+    /// Hands over what stands between starts and ends.
+    private func visit(
+        _ consumer: KafkaConsumer, _ starts: [InputPartition: Int64], _ ends: [InputPartition: Int64],
+        _ body: (InputPartition, Found) -> Void
+    ) async throws {
+        let unread = starts.filter { $0.value < ends[$0.key] ?? 0 }
+        guard !unread.isEmpty else { return }
+        try await consumer.assign(
+            unread.reduce(into: [:]) { positions, start in positions[start.key.kafka] = start.value })
+        var open = Set(unread.keys)
+        var heard = ContinuousClock.now
+        while !open.isEmpty {
+            let batch = try await consumer.nextBatch(
+                maximumRecords: 5_000, maximumBytes: 32 << 20, linger: .milliseconds(1), timeout: .seconds(5))
+            for record in batch.records {
+                let key = InputPartition(topic: record.topicPartition.topic, partition: record.topicPartition.partition)
+                if let found = Self.found(record) { body(key, found) }
+                if record.offset + 1 >= ends[key] ?? 0 { open.remove(key) }
+            }
+            for (partition, offset) in batch.endsReached {
+                let key = InputPartition(topic: partition.topic, partition: partition.partition)
+                if offset >= ends[key] ?? 0 { open.remove(key) }
+            }
+            if !batch.records.isEmpty || !batch.endsReached.isEmpty { heard = .now }
+            guard ContinuousClock.now - heard < Self.patience else {
+                throw LedgerError(
+                    .unavailable,
+                    "the tail of \(open.sorted().map(\.description).joined(separator: ", ")) did not arrive")
+            }
+        }
+    }
+
+    private static func found(_ record: ConsumedRecord) -> Found? {
         func text(_ name: String) -> String? {
             record.headers.first { $0.name == name }?.value.flatMap { String(validating: $0, as: UTF8.self) }
         }
-        guard let stream = text("claw_stream"), let sequence = text("claw_seq").flatMap({ Int64($0) }) else {
-            return nil
-        }
-        return Publisher.StreamPosition(stream: stream, sequence: sequence)
+        guard let stream = text("claw_stream"), let sequence = text("claw_seq").flatMap({ Int64($0) }),
+            let batch = text("claw_batch").flatMap({ Int64($0) })
+        else { return nil }
+        return Found(position: Publisher.StreamPosition(stream: stream, sequence: sequence), batch: batch)
     }
 }

@@ -1,6 +1,7 @@
 import DevStack
 import GrantChecker
 import GrantWorker
+import Kafka
 import Playground
 import Postgres
 import Testing
@@ -23,6 +24,36 @@ extension ChaosTests {
                 try await stage.check(within: .seconds(90))
                 try await one.stop()
                 try await two.stop()
+            }
+        }
+
+        @Test func whatTheBrokerAcknowledgedAndLostIsPublishedAgain() async throws {
+            try await Stage.run { stage in
+                let first = try stage.startLocal("one")
+                var script = Script(stage.playground)
+                try script.mix("m", 60)
+                try await stage.send(script)
+                try await stage.untilSettled()
+                try await first.stop()
+                let lost = [PlaygroundTopic.grants, PlaygroundTopic.receiptBatches]
+                for (topic, outcome) in try await stage.playground.admin.deleteTopics(lost) where !outcome.isDone {
+                    Issue.record("\(topic) was not deleted: \(outcome)")
+                }
+                let again = lost.map {
+                    TopicSpecification(
+                        name: $0,
+                        partitions: $0 == PlaygroundTopic.grants ? stage.playground.options.outputPartitions : 1,
+                        replicationFactor: 1)
+                }
+                for (topic, outcome) in try await stage.playground.admin.createTopics(again) where !outcome.isDone {
+                    Issue.record("\(topic) was not created: \(outcome)")
+                }
+                let second = try stage.startLocal("two")
+                var more = Script(stage.playground)
+                try more.approve(["after"])
+                try await stage.send(more)
+                try await stage.check()
+                try await second.stop()
             }
         }
 

@@ -48,7 +48,7 @@ extension ChaosTests {
         @Test func aLostCommitReplyIsResolvedByReadingBack() async throws {
             try await Self.run { stage, relay, worker in
                 for round in 0..<2 {
-                    // The worker's writes wait for this lock with their COMMIT behind them, so the loss falls on its reply.
+                    // The worker's writes wait for this lock with their COMMIT behind them: the loss falls on its reply.
                     let holder = try await PostgresConnection.connect(
                         try PostgresConfiguration(uri: stage.playground.conninfo))
                     _ = try await holder.simple("BEGIN; LOCK TABLE clawgrant.effect_group IN SHARE MODE")
