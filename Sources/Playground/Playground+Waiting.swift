@@ -77,7 +77,7 @@ extension Playground {
     }
 
     /// Waits until every worker named holds partitions and they alone hold all.
-    public func waitUntilAtWork(_ workers: [PlaygroundWorker], within limit: Duration = .seconds(30)) async throws {
+    public func waitUntilAtWork(_ workers: [PlaygroundWorker], within limit: Duration = .seconds(120)) async throws {
         let all = PlaygroundTopic.inputs.count * Int(options.inputPartitions)
         try await wait(within: limit, "\(workers.map(\.name).joined(separator: ", ")) to take the partitions") {
             try requireRunning(workers)

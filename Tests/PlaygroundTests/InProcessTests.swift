@@ -8,7 +8,7 @@ import Playground
 import Testing
 
 /// One worker within the test's process, against a private database and broker.
-@Suite(.enabled(if: PrivateBroker.Kind.allCases.allSatisfy(BrokerTools.find().has)), .timeLimit(.minutes(3)))
+@Suite(.enabled(if: PrivateBroker.Kind.allCases.allSatisfy(BrokerTools.find().has)), .timeLimit(.minutes(6)))
 struct InProcessTests {
     @Test(arguments: PrivateBroker.Kind.allCases) func decidesApprovals(broker: PrivateBroker.Kind) async throws {
         var options = PlaygroundOptions()
@@ -40,7 +40,7 @@ struct InProcessTests {
             request.approvalID = activation.approvalID
             records.append(try request.record(signedBy: playground.keys.requestSigner))
             try await playground.produce(records)
-            try await playground.waitUntilSettled(waiting: 0, within: .seconds(20))
+            try await playground.waitUntilSettled(waiting: 0, within: .seconds(120))
             let status = try await playground.status()
             #expect(status.issued == 42)
             #expect(status.denied == 1)

@@ -8,7 +8,7 @@ import Playground
 import Testing
 
 /// A longer stream under batch signatures.
-@Suite(.enabled(if: BrokerTools.find().has(.noida)), .timeLimit(.minutes(3)))
+@Suite(.enabled(if: BrokerTools.find().has(.noida)), .timeLimit(.minutes(6)))
 struct StreamTests {
     @Test func decidesAStreamUnderBatchSignatures() async throws {
         let playground = try await Playground.start()
@@ -22,7 +22,7 @@ struct StreamTests {
                     try ApprovalDraft.records(
                         Array(drafts[start..<(start + 100)]), signedTogetherBy: playground.keys.batchSigner))
             }
-            try await playground.waitUntilSettled(waiting: 0, within: .seconds(20))
+            try await playground.waitUntilSettled(waiting: 0, within: .seconds(120))
             #expect(try await playground.status().issued == 800)
             #expect(try await playground.check().violations.map(\.description) == [])
         } catch {

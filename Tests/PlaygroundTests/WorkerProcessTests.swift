@@ -6,7 +6,7 @@ import Playground
 import Testing
 
 /// Worker processes that die, freeze and leave, while approvals come in shuffled and several times over.
-@Suite(.enabled(if: BrokerTools.find().has(.noida)), .serialized, .timeLimit(.minutes(5)))
+@Suite(.enabled(if: BrokerTools.find().has(.noida)), .serialized, .timeLimit(.minutes(10)))
 struct WorkerProcessTests {
     /// Approvals, each delivered several times, in any order, over all partitions.
     private func stream(
