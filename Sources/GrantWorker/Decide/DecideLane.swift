@@ -22,6 +22,28 @@ final class DecideLane: Sendable {
     private let logger: Logger
     private let held = Lock(Held())
     private let commands = Lock(Commands())
+    private let lag = Lag()
+
+    /// Offsets for lag displays that are still to be committed.
+    private final class Lag: Sendable {
+        struct State {
+            var offsets: [TopicPartition: Int64] = [:]
+            var isOnItsWay = false
+        }
+
+        private let state = Lock(State())
+
+        func withLock<Result>(_ body: (inout State) -> Result) -> Result { state.withLock(body) }
+
+        /// What is to be committed next; without anything, nothing is on its way any more.
+        func take() -> [TopicPartition: Int64]? {
+            state.withLock { state in
+                defer { state.offsets = [:] }
+                state.isOnItsWay = !state.offsets.isEmpty
+                return state.isOnItsWay ? state.offsets : nil
+            }
+        }
+    }
 
     private struct Commands {
         var waiting: [Command] = []
@@ -199,7 +221,7 @@ final class DecideLane: Sendable {
                     held.next[advance.partition] = advance.to
                 }
             }
-            await commitGroupOffsets(advances)
+            reportLag(advances)
         } catch let error as LedgerError where error.code == .fenced {
             logger.warning("a batch was fenced off", metadata: ["error": "\(error)"])
             await lay(down: Set(advances.keys))
@@ -207,14 +229,23 @@ final class DecideLane: Sendable {
         return signatures
     }
 
-    /// Group offsets only feed lag displays; losing one is nothing.
-    private func commitGroupOffsets(_ advances: [InputPartition: OffsetAdvance]) async {
-        var offsets: [TopicPartition: Int64] = [:]
-        for advance in advances.values { offsets[advance.partition.kafka] = advance.to }
-        do {
-            try await consumer.commit(offsets)
-        } catch {
-            logger.debug("group offsets were not committed", metadata: ["error": "\(error)"])
+    /// Group offsets only feed lag displays: losing one is nothing, and no batch waits for them. One commit is on its
+    /// way at a time; the next carries what came meanwhile.
+    private func reportLag(_ advances: [InputPartition: OffsetAdvance]) {
+        let isFirst = lag.withLock { lag in
+            for advance in advances.values { lag.offsets[advance.partition.kafka] = advance.to }
+            defer { lag.isOnItsWay = true }
+            return !lag.isOnItsWay
+        }
+        guard isFirst else { return }
+        Task { [consumer, lag, logger] in
+            while let offsets = lag.take() {
+                do {
+                    try await consumer.commit(offsets)
+                } catch {
+                    logger.debug("group offsets were not committed", metadata: ["error": "\(error)"])
+                }
+            }
         }
     }
 }
