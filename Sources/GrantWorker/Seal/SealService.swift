@@ -39,8 +39,26 @@ final class SealService: Sendable {
         self.logger = logger
     }
 
-    /// Competes for the role and does its work until stopped.
+    /// Competes for the role and does its work until stopped. A broker that does not answer keeps nobody: what is on its
+    /// way is given up a lease's lifetime after the stop, and at once when the task is cancelled.
     func run(until stop: @escaping @Sendable () -> Bool) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await self.compete(until: stop) }
+            group.addTask {
+                do {
+                    while !stop() { try await Task.sleep(for: self.limits.heartbeatInterval) }
+                    try await Task.sleep(for: self.limits.leaseLifetime)
+                } catch {
+                    // Cancelled: the same is due now.
+                }
+                await self.publisher.drop()
+            }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+    }
+
+    private func compete(until stop: @escaping @Sendable () -> Bool) async throws {
         while !stop() {
             try Task.checkCancellation()
             do {
