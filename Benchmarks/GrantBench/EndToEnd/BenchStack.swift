@@ -1,6 +1,7 @@
 import DevStack
 import Kafka
 import Playground
+import Postgres
 
 /// A playground as the benchmark wants it: a broker that holds long backlogs, a database that forces commits to disk.
 struct BenchStack {
@@ -49,8 +50,12 @@ struct BenchStack {
             for worker in playground.workers where !worker.isRunning {
                 throw BenchError("\(worker.name) ended by itself; the end of its log:\n\(worker.logTail())")
             }
-            let held = try await playground.status().partitionsHeld
-            return held.count == workers && held.values.reduce(0, +) == all
+            let held = try await playground.query(
+                """
+                SELECT count(DISTINCT p.lease_owner)::text, count(*)::text FROM clawgrant.input_partition p
+                JOIN clawgrant.worker w ON w.worker_id = p.lease_owner AND w.expires_at > now()
+                """)
+            return try held.string(0, 0) == String(workers) && held.string(0, 1) == String(all)
         }
     }
 }

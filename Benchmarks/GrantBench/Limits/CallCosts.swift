@@ -92,8 +92,8 @@ struct CallCosts {
             "call.complete_grant",
             try CPUClock.perCall(batch.count) { index in
                 guard let proof = sealed.batch.proof(of: index) else { throw BenchError("a receipt has no proof") }
-                let record = try GrantRecord(parsing: effects[index].outputs[0].value)
-                _ = try record.complete(delivery: .sealed(jwe: jwe), proof: proof).canonicalBytes
+                let stored = try StoredGrant(scanning: effects[index].outputs[0].value)
+                _ = try stored.complete(delivery: .sealed(jwe: jwe), proof: proof)
             }, .microseconds)
         report.add("size.receipt", Double(effects[0].receipt.count), .bytes)
         report.add("size.grant", Double(effects[0].outputs[0].value.count + jwe.utf8.count), .bytes)
