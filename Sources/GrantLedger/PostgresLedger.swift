@@ -13,13 +13,17 @@ public final class PostgresLedger: Ledger {
     let groupIDs = Lock<[Int64]>([])
 
     /// Settings each session needs: plans must not fall back to scanning a table that was empty when the plan was made,
-    /// and a frozen client must not hold its locks for longer than `idleInTransaction`.
+    /// or to walking an index from end to end for a join (every statement looks rows up by key, so that nested loops
+    /// are right whatever the statistics say), and a frozen client must not hold its locks for longer than
+    /// `idleInTransaction`.
     public static func configure(
         _ configuration: inout PostgresConfiguration, worker: WorkerID, idleInTransaction: Duration = .seconds(5)
     ) {
         configuration.applicationName = worker.rawValue
         configuration.idleInTransactionTimeout = idleInTransaction
-        configuration.settings["enable_seqscan"] = "off"
+        for method in ["enable_seqscan", "enable_mergejoin", "enable_hashjoin"] {
+            configuration.settings[method] = "off"
+        }
         configuration.settings["jit"] = "off"
         configuration.settings["plan_cache_mode"] = "force_generic_plan"
         configuration.settings["search_path"] = "clawgrant"

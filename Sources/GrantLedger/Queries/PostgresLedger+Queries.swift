@@ -12,7 +12,7 @@ enum QueryStatements {
         "due_requests",
         """
         SELECT request_id, approval_ref, ticket_ref, subject_ref FROM clawgrant.request
-        WHERE state = 0 AND wait_until <= clock_timestamp()
+        WHERE state = 0 AND wait_until <= statement_timestamp()
         ORDER BY wait_until LIMIT $1
         """,
         parameterTypes: [.int8])
@@ -21,7 +21,7 @@ enum QueryStatements {
         "due_approvals",
         """
         SELECT approval_id FROM clawgrant.approval
-        WHERE outcome IS NULL AND close_at IS NOT NULL AND close_at <= clock_timestamp() ORDER BY close_at LIMIT $1
+        WHERE outcome IS NULL AND close_at IS NOT NULL AND close_at <= statement_timestamp() ORDER BY close_at LIMIT $1
         """,
         parameterTypes: [.int8])
 
