@@ -28,9 +28,54 @@ struct BatchRenderer: Sendable {
     }
 
     func render(_ batch: SealedBatch) throws -> [PositionedRecord] {
+        let (effects, receipts) = try open(batch)
+        return try assemble(batch, effects, receipts, grants: try grants(effects, effects.indices, receipts))
+    }
+
+    /// The same, with the grants made on all processors: signing and sealing them is most of the work, and batches are
+    /// published one after the other.
+    func renderInParallel(_ batch: SealedBatch) async throws -> [PositionedRecord] {
+        let (effects, receipts) = try open(batch)
+        let starts = stride(from: 0, to: effects.count, by: Self.grantsPerTask)
+        let parts = try await withThrowingTaskGroup(of: (Int, [[UInt8]]).self) { group in
+            for start in starts {
+                group.addTask {
+                    let range = start..<min(start + Self.grantsPerTask, effects.count)
+                    return (start, try grants(effects, range, receipts))
+                }
+            }
+            return try await group.reduce(into: [Int: [[UInt8]]]()) { $0[$1.0] = $1.1 }
+        }
+        return try assemble(batch, effects, receipts, grants: starts.flatMap { parts[$0] ?? [] })
+    }
+
+    /// Some ten milliseconds of work.
+    private static let grantsPerTask = 128
+
+    private func open(_ batch: SealedBatch) throws -> (effects: [Effect], receipts: ReceiptBatch) {
         let effects = batch.groups.flatMap(\.effects)
         let receipts = try ReceiptBatch(
             reopening: batch.header, signature: batch.signature, logKeys: logKeys, receipts: effects.map(\.receipt))
+        return (effects, receipts)
+    }
+
+    /// The published grants of a range of effects, in order.
+    private func grants(_ effects: [Effect], _ range: Range<Int>, _ receipts: ReceiptBatch) throws -> [[UInt8]] {
+        var completed: [[UInt8]] = []
+        completed.reserveCapacity(range.count)
+        for index in range {
+            for output in effects[index].outputs {
+                guard let material = output.grant else { continue }
+                completed.append(try grant(output.value, material, index, receipts))
+            }
+        }
+        return completed
+    }
+
+    private func assemble(
+        _ batch: SealedBatch, _ effects: [Effect], _ receipts: ReceiptBatch, grants: [[UInt8]]
+    ) throws -> [PositionedRecord] {
+        var grants = grants[...]
         var next = batch.nextSequence
         for effect in effects { for output in effect.outputs { next[Int(output.stream.rawValue)] -= 1 } }
         next[Int(OutputStream.receiptBatches.rawValue)] -= 1
@@ -50,12 +95,10 @@ struct BatchRenderer: Sendable {
         add(.receiptBatches, key: Array(logID.rawValue.utf8), value: receipts.record(checkpoint: checkpoint))
         // Revocations go out before grants: whoever reads both topics should hear of an end first.
         for stream in [OutputStream.revocations, .grants, .decisions, .deadLetters] {
-            for (index, effect) in effects.enumerated() {
+            for effect in effects {
                 for output in effect.outputs where output.stream == stream {
-                    let value = try output.grant.map { material in
-                        try grant(output.value, material, index, receipts)
-                    }
-                    add(stream, key: output.key, value: value ?? output.value)
+                    let completed = output.grant == nil ? nil : grants.popFirst()
+                    add(stream, key: output.key, value: completed ?? output.value)
                 }
             }
         }

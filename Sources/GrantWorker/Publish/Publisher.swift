@@ -84,7 +84,9 @@ final class Publisher: Sendable {
 
     /// Publishes batches whose numbers follow on; those published before are passed over.
     func publish(_ batches: [SealedBatch]) async throws {
-        for batch in batches {
+        var batches = batches[...]
+        var rendered: [PositionedRecord]?
+        while let batch = batches.popFirst() {
             let (producer, next, present) = state.withLock { ($0.producer, $0.nextBatch, $0.present) }
             guard let producer else { throw KafkaProducerMissing() }
             guard batch.number >= next else { continue }
@@ -92,7 +94,11 @@ final class Publisher: Sendable {
                 throw LedgerError(.corrupted, "batch \(next) was expected to be published and \(batch.number) came")
             }
             let start = ContinuousClock.now
-            let records = try renderer.render(batch)
+            let records: [PositionedRecord]
+            if let ready = rendered { records = ready } else { records = try await renderer.renderInParallel(batch) }
+            // The broker takes its time for a transaction; the next batch is made meanwhile.
+            let following = batches.first
+            async let ahead = render(following)
             let missing = records.filter {
                 !present.contains(StreamPosition(stream: $0.stream.name, sequence: $0.sequence))
             }
@@ -115,7 +121,13 @@ final class Publisher: Sendable {
                 if state.present.isEmpty { state.readFrom = state.ends }
             }
             metrics.published(records: missing.count, repeats: records.count - missing.count, in: .now - start)
+            rendered = try await ahead
         }
+    }
+
+    private func render(_ batch: SealedBatch?) async throws -> [PositionedRecord]? {
+        guard let batch else { return nil }
+        return try await renderer.renderInParallel(batch)
     }
 
     /// Writes the position down if it has moved, so that the next publisher need not read the topics from their
