@@ -76,8 +76,8 @@ let package = Package(
         .executableTarget(
             name: "clawgrant",
             dependencies: [
-                "ApprovalSources", "ClawWire", "DevStack", "GrantBench", "GrantChecker", "GrantDemo", "GrantLedger",
-                "GrantWorker",
+                "ApprovalSources", "CLinux", "ClawWire", "DevStack", "GrantBench", "GrantChecker", "GrantDemo",
+                "GrantLedger", "GrantWorker",
                 "IssuanceRules", "Kafka", "Keys", "Playground", "Postgres", "Primitives", "ReceiptLog",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),

@@ -1,4 +1,5 @@
 #define _GNU_SOURCE
+#include <malloc.h>
 #include "CLinux.h"
 
 #include <sys/eventfd.h>
@@ -15,3 +16,5 @@ int clinux_spawn_chdir(posix_spawn_file_actions_t *actions, const char *path) {
 int clinux_accept(int listener) { return accept4(listener, 0, 0, SOCK_NONBLOCK | SOCK_CLOEXEC); }
 
 int clinux_wake_descriptor(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
+
+void clinux_limit_arenas(int count) { mallopt(M_ARENA_MAX, count); }

@@ -58,10 +58,13 @@ struct WorkerParts: Sendable {
             metrics: metrics, logger: logger)
         var reading = configuration.kafka
         if reading["group.id"] == nil { reading["group.id"] = "clawgrant" }
-        // librdkafka's own 64 MB for each consumer would be most of a worker's memory whenever there is a backlog.
-        if reading["queued.max.messages.kbytes"] == nil { reading["queued.max.messages.kbytes"] = "8192" }
+        // librdkafka's own 64 MB for each consumer, in answers of up to 50 MB, would be most of a worker's memory whenever
+        // there is a backlog.
+        if reading["queued.max.messages.kbytes"] == nil { reading["queued.max.messages.kbytes"] = "4096" }
+        if reading["fetch.max.bytes"] == nil { reading["fetch.max.bytes"] = String(4 << 20) }
         let consumers = try (0..<max(1, configuration.limits.lanes)).map { _ in
-            try KafkaConsumer(configuration: reading, log: logger.kafka)
+            try KafkaConsumer(
+                configuration: reading, bufferBytes: configuration.limits.batchBytes, log: logger.kafka)
         }
         let lanes = consumers.map {
             DecideLane(consumer: $0, decider: decider, limits: configuration.limits, logger: logger)

@@ -16,4 +16,8 @@ int clinux_accept(int listener);
 /// A descriptor that becomes readable when 8 bytes are written to it (eventfd(2)); -1 with errno on failure.
 int clinux_wake_descriptor(void);
 
+/// Lets malloc divide memory between at most `count` arenas, which threads then share; call it before there are threads
+/// (mallopt(3), M_ARENA_MAX).
+void clinux_limit_arenas(int count);
+
 #endif

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CLinux
 import Glibc
 import GrantWorker
 import Logging
@@ -24,6 +25,8 @@ struct RunCommand: AsyncParsableCommand {
         let settings = file.log
         LoggingSystem.bootstrap { _ in LineLogHandler(settings) }
         let logger = Logger(label: "clawgrant")
+        // Each thread's own arena keeps what it freed: with one for every thread a worker holds far more than it uses.
+        clinux_limit_arenas(2)
         // A reader of the log that has gone away must not take the worker with it.
         _ = signal(SIGPIPE, SIG_IGN)
         let worker = Worker(configuration: configuration, logger: logger)
