@@ -10,8 +10,8 @@ import ReceiptLog
 /// Sealing the next batches and publishing the last ones run side by side; at most ``depth`` rounds of sealing are ahead of
 /// publishing, so memory stays bounded when the broker is slow.
 final class SealService: Sendable {
-    private static let depth = 4
-    /// Groups of one round: some two thousand receipts, so that what waits to be published stays within some 40 MB.
+    private static let depth = 2
+    /// Groups of one round: some two thousand receipts, so that what waits to be published stays within some 20 MB.
     private static let groupsPerRound = 4
     private let ledger: any Ledger
     private let worker: WorkerID
