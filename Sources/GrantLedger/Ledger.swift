@@ -61,10 +61,13 @@ public protocol Ledger: Sendable {
 
     /// One seal transaction: takes committed, unsealed groups, hands them to `seal`, writes the batches it returns.
     ///
-    /// - Parameter seal: pure; gets the tail of the log and the groups in order.
+    /// - Parameters:
+    ///   - maximumGroups: most groups to take.
+    ///   - maximumBytes: no further group is taken once those taken hold this many bytes.
+    ///   - seal: pure; gets the tail of the log and the groups in order.
     /// - Returns: the batches written, empty when there was nothing to seal.
     func seal(
-        under lease: RoleLease, maximumGroups: Int,
+        under lease: RoleLease, maximumGroups: Int, maximumBytes: Int,
         seal: @Sendable (SealInput) throws -> [SealedBatch]
     ) async throws -> [SealedBatch]
 

@@ -8,10 +8,16 @@ struct BenchStack {
     let playground: Playground
     private let options: BenchOptions
 
-    static func start(_ options: BenchOptions) async throws -> BenchStack {
+    static func start(_ options: BenchOptions, inputPartitions: Int32? = nil) async throws -> BenchStack {
         var wanted = PlaygroundOptions()
+        if let inputPartitions {
+            wanted.inputPartitions = inputPartitions
+            wanted.outputPartitions = 1
+        }
         wanted.broker = .tansu
         wanted.tools = options.tools
+        // This broker lets a fetch wait its full time although records have come; others answer at once.
+        wanted.kafkaProperties = ["fetch.wait.max.ms": "10"]
         wanted.durability = .durable
         // The rest is as PostgreSQL is shipped, but for what every installation of some size sets.
         wanted.databaseSettings = ["shared_buffers": "512MB", "max_wal_size": "4GB", "checkpoint_timeout": "15min"]
@@ -24,9 +30,9 @@ struct BenchStack {
 
     /// Runs something on a stack of its own, and takes the stack down whatever happens.
     static func with<Result>(
-        _ options: BenchOptions, _ body: (BenchStack) async throws -> Result
+        _ options: BenchOptions, inputPartitions: Int32? = nil, _ body: (BenchStack) async throws -> Result
     ) async throws -> Result {
-        let stack = try await start(options)
+        let stack = try await start(options, inputPartitions: inputPartitions)
         do {
             let result = try await body(stack)
             await stack.playground.stop()

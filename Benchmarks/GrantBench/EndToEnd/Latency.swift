@@ -11,12 +11,14 @@ struct Latency {
     let options: BenchOptions
 
     func measure(peak: Double?, into report: inout BenchReport) async throws {
+        // This broker keeps every produced batch as an object of its own and looks through them at each fetch: partitions
+        // are no more than the workers, so that batches are no smaller than they must.
         var rates = [100, 1_000]
         if let peak, peak > 1_500 { rates.append(Int(peak * 0.7)) }
         let seconds = options.amount(20, quick: 6)
         let options = options
         let wanted = rates
-        let figures = try await BenchStack.with(options) { stack in
+        let figures = try await BenchStack.with(options, inputPartitions: Int32(options.workers)) { stack in
             let playground = stack.playground
             try await stack.startWorkers()
             let watch = try GrantWatch(playground, notesArrivals: true)
@@ -65,7 +67,7 @@ struct Latency {
     ) async throws -> [Double] {
         let workload = Workload(playground: playground, signing: .together(64), prefix: prefix)
         let records = try workload.records(0..<count)
-        let tick = Duration.milliseconds(rate >= 500 ? 2 : 10)
+        let tick = Duration.milliseconds(rate >= 500 ? 5 : 10)
         let start = ContinuousClock.now + .milliseconds(50)
         func due(_ index: Int) -> ContinuousClock.Instant { start + .seconds(Double(index) / Double(rate)) }
         try await withThrowingTaskGroup(of: Void.self) { group in

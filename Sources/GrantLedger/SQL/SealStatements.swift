@@ -17,11 +17,13 @@ enum SealStatements {
         "unsealed_groups",
         """
         SELECT g.group_id, g.day, g.body
-        FROM (SELECT group_id, day FROM clawgrant.unsealed ORDER BY group_id LIMIT $1) u
+        FROM (SELECT group_id, day, sum(body_bytes) OVER (ORDER BY group_id) - body_bytes AS before
+            FROM (SELECT group_id, day, body_bytes FROM clawgrant.unsealed ORDER BY group_id LIMIT $1) oldest) u
         JOIN clawgrant.effect_group g ON g.day = u.day AND g.group_id = u.group_id
+        WHERE u.before < $2
         ORDER BY g.group_id
         """,
-        parameterTypes: [.int8])
+        parameterTypes: [.int8, .int8])
 
     static let insertBatch = PreparedStatement(
         "insert_receipt_batch",

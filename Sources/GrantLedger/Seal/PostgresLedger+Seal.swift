@@ -2,9 +2,9 @@ import ClawWire
 import Postgres
 
 extension PostgresLedger {
-    /// See ``Ledger/seal(under:maximumGroups:seal:)``.
+    /// See ``Ledger/seal(under:maximumGroups:maximumBytes:seal:)``.
     public func seal(
-        under lease: RoleLease, maximumGroups: Int,
+        under lease: RoleLease, maximumGroups: Int, maximumBytes: Int,
         seal: @Sendable (SealInput) throws -> [SealedBatch]
     ) async throws -> [SealedBatch] {
         let what = "sealing receipts"
@@ -16,7 +16,7 @@ extension PostgresLedger {
                             DecideStatements.fenceRole,
                             Parameters(lease.role.rawValue, lease.owner.rawValue, lease.epoch.value)),
                         .execute(SealStatements.tail),
-                        .execute(SealStatements.unsealedGroups, Parameters(Int64(maximumGroups))),
+                        .execute(SealStatements.unsealedGroups, Parameters(Int64(maximumGroups), Int64(maximumBytes))),
                         .execute(SealStatements.clock),
                     ])
                     guard results[0].rowCount == 1 else {

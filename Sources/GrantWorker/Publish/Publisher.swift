@@ -61,6 +61,8 @@ final class Publisher: Sendable {
     func recover() async throws {
         await drop()
         var properties = configuration
+        // All records of a batch are handed over at once; nothing is gained by waiting for more.
+        if properties["linger.ms"] == nil { properties["linger.ms"] = "1" }
         if usesTransactions { properties["transactional.id"] = "clawgrant-publisher-\(renderer.logID)" }
         let producer = try KafkaProducer(configuration: properties, log: logger.kafka)
         if usesTransactions { try await producer.initTransactions(timeout: .seconds(30)) }

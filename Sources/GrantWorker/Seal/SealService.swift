@@ -11,8 +11,11 @@ import ReceiptLog
 /// publishing, so memory stays bounded when the broker is slow.
 final class SealService: Sendable {
     private static let depth = 2
-    /// Groups of one round: some two thousand receipts, so that what waits to be published stays within some 20 MB.
-    private static let groupsPerRound = 4
+    /// Most groups of one round. A group is what one decide transaction left: a handful of receipts when approvals come
+    /// one by one, five hundred out of a backlog.
+    private static let groupsPerRound = 512
+    /// Most bytes of one round, some two thousand receipts: what waits to be published stays within a few tens of MB.
+    private static let bytesPerRound = 8 << 20
     private let ledger: any Ledger
     private let worker: WorkerID
     private let logID: LogID
@@ -140,9 +143,9 @@ final class SealService: Sendable {
         let sealer = BatchSealer(logID: logID, signer: try keys.signer(for: .receipt, at: clock()))
         let start = ContinuousClock.now
         do {
-            let batches = try await ledger.seal(under: lease, maximumGroups: Self.groupsPerRound) {
-                try sealer.seal($0)
-            }
+            let batches = try await ledger.seal(
+                under: lease, maximumGroups: Self.groupsPerRound, maximumBytes: Self.bytesPerRound
+            ) { try sealer.seal($0) }
             if !batches.isEmpty { metrics.sealed(batches, in: .now - start) }
             return batches
         } catch let error as LedgerError where error.code == .outcomeUnknown || error.code == .conflict {
