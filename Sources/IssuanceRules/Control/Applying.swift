@@ -141,7 +141,7 @@ extension ControlStep {
             put(.pendingLift(pending))
             guard stop.lift == nil, refusal(of: pending, lifting: [stop]) == nil else { continue }
             stop.lift = StandingStop.Ended(event: pending.event, at: context.at, people: pending.people)
-            bar(stop.scope, handle: stop.stopID)
+            bar(stop.scope, handle: stop.stopID, by: pending.event)
             result = .appliedAndLifted(by: pending.event)
         }
         put(.stop(stop))
@@ -165,9 +165,9 @@ extension ControlStep {
         }
     }
 
-    mutating func bar(_ scope: StopScope, handle: String) {
+    mutating func bar(_ scope: StopScope, handle: String, by lift: ControlEventID? = nil) {
         let at = state.barrier(of: scope).map { max($0.barrier.at, context.at) } ?? context.at
-        put(.barrier(Barrier(scope: scope.normalized, at: at, event: event.id, handle: handle)))
+        put(.barrier(Barrier(scope: scope.normalized, at: at, event: lift ?? event.id, handle: handle)))
     }
 }
 

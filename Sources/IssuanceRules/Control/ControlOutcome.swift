@@ -130,7 +130,8 @@ public struct ControlOutcome: Sendable, Hashable {
     /// What follows outside of the state.
     public let effects: ControlEffects
 
-    /// True when the event takes a position and leaves a receipt; false for repeats, refusals and events without effect.
+    /// True when the event takes a position and leaves a receipt; false for repeats, refusals and events without
+    /// effect.
     public var isRecorded: Bool {
         switch result {
         case .applied, .appliedAndLifted, .pendingLift: true

@@ -35,15 +35,18 @@ public struct ControlRules: Sendable, Hashable {
         }
     }
 
-    /// Fewest people who must lift, however few declared the stop; at least 2.
+    /// No lift takes fewer people, whatever the rules say.
+    public static let leastPeople = 2
+
+    /// Fewest people who must lift, however few declared the stop; at least ``leastPeople``.
     public let liftMinimumPeople: Int
     /// Keys that may sign, by `kid`.
     public let signers: [KeyID: Signer]
 
     /// Makes rules.
-    public init(signers: [KeyID: Signer] = [:], liftMinimumPeople: Int = 2) {
+    public init(signers: [KeyID: Signer] = [:], liftMinimumPeople: Int = leastPeople) {
         self.signers = signers
-        self.liftMinimumPeople = max(2, liftMinimumPeople)
+        self.liftMinimumPeople = max(Self.leastPeople, liftMinimumPeople)
     }
 
     /// Nobody may sign anything.

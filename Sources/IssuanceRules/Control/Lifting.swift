@@ -86,11 +86,16 @@ extension ControlStep {
 
     /// What is wrong with the authority a lift rests on; one of approval and WPC is enough.
     private func weakness(of lift: ControlOperation.Lift, against stops: [StandingStop]) -> ControlRefusal? {
-        let ofApproval = lift.reapproval.map { weakness(of: $0, against: stops) }
-        if case .some(nil) = ofApproval { return nil }
-        let ofPolicy = lift.policyHash.map { weakness(of: $0, against: stops) }
-        if case .some(nil) = ofPolicy { return nil }
-        return (ofApproval ?? nil) ?? (ofPolicy ?? nil) ?? .noAuthority
+        var first: ControlRefusal?
+        if let approval = lift.reapproval {
+            guard let weakness = weakness(of: approval, against: stops) else { return nil }
+            first = weakness
+        }
+        if let policy = lift.policyHash {
+            guard let weakness = weakness(of: policy, against: stops) else { return nil }
+            first = first ?? weakness
+        }
+        return first ?? .noAuthority
     }
 
     private func weakness(of approval: ApprovalID, against stops: [StandingStop]) -> ControlRefusal? {
