@@ -68,7 +68,7 @@ struct StopReport {
         case .subject: scope.value == assessment.subject?.id.rawValue
         case .approval: scope.value == id.rawValue
         // A file of approvals tells nothing of these, so the stop is taken to cover them.
-        case .agent, .request, .entitlement, .policyHash, .policyID, .source, .issuerKey: true
+        case .agent, .request, .entitlement, .policyHash, .policyID, .source, .issuerKey, .job, .token, .jti: true
         }
     }
 

@@ -139,6 +139,7 @@ extension Decider {
 
     private mutating func judge(_ candidate: ApprovalCandidate) -> ApprovalResult {
         let state = candidate.state
+        if let findings = stopped(state) { return .refused(findings) }
         if let findings = used(candidate) { return .refused(findings) }
         if let result = final(state) { return decides(state) ? result : .expired([]) }
         if let findings = nothingPermitted(state) { return .waiting(findings) }
@@ -171,6 +172,8 @@ extension Decider {
         switch countApprovers(of: state, claims, minimum: minimum) {
         case .failure(let result): return result
         case .success(let count):
+            if let findings = stale(candidate, decidedAt: count.decidedAt) { return .refused(findings) }
+            hasFreshAuthority = true
             let openFor = windowSeconds ?? (rule.window == .optional ? rule.maximumApprovalAgeSeconds : nil)
             window.open(for: openFor, from: count.decidedAt)
             return judge(window, state, count.people)

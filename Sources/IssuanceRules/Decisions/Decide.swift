@@ -3,9 +3,11 @@ public import ClawWire
 extension RuleSet {
     /// Decides a request. Pure: the same input gives the same decision, whatever the order of the approvals.
     ///
-    /// Order of judgement: what the request may not ask for at all, then the WPC, then the approvals. A final refusal
-    /// is given at once; what is missing is waited for until `receivedAt` + `wait_timeout`, then the request expires.
+    /// Order of judgement: what is stopped or revoked, then what the request may not ask for at all, then the WPC, then
+    /// the approvals. A final refusal is given at once; what is missing is waited for until `receivedAt` +
+    /// `wait_timeout`, then the request expires.
     public func decide(_ input: DecisionInput) -> Decision {
+        if !input.control.isOpen, let stopped = input.stopped { return stopped }
         guard let rule = jobClasses[input.request.jobClass] else {
             return Decision(
                 outcome: .deny,
@@ -61,6 +63,10 @@ struct Decider {
     var scope: [String] = []
     var audience: [String] = []
     var ttlSeconds: Int64 = 0
+    /// Up to when authority for the request is dead, whatever the approval.
+    let barrier: Barrier?
+    /// True once an approval was found that enough people gave after every barrier.
+    var hasFreshAuthority = false
 
     let request: CapabilityRequest
 
@@ -69,6 +75,7 @@ struct Decider {
         self.rule = rule
         self.input = input
         request = input.request
+        barrier = input.control.isOpen ? nil : input.control.barrier(among: input.scopes)
     }
 
     mutating func refuse(_ code: ReasonCode, _ detail: String, _ setting: String, needed: String) {
@@ -89,13 +96,16 @@ struct Decider {
         checkLifetime()
         checkPin()
         checkUpgrade()
+        checkKey()
         guard refusals.isEmpty else { return decision(.deny, refusals, []) }
         let choice = chooseApproval()
         let approvals = choice.considered
         switch choice.result {
         case .refused(let findings): return decision(.deny, findings, approvals)
         case .expired(let findings): return decision(.expire, findings, approvals)
-        case .waiting(let findings): return waiting(for: findings + waits, approvals)
+        case .waiting(let findings):
+            if let stale = staleRequest { return decision(.deny, [stale] + findings, approvals) }
+            return waiting(for: findings + waits, approvals)
         case .usable(let approval):
             guard waits.isEmpty else { return waiting(for: waits, approvals) }
             return issue(on: approval, approvals)

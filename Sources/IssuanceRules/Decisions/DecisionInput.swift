@@ -8,12 +8,16 @@ public struct ApprovalCandidate: Sendable, Hashable {
     public let usedBy: RequestID?
     /// Tokens that the approval's window has given so far.
     public let grantsInWindow: Int
+    /// When its newest fact was read, by the ledger's clock: no decision on it is younger, whatever its source's clock
+    /// says. `nil` when the ledger does not know.
+    public let readAt: Timestamp?
 
     /// Makes a candidate.
-    public init(state: ApprovalState, usedBy: RequestID? = nil, grantsInWindow: Int = 0) {
+    public init(state: ApprovalState, usedBy: RequestID? = nil, grantsInWindow: Int = 0, readAt: Timestamp? = nil) {
         self.state = state
         self.usedBy = usedBy
         self.grantsInWindow = grantsInWindow
+        self.readAt = readAt
     }
 }
 
@@ -79,6 +83,12 @@ public struct DecisionInput: Sendable, Hashable {
     public var keyValidUntil: Timestamp?
     /// The request that this one upgrades, when it names one that is known.
     public var upgrade: UpgradeTarget?
+    /// What is stopped, revoked and restricted, as the ledger has it in the transaction of the decision.
+    public var control: ControlState
+    /// The key that would sign; needed for stops of a key and for suspect keys.
+    public var signingKey: KeyID?
+    /// The `jti` that the token would have; needed only when the control state revokes one.
+    public var tokenID: TokenID?
     /// The instant of the decision.
     public var now: Timestamp
 
@@ -86,7 +96,8 @@ public struct DecisionInput: Sendable, Hashable {
     public init(
         request: CapabilityRequest, requestSource: SourceName, requestAuthenticity: Authenticity,
         receivedAt: Timestamp, approvals: [ApprovalCandidate], wpc: WPCAvailability = .notRequested,
-        keyValidUntil: Timestamp? = nil, upgrade: UpgradeTarget? = nil, now: Timestamp
+        keyValidUntil: Timestamp? = nil, upgrade: UpgradeTarget? = nil, control: ControlState = .none,
+        signingKey: KeyID? = nil, tokenID: TokenID? = nil, now: Timestamp
     ) {
         self.request = request
         self.requestSource = requestSource
@@ -96,6 +107,9 @@ public struct DecisionInput: Sendable, Hashable {
         self.wpc = wpc
         self.keyValidUntil = keyValidUntil
         self.upgrade = upgrade
+        self.control = control
+        self.signingKey = signingKey
+        self.tokenID = tokenID
         self.now = now
     }
 }

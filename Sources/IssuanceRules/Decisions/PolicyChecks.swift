@@ -7,7 +7,9 @@ extension Decider {
 
     mutating func checkPolicy() {
         let demand = rule.workPolicy
+        checkRotation()
         guard let asked = request.policyHash else {
+            checkProxyOrder(nil)
             if demand.isRequired {
                 refuse(.policyRequired, "the request names no WPC", "wpc.required", needed: "the hash of a WPC")
             }
@@ -43,6 +45,7 @@ extension Decider {
 
     private mutating func checkDemands(on policy: IssuancePolicy) {
         let demand = rule.workPolicy
+        checkProxyOrder(policy)
         if !demand.policyIDs.isEmpty, !(policy.policyID.map(demand.policyIDs.contains) ?? false) {
             refuse(
                 .policyIDNotAllowed, "the policy id \(quoted(policy.policyID ?? "")) is not of the class",

@@ -5,6 +5,10 @@
 public enum ReasonCode: String, Sendable, Hashable, CaseIterable {
     /// The worker runs with --dry-run: the rules would grant, and nothing is minted.
     case capabilityDryRun = "CAPABILITY_DRY_RUN"
+    /// An emergency stop covers the request or the approval.
+    case capabilityStopped = "CAPABILITY_STOPPED"
+    /// An elevated action was asked for while elevated execution is disabled by a control event.
+    case capabilityElevationDisabled = "CAPABILITY_ELEVATION_DISABLED"
     /// No approval for the request has arrived yet.
     case capabilityRequiresApproval = "CAPABILITY_REQUIRES_APPROVAL"
     /// What the request waited for did not come within the job class's wait_timeout.
@@ -58,6 +62,9 @@ public enum ReasonCode: String, Sendable, Hashable, CaseIterable {
     case humanApprovalNoExpiry = "HUMAN_APPROVAL_NO_EXPIRY"
     /// The decision is older than the job class's max_approval_age.
     case humanApprovalExpired = "HUMAN_APPROVAL_EXPIRED"
+    /// The approval was decided, or the request received, before the instant from which a lift or a revocation demands
+    /// fresh authority.
+    case humanApprovalReapprovalRequired = "HUMAN_APPROVAL_REAPPROVAL_REQUIRED"
     /// A decision has no usable time, so its age cannot be judged.
     case humanApprovalTimeUnknown = "HUMAN_APPROVAL_TIME_UNKNOWN"
     /// The approval was given by a system, not by a human.
@@ -119,6 +126,10 @@ public enum ReasonCode: String, Sendable, Hashable, CaseIterable {
     case tokenTTLReduced = "TOKEN_TTL_REDUCED"
     /// The signing key is not valid long enough for any token.
     case tokenKeyExpiring = "TOKEN_KEY_EXPIRING"
+    /// The signing key is suspect, so nothing is signed with it; the request waits for another key.
+    case tokenKeySuspect = "TOKEN_KEY_SUSPECT"
+    /// The token was revoked before it was made: its request, approval, job, agent, subject, key or jti was.
+    case tokenRevoked = "TOKEN_REVOKED"
     /// The job class demands a WPC and the request names none.
     case policyRequired = "POLICY_REQUIRED"
     /// The WPC at hand is not the one the request names.
@@ -127,6 +138,8 @@ public enum ReasonCode: String, Sendable, Hashable, CaseIterable {
     case policyHashNotAllowed = "POLICY_HASH_NOT_ALLOWED"
     /// The WPC's policy id is not among those the job class allows.
     case policyIDNotAllowed = "POLICY_ID_NOT_ALLOWED"
+    /// The job class was rotated to another WPC than the request names.
+    case policyRotated = "POLICY_ROTATED"
     /// The WPC is for another job class than the request.
     case policyJobClassMismatch = "POLICY_JOB_CLASS_MISMATCH"
     /// The WPC denies a tool or an action that was asked for; deny beats allow.
@@ -141,9 +154,9 @@ public enum ReasonCode: String, Sendable, Hashable, CaseIterable {
     case policyApprovalMissing = "POLICY_APPROVAL_MISSING"
     /// The WPC demands that the token names its hash, and the job class forbids it.
     case policyPinForbidden = "POLICY_PIN_FORBIDDEN"
-    /// The job class demands a WPC that routes model calls through the proxy.
+    /// The job class, or a control event, demands a WPC that routes model calls through the proxy.
     case policyProxyRequired = "POLICY_PROXY_REQUIRED"
-    /// The job class demands a WPC that requires receipts.
+    /// The job class, or a control event, demands a WPC that requires receipts.
     case policyReceiptsRequired = "POLICY_RECEIPTS_REQUIRED"
     /// The job class demands a WPC that requires a sandbox.
     case policySandboxRequired = "POLICY_SANDBOX_REQUIRED"

@@ -4,6 +4,9 @@ extension ReasonCode {
     public var meaning: String {
         switch self {
         case .capabilityDryRun: "The worker runs with --dry-run: the rules would grant, and nothing is minted."
+        case .capabilityStopped: "An emergency stop covers the request or the approval."
+        case .capabilityElevationDisabled:
+            "An elevated action was asked for while elevated execution is disabled by a control event."
         case .capabilityRequiresApproval: "No approval for the request has arrived yet."
         case .capabilityWaitTimedOut: "What the request waited for did not come within the job class's wait_timeout."
         case .capabilityJobClassUnknown: "The request names a job class that the issuance rules do not have."
@@ -39,6 +42,9 @@ extension ReasonCode {
             "The approval is there, but its window has not begun or the activation was not reported yet."
         case .humanApprovalNoExpiry: "The evidence names no end of the approved window."
         case .humanApprovalExpired: "The decision is older than the job class's max_approval_age."
+        case .humanApprovalReapprovalRequired:
+            "The approval was decided, or the request received, before the instant from which a lift or a revocation "
+                + "demands fresh authority."
         case .humanApprovalTimeUnknown: "A decision has no usable time, so its age cannot be judged."
         case .humanApprovalNoHuman: "The approval was given by a system, not by a human."
         case .humanApprovalSelfApproval: "The only approver is the person who asked."
@@ -78,10 +84,15 @@ extension ReasonCode {
             "A note on a grant: the lifetime is shorter than the one asked for. What is left of the window and "
                 + "of the key's validity always shortens; other limits only under too_wide: cut."
         case .tokenKeyExpiring: "The signing key is not valid long enough for any token."
+        case .tokenKeySuspect:
+            "The signing key is suspect, so nothing is signed with it; the request waits for another key."
+        case .tokenRevoked:
+            "The token was revoked before it was made: its request, approval, job, agent, subject, key or jti was."
         case .policyRequired: "The job class demands a WPC and the request names none."
         case .policyHashMismatch: "The WPC at hand is not the one the request names."
         case .policyHashNotAllowed: "The WPC is not among those the job class allows."
         case .policyIDNotAllowed: "The WPC's policy id is not among those the job class allows."
+        case .policyRotated: "The job class was rotated to another WPC than the request names."
         case .policyJobClassMismatch: "The WPC is for another job class than the request."
         case .policyToolDenied: "The WPC denies a tool or an action that was asked for; deny beats allow."
         case .policyToolNotAllowed: "A tool was asked for that the WPC does not allow."
@@ -89,8 +100,9 @@ extension ReasonCode {
         case .policyApprovalUnknown: "The WPC requires a kind of approval that is not known here."
         case .policyApprovalMissing: "The WPC requires more people for an action than have approved."
         case .policyPinForbidden: "The WPC demands that the token names its hash, and the job class forbids it."
-        case .policyProxyRequired: "The job class demands a WPC that routes model calls through the proxy."
-        case .policyReceiptsRequired: "The job class demands a WPC that requires receipts."
+        case .policyProxyRequired:
+            "The job class, or a control event, demands a WPC that routes model calls through the proxy."
+        case .policyReceiptsRequired: "The job class, or a control event, demands a WPC that requires receipts."
         case .policySandboxRequired: "The job class demands a WPC that requires a sandbox."
         case .policyJobBindingRequired: "The job class demands a WPC that binds tokens to jobs."
         case .wpcUnavailable: "The WPC could not be loaded, so nothing is issued; the request waits."
@@ -104,6 +116,9 @@ extension ReasonCode {
     public var remedy: String {
         switch self {
         case .capabilityDryRun: "Run the worker without --dry-run on a ledger of its own and ask with a new request id."
+        case .capabilityStopped:
+            "Wait for the lift, then have it approved again: what was decided before stays dead."
+        case .capabilityElevationDisabled: "Ask without elevated actions, or have them enabled again."
         case .capabilityRequiresApproval:
             "Have the approval given in the workflow that the job class names; the request waits for it."
         case .capabilityWaitTimedOut: "Ask again with a new request id once the approval is at hand."
@@ -135,6 +150,7 @@ extension ReasonCode {
         case .humanApprovalNotYetActive: "Wait for the activation; nothing is issued on an approval alone."
         case .humanApprovalNoExpiry: "Send the record that names the end; without one nothing is issued."
         case .humanApprovalExpired: "Have it approved again."
+        case .humanApprovalReapprovalRequired: "Have it approved again, by a decision made after the lift."
         case .humanApprovalTimeUnknown: "Send the decision with the time at which it was taken."
         case .humanApprovalNoHuman: "Have a human approve."
         case .humanApprovalSelfApproval: "Have another person approve."
@@ -166,10 +182,14 @@ extension ReasonCode {
         case .tokenTTLTooLong: "Ask for a shorter lifetime, or for none."
         case .tokenTTLReduced: "Nothing; ask again when the token has expired."
         case .tokenKeyExpiring: "Rotate the signing key; the request waits."
+        case .tokenKeySuspect: "Rotate the signing key; the request waits."
+        case .tokenRevoked:
+            "Send another request on another approval; for an agent, a subject or a key have the revocation lifted."
         case .policyRequired: "Name the hash of the WPC the job runs under."
         case .policyHashMismatch: "Name the hash of the WPC the job runs under."
         case .policyHashNotAllowed: "Run the job under a WPC that the class lists."
         case .policyIDNotAllowed: "Run the job under a WPC whose id the class lists."
+        case .policyRotated: "Run the job under the WPC that took its place."
         case .policyJobClassMismatch: "Run the job under a WPC of its class."
         case .policyToolDenied: "Ask without it."
         case .policyToolNotAllowed: "Ask without it, or have a WPC published that allows it."

@@ -95,7 +95,7 @@ extension Decider {
                     "elevated_actions", needed: "a request without the action \(quoted(action))")
                 continue
             }
-            guard isCovered(action) else { continue }
+            guard isElevationAllowed(action), isCovered(action) else { continue }
             actions.append(action)
         }
         checkPolicyApprovals()

@@ -215,8 +215,34 @@ public struct Fact: Sendable, Hashable {
 public struct StopScope: Sendable, Hashable {
     /// The dimension of the scope; the text is the wire form.
     public enum Kind: String, Sendable, Hashable, CaseIterable {
-        case all, jobClass = "job_class", agent, subject, approval, request, entitlement
-        case policyHash = "policy_hash", policyID = "policy_id", source, issuerKey = "issuer_key"
+        /// Everything.
+        case all
+        /// A job class by name.
+        case jobClass = "job_class"
+        /// An agent by DID.
+        case agent
+        /// A person by identifier.
+        case subject
+        /// An approval by identifier.
+        case approval
+        /// A request by identifier.
+        case request
+        /// An entitlement: `kind:id`, or `kind:id:scope`, compared without case.
+        case entitlement
+        /// A WPC by hash, base64url.
+        case policyHash = "policy_hash"
+        /// A WPC by policy id.
+        case policyID = "policy_id"
+        /// A configured source by name.
+        case source
+        /// A signing key by `kid`.
+        case issuerKey = "issuer_key"
+        /// A job by identifier, claim `mission_id`.
+        case job
+        /// A token by hash, lowercase hexadecimal. Only for revocations.
+        case token = "token_hash"
+        /// A token by claim `jti`. Only for revocations.
+        case jti
     }
     /// Dimension.
     public let kind: Kind

@@ -68,15 +68,15 @@ extension Fact {
         case .capabilityRequested(let request): object["request"] = request.json
         case .stopDeclared(let stop):
             object["stop_id"] = .string(stop.stopID)
-            var scope: JSONObject = ["kind": .string(stop.scope.kind.rawValue)]
-            scope["value"] = stop.scope.value.map { .string($0) }
-            object["scope"] = .object(scope)
+            object["scope"] = stop.scope.json
             if !stop.revokesLive { object["revoke_live"] = false }
+            if stop.isWidened { object["widened"] = true }
             object["reason"] = stop.reason.map { .string($0) }
             object["incident"] = stop.incident.map { .string($0) }
             object["declared_by"] = stop.declaredBy?.json
         case .stopLifted(let lift):
             object["stop_id"] = .string(lift.stopID)
+            object["scope"] = lift.scope.map(\.json)
             object["lifted_by"] = .array(lift.liftedBy.map(\.json))
             object["reapproval"] = lift.reapproval.map { .string($0.rawValue) }
             object["policy_hash_b64u"] = lift.policyHash.map { .string($0.b64u) }

@@ -151,16 +151,21 @@ private struct FactReader {
     }
 
     private func stop() throws(FactError) -> StopDeclaration {
-        let scope = FactReader(value: member("scope") ?? .null, path: "\(path)scope.")
+        StopDeclaration(
+            stopID: try required("stop_id"), scope: try scope(member("scope") ?? .null),
+            revokesLive: member("revoke_live")?.bool ?? true, reason: try text("reason"),
+            incident: try text("incident"), declaredBy: try actor("declared_by"),
+            isWidened: member("widened")?.bool ?? false)
+    }
+
+    private func scope(_ value: JSONValue) throws(FactError) -> StopScope {
+        let scope = FactReader(value: value, path: "\(path)scope.")
         guard let kind = StopScope.Kind(rawValue: try scope.required("kind")) else {
             throw FactError(
                 path: "\(path)scope.kind",
                 expected: "one of " + StopScope.Kind.allCases.map(\.rawValue).joined(separator: ", "))
         }
-        return StopDeclaration(
-            stopID: try required("stop_id"), scope: StopScope(kind: kind, value: try scope.text("value")),
-            revokesLive: member("revoke_live")?.bool ?? true, reason: try text("reason"),
-            incident: try text("incident"), declaredBy: try actor("declared_by"))
+        return StopScope(kind: kind, value: try scope.text("value"))
     }
 
     private func lift() throws(FactError) -> StopLift {
@@ -171,6 +176,7 @@ private struct FactReader {
         return StopLift(
             stopID: try required("stop_id"), liftedBy: people,
             reapproval: try text("reapproval").map { ApprovalID($0) },
-            policyHash: try text("policy_hash_b64u").flatMap { Digest(b64u: $0) })
+            policyHash: try text("policy_hash_b64u").flatMap { Digest(b64u: $0) },
+            scope: try member("scope").map { value throws(FactError) in try scope(value) })
     }
 }

@@ -22,6 +22,8 @@ public struct RuleSet: Sendable, Hashable {
     public let workPolicies: WorkPolicyRule
     /// No token lives longer, in seconds.
     public let hardCapSeconds: Int64
+    /// Who may stop, lift, revoke and restrict.
+    public let control: ControlRules
     /// The rules with every default written out.
     public let document: JSONValue
     /// JCS digest of ``document``.
@@ -30,7 +32,7 @@ public struct RuleSet: Sendable, Hashable {
     init(
         name: String?, sources: [SourceName: SourceRule], entitlements: [EntitlementMap.Entry],
         jobClasses: [JobClass: JobClassRule], groups: [String: Set<PersonID>], workPolicies: WorkPolicyRule,
-        hardCapSeconds: Int64
+        hardCapSeconds: Int64, control: ControlRules
     ) {
         self.name = name
         self.sources = sources
@@ -41,9 +43,10 @@ public struct RuleSet: Sendable, Hashable {
         self.groups = groups
         self.workPolicies = workPolicies
         self.hardCapSeconds = hardCapSeconds
+        self.control = control
         document = Self.document(
             name: name, sources: sources, entitlements: entitlements, jobClasses: jobClasses, groups: groups,
-            workPolicies: workPolicies, hardCapSeconds: hardCapSeconds)
+            workPolicies: workPolicies, hardCapSeconds: hardCapSeconds, control: control)
         hash = document.canonicalDigest
     }
 }

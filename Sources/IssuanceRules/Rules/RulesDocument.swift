@@ -5,7 +5,7 @@ extension RuleSet {
     static func document(
         name: String?, sources: [SourceName: SourceRule], entitlements: [EntitlementMap.Entry],
         jobClasses: [JobClass: JobClassRule], groups: [String: Set<PersonID>], workPolicies: WorkPolicyRule,
-        hardCapSeconds: Int64
+        hardCapSeconds: Int64, control: ControlRules
     ) -> JSONValue {
         [
             "rules_version": .string(version), "name": .optional(name),
@@ -28,6 +28,7 @@ extension RuleSet {
             ],
             "job_classes": .object(
                 JSONObject(jobClasses.sorted { $0.key < $1.key }.map { ($0.rawValue, $1.document) })),
+            "control": control.document,
         ]
     }
 }
@@ -53,6 +54,22 @@ extension SourceRule {
             "tenants": texts(tenants), "trusted_event_sources": texts(trustedEventSources),
             "may_approve": classes(mayApprove), "may_request": classes(mayRequest),
             "max_event_age": optional(maximumEventAgeSeconds),
+        ]
+    }
+}
+
+extension ControlRules {
+    fileprivate var document: JSONValue {
+        [
+            "signers": .array(
+                signers.sorted { $0.key < $1.key }.map { _, signer in
+                    [
+                        "did": .string(signer.key.did), "operations": texts(signer.operations.map(\.rawValue)),
+                        "scopes": signer.scopes.map { texts($0.map(\.rawValue)) } ?? .null,
+                        "job_classes": classes(signer.jobClasses),
+                    ]
+                }),
+            "lift": ["min_people": .integer(liftMinimumPeople)],
         ]
     }
 }

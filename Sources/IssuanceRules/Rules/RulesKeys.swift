@@ -5,13 +5,14 @@ enum RulesKeys: String, CaseIterable {
     case rules, hardCap = "hard_cap", source, signer, entitlement, workPolicies = "work_policies"
     case jobClass = "job_class", defaults, approvals, requirement, separation, scopes
     case elevatedAction = "elevated_action", workPolicyDemand = "work_policy_demand"
+    case control, controlSigner = "control_signer", lift
 
     var keys: [String] {
         switch self {
         case .rules:
             [
                 "rules_version", "name", "sources", "entitlements", "wpc", "job_classes", "groups", "hard_cap",
-                "defaults",
+                "defaults", "control",
             ]
         case .hardCap: ["max_ttl"]
         case .source:
@@ -42,6 +43,9 @@ enum RulesKeys: String, CaseIterable {
                 "required", "hashes", "policy_ids", "pin", "require_proxy", "receipt_required", "require_sandbox",
                 "job_binding",
             ]
+        case .control: ["signers", "lift"]
+        case .controlSigner: ["did", "operations", "scopes", "job_classes"]
+        case .lift: ["min_people"]
         }
     }
 }

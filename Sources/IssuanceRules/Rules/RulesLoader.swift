@@ -96,10 +96,11 @@ struct RulesLoader {
             reader.report(root, found: "no job_classes", expected: "job_classes with at least one class")
         }
         let name = reader.text(fields["name"])
+        let control = loadControl(fields["control"])
         guard reader.problems.isEmpty else { return nil }
         return RuleSet(
             name: name, sources: sources, entitlements: entitlements, jobClasses: jobClasses, groups: groups,
-            workPolicies: workPolicies, hardCapSeconds: hardCapSeconds)
+            workPolicies: workPolicies, hardCapSeconds: hardCapSeconds, control: control)
     }
 
     mutating func classSet(_ value: YAMLValue?) -> Set<JobClass>? {
