@@ -39,6 +39,10 @@ struct Setup {
     var wpc = WPCAvailability.notRequested
     var keyValidUntil: Timestamp?
     var upgrade: UpgradeTarget?
+    var control = ControlState.none
+    var signingKey: KeyID?
+    var tokenID: TokenID?
+    var readAt: Timestamp?
     var now = noon
 
     init() throws {
@@ -215,8 +219,10 @@ struct Setup {
             request: request, requestSource: SourceName(requestSource), requestAuthenticity: requestAuthenticity,
             receivedAt: receivedAt,
             approvals: states.values.map {
-                ApprovalCandidate(state: $0, usedBy: usedBy.map { RequestID($0) }, grantsInWindow: grants)
-            }, wpc: wpc, keyValidUntil: keyValidUntil, upgrade: upgrade, now: now)
+                ApprovalCandidate(
+                    state: $0, usedBy: usedBy.map { RequestID($0) }, grantsInWindow: grants, readAt: readAt)
+            }, wpc: wpc, keyValidUntil: keyValidUntil, upgrade: upgrade, control: control, signingKey: signingKey,
+            tokenID: tokenID, now: now)
     }
 
     var decision: Decision { rules.decide(input) }

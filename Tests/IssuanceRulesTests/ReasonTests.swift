@@ -19,7 +19,7 @@ import Testing
         var testDescription: String { code.rawValue }
     }
 
-    @Test(arguments: requests + policies + approvals)
+    @Test(arguments: requests + policies + approvals + controls)
     func isProduced(example: Case) throws {
         var setup = try Setup()
         example.spoil(&setup)
@@ -46,7 +46,9 @@ import Testing
     }
 
     @Test func everyCodeIsCovered() {
-        let covered = Set((Self.requests + Self.policies + Self.approvals).map(\.code)).union([.capabilityDryRun])
+        let covered = Set((Self.requests + Self.policies + Self.approvals + Self.controls).map(\.code)).union([
+            .capabilityDryRun
+        ])
         #expect(Set(ReasonCode.allCases).subtracting(covered) == [])
     }
 
@@ -300,6 +302,46 @@ import Testing
         Case(.replayApprovalAlreadyUsed, "deny") {
             $0.contain()
             $0.usedBy = "r0"
+        },
+    ]
+}
+
+extension ReasonTests {
+    private static func order(_ operations: ControlOperation...) -> ControlState {
+        operations.enumerated().reduce(.none) { state, item in
+            state.applying(
+                ControlBench.event(item.element, id: "e\(item.offset)", by: [], declared: Setup.noon),
+                in: ControlContext(at: Setup.noon, rules: .none)
+            ).state
+        }
+    }
+
+    static let controls: [Case] = [
+        Case(.capabilityStopped, "deny") { $0.control = order(ControlBench.stop()) },
+        Case(.capabilityElevationDisabled, "deny") {
+            $0.use("elevated", approvers: ["jonas"])
+            $0.actions = ["enable_elevated"]
+            $0.control = order(.disableElevated(.init(reach: .everywhere, revokesLive: false)))
+        },
+        Case(.humanApprovalReapprovalRequired, "deny") {
+            $0.control = order(ControlBench.revoke(.jobClass, "ref", permitsReapproval: true))
+        },
+        Case(.tokenRevoked, "deny") { $0.control = order(ControlBench.revoke(.approval, "a1")) },
+        Case(.tokenKeySuspect, "wait") {
+            $0.signingKey = Setup.kid
+            $0.control = order(.suspectKey(.init(kid: Setup.kid, since: nil)))
+        },
+        Case(.policyRotated, "deny") {
+            $0.bind()
+            $0.control = order(
+                .rotatePolicy(
+                    .init(
+                        jobClass: JobClass("ref"), from: Setup.hash, to: Digest(hashing: "strict"), running: .keep)))
+        },
+        Case(.policyProxyRequired, "deny") { $0.control = order(.requireProxy(.everywhere)) },
+        Case(.policyReceiptsRequired, "deny") { setup in
+            setup.bind { $0.requiresProxy = true }
+            setup.control = order(.requireProxy(.jobClass(JobClass("ref"))))
         },
     ]
 }

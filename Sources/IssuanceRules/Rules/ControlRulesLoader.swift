@@ -1,4 +1,5 @@
 import ClawWire
+import Yams
 
 /// The section `control`: who may sign control events, and how many must lift.
 extension RulesLoader {

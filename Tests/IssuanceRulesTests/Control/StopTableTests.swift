@@ -1,0 +1,274 @@
+import ClawWire
+import Testing
+
+@testable import IssuanceRules
+
+/// The table of `docs/control-events.md`: stops and lifts, one test a row.
+@Suite struct StopTableTests {
+    @Test func aRepeatedStopChangesNothing() throws {
+        var bench = ControlBench()
+        #expect(try bench.apply(ControlBench.stop(), id: "e1").result == .applied)
+        bench.clock = 10
+        #expect(try bench.apply(ControlBench.stop(), id: "e1", declared: 0).result == .repeated(of: 1))
+    }
+
+    @Test func aStopSaidTwiceIsOneStop() throws {
+        var bench = ControlBench()
+        try bench.apply(ControlBench.stop(), id: "e1")
+        #expect(try bench.apply(ControlBench.stop(), id: "e2").result == .repeated(of: 1))
+        #expect(try bench.apply(ControlBench.stop(revokes: false), id: "e3").result == .repeated(of: 1))
+    }
+
+    @Test func aSecondStopOfTheSameIdentifierStandsForItself() throws {
+        var bench = ControlBench()
+        try bench.apply(ControlBench.stop(), id: "e1", by: [ControlBench.mina])
+        let second = try bench.apply(
+            ControlBench.stop("s1", ControlBench.scope(.agent, "did:key:z6MkAgent")), id: "e2",
+            by: [ControlBench.avery])
+        #expect(second.result == .applied)
+        #expect(bench.state.activeStops.count == 2)
+        bench.clock = 4_000
+        let lift = ControlBench.lift()
+        #expect(try bench.apply(lift, id: "l1", by: ControlBench.lifters).result == .refused(.tooFewPeople))
+        #expect(
+            try bench.apply(lift, id: "l2", by: ControlBench.lifters + [ControlBench.avery]).result
+                == .refused(.liftedByDeclarer))
+        let kim = Actor(id: PersonID("kim"))
+        #expect(try bench.apply(lift, id: "l3", by: ControlBench.lifters + [kim]).result == .applied)
+        #expect(bench.state.activeStops.isEmpty)
+    }
+
+    @Test func theSameEventWithOtherContentAddsToIt() throws {
+        var bench = ControlBench()
+        try bench.apply(ControlBench.stop(revokes: false), id: "e1", by: [ControlBench.mina])
+        let wider = try bench.apply(ControlBench.stop(), id: "e1", by: [ControlBench.avery])
+        #expect(wider.result == .applied && wider.effects.cutoffs.count == 1)
+        #expect(bench.state.activeStops.map(\.declarers) == [[PersonID("avery"), PersonID("mina")]])
+        try bench.apply(ControlBench.stop("s1", .everything), id: "e1", by: [ControlBench.mina])
+        #expect(bench.state.activeStops.count == 2)
+    }
+
+    @Test func anIdentifierUsedAgainAfterItsLiftStopsAgain() throws {
+        var bench = try Self.lifted()
+        #expect(try bench.apply(ControlBench.stop(), id: "e2").result == .applied)
+        #expect(bench.state.activeStops.count == 1)
+    }
+
+    @Test func aRepeatedStopAfterItsLiftStaysLifted() throws {
+        var bench = try Self.lifted()
+        #expect(try bench.apply(ControlBench.stop(), id: "e1", declared: 0).result == .repeated(of: 1))
+        #expect(bench.state.activeStops.isEmpty)
+    }
+
+    @Test func overlappingStopsAreIndependent() throws {
+        var bench = ControlBench()
+        try bench.apply(ControlBench.stop("s1"), id: "e1")
+        try bench.apply(ControlBench.stop("s2", .everything), id: "e2")
+        try bench.apply(ControlBench.stop("s3"), id: "e3")
+        bench.clock = 4_000
+        for (stop, left) in [("s2", ["s1", "s3"]), ("s1", ["s3"]), ("s3", [])] {
+            #expect(
+                try bench.apply(ControlBench.lift(stop), id: "l-\(stop)", by: ControlBench.lifters).result == .applied)
+            #expect(bench.state.activeStops.map(\.stopID) == left)
+            let decision = try Setup.under(bench, decided: 4_001).decision
+            #expect(decision.word == (left.isEmpty ? "issue" : "deny"))
+        }
+    }
+
+    @Test func aLiftRevivesNothing() throws {
+        let bench = try Self.lifted()
+        let old = try Setup.under(bench, decided: 3_999).decision
+        #expect(old.word == "deny" && old.codes == [.humanApprovalReapprovalRequired])
+        let same = try Setup.under(bench, decided: 4_000).decision
+        #expect(same.codes == [.humanApprovalReapprovalRequired])
+        #expect(try Setup.under(bench, decided: 4_001, received: 4_001).decision.word == "issue")
+        // The request may be old as long as what approves it is not.
+        #expect(try Setup.under(bench, decided: 4_001, received: -60).decision.word == "issue")
+    }
+
+    @Test func aLiftBeforeItsStopWaitsAndLifts() throws {
+        var bench = ControlBench()
+        bench.clock = 4_000
+        let lift = try bench.apply(ControlBench.lift(), id: "l1", by: ControlBench.lifters)
+        #expect(lift.result == .pendingLift && bench.state.isOpen && bench.state.pendingLifts.count == 1)
+        let event = ControlBench.event(ControlBench.stop(), id: "e1")
+        #expect(bench.state.evidenceNeeded(by: event).approvals == [ControlBench.fresh])
+        bench.clock = 4_010
+        let stop = try bench.apply(ControlBench.stop(), id: "e1", declared: 0)
+        #expect(stop.result == .appliedAndLifted(by: ControlEventID("l1")))
+        #expect(stop.effects.cutoffs.map(\.notIssuedBefore) == [ControlBench.at(4_011)])
+        #expect(stop.effects.receipt["lifted_by_event"] == "l1")
+        #expect(bench.state.activeStops.isEmpty && bench.state.pendingLifts.isEmpty)
+        #expect(try Setup.under(bench, decided: 4_010).decision.codes == [.humanApprovalReapprovalRequired])
+        #expect(try Setup.under(bench, decided: 4_011).decision.word == "issue")
+        #expect(
+            try bench.apply(ControlBench.lift(), id: "l1", by: ControlBench.lifters, declared: 4_000).result
+                == .repeated(of: 2))
+    }
+
+    @Test func aLiftThatIsOlderThanItsStopLiftsNothing() throws {
+        var bench = ControlBench()
+        try bench.apply(ControlBench.lift(policy: ControlBench.newPolicy), id: "l1", by: ControlBench.lifters)
+        bench.clock = 10
+        #expect(try bench.apply(ControlBench.stop(), id: "e1").result == .applied)
+        #expect(bench.state.activeStops.count == 1 && bench.state.pendingLifts.isEmpty)
+    }
+
+    @Test func aLiftOfAnUnknownStopIsRepeatedOnce() throws {
+        var bench = ControlBench()
+        try bench.apply(ControlBench.lift("nothing"), id: "l1", by: ControlBench.lifters)
+        let again = try bench.apply(ControlBench.lift("nothing"), id: "l1", by: ControlBench.lifters)
+        #expect(again.result == .repeated(of: 1))
+        #expect(try bench.apply(ControlBench.lift("x"), id: "l2", by: []).result == .refused(.tooFewPeople))
+        #expect(
+            try bench.apply(ControlBench.lift("x", approval: nil), id: "l3", by: ControlBench.lifters).result
+                == .refused(.noAuthority))
+    }
+
+    @Test func aSecondLiftChangesNothing() throws {
+        var bench = try Self.lifted()
+        #expect(
+            try bench.apply(ControlBench.lift(), id: "l1", by: ControlBench.lifters, declared: 4_000).result
+                == .repeated(of: 2))
+        #expect(try bench.apply(ControlBench.lift(), id: "l2", by: ControlBench.lifters).result == .repeated(of: 2))
+    }
+
+    struct WeakLift: Sendable, CustomTestStringConvertible {
+        let refusal: ControlRefusal
+        var people = ControlBench.lifters
+        var approval: ApprovalID? = ControlBench.fresh
+        var policy: Digest?
+        var declared: Int64 = 4_000
+
+        var testDescription: String { refusal.rawValue }
+    }
+
+    @Test(arguments: [
+        WeakLift(refusal: .tooFewPeople, people: [ControlBench.jonas]),
+        WeakLift(refusal: .tooFewPeople, people: [ControlBench.jonas, Actor(id: PersonID("JONAS"))]),
+        WeakLift(refusal: .tooFewPeople, people: [ControlBench.jonas, Actor(id: PersonID("bot"), kind: .system)]),
+        WeakLift(refusal: .liftedByDeclarer, people: [ControlBench.jonas, Actor(id: PersonID("Mina"))]),
+        WeakLift(refusal: .noAuthority, approval: nil),
+        WeakLift(refusal: .approvalNotGranted, approval: ApprovalID("unknown")),
+        WeakLift(refusal: .approvalNotGranted, approval: ApprovalID("pending")),
+        WeakLift(refusal: .approvalNotFresh, approval: ControlBench.stale),
+        WeakLift(refusal: .policyNotVerified, approval: nil, policy: Digest(hashing: "unknown")),
+        WeakLift(refusal: .policyNotVerified, approval: nil, policy: Digest(hashing: "broken policy")),
+        WeakLift(refusal: .policyNotNew, approval: nil, policy: Digest(hashing: "used policy")),
+        WeakLift(refusal: .approvalNotFresh, approval: ControlBench.stale, policy: Digest(hashing: "used policy")),
+        WeakLift(refusal: .olderThanRestriction, declared: 0),
+        WeakLift(refusal: .datedInFuture, declared: 4_301),
+    ])
+    func aLiftThatDoesNotSufficeLiftsNothing(lift: WeakLift) throws {
+        var bench = ControlBench()
+        try bench.apply(ControlBench.stop(), id: "e1")
+        bench.clock = 4_000
+        let outcome = try bench.apply(
+            ControlBench.lift(approval: lift.approval, policy: lift.policy), id: "l1", by: lift.people,
+            declared: lift.declared)
+        #expect(outcome.result == .refused(lift.refusal))
+        #expect(bench.state.activeStops.count == 1)
+    }
+
+    @Test func aNewPolicyLifts() throws {
+        var bench = ControlBench()
+        try bench.apply(ControlBench.stop(), id: "e1")
+        bench.clock = 4_000
+        let lift = ControlBench.lift(approval: nil, policy: ControlBench.newPolicy)
+        #expect(try bench.apply(lift, id: "l1", by: ControlBench.lifters).result == .applied)
+        let named = ControlBench.scope(.policyHash, ControlBench.newPolicy.b64u)
+        try bench.apply(ControlBench.stop("s2", named), id: "e2")
+        bench.clock = 4_010
+        #expect(
+            try bench.apply(
+                ControlBench.lift("s2", approval: nil, policy: ControlBench.newPolicy), id: "l2",
+                by: ControlBench.lifters
+            ).result == .refused(.policyNotNew))
+    }
+
+    @Test func aLiftOfAnotherScopeIsRefused() throws {
+        var bench = ControlBench()
+        try bench.apply(ControlBench.stop(), id: "e1")
+        bench.clock = 4_000
+        #expect(
+            try bench.apply(ControlBench.lift(scope: .everything), id: "l1", by: ControlBench.lifters).result
+                == .refused(.scopeMismatch))
+        #expect(
+            try bench.apply(
+                ControlBench.lift(scope: ControlBench.scope(.jobClass, "ref")), id: "l2", by: ControlBench.lifters
+            ).result == .applied)
+    }
+
+    @Test func aLiftBySomeoneWhoseKeyDoesNotReachTheStopIsRefused() throws {
+        var bench = ControlBench()
+        let key = try #require(Setup.signer?.publicKey)
+        bench.rules = ControlRules(signers: [
+            key.kid: .init(key: key, operations: [.stop, .lift], jobClasses: [JobClass("ref")])
+        ])
+        let origin = ControlOrigin.controlTopic(signer: key.kid)
+        try bench.apply(ControlBench.stop("s1"), id: "e1", origin: origin)
+        try bench.apply(ControlBench.stop("s2", .everything), id: "e2")
+        bench.clock = 4_000
+        #expect(
+            try bench.apply(ControlBench.lift("s2"), id: "l1", by: ControlBench.lifters, origin: origin).result
+                == .refused(.signerNotAllowed))
+        #expect(
+            try bench.apply(ControlBench.lift("s1"), id: "l2", by: ControlBench.lifters, origin: origin).result
+                == .applied)
+    }
+
+    @Test func moreDeclarersTakeMoreLifters() throws {
+        var bench = ControlBench()
+        try bench.apply(ControlBench.stop(), id: "e1", by: [ControlBench.mina, ControlBench.avery])
+        bench.clock = 4_000
+        #expect(
+            try bench.apply(ControlBench.lift(), id: "l1", by: ControlBench.lifters).result == .refused(.tooFewPeople))
+    }
+
+    @Test func aStopOfAnUnknownNameHolds() throws {
+        var bench = ControlBench()
+        let outcome = try bench.apply(ControlBench.stop("s1", ControlBench.scope(.jobClass, "nowhere")), id: "e1")
+        #expect(outcome.result == .applied && bench.state.activeStops.count == 1)
+        #expect(try Setup.under(bench, decided: 1).decision.word == "issue")
+        let stopped = try Setup.under(bench, decided: 1) { $0.jobClass = "nowhere" }.decision
+        #expect(stopped.codes == [.capabilityStopped])
+    }
+
+    @Test func aStopDatedInTheFutureHoldsNow() throws {
+        var bench = ControlBench()
+        #expect(try bench.apply(ControlBench.stop(), id: "e1", declared: 1_000_000).result == .applied)
+        #expect(bench.state.activeStops.map(\.declaredAt) == [ControlBench.noon])
+        #expect(try Setup.under(bench).decision.codes == [.capabilityStopped])
+    }
+
+    @Test func aDrillDeniesNothing() throws {
+        var bench = ControlBench()
+        let drill = ControlOperation.drill(.init(drillID: "d1", scope: .everything))
+        let outcome = try bench.apply(drill, id: "e1")
+        #expect(outcome.result == .applied && outcome.changes.isEmpty && outcome.effects.cutoffs.isEmpty)
+        #expect(bench.state.isOpen && bench.state.position == 1)
+        #expect(outcome.effects.receipt["operation"] == "drill" && outcome.effects.receipt["grants_before"] == 7)
+        #expect(try bench.apply(drill, id: "e2").result == .applied)
+        #expect(try Setup.under(bench, decided: 1).decision.word == "issue")
+    }
+
+    @Test func aCutOffIsNewerThanEveryToken() throws {
+        var bench = ControlBench()
+        bench.newestIssuedAt = ControlBench.at(90)
+        let ahead = try bench.apply(ControlBench.stop(), id: "e1").effects.cutoffs
+        #expect(ahead.map(\.notIssuedBefore) == [ControlBench.at(91)])
+        bench.clock = 200
+        let behind = try bench.apply(ControlBench.stop("s2"), id: "e2").effects
+        #expect(behind.cutoffs.map(\.notIssuedBefore) == [ControlBench.at(201)])
+        #expect(behind.revocations.map(\.cause) == [.stopped])
+        #expect(try bench.apply(ControlBench.stop("s3", revokes: false), id: "e3").effects.cutoffs.isEmpty)
+    }
+
+    static func lifted() throws -> ControlBench {
+        var bench = ControlBench()
+        try bench.apply(ControlBench.stop(), id: "e1")
+        bench.clock = 4_000
+        #expect(try bench.apply(ControlBench.lift(), id: "l1", by: ControlBench.lifters).result == .applied)
+        return bench
+    }
+}
