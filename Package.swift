@@ -9,6 +9,7 @@ let package = Package(
         .library(name: "ReceiptLog", targets: ["ReceiptLog"]),
         .library(name: "IssuanceRules", targets: ["IssuanceRules"]),
         .library(name: "ApprovalSources", targets: ["ApprovalSources"]),
+        .library(name: "GrantVerifier", targets: ["GrantVerifier"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -20,6 +21,7 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CCryptoki"),
 
         .target(name: "Primitives"),
@@ -34,6 +36,9 @@ let package = Package(
             dependencies: ["ClawWire", "CCryptoki", "Primitives", .product(name: "Crypto", package: "swift-crypto")]),
         .target(name: "Postgres", dependencies: ["CLibPQ", "Primitives"]),
         .target(name: "Kafka", dependencies: ["CRdKafka", "Primitives"]),
+        .target(
+            name: "GrantVerifier",
+            dependencies: ["CZlib", "ClawWire", "Kafka", "Primitives", "ReceiptLog"]),
         .target(
             name: "GrantLedger",
             dependencies: ["Postgres", "ReceiptLog", "IssuanceRules", "ClawWire", "Primitives"]),
@@ -93,6 +98,9 @@ let package = Package(
         .testTarget(name: "DevStackTests", dependencies: ["DevStack", "Primitives"]),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "DevStack"]),
         .testTarget(name: "KafkaTests", dependencies: ["Kafka", "DevStack"]),
+        .testTarget(
+            name: "GrantVerifierTests",
+            dependencies: ["GrantVerifier", "ClawWire", "Kafka", "Primitives", "ReceiptLog"]),
         .testTarget(
             name: "GrantLedgerTests",
             dependencies: ["GrantLedger", "DevStack", "Postgres", "ReceiptLog", "ClawWire", "Primitives"]),
