@@ -46,9 +46,11 @@ struct Setup {
     var now = noon
 
     init() throws {
-        rules = try RuleSet(yaml: Self.text)
+        rules = try Self.parsed.get()
         facts = [Self.approved(), Self.started()]
     }
+
+    private static let parsed = Result { try RuleSet(yaml: text) }
 
     static let text = """
         rules_version: "1"

@@ -177,3 +177,94 @@ enum Files {
         return [UInt8](try Data(contentsOf: root.appending(path: path)))
     }
 }
+
+@Suite struct ControlRulesLoaderTests {
+    private static let did = Setup.signer?.publicKey.did ?? ""
+
+    private static func text(_ control: String) -> String {
+        """
+        rules_version: "1"
+        sources:
+          s: {kind: native, authenticity: topic, allow_topic_authenticity: true, may_approve: [c]}
+        job_classes:
+          c: {binding: contained, audience: [x]}
+        control:
+        \(control)
+        """
+    }
+
+    @Test func theSectionIsRead() throws {
+        let rules = try RuleSet(
+            yaml: Self.text(
+                """
+                  signers:
+                    - {did: "\(Self.did)", operations: [stop, rotate-policy], scopes: [agent], job_classes: [c]}
+                  lift: {min_people: 3}
+                """))
+        let signer = try #require(rules.control.signers[Setup.kid])
+        #expect(signer.operations == [.stop, .rotatePolicy] && rules.control.liftMinimumPeople == 3)
+        #expect(signer.reaches(StopScope(kind: .jobClass, value: "c")))
+        #expect(signer.reaches(StopScope(kind: .agent, value: "did:key:z6MkA")))
+        #expect(!signer.reaches(StopScope(kind: .jobClass, value: "d")) && !signer.reaches(.everything))
+        let without = try RuleSet(yaml: Self.text("").replacing("control:", with: ""))
+        #expect(without.control == .none && without.control.liftMinimumPeople == 2)
+        #expect(without.hash != rules.hash)
+        #expect(try RuleSet(yaml: Self.text("  lift: {min_people: 2}")).hash == without.hash)
+    }
+
+    @Test func whatAKeyReaches() throws {
+        let key = try #require(Setup.signer?.publicKey)
+        let every = ControlRules.Signer(key: key, operations: [.stop])
+        #expect(StopScope.Kind.allCases.allSatisfy { every.reaches(StopScope(kind: $0, value: "x")) })
+        let classes = ControlRules.Signer(key: key, operations: [.stop], scopes: [.jobClass])
+        #expect(classes.reaches(StopScope(kind: .jobClass, value: "any")) && !classes.reaches(.everything))
+    }
+
+    @Test(arguments: [
+        ("  signers: [{operations: [stop]}]", 7, "did: the signer's did:key"),
+        ("  signers: [{did: \"\(did)\"}]", 7, "operations: what the key may do"),
+        ("  signers: [{did: \"\(did)\", operations: []}]", 7, "at least one operation"),
+        ("  signers:\n    - {did: \"\(did)\", operations: [halt]}", 8, "one of stop, lift"),
+        ("  signers: [{did: \"\(did)\", operations: [stop], scopes: [planet]}]", 7, "one of all, job_class"),
+        ("  signers: [{did: \"\(did)\", operations: [stop], job_classes: [d]}]", 7, "a job class of these rules: c"),
+        (
+            "  signers: [{did: \"\(did)\", operations: [stop], scopes: [job_class], job_classes: [c]}]", 7,
+            "either job_class among the scopes or a list of job_classes"
+        ),
+        ("  signers: [{did: x, operations: [stop]}]", 7, "a did:key of an Ed25519 key"),
+        (
+            "  signers:\n    - {did: \"\(did)\", operations: [stop]}\n    - {did: \"\(did)\", operations: [lift]}", 9,
+            "one entry for each"
+        ),
+        ("  lift: {min_people: 1}", 7, "a whole number from 2 to 32"),
+        ("  lift: {people: 2}", 7, "one of min_people"),
+        ("  signer: []", 7, "one of signers, lift"),
+    ])
+    func faultsAreReportedInTheirPlace(control: String, line: Int, expected: String) {
+        do {
+            _ = try RuleSet(yaml: Self.text(control))
+            Issue.record("no fault was found")
+        } catch {
+            #expect(error.problems.contains { $0.line == line && $0.expected.hasPrefix(expected) }, "\(error)")
+            #expect(error.problems.allSatisfy { $0.path.hasPrefix("control") })
+        }
+    }
+}
+
+@Suite struct StopFactCodecTests {
+    @Test func wideningAndTheScopeOfALiftAreStored() throws {
+        var fact = Fact(
+            recordIndex: 0, source: "claw.native", sourceEventID: nil, occurredAt: nil,
+            content: .stopDeclared(
+                StopDeclaration(
+                    stopID: "s1", scope: .everything, revokesLive: true, reason: nil, incident: nil, declaredBy: nil,
+                    isWidened: true)))
+        #expect(try Fact(json: fact.json) == fact)
+        for scope in [StopScope(kind: .jti, value: "t"), .everything, nil] {
+            fact.content = .stopLifted(
+                StopLift(
+                    stopID: "s1", liftedBy: [Sample.avery], reapproval: nil, policyHash: Setup.hash, scope: scope))
+            #expect(try Fact(json: fact.json) == fact)
+        }
+    }
+}

@@ -37,10 +37,14 @@ public enum NativeStop {
             people.append(try FieldReader(element, path: "data.lifted_by[\(i)]").actor())
         }
         let reapproval = try data.object("reapproval")
+        let scope = data.value("scope").flatMap { Self.scope($0) }
+        guard scope != nil || data.value("scope") == nil else {
+            throw SourceFault(.invalidValue, field: "data.scope", "the scope of a stop was expected")
+        }
         return StopLift(
             stopID: try data.required(try data.identifier("stop_id"), "stop_id"), liftedBy: people,
             reapproval: try reapproval?.identifier("approval_id").map { ApprovalID($0) },
-            policyHash: try reapproval?.digest("wpc_hash"), scope: data.value("scope").flatMap { Self.scope($0) })
+            policyHash: try reapproval?.digest("wpc_hash"), scope: scope)
     }
 
     /// The data of a stop event.
@@ -72,9 +76,11 @@ public enum NativeStop {
     private static func scope(_ value: JSONValue) -> StopScope? {
         guard let kind = value["kind"]?.string.flatMap({ StopScope.Kind(rawValue: $0) }) else { return nil }
         let given = value["value"] ?? .null
-        if kind == .all { return StopScope(kind: .all, value: nil) }
-        guard let text = identifier(given) else { return nil }
-        return StopScope(kind: kind, value: text)
+        if kind == .all { return .everything }
+        // A token has been issued, so there is nothing to stop: it is revoked.
+        guard kind != .token, kind != .jti, let text = identifier(given) else { return nil }
+        let scope = StopScope(kind: kind, value: text)
+        return scope.fault == nil ? scope : nil
     }
 
     private static func identifier(_ value: JSONValue?) -> String? {

@@ -39,12 +39,12 @@ extension ControlState {
     /// All rotations of a class, ended ones too, in the order of their keys.
     func rotations(of jobClass: JobClass) -> [(rotation: StandingRotation, position: Int64)] {
         var found: [(rotation: StandingRotation, position: Int64)] = []
-        for order in allOrders {
+        for order in orders.values {
             if case .rotation(let rotation) = order.content, rotation.jobClass == jobClass {
                 found.append((rotation, order.position))
             }
         }
-        return found
+        return found.sorted { ($0.rotation.from?.b64u ?? "") < ($1.rotation.from?.b64u ?? "") }
     }
 
     /// True when a rotation ever took the WPC away.

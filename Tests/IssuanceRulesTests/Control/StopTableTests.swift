@@ -86,6 +86,28 @@ import Testing
         #expect(try Setup.under(bench, decided: 4_001, received: -60).decision.word == "issue")
     }
 
+    @Test func aClockThatIsAheadRevivesNothing() throws {
+        let bench = try Self.lifted()
+        func decision(readAt: Int64) throws -> Decision {
+            try Setup.under(bench, decided: 4_100, received: 4_001) { $0.readAt = ControlBench.at(readAt) }.decision
+        }
+        #expect(try decision(readAt: 4_000).codes == [.humanApprovalReapprovalRequired])
+        #expect(try decision(readAt: 4_001).word == "issue")
+    }
+
+    @Test func aWaitingRequestIsAsOldAsItsReceipt() throws {
+        let bench = try Self.lifted()
+        func decision(received: Int64) throws -> Decision {
+            try Setup.under(bench, received: received) { $0.facts = [] }.decision
+        }
+        #expect(try decision(received: 4_000).codes.first == .humanApprovalReapprovalRequired)
+        #expect(try decision(received: 4_000).word == "deny")
+        #expect(try decision(received: 4_001).word == "wait")
+        // One that has its fresh approval and waits for something else goes on waiting.
+        let waiting = try Setup.under(bench, decided: 4_010, received: 0) { $0.facts.removeLast() }
+        #expect(waiting.decision.codes == [.humanApprovalNotYetActive])
+    }
+
     @Test func aLiftBeforeItsStopWaitsAndLifts() throws {
         var bench = ControlBench()
         bench.clock = 4_000
