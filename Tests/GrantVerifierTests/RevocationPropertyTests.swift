@@ -132,7 +132,7 @@ private struct World {
 
 struct RevocationPropertyTests {
     /// Tokens of some agents and jobs, issued one after the other.
-    private static let tokens: [VerifiedCST] = (0..<60).compactMap { n in
+    private static let tokens: [VerifiedCST] = (0..<60).compactMap { (n: Int) -> VerifiedCST? in
         let claims = Samples.claims(
             n, issuedAt: Samples.noon.adding(seconds: Int64(n * 30)), lifetime: 60 + Int64(n % 4) * 180,
             job: "job-\(n % 5)", agent: AgentDID("did:key:z6MkAgent\(n % 3)"))
