@@ -174,7 +174,7 @@ struct RevocationPropertyTests {
         }
     }
 
-    @Test(arguments: 0..<40)
+    @Test(arguments: 0..<24)
     func applyingAnyPrefixAgainChangesNothing(_ seed: Int) throws {
         let world = try world(UInt64(seed))
         let once = state(world.log)
@@ -189,14 +189,14 @@ struct RevocationPropertyTests {
         }
     }
 
-    @Test(arguments: 0..<40)
+    @Test(arguments: 0..<24)
     func lateRepeatsChangeNothing(_ seed: Int) throws {
         let world = try world(UInt64(seed))
         var random = SeededGenerator(seed: UInt64(seed) &+ 2_000)
         #expect(state(world.withLateRepeats(&random)) == state(world.log))
     }
 
-    @Test(arguments: 0..<40)
+    @Test(arguments: 0..<24)
     func theOrderOfDifferentKeysDoesNotMatter(_ seed: Int) throws {
         let world = try world(UInt64(seed))
         var random = SeededGenerator(seed: UInt64(seed) &+ 3_000)
@@ -208,7 +208,7 @@ struct RevocationPropertyTests {
         }
     }
 
-    @Test(arguments: 0..<40)
+    @Test(arguments: 0..<24)
     func aCompactedTopicGivesTheSameVerdicts(_ seed: Int) throws {
         let world = try world(UInt64(seed))
         var random = SeededGenerator(seed: UInt64(seed) &+ 4_000)
