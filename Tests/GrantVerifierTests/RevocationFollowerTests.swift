@@ -98,7 +98,8 @@ struct RevocationFollowerTests {
         try await topic.write(records)
         let follower = topic.follower()
         try await following(follower) {
-            #expect(try await follower.loaded() == Samples.state(records))
+            let loaded = try await follower.loaded()
+            #expect(loaded == Samples.state(records))
         }
     }
 

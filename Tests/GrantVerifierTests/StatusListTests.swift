@@ -211,8 +211,8 @@ struct StatusListTests {
 
     @Test func otherFormsAreRefused() throws {
         let segments = try token().signed(by: Samples.issuer).split(separator: ".")
-        let claims = try #require(
-            try JSONReader.parse(try #require(Base64URL.decode(segments[1]))).object)
+        let bytes = try #require(Base64URL.decode(segments[1]))
+        let claims = try #require(try JSONReader.parse(bytes).object)
         func code(
             _ header: (inout JSONObject) -> Void = { _ in }, _ payload: (inout JSONObject) -> Void
         ) throws -> StatusListError.Code? {

@@ -2,6 +2,9 @@ import ClawWire
 import GrantVerifier
 import ReceiptLog
 
+/// ReceiptLog has a type of this name too.
+typealias BearerToken = ClawWire.BearerToken
+
 /// A small generator that repeats itself for a seed, so that a failing case can be found again.
 struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64

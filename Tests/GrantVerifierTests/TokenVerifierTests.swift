@@ -302,16 +302,16 @@ struct TokenVerifierTests {
         let revoked = try #require(
             Samples.state([Samples.revocation(token.hash.digest, 0)]).revocation(of: token.hash))
         let verdicts: [Verdict] = [
-            .malformed("text"), .unsupportedAlgorithm, .unknownVersion, .invalidClaims("text"), .missingKid,
+            .malformed("text"), .unsupportedAlgorithm, .unknownVersion, .invalidClaims("no claim"), .missingKid,
             .unknownKey(KeyID("k")), .keyExpired(KeyID("k")), .badSignature, .expired(at: Samples.noon),
             .notYetValid(from: Samples.noon), .issuedInFuture(at: Samples.noon), .lifetime(seconds: 9, maximum: 8),
             .scopeHash(.missing), .scopeHash(.mismatch), .audience(["a"]), .scope(.all(["a"])), .agent("a"), .job("a"),
-            .policyHash("a"), .controlChain(.missing("text")), .controlChain(.subjectMismatch),
-            .controlChain(.delegationMismatch("text")), .controlChain(.delegationExpired(at: Samples.noon)),
+            .policyHash("a"), .controlChain(.missing("no chain")), .controlChain(.subjectMismatch),
+            .controlChain(.delegationMismatch("no delegate")), .controlChain(.delegationExpired(at: Samples.noon)),
             .keyNotProven, .revoked(revoked, token), .undetermined(cutoff), .staleView(.notLoaded),
         ]
         #expect(Set(verdicts.compactMap(\.code)) == Set(Verdict.Code.allCases))
-        #expect(Set(verdicts.map(\.sentence)).count >= verdicts.count - 2)
+        #expect(Set(verdicts.map(\.sentence)).count == verdicts.count)
         for verdict in verdicts + [.valid(token, asOf: nil), .cutOff(cutoff, token)] {
             #expect(!verdict.sentence.isEmpty)
             #expect(verdict.isValid == (verdict.code == nil))

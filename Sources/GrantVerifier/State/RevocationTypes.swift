@@ -120,7 +120,7 @@ public enum StaleView: Sendable, Hashable, CustomStringConvertible {
 
 /// Bounds on what a state holds. Past them it refuses everything rather than forget anything.
 public struct RevocationLimits: Sendable, Hashable {
-    /// Most revoked tokens, some 150 bytes each.
+    /// Most revoked tokens, some 130 bytes each.
     public var maximumTokens: Int
     /// Most cut-offs, some 600 bytes each.
     public var maximumCutoffs: Int
