@@ -74,11 +74,53 @@ public protocol Ledger: Sendable {
     /// Sealed batches from a number on, oldest first, with their groups.
     func batches(from number: Int64, limit: Int) async throws(LedgerError) -> [SealedBatch]
 
-    /// Where publishing stands, as last written down: a lower bound.
-    func publishPosition() async throws(LedgerError) -> PublishPosition
+    /// Where a lane of publishing stands, as last written down: a lower bound.
+    func publishPosition(of lane: PublishLane) async throws(LedgerError) -> PublishPosition
 
-    /// Writes down how far publishing has come.
-    func setPublishPosition(_ position: PublishPosition, under lease: RoleLease) async throws(LedgerError)
+    /// Writes down how far a lane of publishing has come.
+    func setPublishPosition(
+        _ position: PublishPosition, of lane: PublishLane, under lease: RoleLease
+    ) async throws(LedgerError)
+
+    /// One control transaction: exclusive stop lock, then everything a control event is applied to; then `plan`, which
+    /// is pure; then everything it returns, and COMMIT.
+    ///
+    /// A transaction that keeps the lock for longer than ``ControlRead/patience`` is ended by the server: its worker is
+    /// frozen, cut off, or so slow that a stop must not wait for it.
+    ///
+    /// - Parameters:
+    ///   - needs: the approvals that the event needs to see, given the state.
+    ///   - plan: called once with what the ledger holds; throwing rolls back.
+    /// - Returns: what `plan` returned beside its write.
+    func control<Result: Sendable>(
+        _ read: ControlRead, needs: @Sendable (ControlSnapshot) throws -> Set<ApprovalID>,
+        plan: @Sendable (ControlSnapshot) throws -> (write: ControlWrite, result: Result)
+    ) async throws -> Result
+
+    /// The first offset of the control topic that no committed control transaction covers; 0 for a topic that was never
+    /// read.
+    func controlOffset(of topic: String) async throws(LedgerError) -> Int64
+
+    /// Notes that the control topic was just polled to its end.
+    func noteControlPoll(under lease: RoleLease) async throws(LedgerError)
+
+    /// The control state as of now: its position and the orders that changed after a position.
+    func controlState(after position: Int64) async throws(LedgerError) -> ControlStateRows
+
+    /// Revokes the next tokens of the oldest unfinished run, at most `limit`.
+    ///
+    /// - Parameter plan: pure; makes the effects of the tokens' revocation.
+    /// - Returns: the run as it stands then, `nil` when there is none to do.
+    func revokeNext(
+        under lease: RoleLease, limit: Int,
+        plan: @Sendable (RevocationChunk) throws -> [Effect]
+    ) async throws -> RevocationRun?
+
+    /// What the revocations topic must show for a reader to know everything up to an instant.
+    func revocationHorizon() async throws(LedgerError) -> RevocationHorizon
+
+    /// Folds the counts of grants; without it they grow by a row for each transaction.
+    func foldTallies() async throws(LedgerError)
 
     /// Records a signing key's first use.
     ///
@@ -186,6 +228,14 @@ public struct SealedBatch: Sendable {
         self.nextSequence = nextSequence
         self.sealedAt = sealedAt
     }
+}
+
+/// A part of publishing that has its own producer and its own position.
+public enum PublishLane: String, Sendable, Hashable, CaseIterable {
+    /// Revocations and control results: served first, kept waiting by nothing.
+    case control
+    /// Everything else.
+    case main
 }
 
 /// How far publishing has come: a batch number, and where in each output partition to read back from.

@@ -16,10 +16,12 @@ public final class Worker: Sendable {
     private let configuration: WorkerConfiguration
     private let logger: Logger
     private let stopping = Lock(false)
+    private let localStop: LocalStop
 
     /// Makes a worker; nothing is opened yet.
     public init(configuration: WorkerConfiguration, logger: Logger) {
         self.configuration = configuration
+        localStop = LocalStop(file: configuration.control.stopFile)
         var logger = logger
         logger[metadataKey: "worker"] = "\(configuration.workerID)"
         self.logger = logger
@@ -28,11 +30,15 @@ public final class Worker: Sendable {
     /// Asks the worker to finish what it has in hand and to leave. Returns at once; ``run()`` returns when it is done.
     public func stop() { stopping.withLock { $0 = true } }
 
+    /// Halts issuing by this worker until its process ends, whatever else can be reached. It goes on sealing, publishing
+    /// and applying control events.
+    public func halt() { localStop.stop() }
+
     /// Runs until ``stop()``.
     ///
     /// - Throws: what keeps the worker from starting, with what to do about it; what ends it although it should go on.
     public func run() async throws {
-        let parts = try await WorkerParts.open(configuration, logger: logger)
+        let parts = try await WorkerParts.open(configuration, localStop: localStop, logger: logger)
         logger.info("the worker starts", metadata: ["log": "\(configuration.logID)", "rules": "\(parts.rules.hash)"])
         let isStopping: @Sendable () -> Bool = { [stopping] in stopping.withLock { $0 } }
         let done = Lock(false)
@@ -82,13 +88,23 @@ public final class Worker: Sendable {
                 try await parts.sweep.run(until: isStopping)
                 return true
             }
+            readers.addTask {
+                try await parts.revoke.run(until: isStopping)
+                return true
+            }
+            if let control = parts.control {
+                readers.addTask {
+                    try await control.run(until: isStopping)
+                    return true
+                }
+            }
             let limits = configuration.limits
             readers.addTask {
                 while !isStopping() { try await Task.sleep(for: limits.heartbeatInterval) }
                 try await Task.sleep(for: limits.drainTimeout)
                 return false
             }
-            var open = parts.lanes.count + 2
+            var open = parts.lanes.count + (parts.control == nil ? 3 : 4)
             do {
                 while open > 0, let isReader = try await readers.next() {
                     guard isReader else {

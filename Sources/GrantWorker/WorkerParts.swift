@@ -19,10 +19,15 @@ struct WorkerParts: Sendable {
     let leases: LeaseService
     let sweep: SweepService
     let seal: SealService
+    let revoke: RevokeService
+    let control: ControlService?
+    let applier: ControlApplier
     let followers: [TopicPolicySource]
     let admin: KafkaAdmin
 
-    static func open(_ configuration: WorkerConfiguration, logger: Logger) async throws -> WorkerParts {
+    static func open(
+        _ configuration: WorkerConfiguration, localStop: LocalStop, logger: Logger
+    ) async throws -> WorkerParts {
         let clock: @Sendable () -> Timestamp = { Timestamp(microseconds: Int64(Date().timeIntervalSince1970 * 1e6)) }
         let rules = try RuleSet(yaml: try readText(configuration.rulesFile, "the issuance rules"))
         let keys = try KeyRing.load(configuration.keys, required: [.token, .receipt], at: clock())
@@ -30,7 +35,7 @@ struct WorkerParts: Sendable {
         let secrets = try DerivationSecrets.load(configuration)
         var database = configuration.database
         PostgresLedger.configure(&database, worker: configuration.workerID)
-        database.poolSize = max(database.poolSize, configuration.limits.lanes + 4)
+        database.poolSize = max(database.poolSize, configuration.limits.lanes + 8)
         let pool = PostgresPool(database)
         let ledger = PostgresLedger(pool: pool, configuration: database)
         try await ledger.openLog(configuration.logID)
@@ -47,6 +52,12 @@ struct WorkerParts: Sendable {
             sources: try policySources(policySettings) + followers, signers: rules.workPolicies.signers,
             logger: logger)
         let sources = SourceConfiguration.byTopic(rules)
+        let control = ControlView(localStop: localStop)
+        let applier = ControlApplier(ledger: ledger, rules: rules, worker: configuration.workerID) { hash in
+            await policies.load([hash])
+            if case .available = policies.known()[hash] { return true }
+            return false
+        }
         let decider = Decider(
             reader: BatchReader(
                 sources: sources,
@@ -55,6 +66,8 @@ struct WorkerParts: Sendable {
                     maximumAhead: configuration.limits.maximumEventAhead), worker: configuration.workerID),
             clock: clock, ledger: ledger, rules: rules, policies: policies, keys: keys,
             tokenIDSecret: secrets.tokenID, worker: configuration.workerID, isDryRun: configuration.isDryRun,
+            control: control,
+            stopViewMaximumAge: configuration.control.topic == nil ? nil : configuration.control.viewMaximumAge,
             metrics: metrics, logger: logger)
         var reading = configuration.kafka
         if reading["group.id"] == nil { reading["group.id"] = "clawgrant" }
@@ -73,10 +86,12 @@ struct WorkerParts: Sendable {
             logID: configuration.logID, topics: configuration.outputs,
             logKeys: keys.acceptedKeys(for: .receipt, at: clock()).map(\.publicKey),
             minters: keys.remakers(for: .token).mapValues { CSTMinter(signer: $0) }, sealingSecret: secrets.sealing)
-        let publisher = Publisher(
-            ledger: ledger, renderer: renderer, configuration: configuration.kafka,
-            usesTransactions: configuration.usesTransactions, topics: configuration.outputs, admin: admin,
-            metrics: metrics, logger: logger)
+        func publisher(_ lane: PublishLane) -> Publisher {
+            Publisher(
+                lane: lane, ledger: ledger, renderer: renderer, configuration: configuration.kafka,
+                usesTransactions: configuration.usesTransactions, topics: configuration.outputs, admin: admin,
+                metrics: metrics, logger: logger)
+        }
         try await KeyRegistration(ledger: ledger, worker: configuration.workerID).register(keys, at: clock())
         return WorkerParts(
             rules: rules, ledger: ledger, pool: pool, lanes: lanes, consumers: consumers,
@@ -88,7 +103,21 @@ struct WorkerParts: Sendable {
                 limits: configuration.limits, logger: logger),
             seal: SealService(
                 ledger: ledger, worker: configuration.workerID, logID: configuration.logID, keys: keys,
-                publisher: publisher, limits: configuration.limits, clock: clock, metrics: metrics, logger: logger),
+                publisher: publisher(.main), controlPublisher: publisher(.control),
+                heads: RevocationHeads(
+                    ledger: ledger, logID: configuration.logID, topic: configuration.outputs.name(.revocations),
+                    keys: keys, clock: clock),
+                limits: configuration.limits, clock: clock, metrics: metrics, logger: logger),
+            revoke: RevokeService(
+                ledger: ledger, worker: configuration.workerID, interval: configuration.limits.sweepInterval,
+                metrics: metrics, logger: logger),
+            control: configuration.control.topic.map {
+                ControlService(
+                    topic: $0, configuration: configuration.kafka, ledger: ledger, applier: applier,
+                    rules: rules.control, worker: configuration.workerID, limits: configuration.limits, clock: clock,
+                    metrics: metrics, logger: logger)
+            },
+            applier: applier,
             followers: followers, admin: admin)
     }
 

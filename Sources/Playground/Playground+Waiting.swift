@@ -47,7 +47,7 @@ extension Playground {
                 (SELECT count(*) FROM clawgrant.unsealed)::text,
                 (SELECT coalesce(max(number) + 1, 0) FROM clawgrant.receipt_batch)::text,
                 (SELECT coalesce(max(last_position) + 1, 0) FROM clawgrant.receipt_batch)::text,
-                (SELECT next_batch FROM clawgrant.publish_position)::text,
+                (SELECT min(next_batch) FROM clawgrant.publish_position)::text,
                 (SELECT coalesce(sum(next_offset), 0) FROM clawgrant.input_partition)::text,
                 (SELECT count(*) FROM clawgrant.worker WHERE expires_at > now())::text,
                 (SELECT coalesce(string_agg(held.lease_owner || '=' || held.n, ','), '') FROM (

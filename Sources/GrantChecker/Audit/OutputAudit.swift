@@ -214,7 +214,8 @@ struct OutputAudit {
             report.counts.revocations += 1
             expect(RevocationRecord(encoded).map(Essence.of), .primary)
             if let fault = outcomes.revoke(revocation) { report.violate(.oneOutcome, "\(place): \(fault)") }
-        case .keyChanged, .stopDeclared, .stopLifted, .stopDrilled, .heartbeat: break
+        case .keyChanged, .stopDeclared, .stopLifted, .stopDrilled, .controlApplied,
+                .heartbeat: break
         }
     }
 

@@ -51,6 +51,8 @@ public struct DecideRead: Sendable {
     public var worker: WorkerID
     /// The fence.
     public var fence: DecideFence
+    /// The control position up to which the caller knows the control orders; 0 for none.
+    public var knownControlPosition: Int64 = 0
     /// The batch's events.
     public var events: [EventKey] = []
     /// Approvals named by facts or requests of the batch.
@@ -79,8 +81,10 @@ public struct DecideRead: Sendable {
 public struct DecideSnapshot: Sendable {
     /// The database's clock: the time of every decision of the batch.
     public let now: Timestamp
-    /// Counts changes of the stop state.
-    public let stopEpoch: Int64
+    /// Position of the last control event.
+    public let controlPosition: Int64
+    /// Control orders that changed since ``DecideRead/knownControlPosition``.
+    public let newControlOrders: [StoredControlOrder]
     /// When the control topic was last polled to its end.
     public let controlPolledAt: Timestamp
     /// Indexes into ``DecideRead/events`` of events that were not known.
@@ -94,11 +98,13 @@ public struct DecideSnapshot: Sendable {
 
     /// Makes a snapshot.
     public init(
-        now: Timestamp, stopEpoch: Int64, controlPolledAt: Timestamp, newEvents: Set<Int>,
-        conflictingEvents: Set<Int>, approvals: [ApprovalID: StoredApproval], requests: [RequestID: StoredRequest]
+        now: Timestamp, controlPosition: Int64, newControlOrders: [StoredControlOrder], controlPolledAt: Timestamp,
+        newEvents: Set<Int>, conflictingEvents: Set<Int>, approvals: [ApprovalID: StoredApproval],
+        requests: [RequestID: StoredRequest]
     ) {
         self.now = now
-        self.stopEpoch = stopEpoch
+        self.controlPosition = controlPosition
+        self.newControlOrders = newControlOrders
         self.controlPolledAt = controlPolledAt
         self.newEvents = newEvents
         self.conflictingEvents = conflictingEvents

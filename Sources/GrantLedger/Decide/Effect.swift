@@ -12,6 +12,8 @@ public enum OutputStream: UInt8, Sendable, Hashable, CaseIterable {
     case receiptBatches = 3
     /// What could not be understood.
     case deadLetters = 4
+    /// What became of control events.
+    case controlResults = 5
 
     /// The name in the `claw_stream` header.
     public var name: String {
@@ -21,6 +23,7 @@ public enum OutputStream: UInt8, Sendable, Hashable, CaseIterable {
         case .revocations: "revocations"
         case .receiptBatches: "receipts.batches"
         case .deadLetters: "dead-letters"
+        case .controlResults: "control-results"
         }
     }
 }

@@ -37,7 +37,7 @@ extension PostgresLedger {
     }
 
     /// Takes identifiers that were drawn ahead; a batch that needs more than there are draws the rest itself.
-    private func takeGroupIDs(_ count: Int, in transaction: Transaction) async throws -> [Int64] {
+    func takeGroupIDs(_ count: Int, in transaction: Transaction) async throws -> [Int64] {
         var taken = groupIDs.withLock { ids -> [Int64] in
             let taken = Array(ids.prefix(count))
             ids.removeFirst(taken.count)
@@ -77,8 +77,19 @@ extension PostgresLedger {
             }
             steps.append(.execute(statement, parameters))
         }
-        guard !ranges.isEmpty else { return steps }
-        let bodies = ranges.map { EffectCodec.encode(write.effects[$0]) }
+        if let tally = GrantTally(write, at: now).step { steps.append(tally) }
+        steps += groupSteps(write.effects, ranges, ids, worker: worker, now: now)
+        return steps
+    }
+
+    /// Writes groups of effects, to be sealed in the order of their priority, and announces them.
+    static func groupSteps(
+        _ effects: [Effect], _ ranges: [Range<Int>], _ ids: [Int64], worker: WorkerID, now: Timestamp
+    ) -> [PipelineStep] {
+        guard !ranges.isEmpty else { return [] }
+        let day = now.day
+        var steps: [PipelineStep] = []
+        let bodies = ranges.map { EffectCodec.encode(effects[$0]) }
         var groups = Parameters(day, worker.rawValue, now.postgres)
         groups.append(array: ids)
         groups.append(column: ranges) { Int32($0.count) }
@@ -87,6 +98,7 @@ extension PostgresLedger {
         var unsealed = Parameters(day)
         unsealed.append(array: ids)
         unsealed.append(column: bodies) { Int32($0.count) }
+        unsealed.append(column: ranges) { SealPriority(effects[$0]).rawValue }
         steps.append(.execute(DecideStatements.insertUnsealed, unsealed))
         steps.append(.execute(DecideStatements.announce))
         return steps
@@ -139,6 +151,8 @@ extension PostgresLedger {
         parameters.append(nullableColumn: places) { $0?.group }
         parameters.append(nullableColumn: places) { $0?.day }
         parameters.append(nullableColumn: places) { $0?.index }
+        parameters.append(nullableColumn: requests) { $0.token?.control.map { joined($0.scopes) } }
+        parameters.append(nullableColumn: requests) { $0.token?.control?.isElevated }
         return parameters
     }
 }

@@ -21,6 +21,7 @@ struct PreparedRead {
         }
         var steps: [PipelineStep] = [
             .execute(DecideStatements.stopLock), .execute(DecideStatements.controlState),
+            .execute(DecideStatements.newControlOrders, Parameters(read.knownControlPosition)),
         ]
         fenceStep = steps.count
         steps.append(Self.fence(read))
@@ -155,7 +156,8 @@ struct PreparedRead {
             requests[request.requestID] = request
         }
         return DecideSnapshot(
-            now: try control.timestampValue(0, 2), stopEpoch: try control.int64(0, 0),
+            now: try control.timestampValue(0, 2), controlPosition: try control.int64(0, 0),
+            newControlOrders: try StoredRows.controlOrders(results[2]),
             controlPolledAt: try control.timestampValue(0, 1), newEvents: newEvents, conflictingEvents: [],
             approvals: approvals, requests: requests)
     }
@@ -186,7 +188,8 @@ struct PreparedRead {
                 && digests[EventRow(read.events[index])].map { $0 != read.events[index].recordDigest } ?? false
         }
         return DecideSnapshot(
-            now: snapshot.now, stopEpoch: snapshot.stopEpoch, controlPolledAt: snapshot.controlPolledAt,
+            now: snapshot.now, controlPosition: snapshot.controlPosition,
+            newControlOrders: snapshot.newControlOrders, controlPolledAt: snapshot.controlPolledAt,
             newEvents: snapshot.newEvents, conflictingEvents: Set(conflicting), approvals: snapshot.approvals,
             requests: snapshot.requests)
     }

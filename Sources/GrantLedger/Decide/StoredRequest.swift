@@ -28,12 +28,31 @@ public struct IssuedToken: Sendable, Hashable {
     public let expiresAt: Timestamp
     /// Claim `scope`.
     public let scope: [String]
+    /// What a control event reaches the token by; `nil` when it was not loaded.
+    public let control: ControlReach?
+
+    /// What a control event reaches a token by, beside what the request itself says.
+    public struct ControlReach: Sendable, Hashable {
+        /// Scopes as `kind:value`: of subjects, entitlements, WPCs and sources.
+        public let scopes: [String]
+        /// Whether an elevated action was granted.
+        public let isElevated: Bool
+        /// The WPC.
+        public let policyHash: Digest?
+        /// Makes a reach.
+        public init(scopes: [String], isElevated: Bool, policyHash: Digest?) {
+            self.scopes = scopes
+            self.isElevated = isElevated
+            self.policyHash = policyHash
+        }
+    }
 
     /// Makes a record of a token.
     public init(
         tokenHash: Digest, tokenID: TokenID, scopeHash: Digest, kid: KeyID, issuedAt: Timestamp, expiresAt: Timestamp,
-        scope: [String]
+        scope: [String], control: ControlReach? = nil
     ) {
+        self.control = control
         self.tokenHash = tokenHash
         self.tokenID = tokenID
         self.scopeHash = scopeHash
@@ -131,12 +150,15 @@ public struct StoredApproval: Sendable, Hashable {
     public var outcome: String?
     /// When it is over if nothing uses it.
     public var closeAt: Timestamp?
+    /// When the ledger last changed it; `nil` for one that was not loaded.
+    public var updatedAt: Timestamp?
 
     /// Makes a stored approval.
     public init(
         approvalID: ApprovalID, state: [UInt8], subject: PersonID?, ticket: String?, usedBy: [RequestID],
-        outcome: String?, closeAt: Timestamp?
+        outcome: String?, closeAt: Timestamp?, updatedAt: Timestamp? = nil
     ) {
+        self.updatedAt = updatedAt
         self.approvalID = approvalID
         self.state = state
         self.subject = subject

@@ -3,13 +3,24 @@ import Postgres
 
 /// Rows of the ledger as values.
 enum StoredRows {
+    static func controlOrders(_ result: PostgresResult) throws -> [StoredControlOrder] {
+        var orders: [StoredControlOrder] = []
+        for row in 0..<result.rowCount {
+            orders.append(
+                StoredControlOrder(
+                    key: try result.string(row, 0), position: try result.int64(row, 1), body: try result.bytes(row, 2)))
+        }
+        return orders
+    }
+
     static func approval(_ result: PostgresResult, _ row: Int) throws -> StoredApproval {
         StoredApproval(
             approvalID: ApprovalID(try result.string(row, 0)), state: try result.bytes(row, 1),
             subject: try result.optional(row, 2, as: String.self).map { PersonID($0) },
             ticket: try result.optional(row, 3),
             usedBy: try result.array(row, 4, of: String.self).map { RequestID($0) },
-            outcome: try result.optional(row, 5), closeAt: try result.optionalTimestamp(row, 6))
+            outcome: try result.optional(row, 5), closeAt: try result.optionalTimestamp(row, 6),
+            updatedAt: try result.optionalTimestamp(row, 7))
     }
 
     static func request(_ result: PostgresResult, _ row: Int) throws -> StoredRequest {

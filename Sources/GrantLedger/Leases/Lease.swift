@@ -51,6 +51,10 @@ public enum WorkerRole: String, Sendable, Hashable, CaseIterable {
     case sealer
     /// Times out what waits too long.
     case sweeper
+    /// Reads the control topic.
+    case control
+    /// Revokes, token by token, what a control event voided.
+    case revoker
 }
 
 /// A held role.

@@ -68,7 +68,7 @@ enum QueryStatements {
             (SELECT coalesce(max(number) + 1, 0) FROM clawgrant.receipt_batch),
             (SELECT coalesce(max(last_position) + 1, 0) FROM clawgrant.receipt_batch),
             (SELECT count(*) FROM clawgrant.unsealed),
-            (SELECT next_batch FROM clawgrant.publish_position),
+            (SELECT min(next_batch) FROM clawgrant.publish_position),
             (SELECT count(*) FROM clawgrant.worker WHERE expires_at >= clock_timestamp())
         """)
 }
@@ -137,19 +137,8 @@ extension PostgresLedger {
                     guard results[0].rowCount == 1 else { return false }
                     let now = try results[0].timestampValue(0, 0)
                     let groupID = try results[1].int64(0, 0)
-                    let body = EffectCodec.encode([effect])
-                    var group = Parameters(now.day, worker.rawValue, now.postgres)
-                    group.append(array: [groupID])
-                    group.append(array: [Int32(1)])
-                    group.append(array: [body])
-                    var unsealed = Parameters(now.day)
-                    unsealed.append(array: [groupID])
-                    unsealed.append(array: [Int32(body.count)])
-                    _ = try await transaction.commit(with: [
-                        .execute(DecideStatements.insertGroups, group),
-                        .execute(DecideStatements.insertUnsealed, unsealed),
-                        .execute(DecideStatements.announce),
-                    ])
+                    _ = try await transaction.commit(
+                        with: Self.groupSteps([effect], [0..<1], [groupID], worker: worker, now: now))
                     return true
                 }
             }

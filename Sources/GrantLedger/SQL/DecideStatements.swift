@@ -11,8 +11,13 @@ enum DecideStatements {
     static let controlState = PreparedStatement(
         "control_state",
         """
-        SELECT stop_epoch, polled_at, clock_timestamp() FROM clawgrant.control_state
+        SELECT control_position, polled_at, clock_timestamp() FROM clawgrant.control_state
         """)
+
+    static let newControlOrders = PreparedStatement(
+        "new_control_orders",
+        "SELECT order_key, position, body FROM clawgrant.control_order WHERE position > $1 ORDER BY position",
+        parameterTypes: [.int8])
 
     static let fenceOffsets = PreparedStatement(
         "fence_offsets",
@@ -59,7 +64,7 @@ enum DecideStatements {
         "SELECT nextval('clawgrant.effect_group_id') FROM generate_series(1, $1::int4)",
         parameterTypes: [.int4])
 
-    static let approvalColumns = "approval_id, state, subject, ticket, used_by, outcome, close_at"
+    static let approvalColumns = "approval_id, state, subject, ticket, used_by, outcome, close_at, updated_at"
 
     static let loadApprovals = PreparedStatement(
         "load_approvals",
@@ -130,27 +135,28 @@ enum DecideStatements {
         unnest($1::text[], $2::int2[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::timestamptz[],
             $8::timestamptz[], $9::timestamptz[], $10::text[], $11::bytea[], $12::text[], $13::bytea[], $14::text[],
             $15::timestamptz[], $16::timestamptz[], $17::text[], $18::timestamptz[], $19::text[], $20::text[],
-            $21::text[], $22::text[], $23::int8[], $24::int4[], $25::int4[])
+            $21::text[], $22::text[], $23::int8[], $24::int4[], $25::int4[], $26::text[], $27::bool[])
             AS r (id, state, job_id, job_class, agent_did, body, received_at, wait_until, decided_at, approvals,
                 token_hash, token_id, scope_hash, kid, issued_at, expires_at, scope, revoked_at, revoked_reason,
-                approval_ref, ticket_ref, subject_ref, group_id, group_day, group_index)
+                approval_ref, ticket_ref, subject_ref, group_id, group_day, group_index, control_scopes, is_elevated)
         """
 
     private static let requestTypes: [PostgresType] = [
         .textArray, .int2Array, .textArray, .textArray, .textArray, .byteaArray, .timestamptzArray, .timestamptzArray,
         .timestamptzArray, .textArray, .byteaArray, .textArray, .byteaArray, .textArray, .timestamptzArray,
         .timestamptzArray, .textArray, .timestamptzArray, .textArray, .textArray, .textArray, .textArray, .int8Array,
-        .int4Array, .int4Array,
+        .int4Array, .int4Array, .textArray, .boolArray,
     ]
 
     static let insertRequests = PreparedStatement(
         "insert_requests",
         """
-        INSERT INTO clawgrant.request (\(requestColumns), group_id, group_day, group_index)
+        INSERT INTO clawgrant.request (\(requestColumns), group_id, group_day, group_index, control_scopes, is_elevated)
         SELECT r.id, r.state, r.job_id, r.job_class, r.agent_did, r.body, r.received_at, r.wait_until, r.decided_at,
             string_to_array(r.approvals, E'\\x1f'), r.token_hash, r.token_id, r.scope_hash, r.kid, r.issued_at,
             r.expires_at, string_to_array(r.scope, E'\\x1f'), r.revoked_at, r.revoked_reason, r.approval_ref,
-            r.ticket_ref, r.subject_ref, r.group_id, r.group_day, r.group_index
+            r.ticket_ref, r.subject_ref, r.group_id, r.group_day, r.group_index,
+            string_to_array(r.control_scopes, E'\\x1f'), r.is_elevated
         FROM \(requestArrays)
         """,
         parameterTypes: requestTypes)
@@ -163,7 +169,9 @@ enum DecideStatements {
             token_id = r.token_id, scope_hash = r.scope_hash, kid = r.kid, issued_at = r.issued_at,
             expires_at = r.expires_at, scope = string_to_array(r.scope, E'\\x1f'), revoked_at = r.revoked_at,
             revoked_reason = r.revoked_reason, group_id = coalesce(r.group_id, t.group_id),
-            group_day = coalesce(r.group_day, t.group_day), group_index = coalesce(r.group_index, t.group_index)
+            group_day = coalesce(r.group_day, t.group_day), group_index = coalesce(r.group_index, t.group_index),
+            control_scopes = coalesce(string_to_array(r.control_scopes, E'\\x1f'), t.control_scopes),
+            is_elevated = coalesce(r.is_elevated, t.is_elevated)
         FROM \(requestArrays)
         WHERE t.request_id = r.id
         """,
@@ -181,10 +189,21 @@ enum DecideStatements {
     static let insertUnsealed = PreparedStatement(
         "insert_unsealed",
         """
-        INSERT INTO clawgrant.unsealed (group_id, day, body_bytes)
-        SELECT g.id, $1, g.bytes FROM unnest($2::int8[], $3::int4[]) AS g (id, bytes)
+        INSERT INTO clawgrant.unsealed (group_id, day, body_bytes, priority)
+        SELECT g.id, $1, g.bytes, g.priority FROM unnest($2::int8[], $3::int4[], $4::int2[]) AS g (id, bytes, priority)
         """,
-        parameterTypes: [.int4, .int8Array, .int4Array])
+        parameterTypes: [.int4, .int8Array, .int4Array, .int2Array])
+
+    static let addToTally = PreparedStatement(
+        "add_to_tally",
+        """
+        INSERT INTO clawgrant.grant_tally
+            (job_class, kid, policy_hash, expires_second, grants, live, newest_issued_at)
+        SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::int8[], $5::int8[], $6::int8[], $7::timestamptz[])
+        """,
+        parameterTypes: [
+            .textArray, .textArray, .byteaArray, .int8Array, .int8Array, .int8Array, .timestamptzArray,
+        ])
 
     static let announce = PreparedStatement("announce_groups", "SELECT pg_notify('clawgrant_unsealed', '')")
 }

@@ -17,11 +17,12 @@ enum SealStatements {
         "unsealed_groups",
         """
         SELECT g.group_id, g.day, g.body
-        FROM (SELECT group_id, day, sum(body_bytes) OVER (ORDER BY group_id) - body_bytes AS before
-            FROM (SELECT group_id, day, body_bytes FROM clawgrant.unsealed ORDER BY group_id LIMIT $1) oldest) u
+        FROM (SELECT priority, group_id, day, sum(body_bytes) OVER (ORDER BY priority, group_id) - body_bytes AS before
+            FROM (SELECT priority, group_id, day, body_bytes FROM clawgrant.unsealed
+                ORDER BY priority, group_id LIMIT $1) first) u
         JOIN clawgrant.effect_group g ON g.day = u.day AND g.group_id = u.group_id
         WHERE u.before < $2
-        ORDER BY g.group_id
+        ORDER BY u.priority, g.group_id
         """,
         parameterTypes: [.int8, .int8])
 
@@ -48,21 +49,22 @@ enum SealStatements {
     static let groups = PreparedStatement(
         "effect_groups",
         """
-        SELECT g.group_id, g.day, g.body FROM unnest($1::int4[], $2::int8[]) AS k (day, group_id)
-        JOIN clawgrant.effect_group g ON g.day = k.day AND g.group_id = k.group_id ORDER BY g.group_id
+        SELECT g.group_id, g.day, g.body FROM unnest($1::int4[], $2::int8[]) WITH ORDINALITY AS k (day, group_id, place)
+        JOIN clawgrant.effect_group g ON g.day = k.day AND g.group_id = k.group_id ORDER BY k.place
         """,
         parameterTypes: [.int4Array, .int8Array])
 
     static let publishPosition = PreparedStatement(
-        "publish_position", "SELECT next_batch, read_from::text FROM clawgrant.publish_position")
+        "publish_position", "SELECT next_batch, read_from::text FROM clawgrant.publish_position WHERE lane = $1",
+        parameterTypes: [.text])
 
     static let setPublishPosition = PreparedStatement(
         "set_publish_position",
         """
         UPDATE clawgrant.publish_position
         SET next_batch = $1, read_from = $2::text::jsonb, updated_at = clock_timestamp()
-        WHERE next_batch <= $1 AND EXISTS (
+        WHERE lane = $6 AND next_batch <= $1 AND EXISTS (
             SELECT 1 FROM clawgrant.role_lease WHERE role = $3 AND lease_owner = $4 AND lease_epoch = $5)
         """,
-        parameterTypes: [.int8, .text, .text, .text, .int8])
+        parameterTypes: [.int8, .text, .text, .text, .int8, .text])
 }

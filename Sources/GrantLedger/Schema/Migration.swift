@@ -20,6 +20,7 @@ public struct Migration: Sendable, Hashable {
         Migration(number: 1, name: "ledger", sql: MigrationText.ledger),
         Migration(number: 2, name: "append_only", sql: MigrationText.appendOnly),
         Migration(number: 3, name: "partitions_and_archive", sql: MigrationText.partitions),
+        Migration(number: 4, name: "control", sql: MigrationText.control),
     ]
 }
 

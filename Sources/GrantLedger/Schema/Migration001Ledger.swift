@@ -13,7 +13,7 @@ extension MigrationText {
 
         CREATE TABLE clawgrant.control_state (
             singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
-            stop_epoch bigint NOT NULL DEFAULT 0,
+            control_position bigint NOT NULL DEFAULT 0,
             polled_at timestamptz NOT NULL DEFAULT now()
         );
         INSERT INTO clawgrant.control_state DEFAULT VALUES;
@@ -38,7 +38,7 @@ extension MigrationText {
             lease_epoch bigint NOT NULL DEFAULT 0,
             lease_owner text
         ) WITH (fillfactor = 50);
-        INSERT INTO clawgrant.role_lease (role) VALUES ('sealer'), ('sweeper');
+        INSERT INTO clawgrant.role_lease (role) VALUES ('sealer'), ('sweeper'), ('control'), ('revoker');
 
         CREATE TABLE clawgrant.event (
             day int NOT NULL,
@@ -83,6 +83,8 @@ extension MigrationText {
             issued_at timestamptz,
             expires_at timestamptz,
             scope text[],
+            control_scopes text[],
+            is_elevated boolean,
             revoked_at timestamptz,
             revoked_reason text,
             group_id bigint,
@@ -96,6 +98,9 @@ extension MigrationText {
         CREATE INDEX request_waiting_subject ON clawgrant.request (subject_ref)
             WHERE state = 0 AND subject_ref IS NOT NULL;
         CREATE INDEX request_waiting_until ON clawgrant.request (wait_until) WHERE state = 0;
+        CREATE INDEX request_live ON clawgrant.request (expires_at, request_id)
+            WHERE expires_at IS NOT NULL AND revoked_at IS NULL;
+        CREATE INDEX request_revoked ON clawgrant.request (expires_at, request_id) WHERE revoked_at IS NOT NULL;
 
         CREATE SEQUENCE clawgrant.effect_group_id AS bigint;
         CREATE TABLE clawgrant.effect_group (
@@ -117,8 +122,10 @@ extension MigrationText {
         CREATE TABLE clawgrant.unsealed (
             group_id bigint PRIMARY KEY,
             day int NOT NULL,
-            body_bytes int NOT NULL
+            body_bytes int NOT NULL,
+            priority smallint NOT NULL
         );
+        CREATE INDEX unsealed_order ON clawgrant.unsealed (priority, group_id);
 
         CREATE TABLE clawgrant.receipt_batch (
             number bigint PRIMARY KEY CHECK (number >= 0),
@@ -137,12 +144,12 @@ extension MigrationText {
         CREATE UNIQUE INDEX receipt_batch_first_position ON clawgrant.receipt_batch (first_position);
 
         CREATE TABLE clawgrant.publish_position (
-            singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+            lane text PRIMARY KEY,
             next_batch bigint NOT NULL DEFAULT 0,
             read_from jsonb NOT NULL DEFAULT '[]',
             updated_at timestamptz NOT NULL DEFAULT now()
         );
-        INSERT INTO clawgrant.publish_position DEFAULT VALUES;
+        INSERT INTO clawgrant.publish_position (lane) VALUES ('main'), ('control');
 
         CREATE TABLE clawgrant.signing_key (
             kid text PRIMARY KEY,

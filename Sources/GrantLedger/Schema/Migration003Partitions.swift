@@ -47,7 +47,7 @@ extension MigrationText {
             END IF;
             IF EXISTS (
                 SELECT 1 FROM clawgrant.receipt_batch b, unnest(b.group_days) d
-                WHERE d < before_day AND b.number >= (SELECT next_batch FROM clawgrant.publish_position)
+                WHERE d < before_day AND b.number >= (SELECT min(next_batch) FROM clawgrant.publish_position)
             ) THEN
                 RAISE EXCEPTION 'receipts of a day before % are not published yet', before_day
                     USING ERRCODE = 'object_in_use';

@@ -106,10 +106,10 @@ extension PostgresLedger {
             nextSequence: try rows.array(row, 10, of: Int64.self), sealedAt: try rows.timestampValue(row, 11))
     }
 
-    /// See ``Ledger/publishPosition()``.
-    public func publishPosition() async throws(LedgerError) -> PublishPosition {
+    /// See ``Ledger/publishPosition(of:)``.
+    public func publishPosition(of lane: PublishLane) async throws(LedgerError) -> PublishPosition {
         let what = "reading the publish position"
-        let rows = try await run(what, [.execute(SealStatements.publishPosition)])[0]
+        let rows = try await run(what, [.execute(SealStatements.publishPosition, Parameters(lane.rawValue))])[0]
         do {
             guard rows.rowCount == 1 else { throw Self.corrupted("clawgrant.publish_position") }
             let entries = try JSONReader.parse(try rows.string(0, 1)).array ?? []
@@ -126,8 +126,10 @@ extension PostgresLedger {
         }
     }
 
-    /// See ``Ledger/setPublishPosition(_:under:)``.
-    public func setPublishPosition(_ position: PublishPosition, under lease: RoleLease) async throws(LedgerError) {
+    /// See ``Ledger/setPublishPosition(_:of:under:)``.
+    public func setPublishPosition(
+        _ position: PublishPosition, of lane: PublishLane, under lease: RoleLease
+    ) async throws(LedgerError) {
         let entries = position.readFrom.sorted { $0.key < $1.key }.map { partition, offset -> JSONValue in
             [
                 "topic": .string(partition.topic), "partition": .integer(partition.partition),
@@ -141,7 +143,7 @@ extension PostgresLedger {
                     SealStatements.setPublishPosition,
                     Parameters(
                         position.nextBatch, JSONWriter.text(.array(entries)), lease.role.rawValue,
-                        lease.owner.rawValue, lease.epoch.value))
+                        lease.owner.rawValue, lease.epoch.value, lane.rawValue))
             ])
         guard result[0].affectedRows == 1 else {
             throw LedgerError(.fenced, "the role \(lease.role.rawValue) is held by another worker")

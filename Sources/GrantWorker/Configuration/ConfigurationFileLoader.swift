@@ -15,7 +15,9 @@ struct ConfigurationFileLoader {
     let directory: URL
 
     /// Sections whose settings may come from the environment.
-    static let sections = ["worker", "kafka", "topics", "database", "keys", "secrets", "wpc", "limits", "log"]
+    static let sections = [
+        "worker", "kafka", "topics", "database", "keys", "secrets", "wpc", "control", "limits", "log",
+    ]
 
     mutating func load(_ root: Node) -> (WorkerConfiguration, LogSettings)? {
         let document = ConfigurationValue(root, setting: "")
@@ -40,6 +42,7 @@ struct ConfigurationFileLoader {
         let sealing = required(secrets["sealing_file"], "secrets.sealing_file", top["secrets"] ?? document)
         let rules = required(top["rules"], "rules", document)
         let policies = policies(top["wpc"])
+        let control = control(top["control"])
         let limits = limits(top["limits"])
         let log = log(top["log"])
         reader.reportUnknownVariables(sections: Self.sections)
@@ -53,6 +56,7 @@ struct ConfigurationFileLoader {
         configuration.outputs = outputs
         configuration.policies = policies
         configuration.limits = limits
+        configuration.control = control
         configuration.isDryRun = isDryRun
         return (configuration, log)
     }
@@ -161,7 +165,7 @@ struct ConfigurationFileLoader {
     private mutating func outputs(_ value: ConfigurationValue?) -> WorkerConfiguration.OutputTopics {
         let streams: [(key: String, stream: GrantLedger.OutputStream)] = [
             ("grants", .grants), ("decisions", .decisions), ("revocations", .revocations),
-            ("receipt_batches", .receiptBatches), ("dead_letters", .deadLetters),
+            ("receipt_batches", .receiptBatches), ("dead_letters", .deadLetters), ("control_results", .controlResults),
         ]
         let section = reader.members(value, of: "topics", variables: streams.map(\.key))
         var outputs = WorkerConfiguration.OutputTopics()
@@ -355,6 +359,16 @@ struct ConfigurationFileLoader {
         limits.maximumEventAhead = Int64(
             reader.count(section["max_event_ahead_s"], in: 0...86_400, default: Int(limits.maximumEventAhead)))
         return limits
+    }
+
+    private mutating func control(_ value: ConfigurationValue?) -> WorkerConfiguration.Control {
+        let section = reader.members(value, of: "control", variables: ["topic", "stop_view_max_age_ms", "stop_file"])
+        var control = WorkerConfiguration.Control()
+        control.topic = topicName(section["topic"])
+        control.viewMaximumAge = .milliseconds(
+            reader.count(section["stop_view_max_age_ms"], in: 1_000...600_000, default: 15_000))
+        control.stopFile = reader.text(section["stop_file"], expected: "a path").map(resolve)
+        return control
     }
 
     private mutating func log(_ value: ConfigurationValue?) -> LogSettings {

@@ -13,6 +13,7 @@ public struct WorkerConfiguration: Sendable {
         public var names: [OutputStream: String] = [
             .grants: "claw.grants.v1", .decisions: "claw.decisions.v1", .revocations: "claw.revocations.v1",
             .receiptBatches: "claw.receipts.batches.v1", .deadLetters: "claw.dead-letters.v1",
+            .controlResults: "claw.control-results.v1",
         ]
         /// The standard names.
         public init() {}
@@ -29,6 +30,18 @@ public struct WorkerConfiguration: Sendable {
         /// Base address of clawcontrols: envelopes are read from `{url}/v1/wpc/{hash}`.
         public var url: String?
         /// No source.
+        public init() {}
+    }
+
+    /// Where control events come from.
+    public struct Control: Sendable, Hashable {
+        /// The control topic; `nil` when control events come from the command line alone.
+        public var topic: String?
+        /// Oldest complete poll of the control topic under which anything is issued.
+        public var viewMaximumAge: Duration = .seconds(15)
+        /// The file whose existence halts this worker.
+        public var stopFile: String?
+        /// No control topic.
         public init() {}
     }
 
@@ -54,8 +67,6 @@ public struct WorkerConfiguration: Sendable {
         public var maximumEventAge: Int64 = 7 * 86_400
         /// Furthest event in the future taken, in seconds.
         public var maximumEventAhead: Int64 = 300
-        /// Oldest stop view under which anything is issued; `nil` while no control topic is configured.
-        public var stopViewMaximumAge: Duration?
         /// The standard limits.
         public init() {}
     }
@@ -82,6 +93,8 @@ public struct WorkerConfiguration: Sendable {
     public var rulesFile: String
     /// Where WPCs come from.
     public var policies: PolicySources
+    /// Where control events come from.
+    public var control = Control()
     /// Bounds.
     public var limits: Limits
     /// Decides and records, mints nothing.

@@ -17,14 +17,18 @@ final class Decider: Sendable {
     private let tokenIDSecret: TokenIDSecret
     private let worker: WorkerID
     private let isDryRun: Bool
+    private let control: ControlView
+    private let stopViewMaximumAge: Duration?
     private let metrics: WorkerMetrics
     private let logger: Logger
 
     init(
         reader: BatchReader, clock: @escaping @Sendable () -> Timestamp, ledger: any Ledger, rules: RuleSet,
         policies: PolicyCache, keys: KeyRing, tokenIDSecret: TokenIDSecret, worker: WorkerID, isDryRun: Bool,
-        metrics: WorkerMetrics, logger: Logger
+        control: ControlView, stopViewMaximumAge: Duration?, metrics: WorkerMetrics, logger: Logger
     ) {
+        self.control = control
+        self.stopViewMaximumAge = stopViewMaximumAge
         self.reader = reader
         self.clock = clock
         self.ledger = ledger
@@ -67,6 +71,9 @@ final class Decider: Sendable {
                 guard error.isRetriable else { throw error }
                 metrics.retries.increment()
                 logger.info("a batch is decided again", metadata: ["error": "\(error)"])
+            } catch let held as HeldBack {
+                metrics.heldBack(held)
+                logger.warning("a batch is held back", metadata: ["why": "\(held)"])
             } catch let error as KeyError {
                 // Without a key nothing is issued and the input waits; a rotation or a mended module cures it.
                 logger.error("no signing key can be used; waiting", metadata: ["error": "\(error)"])
@@ -80,9 +87,16 @@ final class Decider: Sendable {
         let planner = DecisionPlanner(
             rules: rules, policies: policies.known(), minter: CSTMinter(signer: signer),
             tokenIDSecret: tokenIDSecret, keyValidUntil: keys.validUntil(for: .token), worker: worker,
-            isDryRun: isDryRun)
-        return try await ledger.decide(batch.read) { snapshot in
-            try planner.plan(batch, due: due, snapshot: snapshot)
+            isDryRun: isDryRun,
+            stopViewMaximumAgeSeconds: stopViewMaximumAge.map { $0 / .seconds(1) })
+        let known = control.current
+        var batch = batch
+        batch.read.knownControlPosition = known.position
+        let understood = batch
+        return try await ledger.decide(understood.read) { snapshot in
+            if let why = control.localStop?.reason { throw HeldBack.localStop(why) }
+            let state = try control.state(known, advancedBy: snapshot)
+            return try planner.plan(understood, due: due, snapshot: snapshot, control: state)
         }
     }
 

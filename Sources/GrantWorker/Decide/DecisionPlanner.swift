@@ -32,6 +32,27 @@ struct PlanNeeds: Error {
     var isEmpty: Bool { requests.isEmpty && policies.isEmpty }
 }
 
+/// Why a batch waits although everything it needs is there. Nothing was written; it is tried again (P3).
+enum HeldBack: Error, CustomStringConvertible {
+    /// The control topic was not polled for too long: a stop may stand there unread.
+    case staleView(ageSeconds: Double, limitSeconds: Double)
+    /// The second of a cut-off is not over.
+    case cutoffSecond
+    /// A local stop halts this worker.
+    case localStop(String)
+
+    var description: String {
+        switch self {
+        case .staleView(let age, let limit):
+            "nothing is issued: the control topic was last read to its end \(Int(age)) s ago, and "
+                + "control.stop_view_max_age_ms allows \(Int(limit)) s; see to the topic, the broker, and the worker that "
+                + "holds the role control"
+        case .cutoffSecond: "waiting for the second of a cut-off to pass"
+        case .localStop(let why): "nothing is issued: this worker is stopped locally (\(why))"
+        }
+    }
+}
+
 /// Turns a locked batch into what the ledger writes: the rules run here, tokens are signed here.
 ///
 /// Pure but for the signature: what the ledger holds, the rules, the WPCs and the keys are arguments, the time is the
@@ -45,6 +66,8 @@ struct DecisionPlanner: Sendable {
     let worker: WorkerID
     /// Decides and records, mints nothing.
     let isDryRun: Bool
+    /// Oldest poll of the control topic under which anything is decided, in seconds; `nil` without a control topic.
+    let stopViewMaximumAgeSeconds: Double?
     /// How soon a request is looked at again that waits for a WPC, in seconds.
     let policyRetrySeconds: Int64 = 2
 
@@ -53,14 +76,28 @@ struct DecisionPlanner: Sendable {
         rules.jobClasses.values.map { max($0.waitTimeoutSeconds, $0.maximumApprovalAgeSeconds) }.max() ?? 86_400
     }
 
+    /// Refuses to decide under a stop state that may be old, and within the second of a cut-off that was lifted: a token
+    /// of that second would be born void.
+    private func checkView(_ snapshot: DecideSnapshot, _ control: ControlState) throws(HeldBack) {
+        if let limit = stopViewMaximumAgeSeconds {
+            let age = Double(snapshot.now.microseconds - snapshot.controlPolledAt.microseconds) / 1e6
+            if age > limit { throw HeldBack.staleView(ageSeconds: age, limitSeconds: limit) }
+        }
+        if let cutoff = control.latestBarrier, (0...1).contains(cutoff.seconds - snapshot.now.seconds) {
+            throw HeldBack.cutoffSecond
+        }
+    }
+
     /// Plans a batch read from topics, or found by a sweep (then `batch` has no entries and `due` names what to decide).
     ///
     /// - Throws: ``PlanNeeds`` when more must be loaded first; ``LedgerError`` when stored bytes do not read; what
     ///   minting throws.
     func plan(
-        _ batch: UnderstoodBatch, due: DueWork, snapshot: DecideSnapshot
+        _ batch: UnderstoodBatch, due: DueWork, snapshot: DecideSnapshot, control: ControlState
     ) throws -> (write: DecideWrite, result: BatchSummary) {
-        var work = WorkingSet(planner: self, snapshot: snapshot, loadedRequests: batch.read.requestIDs)
+        try checkView(snapshot, control)
+        var work = WorkingSet(
+            planner: self, snapshot: snapshot, control: control, loadedRequests: batch.read.requestIDs)
         work.summary.records = batch.records
         work.summary.ignored = batch.ignored
         for refused in batch.refused { try work.quarantine(refused) }

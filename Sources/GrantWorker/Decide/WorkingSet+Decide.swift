@@ -16,11 +16,15 @@ extension WorkingSet {
         let policy = policy(for: asked)
         let upgrade = upgradeTarget(of: asked)
         guard needs.isEmpty else { return }
-        let decision = planner.rules.decide(
-            DecisionInput(
-                request: asked, requestSource: entry.source, requestAuthenticity: entry.authenticity,
-                receivedAt: entry.stored.receivedAt, approvals: candidates, wpc: policy,
-                keyValidUntil: planner.keyValidUntil, upgrade: upgrade, now: now))
+        let input = DecisionInput(
+            request: asked, requestSource: entry.source, requestAuthenticity: entry.authenticity,
+            receivedAt: entry.stored.receivedAt, approvals: candidates, wpc: policy,
+            keyValidUntil: planner.keyValidUntil, upgrade: upgrade, control: control,
+            signingKey: planner.minter.kid,
+            tokenID: control.needsTokenID
+                ? TokenID.derive(secret: planner.tokenIDSecret, requestID: asked.requestID) : nil,
+            now: now)
+        let decision = planner.rules.decide(input)
         for reason in decision.reasons { summary.reasons[reason.code.rawValue, default: 0] += 1 }
         entry.isChanged = true
         entry.stored.approvals = decision.approvals
@@ -35,7 +39,7 @@ extension WorkingSet {
         case .issue(let plan) where planner.isDryRun:
             try refuse(&entry, asked, decision.withoutMinting(plan), isExpiry: false)
         case .issue(let plan):
-            try issue(&entry, asked, decision, plan)
+            try issue(&entry, asked, decision, plan, reach: input.controlReach(of: plan, approvals: candidates))
         case .deny:
             try refuse(&entry, asked, decision, isExpiry: false)
         case .expire:
@@ -65,7 +69,8 @@ extension WorkingSet {
             approvals[id].map { approval in
                 ApprovalCandidate(
                     state: approval.state, usedBy: approval.stored.usedBy.first,
-                    grantsInWindow: approval.stored.usedBy.count)
+                    grantsInWindow: approval.stored.usedBy.count,
+                    readAt: touchedApprovals.contains(id) ? now : approval.stored.updatedAt)
             }
         }
     }
@@ -83,7 +88,8 @@ extension WorkingSet {
     }
 
     private mutating func issue(
-        _ entry: inout RequestEntry, _ asked: CapabilityRequest, _ decision: Decision, _ plan: GrantPlan
+        _ entry: inout RequestEntry, _ asked: CapabilityRequest, _ decision: Decision, _ plan: GrantPlan,
+        reach: IssuedToken.ControlReach
     ) throws {
         let tokenID = TokenID.derive(secret: planner.tokenIDSecret, requestID: asked.requestID)
         let claims = CSTClaims.jobToken(
@@ -91,6 +97,9 @@ extension WorkingSet {
             ownerRef: plan.approvalDigest, policyHash: plan.policyHash, missionID: plan.jobID, jti: tokenID,
             nonce: TokenNonce.derive(secret: planner.tokenIDSecret, requestID: asked.requestID))
         let minted = try planner.minter.mint(claims)
+        guard !control.revokes(tokenHash: minted.hash.digest) else {
+            return try refuse(&entry, asked, decision.refusedByHash(), isExpiry: false)
+        }
         guard let scopeHash = claims.tokenScopeHash?.digest else {
             throw LedgerError(.refused, "the token of request \(asked.requestID) has no scope hash")
         }
@@ -101,7 +110,7 @@ extension WorkingSet {
         entry.stored.approvals = plan.approvals
         entry.stored.token = IssuedToken(
             tokenHash: minted.hash.digest, tokenID: tokenID, scopeHash: scopeHash, kid: planner.minter.kid,
-            issuedAt: plan.issuedAt, expiresAt: plan.expiresAt, scope: plan.scope)
+            issuedAt: plan.issuedAt, expiresAt: plan.expiresAt, scope: plan.scope, control: reach)
         for id in plan.approvals {
             var approval = try approval(id)
             approval.stored.usedBy.append(asked.requestID)

@@ -11,7 +11,7 @@ extension WorkingSet {
     ) -> Receipt.Provenance {
         Receipt.Provenance(
             workerID: planner.worker, rulesHash: planner.rules.hash, policyHash: policyHash,
-            authenticity: authenticity, inputs: Array(inputs.prefix(64)))
+            authenticity: authenticity, inputs: Array(inputs.prefix(64)), controlPosition: snapshot.controlPosition)
     }
 
     /// The weakest proof among the statements that an approval rests on.

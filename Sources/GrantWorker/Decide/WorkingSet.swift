@@ -25,6 +25,8 @@ struct WorkingSet {
 
     let planner: DecisionPlanner
     let snapshot: DecideSnapshot
+    /// What is stopped, revoked and restricted.
+    let control: ControlState
     /// Requests that the ledger was asked for: one of them that the snapshot lacks does not exist.
     let loadedRequests: Set<RequestID>
     var needs = PlanNeeds()
@@ -41,9 +43,12 @@ struct WorkingSet {
     /// Records that have their dead letter already: one record, one dead letter.
     var quarantined: Set<ReceiptLog.RecordOrigin> = []
 
-    init(planner: DecisionPlanner, snapshot: DecideSnapshot, loadedRequests: Set<RequestID>) {
+    init(
+        planner: DecisionPlanner, snapshot: DecideSnapshot, control: ControlState, loadedRequests: Set<RequestID>
+    ) {
         self.planner = planner
         self.snapshot = snapshot
+        self.control = control
         self.loadedRequests = loadedRequests
     }
 

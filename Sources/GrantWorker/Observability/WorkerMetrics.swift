@@ -17,6 +17,31 @@ struct WorkerMetrics: Sendable {
     private let recordsPublished = Counter(label: "clawgrant_records_published_total")
     private let recordsPresent = Counter(label: "clawgrant_records_found_published_total")
 
+    private let heldBackBatches = Counter(label: "clawgrant_batches_held_back_total")
+    private let stopWait = Timer(label: "clawgrant_stop_lock_wait_seconds")
+    private let tokensVoided = Counter(label: "clawgrant_tokens_revoked_by_control_total")
+
+    func heldBack(_ why: HeldBack) {
+        heldBackBatches.increment()
+        let name =
+            switch why {
+            case .staleView: "stale_view"
+            case .cutoffSecond: "cutoff_second"
+            case .localStop: "local_stop"
+            }
+        Counter(label: "clawgrant_held_back_total", dimensions: [("why", name)]).increment()
+    }
+
+    /// A control event was read and came to something; `result` is from a closed set.
+    func controlled(_ operation: String, _ result: String, waited: Duration) {
+        Counter(
+            label: "clawgrant_control_events_total", dimensions: [("operation", operation), ("result", result)]
+        ).increment()
+        stopWait.record(duration: waited)
+    }
+
+    func revoked(_ count: Int) { tokensVoided.increment(by: count) }
+
     func decided(_ summary: BatchSummary, in time: Duration) {
         records.increment(by: summary.records)
         repeats.increment(by: summary.repeats)

@@ -27,14 +27,25 @@ struct BatchRenderer: Sendable {
         let description: String
     }
 
+    /// Renders everything of a batch, the control lane first.
     func render(_ batch: SealedBatch) throws -> [PositionedRecord] {
         let (effects, receipts) = try open(batch)
-        return try assemble(batch, effects, receipts, grants: try grants(effects, effects.indices, receipts))
+        return try assemble(batch, effects, nil, grants: [], lane: .control)
+            + assemble(
+                batch, effects, receipts, grants: try grants(effects, effects.indices, receipts), lane: .main)
     }
 
-    /// The same, with the grants made on all processors: signing and sealing them is most of the work, and batches are
-    /// published one after the other.
-    func renderInParallel(_ batch: SealedBatch) async throws -> [PositionedRecord] {
+    /// Renders what a lane publishes of a batch.
+    func render(_ batch: SealedBatch, for lane: PublishLane) async throws -> [PositionedRecord] {
+        switch lane {
+        case .control: try assemble(batch, batch.groups.flatMap(\.effects), nil, grants: [], lane: .control)
+        case .main: try await renderInParallel(batch)
+        }
+    }
+
+    /// The main lane, with the grants made on all processors: signing and sealing them is most of the work, and batches
+    /// are published one after the other.
+    private func renderInParallel(_ batch: SealedBatch) async throws -> [PositionedRecord] {
         let (effects, receipts) = try open(batch)
         let starts = stride(from: 0, to: effects.count, by: Self.grantsPerTask)
         let parts = try await withThrowingTaskGroup(of: (Int, [[UInt8]]).self) { group in
@@ -46,7 +57,7 @@ struct BatchRenderer: Sendable {
             }
             return try await group.reduce(into: [Int: [[UInt8]]]()) { $0[$1.0] = $1.1 }
         }
-        return try assemble(batch, effects, receipts, grants: starts.flatMap { parts[$0] ?? [] })
+        return try assemble(batch, effects, receipts, grants: starts.flatMap { parts[$0] ?? [] }, lane: .main)
     }
 
     /// Some ten milliseconds of work.
@@ -73,7 +84,7 @@ struct BatchRenderer: Sendable {
     }
 
     private func assemble(
-        _ batch: SealedBatch, _ effects: [Effect], _ receipts: ReceiptBatch, grants: [[UInt8]]
+        _ batch: SealedBatch, _ effects: [Effect], _ receipts: ReceiptBatch?, grants: [[UInt8]], lane: PublishLane
     ) throws -> [PositionedRecord] {
         var grants = grants[...]
         var next = batch.nextSequence
@@ -81,7 +92,7 @@ struct BatchRenderer: Sendable {
         next[Int(OutputStream.receiptBatches.rawValue)] -= 1
         var records: [PositionedRecord] = []
         records.reserveCapacity(effects.count * 2 + 1)
-        func add(_ stream: OutputStream, key: [UInt8], value: [UInt8]) {
+        func add(_ stream: OutputStream, key: [UInt8], value: [UInt8]?) {
             let sequence = next[Int(stream.rawValue)]
             next[Int(stream.rawValue)] += 1
             records.append(
@@ -91,14 +102,16 @@ struct BatchRenderer: Sendable {
                         topic: topics.name(stream), partition: nil, key: key, value: value,
                         headers: headers(stream, sequence, batch), timestamp: batch.sealedAt.milliseconds)))
         }
-        let checkpoint = try SignedNote(parsing: batch.checkpoint)
-        add(.receiptBatches, key: Array(logID.rawValue.utf8), value: receipts.record(checkpoint: checkpoint))
-        // Revocations go out before grants: whoever reads both topics should hear of an end first.
-        for stream in [OutputStream.revocations, .grants, .decisions, .deadLetters] {
+        if let receipts {
+            let checkpoint = try SignedNote(parsing: batch.checkpoint)
+            add(.receiptBatches, key: Array(logID.rawValue.utf8), value: receipts.record(checkpoint: checkpoint))
+        }
+        for stream in lane.streams {
             for effect in effects {
                 for output in effect.outputs where output.stream == stream {
                     let completed = output.grant == nil ? nil : grants.popFirst()
-                    add(stream, key: output.key, value: completed ?? output.value)
+                    let value = completed ?? output.value
+                    add(stream, key: output.key, value: value.isEmpty ? nil : value)
                 }
             }
         }
@@ -158,6 +171,7 @@ extension OutputStream {
         case .revocations: "com.clawbureau.token.revoked.v1"
         case .receiptBatches: "com.clawbureau.receipts.batch.v1"
         case .deadLetters: "com.clawbureau.deadletter.v1"
+        case .controlResults: "com.clawbureau.control.result.v1"
         }
     }
 }

@@ -28,6 +28,8 @@ final class Publisher: Sendable {
         let sequence: Int64
     }
 
+    /// Which of the streams it publishes.
+    let lane: PublishLane
     private let state = Lock(State())
     private let ledger: any Ledger
     private let renderer: BatchRenderer
@@ -39,9 +41,10 @@ final class Publisher: Sendable {
     private let logger: Logger
 
     init(
-        ledger: any Ledger, renderer: BatchRenderer, configuration: KafkaConfiguration, usesTransactions: Bool,
+        lane: PublishLane, ledger: any Ledger, renderer: BatchRenderer, configuration: KafkaConfiguration, usesTransactions: Bool,
         topics: WorkerConfiguration.OutputTopics, admin: KafkaAdmin, metrics: WorkerMetrics, logger: Logger
     ) {
+        self.lane = lane
         self.ledger = ledger
         self.renderer = renderer
         self.configuration = configuration
@@ -63,13 +66,13 @@ final class Publisher: Sendable {
         var properties = configuration
         // All records of a batch are handed over at once; nothing is gained by waiting for more.
         if properties["linger.ms"] == nil { properties["linger.ms"] = "1" }
-        if usesTransactions { properties["transactional.id"] = "clawgrant-publisher-\(renderer.logID)" }
+        if usesTransactions { properties["transactional.id"] = "\(lane.transactionalID)-\(renderer.logID)" }
         let producer = try KafkaProducer(configuration: properties, log: logger.kafka)
         if usesTransactions { try await producer.initTransactions(timeout: .seconds(30)) }
-        let position = try await ledger.publishPosition()
+        let position = try await ledger.publishPosition(of: lane)
         let tail = try await TailReader(
-            configuration: configuration, usesTransactions: usesTransactions, topics: topics, admin: admin,
-            logger: logger
+            configuration: configuration, usesTransactions: usesTransactions, topics: topics,
+            streams: lane.streams, admin: admin, logger: logger
         ).read(from: position)
         state.withLock { state in
             state.producer = producer
@@ -97,7 +100,7 @@ final class Publisher: Sendable {
             }
             let start = ContinuousClock.now
             let records: [PositionedRecord]
-            if let ready = rendered { records = ready } else { records = try await renderer.renderInParallel(batch) }
+            if let ready = rendered { records = ready } else { records = try await renderer.render(batch, for: lane) }
             // The broker takes its time for a transaction; the next batch is made meanwhile.
             let following = batches.first
             async let ahead = render(following)
@@ -129,7 +132,7 @@ final class Publisher: Sendable {
 
     private func render(_ batch: SealedBatch?) async throws -> [PositionedRecord]? {
         guard let batch else { return nil }
-        return try await renderer.renderInParallel(batch)
+        return try await renderer.render(batch, for: lane)
     }
 
     /// Writes the position down if it has moved, so that the next publisher need not read the topics from their
@@ -139,8 +142,22 @@ final class Publisher: Sendable {
             (PublishPosition(nextBatch: $0.nextBatch, readFrom: $0.readFrom), $0.savedBatch)
         }
         guard position.nextBatch > saved else { return }
-        try await ledger.setPublishPosition(position, under: lease)
+        try await ledger.setPublishPosition(position, of: lane, under: lease)
         state.withLock { $0.savedBatch = max($0.savedBatch, position.nextBatch) }
+    }
+
+    /// Sends records that have no position in a stream of their own. They are sent again when in doubt.
+    func send(unnumbered records: [ProducerRecord]) async throws {
+        guard let producer = state.withLock({ $0.producer }) else { throw KafkaProducerMissing() }
+        let delivered = try await send(records, producer)
+        state.withLock { state in
+            for record in delivered {
+                guard let offset = record.offset else { continue }
+                let partition = InputPartition(
+                    topic: record.topicPartition.topic, partition: record.topicPartition.partition)
+                state.ends[partition] = max(state.ends[partition] ?? 0, offset + 1)
+            }
+        }
     }
 
     /// Destroys the producer.
@@ -165,4 +182,21 @@ final class Publisher: Sendable {
 /// The publisher has no producer: it must recover first.
 struct KafkaProducerMissing: Error, CustomStringConvertible {
     var description: String { "the publisher has no producer and recovers first" }
+}
+
+extension PublishLane {
+    /// The streams of a lane.
+    var streams: [OutputStream] {
+        switch self {
+        case .control: [.controlResults, .revocations]
+        case .main: [.receiptBatches, .grants, .decisions, .deadLetters]
+        }
+    }
+
+    fileprivate var transactionalID: String {
+        switch self {
+        case .control: "clawgrant-control-publisher"
+        case .main: "clawgrant-publisher"
+        }
+    }
 }

@@ -21,6 +21,8 @@ struct TailReader {
     let configuration: KafkaConfiguration
     let usesTransactions: Bool
     let topics: WorkerConfiguration.OutputTopics
+    /// The streams to read back.
+    let streams: [OutputStream]
     let admin: KafkaAdmin
     let logger: Logger
 
@@ -50,7 +52,7 @@ struct TailReader {
     ) async throws -> Tail {
         var tail = Tail(nextBatch: position.nextBatch)
         var beginnings: [InputPartition: Int64] = [:]
-        for stream in OutputStream.allCases {
+        for stream in streams {
             let name = topics.name(stream)
             guard let topic = metadata.topics[name], topic.error == nil, !topic.partitions.isEmpty else {
                 throw LedgerError(

@@ -21,6 +21,9 @@ final class SealService: Sendable {
     private let logID: LogID
     private let keys: KeyRing
     private let publisher: Publisher
+    /// Revocations and control results: published beside everything else, and waiting for nothing of it.
+    private let controlPublisher: Publisher
+    private let heads: RevocationHeads
     private let limits: WorkerConfiguration.Limits
     private let clock: @Sendable () -> Timestamp
     private let metrics: WorkerMetrics
@@ -28,7 +31,7 @@ final class SealService: Sendable {
 
     init(
         ledger: any Ledger, worker: WorkerID, logID: LogID, keys: KeyRing, publisher: Publisher,
-        limits: WorkerConfiguration.Limits, clock: @escaping @Sendable () -> Timestamp, metrics: WorkerMetrics,
+        controlPublisher: Publisher, heads: RevocationHeads, limits: WorkerConfiguration.Limits, clock: @escaping @Sendable () -> Timestamp, metrics: WorkerMetrics,
         logger: Logger
     ) {
         self.ledger = ledger
@@ -36,6 +39,8 @@ final class SealService: Sendable {
         self.logID = logID
         self.keys = keys
         self.publisher = publisher
+        self.controlPublisher = controlPublisher
+        self.heads = heads
         self.limits = limits
         self.clock = clock
         self.metrics = metrics
@@ -54,7 +59,7 @@ final class SealService: Sendable {
                 } catch {
                     // Cancelled: the same is due now.
                 }
-                await self.publisher.drop()
+                await self.dropPublishers()
             }
             defer { group.cancelAll() }
             try await group.next()
@@ -74,21 +79,28 @@ final class SealService: Sendable {
             } catch {
                 metrics.publishFailures.increment()
                 logger.warning("sealing and publishing start anew", metadata: ["error": "\(error)"])
-                await publisher.drop()
+                await dropPublishers()
             }
             if !stop() { try await Task.sleep(for: limits.heartbeatInterval) }
         }
-        await publisher.drop()
+        await dropPublishers()
     }
 
     private func lead(_ lease: RoleLease, until stop: @escaping @Sendable () -> Bool) async throws {
-        try await publisher.recover()
-        try await catchUp(lease)
+        for publisher in [controlPublisher, publisher] {
+            try await publisher.recover()
+            try await catchUp(publisher, lease)
+        }
         let (rounds, feed) = AsyncStream.makeStream(of: [SealedBatch].self, bufferingPolicy: .unbounded)
+        let (controlRounds, controlFeed) = AsyncStream.makeStream(
+            of: [SealedBatch].self, bufferingPolicy: .unbounded)
         let ahead = AheadCounter()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
-                defer { feed.finish() }
+                defer {
+                    feed.finish()
+                    controlFeed.finish()
+                }
                 while !stop() {
                     try Task.checkCancellation()
                     if ahead.value >= Self.depth {
@@ -98,9 +110,11 @@ final class SealService: Sendable {
                     let batches = try await self.sealOnce(lease)
                     if batches.isEmpty {
                         if ahead.value == 0 { try await self.publisher.savePosition(under: lease) }
+                        try await self.controlPublisher.savePosition(under: lease)
                         try await self.ledger.waitForWork(atMost: .milliseconds(100))
                     } else {
                         ahead.add()
+                        controlFeed.yield(batches)
                         feed.yield(batches)
                     }
                 }
@@ -117,10 +131,19 @@ final class SealService: Sendable {
                 }
                 try await self.publisher.savePosition(under: lease)
             }
-            // Whichever of the two ends first with an error ends the other: they share one lease.
+            group.addTask {
+                for await batches in controlRounds { try await self.controlPublisher.publish(batches) }
+                try await self.controlPublisher.savePosition(under: lease)
+            }
+            group.addTask {
+                while !stop() {
+                    try await self.heads.publish(through: self.controlPublisher)
+                    try await Task.sleep(for: RevocationHeads.interval)
+                }
+            }
+            // Whichever ends first with an error ends the others: they share one lease.
             do {
-                try await group.next()
-                try await group.next()
+                while try await group.next() != nil {}
             } catch {
                 ahead.stop()
                 group.cancelAll()
@@ -129,8 +152,13 @@ final class SealService: Sendable {
         }
     }
 
+    private func dropPublishers() async {
+        await controlPublisher.drop()
+        await publisher.drop()
+    }
+
     /// Publishes what an earlier sealer left sealed and unpublished.
-    private func catchUp(_ lease: RoleLease) async throws {
+    private func catchUp(_ publisher: Publisher, _ lease: RoleLease) async throws {
         while true {
             let left = try await ledger.batches(from: publisher.nextBatch, limit: 8)
             if left.isEmpty { return }

@@ -8,6 +8,8 @@ import ReceiptLog
 /// over.
 final class SweepService: Sendable {
     private static let limit = 200
+    /// How often the counts of grants are folded: a stop reads what has come since, a row for each transaction.
+    private static let foldInterval: Duration = .seconds(10)
     private let ledger: any Ledger
     private let worker: WorkerID
     private let decider: Decider
@@ -29,6 +31,7 @@ final class SweepService: Sendable {
 
     func run(until stop: @Sendable () -> Bool) async throws {
         var daysMade = ContinuousClock.now
+        var folded = ContinuousClock.now
         while !stop() {
             try Task.checkCancellation()
             do {
@@ -36,6 +39,10 @@ final class SweepService: Sendable {
                     if ContinuousClock.now - daysMade > DayPartitions.interval {
                         try await days.ensure()
                         daysMade = .now
+                    }
+                    if ContinuousClock.now - folded > Self.foldInterval {
+                        try await ledger.foldTallies()
+                        folded = .now
                     }
                     while !stop(), try await sweep(lease) == Self.limit {}
                 }

@@ -115,8 +115,8 @@ public struct TopicCatalog: Sendable, Hashable {
                 settings: delete(days: 90), purpose: "Every outcome with its reasons")
         case .revocations:
             Entry(
-                name: name, role: .output(stream), key: "token hash or cut-off", partitions: 12,
-                isPartitionCountFixed: false, settings: compact,
+                name: name, role: .output(stream), key: "token hash, cut-off or head", partitions: 1,
+                isPartitionCountFixed: true, settings: compact,
                 purpose: "Revoked tokens; gateways rebuild their state by reading it whole")
         case .receiptBatches:
             Entry(
@@ -126,6 +126,11 @@ public struct TopicCatalog: Sendable, Hashable {
             Entry(
                 name: name, role: .output(stream), key: "origin", partitions: 3, isPartitionCountFixed: false,
                 settings: delete(days: 30), purpose: "What could not be understood, with reason, origin and hash")
+        case .controlResults:
+            Entry(
+                name: name, role: .output(stream), key: "stop or event id", partitions: 1,
+                isPartitionCountFixed: true, settings: delete(days: 400),
+                purpose: "What became of control events: acknowledgements, with the line they drew")
         }
     }
 

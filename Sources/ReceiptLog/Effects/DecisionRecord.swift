@@ -61,7 +61,8 @@ public struct DecisionRecord: Sendable, Hashable {
         case .decisionExpired:
             outcome = .expired
             granted = nil
-        case .decisionQuarantined, .revocation, .keyChanged, .stopDeclared, .stopLifted, .stopDrilled, .heartbeat:
+        case .decisionQuarantined, .revocation, .keyChanged, .stopDeclared, .stopLifted, .stopDrilled, .controlApplied,
+                .heartbeat:
             return nil
         }
         subject = receipt.subject

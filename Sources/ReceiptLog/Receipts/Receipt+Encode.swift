@@ -41,6 +41,7 @@ extension Receipt {
         if case .grantIssued(let grant) = content { writer.member("approver_ids", grant.approverIDs.map(\.rawValue)) }
         if let asked = content.asked { writer.member("asked", asked) }
         writer.member("authenticity", provenance.authenticity?.rawValue)
+        if let position = provenance.controlPosition { writer.member("control_position", position) }
         if case .grantIssued(let grant) = content {
             writer.member("delivery", grant.delivery.rawValue)
             writer.member("granted", grant.granted)
@@ -85,7 +86,7 @@ extension Receipt.Content {
         switch self {
         case .decisionDenied(let refusal), .decisionExpired(let refusal): refusal
         case .grantIssued, .decisionQuarantined, .revocation, .keyChanged, .stopDeclared, .stopLifted, .stopDrilled,
-            .heartbeat:
+            .controlApplied, .heartbeat:
             nil
         }
     }
@@ -96,7 +97,9 @@ extension Receipt.Content {
 
     var payload: JSONObject? {
         switch self {
-        case .stopDeclared(let payload), .stopLifted(let payload), .stopDrilled(let payload): payload
+        case .stopDeclared(let payload), .stopLifted(let payload), .stopDrilled(let payload),
+            .controlApplied(let payload):
+            payload
         case .grantIssued, .decisionDenied, .decisionExpired, .decisionQuarantined, .revocation, .keyChanged,
             .heartbeat:
             nil

@@ -41,7 +41,7 @@ extension Receipt.Provenance {
             rulesHash: try reader.optionalDigest("rules_hash_b64u"),
             policyHash: try reader.optionalDigest("wpc_hash_b64u"),
             authenticity: reader.has("authenticity") ? try reader.choice("authenticity") : nil,
-            inputs: inputs)
+            inputs: inputs, controlPosition: try reader.optionalInteger("control_position"))
     }
 }
 
@@ -104,6 +104,7 @@ extension Receipt.Content {
         case .stopDeclared: self = .stopDeclared(try reader.nested("payload").object)
         case .stopLifted: self = .stopLifted(try reader.nested("payload").object)
         case .stopDrilled: self = .stopDrilled(try reader.nested("payload").object)
+        case .controlApplied: self = .controlApplied(try reader.nested("payload").object)
         case .heartbeat: self = .heartbeat
         }
     }

@@ -43,17 +43,21 @@ public struct Receipt: Sendable, Hashable {
         public let authenticity: Authenticity?
         /// The evidence.
         public let inputs: [EvidenceInput]
+        /// Position of the last control event when it was decided: on which side of a stop it lies. `nil` for what no
+        /// stop concerns.
+        public let controlPosition: Int64?
 
         /// Makes a provenance.
         public init(
             workerID: WorkerID, rulesHash: Digest? = nil, policyHash: Digest? = nil,
-            authenticity: Authenticity? = nil, inputs: [EvidenceInput] = []
+            authenticity: Authenticity? = nil, inputs: [EvidenceInput] = [], controlPosition: Int64? = nil
         ) {
             self.workerID = workerID
             self.rulesHash = rulesHash
             self.policyHash = policyHash
             self.authenticity = authenticity
             self.inputs = inputs
+            self.controlPosition = controlPosition
         }
     }
 

@@ -21,6 +21,8 @@ extension Receipt {
         case stopLifted = "stop.lifted"
         /// A stop was rehearsed.
         case stopDrilled = "stop.drilled"
+        /// Another control event: a revocation, a rotation, a switch, a suspect key.
+        case controlApplied = "control.applied"
         /// Nothing happened, and the log says so.
         case heartbeat
     }
@@ -45,6 +47,8 @@ extension Receipt {
         case stopLifted(JSONObject)
         /// Stop rehearsed. As for a declaration.
         case stopDrilled(JSONObject)
+        /// Another control event was applied. As for a stop.
+        case controlApplied(JSONObject)
         /// Still here. Subject: the worker; effect: the time.
         case heartbeat
 
@@ -60,6 +64,7 @@ extension Receipt {
             case .stopDeclared: .stopDeclared
             case .stopLifted: .stopLifted
             case .stopDrilled: .stopDrilled
+            case .controlApplied: .controlApplied
             case .heartbeat: .heartbeat
             }
         }
@@ -73,7 +78,8 @@ extension Receipt {
             case .decisionQuarantined(let quarantine): return quarantine.origin.description
             case .revocation(let revocation): return revocation.tokenHash.hex
             case .keyChanged(let change): return change.kid.rawValue
-            case .stopDeclared(let payload), .stopLifted(let payload), .stopDrilled(let payload):
+            case .stopDeclared(let payload), .stopLifted(let payload), .stopDrilled(let payload),
+                .controlApplied(let payload):
                 return payload["stop_id"]?.string ?? ""
             case .heartbeat: return provenance.workerID.rawValue
             }
@@ -86,7 +92,8 @@ extension Receipt {
             case .decisionQuarantined(let quarantine): quarantine.valueDigest.hex
             case .revocation: "revoked"
             case .keyChanged(let change): "\(change.change.rawValue)@\(change.effectiveAt.iso8601)"
-            case .stopDeclared(let payload), .stopLifted(let payload), .stopDrilled(let payload):
+            case .stopDeclared(let payload), .stopLifted(let payload), .stopDrilled(let payload),
+                .controlApplied(let payload):
                 JSONValue.object(payload).canonicalDigest.b64u
             case .heartbeat: occurredAt.iso8601
             }

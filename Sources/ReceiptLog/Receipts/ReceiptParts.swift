@@ -136,4 +136,8 @@ public enum RevocationCause: String, Sendable, Hashable, CaseIterable {
     case budgetSpent = "budget_spent"
     /// An operator asked for it.
     case requested
+    /// Its WPC was replaced by another.
+    case policyRotated = "policy_rotated"
+    /// Elevated execution was disabled.
+    case elevationDisabled = "elevation_disabled"
 }

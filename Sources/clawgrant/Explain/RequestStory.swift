@@ -77,7 +77,8 @@ struct RequestStory {
         switch receipt?.content {
         case .grantIssued(let grant): return grant.asked
         case .decisionDenied(let refusal), .decisionExpired(let refusal): return refusal.asked
-        case .decisionQuarantined, .revocation, .keyChanged, .stopDeclared, .stopLifted, .stopDrilled, .heartbeat, nil:
+        case .decisionQuarantined, .revocation, .keyChanged, .stopDeclared, .stopLifted, .stopDrilled, .controlApplied,
+                .heartbeat, nil:
             return nil
         }
     }
@@ -220,7 +221,7 @@ extension Receipt.Content {
         switch self {
         case .decisionDenied(let refusal), .decisionExpired(let refusal): refusal.needed
         case .grantIssued, .decisionQuarantined, .revocation, .keyChanged, .stopDeclared, .stopLifted, .stopDrilled,
-            .heartbeat:
+            .controlApplied, .heartbeat:
             []
         }
     }
@@ -230,7 +231,8 @@ extension Receipt.Content {
         switch self {
         case .grantIssued(let grant): grant.rule
         case .decisionDenied(let refusal), .decisionExpired(let refusal): refusal.rule
-        case .decisionQuarantined, .revocation, .keyChanged, .stopDeclared, .stopLifted, .stopDrilled, .heartbeat: nil
+        case .decisionQuarantined, .revocation, .keyChanged, .stopDeclared, .stopLifted, .stopDrilled, .controlApplied,
+                .heartbeat: nil
         }
     }
 }

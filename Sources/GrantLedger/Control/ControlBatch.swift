@@ -1,0 +1,159 @@
+public import ClawWire
+public import ReceiptLog
+
+/// A standing order as the ledger keeps it; what it says is the rules' to read.
+public struct StoredControlOrder: Sendable, Hashable {
+    /// What it is about: a later row with this key takes its place.
+    public let key: String
+    /// The control position at which it last changed.
+    public let position: Int64
+    /// The encoded order.
+    public let body: [UInt8]
+    /// Makes a row.
+    public init(key: String, position: Int64, body: [UInt8]) {
+        self.key = key
+        self.position = position
+        self.body = body
+    }
+}
+
+/// The control state at an instant: its position and rows.
+public struct ControlStateRows: Sendable, Hashable {
+    /// Position of the last control event.
+    public let position: Int64
+    /// Rows that changed after the position asked for.
+    public let orders: [StoredControlOrder]
+    /// When the control topic was last polled to its end.
+    public let polledAt: Timestamp
+    /// The ledger's clock.
+    public let now: Timestamp
+}
+
+/// What guards a control transaction that comes from the control topic.
+public struct ControlFence: Sendable, Hashable {
+    /// The role of the reader.
+    public let lease: RoleLease
+    /// The topic.
+    public let topic: String
+    /// The offset that the ledger must hold now.
+    public let from: Int64
+    /// The offset that it holds after the commit.
+    public let to: Int64
+    /// Makes a fence.
+    public init(lease: RoleLease, topic: String, from: Int64, to: Int64) {
+        self.lease = lease
+        self.topic = topic
+        self.from = from
+        self.to = to
+    }
+}
+
+/// What a control transaction needs.
+public struct ControlRead: Sendable {
+    /// Who applies the event.
+    public var worker: WorkerID
+    /// The fence of an event from the control topic; `nil` for one that comes straight to the ledger.
+    public var fence: ControlFence?
+    /// The event, for finding a repeat; `nil` for a record that holds none.
+    public var eventID: String?
+    /// How long decide transactions in flight may keep the lock before they are ended.
+    public var patience: Duration
+    /// Makes a read.
+    public init(
+        worker: WorkerID, fence: ControlFence? = nil, eventID: String?, patience: Duration = .milliseconds(250)
+    ) {
+        self.worker = worker
+        self.fence = fence
+        self.eventID = eventID
+        self.patience = patience
+    }
+}
+
+/// What the ledger held once no decide transaction was in flight.
+public struct ControlSnapshot: Sendable {
+    /// Grants of one job class, key and WPC.
+    public struct Count: Sendable, Hashable {
+        /// Job class.
+        public let jobClass: JobClass
+        /// Signing key.
+        public let kid: KeyID
+        /// WPC, where there is one.
+        public let policyHash: Digest?
+        /// Grants ever made.
+        public let grants: Int64
+        /// Tokens neither expired nor revoked.
+        public let live: Int64
+    }
+
+    /// An event that was applied before under the same identifier.
+    public struct KnownEvent: Sendable, Hashable {
+        /// Its position, when it took one.
+        public let position: Int64?
+        /// SHA-256 of the encoded event.
+        public let digest: Digest
+        /// What it came to.
+        public let result: String
+    }
+
+    /// The database's clock, after the lock was granted.
+    public let now: Timestamp
+    /// Position of the last control event.
+    public let position: Int64
+    /// Every control order.
+    public let orders: [StoredControlOrder]
+    /// Grants and live tokens.
+    public let counts: [Count]
+    /// The newest `iat` of any grant.
+    public let newestIssuedAt: Timestamp?
+    /// The event, when it was applied before.
+    public let known: KnownEvent?
+    /// How long the lock was waited for.
+    public let waited: Duration
+    /// The approvals that were asked for.
+    public internal(set) var approvals: [ApprovalID: StoredApproval]
+}
+
+/// A control event as the ledger keeps it.
+public struct StoredControlEvent: Sendable, Hashable {
+    /// Identifier.
+    public let eventID: String
+    /// The position it took; `nil` when it changed nothing.
+    public let position: Int64?
+    /// What it does.
+    public let operation: String
+    /// The identifier under which people speak of it.
+    public let handle: String
+    /// What it came to.
+    public let result: String
+    /// SHA-256 of the encoded event.
+    public let digest: Digest
+    /// What is shown of it: canonical JSON.
+    public let body: [UInt8]
+    /// Makes an event.
+    public init(
+        eventID: String, position: Int64?, operation: String, handle: String, result: String, digest: Digest,
+        body: [UInt8]
+    ) {
+        self.eventID = eventID
+        self.position = position
+        self.operation = operation
+        self.handle = handle
+        self.result = result
+        self.digest = digest
+        self.body = body
+    }
+}
+
+/// What a control transaction writes.
+public struct ControlWrite: Sendable {
+    /// The event; `nil` for a repeat and for a record that holds none.
+    public var event: StoredControlEvent?
+    /// Orders that changed.
+    public var orders: [StoredControlOrder] = []
+    /// Receipts and published records.
+    public var effects: [Effect] = []
+    /// Tokens to revoke one by one.
+    public var runs: [RevocationRun] = []
+    /// Makes an empty write.
+    public init() {}
+}

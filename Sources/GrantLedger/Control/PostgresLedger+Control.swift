@@ -1,0 +1,206 @@
+public import ClawWire
+import Postgres
+import Primitives
+
+extension PostgresLedger {
+    /// See ``Ledger/control(_:needs:plan:)``.
+    public func control<Result: Sendable>(
+        _ read: ControlRead, needs: @Sendable (ControlSnapshot) throws -> Set<ApprovalID>,
+        plan: @Sendable (ControlSnapshot) throws -> (write: ControlWrite, result: Result)
+    ) async throws -> Result {
+        let what = "applying a control event"
+        do {
+            return try await pool.withConnection { connection in
+                try await connection.transaction { transaction in
+                    let start = ContinuousClock.now
+                    try await self.takeStopLock(transaction, patience: read.patience)
+                    var snapshot = try await Self.snapshot(read, transaction, waited: .now - start)
+                    let approvals = try needs(snapshot)
+                    if !approvals.isEmpty {
+                        var parameters = Parameters()
+                        parameters.append(array: approvals.map(\.rawValue).sorted())
+                        let rows = try await transaction.execute(QueryStatements.approvals, parameters)
+                        for row in 0..<rows.rowCount {
+                            let approval = try StoredRows.approval(rows, row)
+                            snapshot.approvals[approval.approvalID] = approval
+                        }
+                    }
+                    let (write, result) = try plan(snapshot)
+                    let steps = try await self.controlSteps(write, read, snapshot, transaction)
+                    _ = try await transaction.commit(with: steps)
+                    return result
+                }
+            }
+        } catch let error as PostgresError {
+            throw Self.translate(error, what)
+        }
+    }
+
+    /// Waits for the exclusive lock in its place in the queue, while a second session ends whoever keeps it too long.
+    private func takeStopLock(_ transaction: Transaction, patience: Duration) async throws {
+        let isGranted = Lock(false)
+        let milliseconds = Int64(patience / .milliseconds(1))
+        let warden = Task { [pool] in
+            try await Task.sleep(for: patience)
+            while !Task.isCancelled, !isGranted.withLock({ $0 }) {
+                _ = try await pool.withConnection { connection in
+                    try await connection.execute(ControlStatements.endHolders, Parameters(milliseconds))
+                }
+                try await Task.sleep(for: .milliseconds(50))
+            }
+        }
+        defer { warden.cancel() }
+        _ = try await transaction.execute(ControlStatements.stopLock)
+        isGranted.withLock { $0 = true }
+    }
+
+    private static func snapshot(
+        _ read: ControlRead, _ transaction: Transaction, waited: Duration
+    ) async throws -> ControlSnapshot {
+        var steps: [PipelineStep] = [
+            .execute(DecideStatements.controlState), .execute(ControlStatements.orders),
+            .execute(ControlStatements.counts), .execute(ControlStatements.event, Parameters(read.eventID ?? "")),
+        ]
+        if let fence = read.fence {
+            steps += [
+                .execute(
+                    DecideStatements.fenceRole,
+                    Parameters(fence.lease.role.rawValue, fence.lease.owner.rawValue, fence.lease.epoch.value)),
+                .execute(ControlStatements.advanceInput, Parameters(fence.topic, fence.from, fence.to)),
+            ]
+        }
+        let results = try await transaction.run(steps)
+        if let fence = read.fence, results[4].rowCount != 1 || results[5].affectedRows != 1 {
+            throw LedgerError(
+                .fenced,
+                "offset \(fence.from) of \(fence.topic) was applied by another worker, or the role control is its; "
+                    + "nothing committed")
+        }
+        let state = results[0]
+        guard state.rowCount == 1 else { throw corrupted("clawgrant.control_state") }
+        var counts: [ControlSnapshot.Count] = []
+        var newest: Timestamp?
+        let tally = results[2]
+        for row in 0..<tally.rowCount {
+            let hash: [UInt8]? = try tally.optional(row, 2)
+            counts.append(
+                ControlSnapshot.Count(
+                    jobClass: JobClass(try tally.string(row, 0)), kid: KeyID(try tally.string(row, 1)),
+                    policyHash: hash.flatMap { Digest(bytes: $0) }, grants: try tally.int64(row, 3),
+                    live: try tally.int64(row, 4)))
+            if let time = try tally.optionalTimestamp(row, 5) { newest = max(newest ?? time, time) }
+        }
+        var known: ControlSnapshot.KnownEvent?
+        if read.eventID != nil, results[3].rowCount == 1 {
+            known = ControlSnapshot.KnownEvent(
+                position: try results[3].optional(0, 0), digest: try results[3].digest(0, 1),
+                result: try results[3].string(0, 2))
+        }
+        return ControlSnapshot(
+            now: try state.timestampValue(0, 2), position: try state.int64(0, 0),
+            orders: try StoredRows.controlOrders(results[1]), counts: counts, newestIssuedAt: newest, known: known,
+            waited: waited, approvals: [:])
+    }
+
+    private func controlSteps(
+        _ write: ControlWrite, _ read: ControlRead, _ snapshot: ControlSnapshot, _ transaction: Transaction
+    ) async throws -> [PipelineStep] {
+        var steps: [PipelineStep] = []
+        if let event = write.event {
+            var row = Parameters(event.eventID)
+            row.append(event.position)
+            for text in [event.operation, event.handle, event.result] { row.append(text) }
+            row.append(event.digest.bytes)
+            row.append(event.body)
+            row.append(snapshot.now.postgres)
+            steps.append(.execute(ControlStatements.insertEvent, row))
+            if let position = event.position {
+                steps.append(.execute(ControlStatements.setPosition, Parameters(position)))
+            }
+        }
+        if !write.orders.isEmpty {
+            var orders = Parameters()
+            orders.append(column: write.orders) { $0.key }
+            orders.append(column: write.orders) { $0.position }
+            orders.append(column: write.orders) { $0.body }
+            steps.append(.execute(ControlStatements.putOrders, orders))
+        }
+        for run in write.runs {
+            let part = run.part.stored
+            var row = Parameters(run.position, run.ordinal, run.handle, run.scopeKind)
+            row.append(run.scopeValue)
+            row.append(part.name)
+            row.append(part.value)
+            for text in [run.cause, run.detail] { row.append(text) }
+            row.append(run.issuedBefore.postgres)
+            row.append(run.startedAt.postgres)
+            steps.append(.execute(ControlStatements.insertRun, row))
+        }
+        let ranges = EffectCodec.groups(write.effects)
+        let ids = try await takeGroupIDs(ranges.count, in: transaction)
+        return steps + Self.groupSteps(write.effects, ranges, ids, worker: read.worker, now: snapshot.now)
+    }
+
+    /// See ``Ledger/controlOffset(of:)``.
+    public func controlOffset(of topic: String) async throws(LedgerError) -> Int64 {
+        let what = "reading the offset of \(topic)"
+        let rows = try await run(what, [.execute(ControlStatements.inputOffset, Parameters(topic))])[0]
+        do {
+            return rows.rowCount == 1 ? try rows.int64(0, 0) : 0
+        } catch {
+            throw Self.translate(error, what)
+        }
+    }
+
+    /// See ``Ledger/noteControlPoll(under:)``.
+    public func noteControlPoll(under lease: RoleLease) async throws(LedgerError) {
+        let result = try await run(
+            "noting a poll of the control topic",
+            [
+                .execute(
+                    ControlStatements.notePoll,
+                    Parameters(lease.role.rawValue, lease.owner.rawValue, lease.epoch.value))
+            ])
+        guard result[0].affectedRows == 1 else {
+            throw LedgerError(.fenced, "the role \(lease.role.rawValue) is held by another worker")
+        }
+    }
+
+    /// See ``Ledger/controlState(after:)``.
+    public func controlState(after position: Int64) async throws(LedgerError) -> ControlStateRows {
+        let what = "reading the control state"
+        // Two statements of one snapshot each: rows newer than the position read before them are read again later.
+        let results = try await run(
+            what,
+            [
+                .execute(DecideStatements.controlState),
+                .execute(DecideStatements.newControlOrders, Parameters(position)),
+            ])
+        do {
+            return ControlStateRows(
+                position: try results[0].int64(0, 0), orders: try StoredRows.controlOrders(results[1]),
+                polledAt: try results[0].timestampValue(0, 1), now: try results[0].timestampValue(0, 2))
+        } catch {
+            throw Self.translate(error, what)
+        }
+    }
+
+    /// See ``Ledger/revocationHorizon()``.
+    public func revocationHorizon() async throws(LedgerError) -> RevocationHorizon {
+        let what = "reading how far revocations are sealed"
+        let rows = try await run(what, [.execute(ControlStatements.horizon)])[0]
+        do {
+            return RevocationHorizon(
+                now: try rows.timestampValue(0, 0), controlPosition: try rows.int64(0, 1),
+                isSealed: try rows.bool(0, 2), nextBatch: try rows.int64(0, 3), nextSequence: try rows.int64(0, 4),
+                sweptPosition: try rows.int64(0, 5), revokedTokens: try rows.int64(0, 6))
+        } catch {
+            throw Self.translate(error, what)
+        }
+    }
+
+    /// See ``Ledger/foldTallies()``.
+    public func foldTallies() async throws(LedgerError) {
+        _ = try await run("folding the counts of grants", [.execute(ControlStatements.foldTallies)])
+    }
+}

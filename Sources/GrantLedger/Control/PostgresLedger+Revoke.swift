@@ -1,0 +1,85 @@
+import ClawWire
+import Postgres
+
+extension PostgresLedger {
+    /// See ``Ledger/revokeNext(under:limit:plan:)``.
+    public func revokeNext(
+        under lease: RoleLease, limit: Int,
+        plan: @Sendable (RevocationChunk) throws -> [Effect]
+    ) async throws -> RevocationRun? {
+        let what = "revoking tokens"
+        do {
+            return try await pool.withConnection { connection in
+                try await connection.transaction { transaction in
+                    let results = try await transaction.run([
+                        .execute(
+                            DecideStatements.fenceRole,
+                            Parameters(lease.role.rawValue, lease.owner.rawValue, lease.epoch.value)),
+                        .execute(ControlStatements.nextRun),
+                    ])
+                    guard results[0].rowCount == 1 else {
+                        throw LedgerError(
+                            .fenced, "\(what): the role \(lease.role.rawValue) is held by another worker")
+                    }
+                    let found = results[1]
+                    guard found.rowCount == 1 else { return nil }
+                    return try await self.advance(found, limit, transaction, worker: lease, plan)
+                }
+            }
+        } catch let error as PostgresError {
+            throw Self.translate(error, what)
+        }
+    }
+
+    private func advance(
+        _ found: PostgresResult, _ limit: Int, _ transaction: Transaction, worker lease: RoleLease,
+        _ plan: @Sendable (RevocationChunk) throws -> [Effect]
+    ) async throws -> RevocationRun {
+        let run = try Self.run(found)
+        let now = try found.timestampValue(0, 14)
+        let part = run.part.stored
+        let rows = try await transaction.execute(
+            ControlStatements.liveTokens,
+            Parameters(
+                try found.timestamp(0, 12), try found.string(0, 13), run.issuedBefore.postgres, run.scopeKind,
+                run.scopeValue ?? "", part.name, part.value ?? "", Int64(limit)))
+        var requests: [StoredRequest] = []
+        for row in 0..<rows.rowCount { requests.append(try StoredRows.request(rows, row)) }
+        let isLast = requests.count < limit
+        let effects = try plan(
+            RevocationChunk(run: run, requests: requests, now: now, controlPosition: try found.int64(0, 15)))
+        var steps: [PipelineStep] = []
+        var (cursorTime, cursorID) = (try found.timestamp(0, 12), try found.string(0, 13))
+        if let last = requests.last, let token = last.token {
+            (cursorTime, cursorID) = (token.expiresAt.postgres, last.requestID.rawValue)
+            var revoked = Parameters(now.postgres, run.cause)
+            revoked.append(column: requests) { $0.requestID.rawValue }
+            steps.append(.execute(ControlStatements.revokeTokens, revoked))
+        }
+        if let tally = GrantTally(revoked: requests).step { steps.append(tally) }
+        steps.append(
+            .execute(
+                ControlStatements.advanceRun,
+                Parameters(run.position, run.ordinal, cursorTime, cursorID, Int64(requests.count), isLast)))
+        let ranges = EffectCodec.groups(effects)
+        let ids = try await takeGroupIDs(ranges.count, in: transaction)
+        steps += Self.groupSteps(effects, ranges, ids, worker: lease.owner, now: now)
+        _ = try await transaction.commit(with: steps)
+        return RevocationRun(
+            position: run.position, ordinal: run.ordinal, handle: run.handle, scopeKind: run.scopeKind,
+            scopeValue: run.scopeValue, part: run.part, cause: run.cause, detail: run.detail,
+            issuedBefore: run.issuedBefore, revoked: run.revoked + Int64(requests.count), startedAt: run.startedAt,
+            finishedAt: isLast ? now : nil)
+    }
+
+    private static func run(_ rows: PostgresResult) throws -> RevocationRun {
+        guard let part = RevocationRun.Part(name: try rows.string(0, 5), value: try rows.optional(0, 6)) else {
+            throw corrupted("the revocation run of control position \(try rows.int64(0, 0))")
+        }
+        return RevocationRun(
+            position: try rows.int64(0, 0), ordinal: try rows.int32(0, 1), handle: try rows.string(0, 2),
+            scopeKind: try rows.string(0, 3), scopeValue: try rows.optional(0, 4), part: part,
+            cause: try rows.string(0, 7), detail: try rows.string(0, 8), issuedBefore: try rows.timestampValue(0, 9),
+            revoked: try rows.int64(0, 10), startedAt: try rows.timestampValue(0, 11))
+    }
+}

@@ -1,0 +1,120 @@
+public import ClawWire
+
+/// Live tokens that a control event voided and that are revoked one by one, chunk by chunk.
+public struct RevocationRun: Sendable, Hashable {
+    /// Which tokens of the scope. The text of each case is what the ledger stores.
+    public enum Part: Sendable, Hashable {
+        /// All.
+        case all
+        /// Those with an elevated action.
+        case elevated
+        /// Those pinned to this WPC.
+        case pinned(Digest)
+        /// Those pinned to another WPC than this one, or to none.
+        case notPinned(Digest)
+        /// Those with an `iat` not smaller than this.
+        case issuedSince(Timestamp)
+
+        var stored: (name: String, value: String?) {
+            switch self {
+            case .all: ("all", nil)
+            case .elevated: ("elevated", nil)
+            case .pinned(let hash): ("pinned", hash.b64u)
+            case .notPinned(let hash): ("not_pinned", hash.b64u)
+            case .issuedSince(let time): ("issued_since", String(time.seconds))
+            }
+        }
+
+        init?(name: String, value: String?) {
+            switch (name, value) {
+            case ("all", nil): self = .all
+            case ("elevated", nil): self = .elevated
+            case ("pinned", let value?):
+                guard let hash = Digest(b64u: value) else { return nil }
+                self = .pinned(hash)
+            case ("not_pinned", let value?):
+                guard let hash = Digest(b64u: value) else { return nil }
+                self = .notPinned(hash)
+            case ("issued_since", let value?):
+                guard let seconds = Int64(value) else { return nil }
+                self = .issuedSince(Timestamp(seconds: seconds))
+            default: return nil
+            }
+        }
+    }
+
+    /// Position of the control event.
+    public let position: Int64
+    /// Counts the runs of one event, from 0.
+    public let ordinal: Int32
+    /// The identifier under which people speak of the event.
+    public let handle: String
+    /// Kind of the scope, as on the wire.
+    public let scopeKind: String
+    /// Value of the scope.
+    public let scopeValue: String?
+    /// Which of its tokens.
+    public let part: Part
+    /// Why, for machines.
+    public let cause: String
+    /// Why, for people.
+    public let detail: String
+    /// Tokens with an `iat` not smaller than this are left alone.
+    public let issuedBefore: Timestamp
+    /// Tokens revoked so far.
+    public let revoked: Int64
+    /// When the event was applied.
+    public let startedAt: Timestamp
+    /// When the last token was revoked; `nil` while there may be more.
+    public let finishedAt: Timestamp?
+
+    /// Makes a run.
+    public init(
+        position: Int64, ordinal: Int32, handle: String, scopeKind: String, scopeValue: String?, part: Part,
+        cause: String, detail: String, issuedBefore: Timestamp, revoked: Int64 = 0, startedAt: Timestamp,
+        finishedAt: Timestamp? = nil
+    ) {
+        self.position = position
+        self.ordinal = ordinal
+        self.handle = handle
+        self.scopeKind = scopeKind
+        self.scopeValue = scopeValue
+        self.part = part
+        self.cause = cause
+        self.detail = detail
+        self.issuedBefore = issuedBefore
+        self.revoked = revoked
+        self.startedAt = startedAt
+        self.finishedAt = finishedAt
+    }
+}
+
+/// The next tokens of a run, locked.
+public struct RevocationChunk: Sendable {
+    /// The run.
+    public let run: RevocationRun
+    /// Requests with a live token.
+    public let requests: [StoredRequest]
+    /// The database's clock.
+    public let now: Timestamp
+    /// Position of the last control event.
+    public let controlPosition: Int64
+}
+
+/// What a reader of the revocations topic must have seen to know everything up to an instant.
+public struct RevocationHorizon: Sendable, Hashable {
+    /// The database's clock when the rest was read.
+    public let now: Timestamp
+    /// Position of the last control event.
+    public let controlPosition: Int64
+    /// True when no committed revocation or control event is unsealed.
+    public let isSealed: Bool
+    /// The next batch to be sealed: everything before it is sealed.
+    public let nextBatch: Int64
+    /// The next sequence number of the revocations stream.
+    public let nextSequence: Int64
+    /// Control events with a smaller position have all their tokens revoked one by one.
+    public let sweptPosition: Int64
+    /// Revoked tokens that have not expired; a lower bound when there are very many.
+    public let revokedTokens: Int64
+}

@@ -1,0 +1,172 @@
+import Postgres
+
+/// The statements of control transactions.
+enum ControlStatements {
+    /// Exclusive: granted once no decide transaction is in flight, in the order of asking, so that it cannot starve.
+    static let stopLock = PreparedStatement("stop_lock_exclusive", "SELECT pg_advisory_xact_lock(8603000)")
+
+    /// Sessions in the way of whoever waits for the exclusive lock, when their transaction is older than allowed. Each is
+    /// found by the lock itself, so that no reused process id can be hit.
+    static let endHolders = PreparedStatement(
+        "end_stop_lock_holders",
+        """
+        SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+        WHERE l.locktype = 'advisory' AND l.classid = 0 AND l.objid = 8603000 AND l.objsubid = 1 AND l.granted
+            AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            AND l.pid <> pg_backend_pid()
+            AND a.xact_start < clock_timestamp() - $1::int8 * interval '1 millisecond'
+        """,
+        parameterTypes: [.int8])
+
+    static let orders = PreparedStatement(
+        "control_orders", "SELECT order_key, position, body FROM clawgrant.control_order ORDER BY position")
+
+    static let event = PreparedStatement(
+        "control_event", "SELECT position, event_digest, result FROM clawgrant.control_event WHERE event_id = $1",
+        parameterTypes: [.text])
+
+    static let counts = PreparedStatement(
+        "grant_counts",
+        """
+        SELECT job_class, kid, policy_hash, sum(grants)::int8,
+            coalesce(sum(live) FILTER (
+                WHERE expires_second > floor(extract(epoch FROM clock_timestamp()))::int8), 0)::int8,
+            max(newest_issued_at)
+        FROM clawgrant.grant_tally GROUP BY job_class, kid, policy_hash
+        """)
+
+    static let advanceInput = PreparedStatement(
+        "advance_control_input",
+        """
+        INSERT INTO clawgrant.control_input AS i (topic, next_offset)
+        SELECT $1, $3 WHERE $2 = 0 OR EXISTS (SELECT 1 FROM clawgrant.control_input WHERE topic = $1)
+        ON CONFLICT (topic) DO UPDATE SET next_offset = excluded.next_offset WHERE i.next_offset = $2
+        """,
+        parameterTypes: [.text, .int8, .int8])
+
+    static let inputOffset = PreparedStatement(
+        "control_input_offset", "SELECT next_offset FROM clawgrant.control_input WHERE topic = $1",
+        parameterTypes: [.text])
+
+    static let insertEvent = PreparedStatement(
+        "insert_control_event",
+        """
+        INSERT INTO clawgrant.control_event (event_id, position, operation, handle, result, event_digest, body, applied_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        """,
+        parameterTypes: [.text, .int8, .text, .text, .text, .bytea, .bytea, .timestamptz])
+
+    static let putOrders = PreparedStatement(
+        "put_control_orders",
+        """
+        INSERT INTO clawgrant.control_order (order_key, position, body)
+        SELECT * FROM unnest($1::text[], $2::int8[], $3::bytea[])
+        ON CONFLICT (order_key) DO UPDATE SET position = excluded.position, body = excluded.body
+        """,
+        parameterTypes: [.textArray, .int8Array, .byteaArray])
+
+    static let setPosition = PreparedStatement(
+        "set_control_position", "UPDATE clawgrant.control_state SET control_position = $1",
+        parameterTypes: [.int8])
+
+    static let notePoll = PreparedStatement(
+        "note_control_poll",
+        """
+        UPDATE clawgrant.control_state SET polled_at = clock_timestamp()
+        WHERE EXISTS (SELECT 1 FROM clawgrant.role_lease WHERE role = $1 AND lease_owner = $2 AND lease_epoch = $3)
+        """,
+        parameterTypes: [.text, .text, .int8])
+
+    static let insertRun = PreparedStatement(
+        "insert_revocation_run",
+        """
+        INSERT INTO clawgrant.revocation_run (position, ordinal, handle, scope_kind, scope_value, part, part_value,
+            cause, detail, issued_before, cursor_expires_at, started_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)
+        """,
+        parameterTypes: [
+            .int8, .int4, .text, .text, .text, .text, .text, .text, .text, .timestamptz, .timestamptz,
+        ])
+
+    static let nextRun = PreparedStatement(
+        "next_revocation_run",
+        """
+        SELECT position, ordinal, handle, scope_kind, scope_value, part, part_value, cause, detail, issued_before,
+            revoked, started_at, cursor_expires_at, cursor_request_id, clock_timestamp(),
+            (SELECT control_position FROM clawgrant.control_state)
+        FROM clawgrant.revocation_run WHERE finished_at IS NULL ORDER BY position, ordinal LIMIT 1 FOR UPDATE
+        """)
+
+    /// Live tokens of a scope in the order of their end. Rows that a decide transaction holds are waited for: it either
+    /// revokes the token itself or leaves it as it was.
+    static let liveTokens = PreparedStatement(
+        "live_tokens",
+        """
+        SELECT \(DecideStatements.requestColumns) FROM clawgrant.request
+        WHERE expires_at IS NOT NULL AND revoked_at IS NULL AND (expires_at, request_id) > ($1, $2)
+            AND expires_at > clock_timestamp() AND issued_at < $3
+            AND CASE $4
+                WHEN 'all' THEN true
+                WHEN 'job_class' THEN job_class = $5
+                WHEN 'agent' THEN agent_did = $5
+                WHEN 'request' THEN request_id = $5
+                WHEN 'job' THEN job_id = $5
+                WHEN 'approval' THEN $5 = ANY (approvals)
+                WHEN 'token' THEN encode(token_hash, 'hex') = $5
+                WHEN 'jti' THEN token_id = $5
+                WHEN 'issuer_key' THEN kid = $5
+                ELSE control_scopes @> ARRAY[$4 || ':' || $5] END
+            AND CASE $6
+                WHEN 'all' THEN true
+                WHEN 'elevated' THEN coalesce(is_elevated, false)
+                WHEN 'pinned' THEN coalesce(control_scopes @> ARRAY['policy_hash:' || $7], false)
+                WHEN 'not_pinned' THEN NOT coalesce(control_scopes @> ARRAY['policy_hash:' || $7], false)
+                ELSE issued_at >= to_timestamp($7::float8) END
+        ORDER BY expires_at, request_id LIMIT $8 FOR UPDATE
+        """,
+        parameterTypes: [.timestamptz, .text, .timestamptz, .text, .text, .text, .text, .int8])
+
+    static let revokeTokens = PreparedStatement(
+        "revoke_tokens",
+        """
+        UPDATE clawgrant.request SET revoked_at = $1, revoked_reason = $2
+        WHERE request_id = ANY ($3::text[]) AND revoked_at IS NULL
+        """,
+        parameterTypes: [.timestamptz, .text, .textArray])
+
+    static let advanceRun = PreparedStatement(
+        "advance_revocation_run",
+        """
+        UPDATE clawgrant.revocation_run SET cursor_expires_at = $3, cursor_request_id = $4, revoked = revoked + $5,
+            finished_at = CASE WHEN $6 THEN clock_timestamp() END
+        WHERE position = $1 AND ordinal = $2
+        """,
+        parameterTypes: [.int8, .int4, .timestamptz, .text, .int8, .bool])
+
+    static let horizon = PreparedStatement(
+        "revocation_horizon",
+        """
+        SELECT clock_timestamp(), (SELECT control_position FROM clawgrant.control_state),
+            NOT EXISTS (SELECT 1 FROM clawgrant.unsealed WHERE priority < 2),
+            coalesce((SELECT max(number) + 1 FROM clawgrant.receipt_batch), 0),
+            coalesce((SELECT next_sequence[3] FROM clawgrant.receipt_batch ORDER BY number DESC LIMIT 1), 0),
+            coalesce(
+                (SELECT min(position) FROM clawgrant.revocation_run WHERE finished_at IS NULL),
+                (SELECT control_position + 1 FROM clawgrant.control_state)),
+            (SELECT count(*) FROM (
+                SELECT 1 FROM clawgrant.request
+                WHERE revoked_at IS NOT NULL AND expires_at > statement_timestamp() LIMIT 20000) live)
+        """)
+
+    static let foldTallies = PreparedStatement(
+        "fold_tallies",
+        """
+        WITH taken AS (DELETE FROM clawgrant.grant_tally RETURNING *), folded AS (
+            SELECT *, CASE WHEN expires_second > extract(epoch FROM clock_timestamp()) THEN expires_second ELSE 0 END AS ends
+            FROM taken)
+        INSERT INTO clawgrant.grant_tally (job_class, kid, policy_hash, expires_second, grants, live, newest_issued_at)
+        SELECT job_class, kid, policy_hash, ends, sum(grants), CASE WHEN ends = 0 THEN 0 ELSE sum(live) END,
+            max(newest_issued_at)
+        FROM folded GROUP BY job_class, kid, policy_hash, ends
+        """)
+}

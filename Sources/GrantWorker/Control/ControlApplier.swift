@@ -1,0 +1,220 @@
+public import ClawWire
+public import GrantLedger
+public import IssuanceRules
+public import ReceiptLog
+
+/// What became of a control event: the answer to "is it stopped?".
+public struct ControlAcknowledgement: Sendable, Hashable {
+    /// What applying it came to.
+    public let result: ControlOutcome.Result
+    /// Position of the event; of the one it repeats, when it is a repeat; `nil` when it took none.
+    public let position: Int64?
+    /// Grants committed before it.
+    public let grantsBefore: Int64
+    /// Live tokens that are void from now on; `nil` where they are counted while they are revoked one by one.
+    public let voidedTokens: Int64?
+    /// Milliseconds from when it was read or typed until it was ready to commit.
+    public let milliseconds: Double
+    /// Milliseconds of it that decide transactions in flight were waited for.
+    public let waitedMilliseconds: Double
+    /// Cut-offs that follow from it.
+    public let cutoffs: [ControlCutoff]
+    /// Runs of single revocations that follow from it.
+    public let revocationRuns: Int
+    /// The receipt, when there is one.
+    public let receiptID: String?
+    /// The ledger's clock.
+    public let at: Timestamp
+}
+
+/// Applies control events to the ledger, whoever brings them: the control topic, an approval topic, the command line.
+public struct ControlApplier: Sendable {
+    let ledger: any Ledger
+    let rules: RuleSet
+    let worker: WorkerID
+    /// WPCs that lifts name; `nil` lifts nothing on a WPC.
+    let policy: @Sendable (Digest) async -> Bool
+
+    /// Makes an applier.
+    ///
+    /// - Parameters:
+    ///   - ledger: where it becomes true.
+    ///   - rules: who may lift, and how many it takes.
+    ///   - worker: who applies.
+    ///   - isVerified: says whether a WPC was loaded and stands.
+    public init(
+        ledger: any Ledger, rules: RuleSet, worker: WorkerID,
+        isVerified: @escaping @Sendable (Digest) async -> Bool
+    ) {
+        self.ledger = ledger
+        self.rules = rules
+        self.worker = worker
+        policy = isVerified
+    }
+
+    /// Applies an event in a transaction of its own.
+    ///
+    /// - Parameters:
+    ///   - event: the event.
+    ///   - fence: of an event from the control topic.
+    ///   - since: when the event was read or typed.
+    ///   - refused: what a refusal leaves in the ledger.
+    /// - Throws: ``LedgerError``; after ``LedgerError/Code/outcomeUnknown`` the event may be applied again.
+    public func apply(
+        _ event: ControlEvent, fence: ControlFence? = nil, since start: ContinuousClock.Instant = .now,
+        refused: @Sendable (ControlSnapshot, ControlRefusal) throws -> [Effect] = { _, _ in [] }
+    ) async throws -> ControlAcknowledgement {
+        var verified: Set<Digest> = []
+        if case .lift(let lift) = event.operation, let hash = lift.policyHash, await policy(hash) {
+            verified.insert(hash)
+        }
+        let read = ControlRead(worker: worker, fence: fence, eventID: event.id.rawValue)
+        let policies = verified
+        return try await ledger.control(read) { snapshot in
+            try Self.state(snapshot).evidenceNeeded(by: event).approvals
+        } plan: { snapshot in
+            var (write, answer) = try plan(event, snapshot, verified: policies, since: start)
+            if case .refused(let why) = answer.result { write.effects += try refused(snapshot, why) }
+            return (write, answer)
+        }
+    }
+
+    /// Moves the position of the control topic past records that hold no event to apply, leaving these effects.
+    func pass(_ effects: @Sendable (ControlSnapshot) throws -> [Effect], fence: ControlFence) async throws {
+        try await ledger.control(ControlRead(worker: worker, fence: fence, eventID: nil)) { _ in
+            []
+        } plan: { snapshot in
+            var write = ControlWrite()
+            write.effects = try effects(snapshot)
+            return (write, ())
+        }
+    }
+
+    private static func state(_ snapshot: ControlSnapshot) throws -> ControlState {
+        try ControlState.none.advanced(to: snapshot.position, with: snapshot.orders)
+    }
+
+    private func plan(
+        _ event: ControlEvent, _ snapshot: ControlSnapshot, verified: Set<Digest>,
+        since start: ContinuousClock.Instant
+    ) throws -> (ControlWrite, ControlAcknowledgement) {
+        let state = try Self.state(snapshot)
+        let digest = Digest(hashing: event.encoded)
+        let grants = snapshot.counts.reduce(0) { $0 + $1.grants }
+        func acknowledgement(
+            _ result: ControlOutcome.Result, _ position: Int64?, _ effects: ControlEffects = ControlEffects(),
+            receiptID: String? = nil
+        ) -> ControlAcknowledgement {
+            ControlAcknowledgement(
+                result: result, position: position, grantsBefore: grants,
+                voidedTokens: effects.revocations.isEmpty ? 0 : voided(effects, snapshot),
+                milliseconds: (ContinuousClock.now - start) / .milliseconds(1),
+                waitedMilliseconds: snapshot.waited / .milliseconds(1), cutoffs: effects.cutoffs,
+                revocationRuns: effects.revocations.count, receiptID: receiptID, at: snapshot.now)
+        }
+        if let known = snapshot.known, known.digest == digest {
+            return (ControlWrite(), acknowledgement(.repeated(of: known.position ?? snapshot.position), known.position))
+        }
+        let outcome = state.applying(
+            event,
+            in: ControlContext(
+                at: snapshot.now, newestIssuedAt: snapshot.newestIssuedAt, grantsBefore: grants, rules: rules.control,
+                evidence: try evidence(snapshot, verified)))
+        guard outcome.isRecorded else {
+            if case .repeated(let position) = outcome.result {
+                return (ControlWrite(), acknowledgement(outcome.result, position))
+            }
+            return (ControlWrite(), acknowledgement(outcome.result, nil))
+        }
+        let position = outcome.state.position
+        let before = acknowledgement(outcome.result, position, outcome.effects)
+        let (effect, receiptID) = try ControlEffectWriter(worker: worker, rulesHash: rules.hash, at: snapshot.now)
+            .effect(of: event, outcome, before)
+        var write = ControlWrite()
+        write.event = StoredControlEvent(
+            eventID: snapshot.known == nil ? event.id.rawValue : "\(event.id.rawValue)#\(digest.b64u.prefix(12))",
+            position: position, operation: event.operation.kind.rawValue, handle: event.handle,
+            result: Self.name(outcome.result), digest: digest, body: event.encoded)
+        write.orders = outcome.changes.map { StoredControlOrder(key: $0.key, position: $0.position, body: $0.body) }
+        write.effects = [effect]
+        write.runs = outcome.effects.revocations.enumerated().map { index, revocation in
+            run(revocation, Int32(index), event, position, outcome.effects, snapshot)
+        }
+        return (write, acknowledgement(outcome.result, position, outcome.effects, receiptID: receiptID))
+    }
+
+    private func evidence(_ snapshot: ControlSnapshot, _ verified: Set<Digest>) throws -> LiftEvidence {
+        var approvals: [ApprovalID: LiftEvidence.Approval] = [:]
+        for (id, stored) in snapshot.approvals {
+            let state: ApprovalState
+            do {
+                state = try ApprovalState(decoding: stored.state)
+            } catch {
+                throw LedgerError(.corrupted, "the state of approval \(id) does not read: \(error)")
+            }
+            approvals[id] = LiftEvidence.Approval(state, at: snapshot.now, entitlements: rules.entitlements)
+        }
+        let used = Set(snapshot.counts.compactMap(\.policyHash))
+        var policies: [Digest: LiftEvidence.Policy] = [:]
+        for hash in verified { policies[hash] = LiftEvidence.Policy(isVerified: true, wasUsed: used.contains(hash)) }
+        return LiftEvidence(approvals: approvals, policies: policies)
+    }
+
+    /// Live tokens that the event voids, where the ledger's counts tell.
+    private func voided(_ effects: ControlEffects, _ snapshot: ControlSnapshot) -> Int64? {
+        var sum: Int64 = 0
+        for revocation in effects.revocations {
+            guard revocation.part == .all else { return nil }
+            let scope = revocation.scope.normalized
+            switch scope.kind {
+            case .all: sum += snapshot.counts.reduce(0) { $0 + $1.live }
+            case .jobClass:
+                sum += snapshot.counts.filter { $0.jobClass.rawValue == scope.value }.reduce(0) { $0 + $1.live }
+            case .issuerKey:
+                sum += snapshot.counts.filter { $0.kid.rawValue == scope.value }.reduce(0) { $0 + $1.live }
+            case .policyHash:
+                sum += snapshot.counts.filter { $0.policyHash?.b64u == scope.value }.reduce(0) { $0 + $1.live }
+            case .agent, .subject, .approval, .request, .entitlement, .policyID, .source, .token, .jti, .job: return nil
+            }
+        }
+        return sum
+    }
+
+    private func run(
+        _ revocation: ControlRevocation, _ ordinal: Int32, _ event: ControlEvent, _ position: Int64,
+        _ effects: ControlEffects, _ snapshot: ControlSnapshot
+    ) -> RevocationRun {
+        let scope = revocation.scope.normalized
+        let cutoff = effects.cutoffs.first { $0.scope.normalized == scope && !$0.isForever }
+        let reason = event.reason.map { ": \($0)" } ?? ""
+        return RevocationRun(
+            position: position, ordinal: ordinal, handle: event.handle, scopeKind: scope.kind.rawValue,
+            scopeValue: scope.value, part: RevocationRun.Part(revocation.part), cause: revocation.cause.rawValue,
+            detail: "\(event.operation.kind.rawValue) \(event.handle)\(reason)",
+            issuedBefore: cutoff?.notIssuedBefore ?? Timestamp(seconds: snapshot.now.seconds + 1),
+            startedAt: snapshot.now)
+    }
+
+    static func name(_ result: ControlOutcome.Result) -> String {
+        switch result {
+        case .applied: "applied"
+        case .appliedAndLifted: "applied_and_lifted"
+        case .pendingLift: "pending"
+        case .repeated: "repeated"
+        case .withoutEffect: "without_effect"
+        case .refused(let why): why.rawValue
+        }
+    }
+}
+
+extension RevocationRun.Part {
+    init(_ part: ControlRevocation.Part) {
+        switch part {
+        case .all: self = .all
+        case .elevated: self = .elevated
+        case .pinned(let hash): self = .pinned(hash)
+        case .notPinned(let hash): self = .notPinned(hash)
+        case .issuedSince(let time): self = .issuedSince(time)
+        }
+    }
+}

@@ -1,0 +1,72 @@
+import ClawWire
+import GrantLedger
+import IssuanceRules
+import ReceiptLog
+
+/// Makes the receipt of a control event and the records that follow from it: the result, and the cut-offs.
+struct ControlEffectWriter {
+    let worker: WorkerID
+    let rulesHash: Digest
+    let at: Timestamp
+
+    func effect(
+        of event: ControlEvent, _ outcome: ControlOutcome, _ acknowledgement: ControlAcknowledgement
+    ) throws -> (Effect, receiptID: String) {
+        var payload = outcome.effects.receipt
+        payload["result"] = .string(ControlApplier.name(outcome.result))
+        payload["voided_tokens"] = acknowledgement.voidedTokens.map { .integer($0) } ?? .null
+        payload["effective_ms"] = .integer(Int64(acknowledgement.milliseconds.rounded(.up)))
+        payload["lock_wait_ms"] = .integer(Int64(acknowledgement.waitedMilliseconds.rounded(.up)))
+        let receipt = Receipt(
+            content: content(event, payload), subject: Receipt.Subject(),
+            provenance: Receipt.Provenance(
+                workerID: worker, rulesHash: rulesHash, controlPosition: outcome.state.position),
+            reasons: event.reason.map { [Receipt.Reason(code: "CONTROL_EVENT", detail: $0)] } ?? [], occurredAt: at)
+        let encoded = try receipt.encoded()
+        var outputs = [result(event, payload, encoded)]
+        for cutoff in outcome.effects.cutoffs {
+            if let record = record(of: cutoff, event, outcome.state.position, encoded) { outputs.append(record) }
+        }
+        return (
+            Effect(receipt: encoded.bytes, receiptKind: receipt.content.kind.rawValue, outputs: outputs),
+            receipt.id.rawValue
+        )
+    }
+
+    private func content(_ event: ControlEvent, _ payload: JSONObject) -> Receipt.Content {
+        switch event.operation {
+        case .stop: .stopDeclared(payload)
+        case .lift: .stopLifted(payload)
+        case .drill: .stopDrilled(payload)
+        case .revoke, .rotatePolicy, .disableElevated, .enableElevated, .requireProxy, .releaseProxy, .suspectKey:
+            .controlApplied(payload)
+        }
+    }
+
+    private func result(_ event: ControlEvent, _ payload: JSONObject, _ encoded: EncodedReceipt) -> OutputRecord {
+        var record: JSONObject = ["control_result_version": "1"]
+        for member in payload.members { record[member.key] = member.value }
+        record["receipt_id"] = .string(encoded.receipt.id.rawValue)
+        record["receipt_digest_b64u"] = .string(encoded.digest.b64u)
+        return OutputRecord(
+            stream: .controlResults, key: Array(event.handle.utf8),
+            value: JSONWriter.bytes(.object(record), order: .canonical))
+    }
+
+    private func record(
+        of cutoff: ControlCutoff, _ event: ControlEvent, _ position: Int64, _ encoded: EncodedReceipt
+    ) -> OutputRecord? {
+        let scope = cutoff.scope.normalized
+        guard let kind = CutoffScope.Kind(rawValue: scope.kind.rawValue),
+            let published = CutoffScope(kind, scope.value),
+            let cause = RevocationCause(rawValue: cutoff.cause.rawValue)
+        else { return nil }
+        let stopID: String? = if case .stop(let stop) = event.operation { stop.stopID } else { nil }
+        let record = CutoffRecord(
+            scope: published, notIssuedBefore: cutoff.notIssuedBefore, eventID: event.id.rawValue, stopID: stopID,
+            controlPosition: position, cause: cause, reason: event.reason,
+            revokedBy: event.declaredBy.first?.id.rawValue ?? worker.rawValue, revokedAt: at,
+            receiptID: encoded.receipt.id, receiptDigest: encoded.digest)
+        return OutputRecord(stream: .revocations, key: record.recordKey, value: record.canonicalBytes)
+    }
+}

@@ -1,0 +1,80 @@
+import ClawWire
+import GrantLedger
+import Logging
+import ReceiptLog
+
+/// The elected revoker: makes single revocations of what a cut-off has voided already, in chunks of bounded size, from
+/// where the last revoker stopped.
+final class RevokeService: Sendable {
+    /// Tokens of one transaction: enough to fill it, few enough that a stop behind it waits for milliseconds.
+    private static let chunk = 1_000
+    private let ledger: any Ledger
+    private let worker: WorkerID
+    private let interval: Duration
+    private let metrics: WorkerMetrics
+    private let logger: Logger
+
+    init(ledger: any Ledger, worker: WorkerID, interval: Duration, metrics: WorkerMetrics, logger: Logger) {
+        self.ledger = ledger
+        self.worker = worker
+        self.interval = interval
+        self.metrics = metrics
+        self.logger = logger
+    }
+
+    func run(until stop: @Sendable () -> Bool) async throws {
+        while !stop() {
+            try Task.checkCancellation()
+            do {
+                if let lease = try await ledger.claim(role: .revoker, for: worker) {
+                    while !stop(), try await revokeSome(lease) {}
+                }
+            } catch is CancellationError {
+                throw CancellationError()
+            } catch {
+                logger.warning("revoking tokens failed; trying again", metadata: ["error": "\(error)"])
+            }
+            try await Task.sleep(for: interval)
+        }
+    }
+
+    /// Revokes the next chunk; false when there is nothing to revoke.
+    private func revokeSome(_ lease: RoleLease) async throws -> Bool {
+        let worker = worker
+        guard
+            let run = try await ledger.revokeNext(
+                under: lease, limit: Self.chunk, plan: { try Self.effects($0, by: worker) })
+        else { return false }
+        metrics.revoked(Self.chunk)
+        if run.finishedAt != nil {
+            logger.notice(
+                "tokens voided by a control event are revoked one by one",
+                metadata: ["event": "\(run.handle)", "tokens": "\(run.revoked)"])
+        }
+        return true
+    }
+
+    static func effects(_ chunk: RevocationChunk, by worker: WorkerID) throws -> [Effect] {
+        guard let cause = RevocationCause(rawValue: chunk.run.cause) else {
+            throw LedgerError(.corrupted, "the cause of the revocation run \(chunk.run.handle) is unknown")
+        }
+        return try chunk.requests.compactMap { request in
+            guard let token = request.token else { return nil }
+            let receipt = Receipt(
+                content: .revocation(
+                    Receipt.Revocation(
+                        tokenHash: token.tokenHash, jti: token.tokenID, cause: cause, revokedBy: worker.rawValue)),
+                subject: Receipt.Subject(
+                    requestID: request.requestID, approvalIDs: request.approvals, jobID: request.jobID,
+                    jobClass: request.jobClass, agentDID: request.agentDID),
+                provenance: Receipt.Provenance(workerID: worker, controlPosition: chunk.controlPosition),
+                reasons: [Receipt.Reason(code: "TOKEN_REVOKED", detail: chunk.run.detail)], occurredAt: chunk.now)
+            let encoded = try receipt.encoded()
+            let outputs = RevocationRecord(encoded).map {
+                [OutputRecord(stream: .revocations, key: $0.recordKey, value: $0.canonicalBytes)]
+            }
+            return Effect(
+                receipt: encoded.bytes, receiptKind: receipt.content.kind.rawValue, outputs: outputs ?? [])
+        }
+    }
+}

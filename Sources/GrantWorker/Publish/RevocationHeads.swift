@@ -1,0 +1,44 @@
+import ClawWire
+import GrantLedger
+import Kafka
+import Keys
+import ReceiptLog
+
+/// Publishes, again and again, the signed statement that everything committed up to an instant is on the revocations
+/// topic: by it a reader knows that it has the whole truth, and how fresh it is.
+struct RevocationHeads: Sendable {
+    /// Time between heads.
+    static let interval: Duration = .milliseconds(500)
+    let ledger: any Ledger
+    let logID: LogID
+    let topic: String
+    let keys: KeyRing
+    let clock: @Sendable () -> Timestamp
+
+    /// Publishes a head, if everything committed is published: a head never says more than the topic shows.
+    func publish(through publisher: Publisher) async throws {
+        let horizon = try await ledger.revocationHorizon()
+        guard horizon.isSealed, publisher.nextBatch >= horizon.nextBatch else { return }
+        let head = try RevocationHead(
+            logID: logID, asOf: horizon.now, nextSequence: SequenceNumber(horizon.nextSequence), controlPosition: horizon.controlPosition,
+            sweptPosition: horizon.sweptPosition,
+            live: RevocationHead.Live(tokens: horizon.revokedTokens, cutoffs: 0)
+        ).signed(by: keys.signer(for: .receipt, at: clock()))
+        func header(_ name: String, _ value: String) -> KafkaHeader {
+            KafkaHeader(name: name, value: Array(value.utf8))
+        }
+        try await publisher.send(unnumbered: [
+            ProducerRecord(
+                topic: topic, partition: 0, key: SignedRevocationHead.recordKey, value: head.canonicalBytes,
+                headers: [
+                    header("content-type", "application/json"),
+                    header("ce_specversion", "1.0"),
+                    header("ce_id", "\(logID)/\(SignedRevocationHead.streamName)/\(horizon.now.microseconds)"),
+                    header("ce_source", "/clawgrant/\(logID)"),
+                    header("ce_type", "com.clawbureau.revocations.head.v1"),
+                    header("ce_time", horizon.now.iso8601),
+                    header("claw_stream", SignedRevocationHead.streamName),
+                ], timestamp: horizon.now.milliseconds)
+        ])
+    }
+}
