@@ -4,6 +4,8 @@ public import ClawWire
 public enum CheckedProperty: String, Sendable, Hashable, CaseIterable {
     /// One approval, one outcome.
     case oneOutcome = "P1"
+    /// A stop is a line.
+    case stopLine = "P2"
     /// Everything leaves a receipt, exactly one, in a log without gaps.
     case receipts = "P4"
     /// No bearer token at rest.
@@ -52,6 +54,8 @@ public struct CheckReport: Sendable, Hashable {
         public var revocations = 0
         /// Requests that wait visibly.
         public var waiting = 0
+        /// Stops, by the receipts.
+        public var stops = 0
         /// Receipts.
         public var receipts = 0
         /// Batches.

@@ -24,7 +24,8 @@ final class OutcomeWatch {
         let consumer = try KafkaConsumer(configuration: properties)
         var starts: [TopicPartition: Int64] = [:]
         for topic in [PlaygroundTopic.decisions, PlaygroundTopic.deadLetters, PlaygroundTopic.revocations] {
-            for partition in 0..<playground.options.outputPartitions {
+            let partitions = PlaygroundTopic.ordered.contains(topic) ? 1 : playground.options.outputPartitions
+            for partition in 0..<partitions {
                 starts[TopicPartition(topic: topic, partition: partition)] = KafkaOffset.beginning
             }
         }
@@ -48,7 +49,9 @@ final class OutcomeWatch {
         switch record.topicPartition.topic {
         case PlaygroundTopic.decisions: return .decision(try DecisionRecord(parsing: value))
         case PlaygroundTopic.deadLetters: return .deadLetter(try DeadLetterRecord(parsing: value))
-        case PlaygroundTopic.revocations: return .revocation(try RevocationRecord(parsing: value))
+        case PlaygroundTopic.revocations:
+            guard case .token = record.key.flatMap({ RevocationKey($0) }) else { return nil }
+            return .revocation(try RevocationRecord(parsing: value))
         default: return nil
         }
     }

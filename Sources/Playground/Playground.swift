@@ -236,10 +236,11 @@ public final class Playground: Sendable {
         }
         let outputs = PlaygroundTopic.outputs.map {
             TopicSpecification(
-                name: $0, partitions: $0 == PlaygroundTopic.receiptBatches ? 1 : options.outputPartitions,
+                name: $0, partitions: PlaygroundTopic.ordered.contains($0) ? 1 : options.outputPartitions,
                 replicationFactor: 1)
         }
-        for (name, outcome) in try await admin.createTopics(inputs + outputs) where !outcome.isDone {
+        let control = [TopicSpecification(name: PlaygroundTopic.control, partitions: 1, replicationFactor: 1)]
+        for (name, outcome) in try await admin.createTopics(inputs + outputs + control) where !outcome.isDone {
             throw PlaygroundError("the topic \(name) was not created: \(outcome)")
         }
     }

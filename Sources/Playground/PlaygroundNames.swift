@@ -21,8 +21,14 @@ public enum PlaygroundTopic {
     public static let receiptBatches = "claw.receipts.batches.v1"
     /// Dead letters.
     public static let deadLetters = "claw.dead-letters.v1"
+    /// What became of control events.
+    public static let controlResults = "claw.control-results.v1"
+    /// Control events.
+    public static let control = "claw.control.v1"
     /// What workers write.
-    public static let outputs = [grants, decisions, revocations, receiptBatches, deadLetters]
+    public static let outputs = [grants, decisions, revocations, receiptBatches, deadLetters, controlResults]
+    /// Topics of one partition, because their order is part of what they say.
+    public static let ordered: Set<String> = [revocations, receiptBatches, controlResults, control]
 }
 
 /// The job classes of a playground's rules.

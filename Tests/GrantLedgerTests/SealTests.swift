@@ -65,7 +65,7 @@ struct SealTests {
         #expect(error?.code == .fenced)
         let position = PublishPosition(nextBatch: 3, readFrom: [:])
         let refused = await #expect(throws: LedgerError.self) {
-            try await ledger.ledger.setPublishPosition(position, under: role)
+            try await ledger.ledger.setPublishPosition(position, of: .main, under: role)
         }
         #expect(refused?.code == .fenced)
     }
@@ -76,7 +76,7 @@ struct SealTests {
         let role = try #require(try await ledger.ledger.claim(role: .sealer, for: ledger.worker))
         let position = PublishPosition(
             nextBatch: 7, readFrom: [InputPartition(topic: "claw.grants.v1", partition: 2): 41])
-        try await ledger.ledger.setPublishPosition(position, under: role)
-        #expect(try await ledger.ledger.publishPosition() == position)
+        try await ledger.ledger.setPublishPosition(position, of: .main, under: role)
+        #expect(try await ledger.ledger.publishPosition(of: .main) == position)
     }
 }

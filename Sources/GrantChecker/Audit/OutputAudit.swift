@@ -13,6 +13,9 @@ struct OutputAudit {
     private(set) var deadLetters: [Fingerprint: Fingerprint] = [:]
 
     private let scanner: TokenScanner
+    private var line = LineAudit()
+    private var controlResults: [Fingerprint: Int] = [:]
+    private var cutoffs: [Fingerprint: Int] = [:]
     private var positions: [CheckedStream: StreamPositions] = [:]
     private var matcher = EffectMatcher()
     private var receiptIDs: Set<Fingerprint> = []
@@ -38,6 +41,10 @@ struct OutputAudit {
     mutating func take(_ record: PublishedRecord, of stream: CheckedStream) {
         let place = "\(stream.rawValue) partition \(record.partition) offset \(record.offset)"
         scan(record, of: stream, place)
+        if stream == .revocations, record.header("claw_stream") == SignedRevocationHead.streamName {
+            audit(head: record, place)
+            return
+        }
         guard record.header("claw_stream") == stream.rawValue, let sequence = record.number("claw_seq"),
             let batch = record.number("claw_batch"), sequence < 1 << 32
         else {
@@ -56,6 +63,7 @@ struct OutputAudit {
             return
         }
         guard let value = record.value else {
+            if stream == .revocations { return }
             report.violate(.receipts, "\(place) has no value")
             return
         }
@@ -74,7 +82,26 @@ struct OutputAudit {
         case .decisions: audit(decision: value, record, batch: Int64(batch), place)
         case .revocations: audit(revocation: value, record, batch: Int64(batch), place)
         case .deadLetters: audit(deadLetter: value, record, batch: Int64(batch), place)
+        case .controlResults: audit(controlResult: value, place)
         }
+    }
+
+    private mutating func audit(head record: PublishedRecord, _ place: String) {
+        do {
+            _ = try SignedRevocationHead(verifying: record.value ?? [], logKeys: plan.logKeys, logID: plan.logID)
+        } catch {
+            report.violate(.receipts, "\(place): \(error)")
+        }
+    }
+
+    private mutating func audit(controlResult value: [UInt8], _ place: String) {
+        guard let document = try? JSONReader.parse(value), let digest = document["receipt_digest_b64u"]?.string,
+            let receipt = Digest(b64u: digest)
+        else {
+            report.violate(.receipts, "\(place) is no result of a control event")
+            return
+        }
+        controlResults[Fingerprint(receipt), default: 0] += 1
     }
 
     /// Says what is missing once every record was taken.
@@ -97,6 +124,14 @@ struct OutputAudit {
         if plan.isSettled, matcher.missingRecords > 0 {
             report.violate(.receipts, "\(matcher.missingRecords) records that receipts lead to are not on the topics")
         }
+        for fault in line.faults() { report.violate(.stopLine, fault) }
+        if plan.isSettled, controlResults.values.contains(where: { $0 != 0 }) {
+            report.violate(.receipts, "control events have no result of their own, or results no receipt")
+        }
+        if plan.isSettled, cutoffs.values.contains(where: { $0 != 0 }) {
+            report.violate(.receipts, "cut-offs on the topic and in the receipts of control events are not the same")
+        }
+        report.counts.stops = line.stops
         report.counts.batches = headerHashes.count
         report.counts.grants = positions[.grants]?.count ?? 0
     }
@@ -195,6 +230,7 @@ struct OutputAudit {
             expect(record.flatMap { record in proof.map { Essence.of(record, $0) } }, .primary)
             expect(DecisionRecord(encoded).map(Essence.of), .decision)
             if let fault = outcomes.issue(receipt, grant) { report.violate(.oneOutcome, "\(place): \(fault)") }
+            if let fault = line.take(grant: grant, receipt) { report.violate(.stopLine, "\(place): \(fault)") }
             for fault in ExtentCheck.faults(grant, receipt, plan) { report.violate(.neverWider, "\(place): \(fault)") }
         case .decisionDenied, .decisionExpired:
             let isDenial = if case .decisionDenied = receipt.content { true } else { false }
@@ -214,8 +250,12 @@ struct OutputAudit {
             report.counts.revocations += 1
             expect(RevocationRecord(encoded).map(Essence.of), .primary)
             if let fault = outcomes.revoke(revocation) { report.violate(.oneOutcome, "\(place): \(fault)") }
-        case .keyChanged, .stopDeclared, .stopLifted, .stopDrilled, .controlApplied,
-                .heartbeat: break
+        case .stopDeclared(let payload), .stopLifted(let payload), .stopDrilled(let payload),
+            .controlApplied(let payload):
+            if let fault = line.take(control: payload) { report.violate(.stopLine, "\(place): \(fault)") }
+            controlResults[Fingerprint(encoded.digest), default: 0] -= 1
+            cutoffs[Fingerprint(encoded.digest), default: 0] -= payload["cutoffs"]?.array?.count ?? 0
+        case .keyChanged, .heartbeat: break
         }
     }
 
@@ -272,6 +312,12 @@ struct OutputAudit {
 
     private mutating func audit(revocation value: [UInt8], _ record: PublishedRecord, batch: Int64, _ place: String) {
         do {
+            if case .cutoff = record.key.flatMap({ RevocationKey($0) }) {
+                let cutoff = try CutoffRecord(parsing: value)
+                requireKey(record, cutoff.recordKey, place)
+                cutoffs[Fingerprint(cutoff.receiptDigest), default: 0] += 1
+                return
+            }
             let revocation = try RevocationRecord(parsing: value)
             requireKey(record, revocation.recordKey, place)
             match(Essence.of(revocation), revocation.receiptDigest, .primary, batch, place)

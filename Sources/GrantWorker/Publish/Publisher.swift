@@ -15,6 +15,8 @@ final class Publisher: Sendable {
         var producer: KafkaProducer?
         var nextBatch: Int64 = 0
         var savedBatch: Int64 = 0
+        /// The next sequence of each stream after the last batch that was published here; empty before the first.
+        var nextSequence: [Int64] = []
         /// Records of batches from `nextBatch` on that are on the topics already.
         var present: Set<StreamPosition> = []
         var ends: [InputPartition: Int64] = [:]
@@ -58,6 +60,16 @@ final class Publisher: Sendable {
     /// The first batch that this publisher has not seen on the topics in full.
     var nextBatch: Int64 { state.withLock { $0.nextBatch } }
 
+    /// True when every record of a stream before a sequence is known to be on the topic, given the next batch to be
+    /// sealed.
+    func hasPublished(_ stream: OutputStream, before sequence: Int64, of nextBatch: Int64) -> Bool {
+        state.withLock { state in
+            let index = Int(stream.rawValue)
+            return state.nextBatch >= nextBatch
+                || index < state.nextSequence.count && state.nextSequence[index] == sequence
+        }
+    }
+
     /// Makes a producer, fences older ones, and reads the tail of the topics back.
     ///
     /// - Throws: `KafkaError`, ``LedgerError``; may be called again.
@@ -77,6 +89,7 @@ final class Publisher: Sendable {
         state.withLock { state in
             state.producer = producer
             state.nextBatch = tail.nextBatch
+            state.nextSequence = []
             state.savedBatch = position.nextBatch
             state.present = tail.positions
             state.ends = tail.ends
@@ -110,6 +123,7 @@ final class Publisher: Sendable {
             let delivered = try await send(missing.map(\.record), producer)
             state.withLock { state in
                 state.nextBatch = batch.number + 1
+                state.nextSequence = batch.nextSequence
                 if !state.present.isEmpty {
                     let next = Dictionary(
                         uniqueKeysWithValues: OutputStream.allCases.map {

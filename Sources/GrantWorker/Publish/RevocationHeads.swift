@@ -18,7 +18,9 @@ struct RevocationHeads: Sendable {
     /// Publishes a head, if everything committed is published: a head never says more than the topic shows.
     func publish(through publisher: Publisher) async throws {
         let horizon = try await ledger.revocationHorizon()
-        guard horizon.isSealed, publisher.nextBatch >= horizon.nextBatch else { return }
+        guard horizon.isSealed,
+            publisher.hasPublished(.revocations, before: horizon.nextSequence, of: horizon.nextBatch)
+        else { return }
         let head = try RevocationHead(
             logID: logID, asOf: horizon.now, nextSequence: SequenceNumber(horizon.nextSequence), controlPosition: horizon.controlPosition,
             sweptPosition: horizon.sweptPosition,

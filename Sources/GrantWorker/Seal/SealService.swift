@@ -29,6 +29,14 @@ final class SealService: Sendable {
     private let metrics: WorkerMetrics
     private let logger: Logger
 
+    /// What the control lane does next.
+    private enum ControlWork: Sendable {
+        /// Publishes what these batches hold for it.
+        case publish([SealedBatch])
+        /// States how far it is.
+        case state
+    }
+
     init(
         ledger: any Ledger, worker: WorkerID, logID: LogID, keys: KeyRing, publisher: Publisher,
         controlPublisher: Publisher, heads: RevocationHeads, limits: WorkerConfiguration.Limits, clock: @escaping @Sendable () -> Timestamp, metrics: WorkerMetrics,
@@ -92,8 +100,7 @@ final class SealService: Sendable {
             try await catchUp(publisher, lease)
         }
         let (rounds, feed) = AsyncStream.makeStream(of: [SealedBatch].self, bufferingPolicy: .unbounded)
-        let (controlRounds, controlFeed) = AsyncStream.makeStream(
-            of: [SealedBatch].self, bufferingPolicy: .unbounded)
+        let (controlRounds, controlFeed) = AsyncStream.makeStream(of: ControlWork.self, bufferingPolicy: .unbounded)
         let ahead = AheadCounter()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
@@ -114,7 +121,7 @@ final class SealService: Sendable {
                         try await self.ledger.waitForWork(atMost: .milliseconds(100))
                     } else {
                         ahead.add()
-                        controlFeed.yield(batches)
+                        controlFeed.yield(.publish(batches))
                         feed.yield(batches)
                     }
                 }
@@ -132,12 +139,18 @@ final class SealService: Sendable {
                 try await self.publisher.savePosition(under: lease)
             }
             group.addTask {
-                for await batches in controlRounds { try await self.controlPublisher.publish(batches) }
+                // One after the other: a head stands behind all that it speaks of and before all that it does not.
+                for await work in controlRounds {
+                    switch work {
+                    case .publish(let batches): try await self.controlPublisher.publish(batches)
+                    case .state: try await self.heads.publish(through: self.controlPublisher)
+                    }
+                }
                 try await self.controlPublisher.savePosition(under: lease)
             }
             group.addTask {
                 while !stop() {
-                    try await self.heads.publish(through: self.controlPublisher)
+                    controlFeed.yield(.state)
                     try await Task.sleep(for: RevocationHeads.interval)
                 }
             }

@@ -158,6 +158,7 @@ enum PlaygroundFiles {
             secrets: {token_id_file: secrets/token-id, sealing_file: secrets/sealing}
             rules: rules.yaml
             wpc: {directory: policies}
+            control: {topic: \(PlaygroundTopic.control), stop_file: stop-\(id)}
             limits: {\(limits.joined(separator: ", "))}
             log: {level: \(options.logLevel), format: text}
 

@@ -55,6 +55,7 @@ struct RecordView {
         case .revocations: return "\(head) \(revocation)"
         case .receiptBatches: return "\(head) \(batch)"
         case .deadLetters: return "\(head) \(deadLetter)"
+        case .controlResults: return "\(head) \(controlResult)"
         }
     }
 
@@ -87,7 +88,24 @@ struct RecordView {
             + "\(text(document["agent_did"]))  token \(text(document["token"]?["jti"]))  batch \(header("claw_batch") ?? "-")"
     }
 
+    private var controlResult: String {
+        let voided = document["voided_tokens"]?.integer.map { "\($0) live tokens void" } ?? "live tokens being counted"
+        return "\(mark("CONTROL", .red)) \(text(document["operation"])) \(text(document["stop_id"]))  "
+            + "\(text(document["result"]))  position \(document["control_position"]?.integer ?? -1)  \(voided)"
+    }
+
     private var revocation: String {
+        switch record.key.flatMap({ RevocationKey($0) }) {
+        case .cutoff(let scope):
+            let before = document["not_issued_before"]?.integer ?? 0
+            return "\(mark("CUT OFF", .red)) \(Console.plain(scope.description))  tokens issued before "
+                + "\(Timestamp(seconds: before))  \(text(document["cause"]))"
+        case .head: return "\(mark("HEAD", .faint)) everything up to \(text(document["as_of"]))"
+        case .token, nil: return tokenRevocation
+        }
+    }
+
+    private var tokenRevocation: String {
         "\(mark("REVOKED", .red)) token \(text(document["token_hash"]).prefix(16))…  request "
             + "\(text(document["request_id"]))  \(text(document["cause"]))"
     }

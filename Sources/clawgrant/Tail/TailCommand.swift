@@ -13,6 +13,7 @@ struct TailCommand: AsyncParsableCommand {
         case revocations
         case receipts
         case deadLetters = "dead-letters"
+        case control
 
         var stream: OutputStream {
             switch self {
@@ -21,6 +22,7 @@ struct TailCommand: AsyncParsableCommand {
             case .revocations: .revocations
             case .receipts: .receiptBatches
             case .deadLetters: .deadLetters
+            case .control: .controlResults
             }
         }
     }

@@ -82,7 +82,8 @@ struct PlanFixture {
         guard let secret = Self.tokenIDSecret else { throw FixtureError() }
         return DecisionPlanner(
             rules: rules, policies: policies, minter: CSTMinter(signer: Self.tokenKey), tokenIDSecret: secret,
-            keyValidUntil: nil, worker: WorkerID("planner"), isDryRun: isDryRun)
+            keyValidUntil: nil, worker: WorkerID("planner"), isDryRun: isDryRun,
+            stopViewMaximumAgeSeconds: nil)
     }
 
     struct FixtureError: Error {}
