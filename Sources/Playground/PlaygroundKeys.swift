@@ -17,6 +17,10 @@ public struct PlaygroundKeys: Sendable {
     public let requestSigner: NativeEventSigner
     /// A key that no source lists.
     public let strangerSigner: NativeEventSigner
+    /// Signs control events: may do everything.
+    public let control: ControlEmitter
+    /// Signs control events: may stop, and nothing else.
+    public let stopOnly: ControlEmitter
     /// Signs WPC envelopes.
     public let policySigner: any Ed25519Signer
     /// The job's private key, to which tokens are sealed.
@@ -24,6 +28,8 @@ public struct PlaygroundKeys: Sendable {
     let eventSignerDID: String
     let batchSignerDID: String
     let requestSignerDID: String
+    let controlDID: String
+    let stopOnlyDID: String
 
     /// Makes everything under a directory's `keys` and `secrets`.
     init(in directory: String) throws {
@@ -64,6 +70,12 @@ public struct PlaygroundKeys: Sendable {
         batchSigner = NativeEventSigner(batch)
         requestSigner = NativeEventSigner(request)
         strangerSigner = NativeEventSigner(try signer("stranger"))
+        let security = try signer("control")
+        let desk = try signer("control-desk")
+        control = ControlEmitter(signer: security, source: PlaygroundCast.controlSource)
+        stopOnly = ControlEmitter(signer: desk, source: PlaygroundCast.controlSource)
+        controlDID = security.publicKey.did
+        stopOnlyDID = desk.publicKey.did
         eventSignerDID = event.publicKey.did
         batchSignerDID = batch.publicKey.did
         requestSignerDID = request.publicKey.did

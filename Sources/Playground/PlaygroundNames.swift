@@ -76,6 +76,8 @@ public enum PlaygroundCast {
     public static let agent = AgentDID("did:web:agents.northquay.example")
     /// The CloudEvents source of native approvals.
     public static let approvalSource = "/itsm/northquay"
+    /// The CloudEvents source of control events.
+    public static let controlSource = "/security/northquay"
 
     /// Application Administrator, the well-known role template.
     public static let appAdminRole = Entitlement(

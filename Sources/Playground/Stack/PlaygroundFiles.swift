@@ -50,6 +50,15 @@ enum PlaygroundFiles {
             authenticity: signed
             signers: [{did: "\(keys.requestSignerDID)"}]
 
+        control:
+          signers:
+            - did: "\(keys.controlDID)"
+              operations:
+                [stop, lift, revoke, rotate-policy, disable-elevated, enable-elevated, require-proxy, release-proxy,
+                 suspect-key, drill]
+            - {did: "\(keys.stopOnlyDID)", operations: [stop]}
+          lift: {min_people: 2}
+
         entitlements:
           - {kind: entra_role, id: "\(PlaygroundCast.appAdminRole.id)", scope: /, job_class: identity_app_admin}
           - {kind: entra_role, id: "\(PlaygroundCast.userAdminRole.id)", scope: /, job_class: identity_user_admin}
