@@ -52,9 +52,11 @@ public struct Demo: Sendable {
             try await stage.playOut()
             chapter("3. What the job gets, and what an auditor sees")
             try await prove(playground)
-            chapter("4. A worker dies in the middle of a stream")
+            chapter("4. Somebody pulls the emergency stop")
+            try await EmergencyStop(playground: playground, stage: stage, emit: emit).play()
+            chapter("5. A worker dies in the middle of a stream")
             try await killOne(workers, stage)
-            chapter("5. Do the totals add up?")
+            chapter("6. Do the totals add up?")
             await stage.close()
             let summary = try await check(playground, since: start)
             if options.keepsRunning {

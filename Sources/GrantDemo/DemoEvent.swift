@@ -14,6 +14,8 @@ public struct DemoEvent: Sendable {
         case deadLetter = "dead_letter"
         /// A token was revoked.
         case revocation
+        /// A control event has its result.
+        case control
         /// Something was found out or proven.
         case finding
         /// A worker was ended by force.

@@ -78,7 +78,7 @@ public final class DemoPrinter: Sendable {
         switch event.kind {
         case .chapter: ["", event.text]
         case .action, .advice: ["  " + event.text] + event.details.map { "      " + $0 }
-        case .decision, .deadLetter, .revocation, .finding, .kill, .progress:
+        case .decision, .deadLetter, .revocation, .control, .finding, .kill, .progress:
             ["    " + event.text] + event.details.map { "      " + $0 }
         }
     }

@@ -11,6 +11,7 @@ final class DemoStage {
     private let emit: @Sendable (DemoEvent) -> Void
     private(set) var decisions: [RequestID: DecisionRecord] = [:]
     private var revoked: Set<RequestID> = []
+    private var controls: Set<String> = []
     private var deadLetters = 0
     private var expectedDeadLetters = 0
     /// Whether each outcome is told as it comes.
@@ -69,6 +70,11 @@ final class DemoStage {
         }
     }
 
+    /// Waits until a control event has its result, and tells it.
+    func awaitControl(_ operation: String, handle: String) async throws {
+        try await listen("the \(operation) of \(handle)") { controls.contains("\(operation) \(handle)") }
+    }
+
     /// Listens without telling each outcome, for streams.
     func listenQuietly(_ description: String, until isDone: () async throws -> Bool) async throws {
         isTelling = false
@@ -105,6 +111,9 @@ final class DemoStage {
         case .deadLetter(let letter):
             deadLetters += 1
             if isTelling { emit(Telling.event(letter)) }
+        case .control(let result):
+            controls.insert("\(result["operation"]?.string ?? "") \(result["stop_id"]?.string ?? "")")
+            if isTelling { emit(Telling.event(control: result)) }
         case .revocation(let revocation):
             if let request = revocation.requestID { revoked.insert(request) }
             if isTelling { emit(Telling.event(revocation)) }
@@ -138,6 +147,20 @@ enum Telling {
         case .expired:
             return DemoEvent(.decision, "expired  \(name)", details: details, tone: .refused, fields: fields)
         }
+    }
+
+    static func event(control result: JSONValue) -> DemoEvent {
+        let operation = result["operation"]?.string ?? "control"
+        let position = result["control_position"]?.integer ?? 0
+        var details = ["\(result["grants_before"]?.integer ?? 0) grants precede it, not one follows under what it forbids"]
+        if let voided = result["voided_tokens"]?.integer, operation == "stop" {
+            details.append("\(voided) live tokens are void by one cut-off; each is revoked by itself behind it")
+        }
+        return DemoEvent(
+            .control,
+            "\(operation == "stop" ? "stopped" : "lifted ")  \(result["stop_id"]?.string ?? "") at control position "
+                + "\(position), \(result["effective_ms"]?.integer ?? 0) ms after it was read",
+            details: details, tone: .refused, fields: ["result": result])
     }
 
     static func event(_ letter: DeadLetterRecord) -> DemoEvent {

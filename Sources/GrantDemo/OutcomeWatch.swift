@@ -10,6 +10,7 @@ final class OutcomeWatch {
         case decision(DecisionRecord)
         case deadLetter(DeadLetterRecord)
         case revocation(RevocationRecord)
+        case control(JSONValue)
     }
 
     private let consumer: KafkaConsumer
@@ -23,7 +24,10 @@ final class OutcomeWatch {
         properties["isolation.level"] = "read_uncommitted"
         let consumer = try KafkaConsumer(configuration: properties)
         var starts: [TopicPartition: Int64] = [:]
-        for topic in [PlaygroundTopic.decisions, PlaygroundTopic.deadLetters, PlaygroundTopic.revocations] {
+        for topic in [
+            PlaygroundTopic.decisions, PlaygroundTopic.deadLetters, PlaygroundTopic.revocations,
+            PlaygroundTopic.controlResults,
+        ] {
             let partitions = PlaygroundTopic.ordered.contains(topic) ? 1 : playground.options.outputPartitions
             for partition in 0..<partitions {
                 starts[TopicPartition(topic: topic, partition: partition)] = KafkaOffset.beginning
@@ -52,6 +56,7 @@ final class OutcomeWatch {
         case PlaygroundTopic.revocations:
             guard case .token = record.key.flatMap({ RevocationKey($0) }) else { return nil }
             return .revocation(try RevocationRecord(parsing: value))
+        case PlaygroundTopic.controlResults: return .control(try JSONReader.parse(value))
         default: return nil
         }
     }
