@@ -154,7 +154,8 @@ enum Telling {
         let position = result["control_position"]?.integer ?? 0
         var details = ["\(result["grants_before"]?.integer ?? 0) grants precede it, not one follows under what it forbids"]
         if let voided = result["voided_tokens"]?.integer, operation == "stop" {
-            details.append("\(voided) live tokens are void by one cut-off; each is revoked by itself behind it")
+            let tokens = voided == 1 ? "1 live token is" : "\(voided) live tokens are"
+            details.append("\(tokens) void by one cut-off; each is revoked by itself behind it")
         }
         return DemoEvent(
             .control,

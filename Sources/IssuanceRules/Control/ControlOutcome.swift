@@ -44,7 +44,15 @@ public struct LiftEvidence: Sendable, Hashable {
         /// Takes an approval as it stands at an instant.
         public init(_ state: ApprovalState, at now: Timestamp, entitlements: EntitlementMap) {
             let assessment = state.assess(at: now, entitlements: entitlements)
-            isGranted = assessment.state == .granted
+            isGranted =
+                switch assessment.state {
+                case .granted, .approved: !assessment.approvers.isEmpty
+                // An approval of a job has neither an entitlement nor a window of its own: the request it carries does.
+                case .held:
+                    !assessment.approvers.isEmpty
+                        && ["unmapped_entitlement", "no_expiry_in_evidence"].contains(assessment.why)
+                case .pending, .denied, .timedOut, .canceled, .ended: false
+                }
             decidedAt = assessment.approvers.compactMap(\.decidedAt).max()
         }
     }
