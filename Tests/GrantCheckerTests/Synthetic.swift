@@ -51,14 +51,14 @@ struct SyntheticLog {
                         tokenHash: minted.hash.digest, jti: TokenID(jti ?? name), scopeHash: Digest(hashing: "scope"),
                         kid: tokenSigner.publicKey.kid, issuedAt: Self.time, expiresAt: Self.time.adding(seconds: ttl)),
                     delivery: .reference, approverIDs: [PersonID("approver")], rule: "job_classes.test")),
-            subject: subject(name), provenance: Receipt.Provenance(workerID: WorkerID("worker")),
+            subject: subject(name), provenance: Receipt.Provenance(workerID: WorkerID("worker"), controlPosition: 0),
             reasons: [], occurredAt: Self.time)
     }
 
     func denial(_ name: String) -> Receipt {
         Receipt(
             content: .decisionDenied(Receipt.Refusal(asked: nil, rule: "job_classes.test")), subject: subject(name),
-            provenance: Receipt.Provenance(workerID: WorkerID("worker")),
+            provenance: Receipt.Provenance(workerID: WorkerID("worker"), controlPosition: 0),
             reasons: [Receipt.Reason(code: "HUMAN_APPROVAL_DENIED", detail: "no")], occurredAt: Self.time)
     }
 

@@ -115,6 +115,23 @@ public final class PrivatePostgres: Sendable {
     public func start(within limit: Duration = .seconds(60)) async throws {
         guard server.withLock({ $0 == nil }) else { return }
         if !FileManager.default.fileExists(atPath: "\(dataDirectory)/PG_VERSION") { try await initialise() }
+        let deadline = ContinuousClock.now + limit
+        while true {
+            do {
+                return try await startOnce(within: limit)
+            } catch let error as DevStackError
+                where error.message.contains(Self.remainsOfEarlierServer) && ContinuousClock.now < deadline
+            {
+                // The last children of a server that was ended at once still let go of its memory.
+                try await Task.sleep(for: .milliseconds(50))
+            }
+        }
+    }
+
+    /// What PostgreSQL says while something of an earlier server still lives.
+    private static let remainsOfEarlierServer = "pre-existing shared memory block"
+
+    private func startOnce(within limit: Duration) async throws {
         var configuration = configuration(of: "postgres", ["-D", dataDirectory] + settingArguments())
         configuration.output = .file(log)
         // SIGKILL would leave the server's own children and its shared memory behind; this is its prompt way out.
