@@ -63,13 +63,7 @@ public struct BatchTree: Sendable {
         return sn == 0 ? hash : nil
     }
 
-    private static func leaf(_ digest: Digest) -> Digest { Digest(hashing: [0x00] + digest.bytes) }
+    private static func leaf(_ digest: Digest) -> Digest { Digest(hashing: 0x00, digest.bytes) }
 
-    private static func node(_ left: Digest, _ right: Digest) -> Digest {
-        var input: [UInt8] = [0x01]
-        input.reserveCapacity(65)
-        input.append(contentsOf: left.bytes)
-        input.append(contentsOf: right.bytes)
-        return Digest(hashing: input)
-    }
+    private static func node(_ left: Digest, _ right: Digest) -> Digest { Digest(hashing: 0x01, left, right) }
 }

@@ -32,12 +32,13 @@ public struct SealError: Error, Hashable, Sendable, CustomStringConvertible {
 /// Together with a token's hash, which is public, it opens what was sealed: guard it as the signing key is guarded, and
 /// use it for nothing else.
 public struct SealingSecret: Sendable, CustomStringConvertible, CustomReflectable {
-    let bytes: [UInt8]
+    /// The secret after the first step of HKDF, which is the same for every token.
+    fileprivate let extracted: KeyedHash
 
     /// Takes at least 32 random bytes; `nil` for fewer.
     public init?(bytes: [UInt8]) {
         guard bytes.count >= 32 else { return nil }
-        self.bytes = bytes
+        extracted = KeyedHash.extracting(bytes)
     }
 
     /// A placeholder.
@@ -104,16 +105,22 @@ public enum SealedToken {
         guard let recipient = try? Curve25519.KeyAgreement.PublicKey(rawRepresentation: publicKey),
             let ephemeral = try? Curve25519.KeyAgreement.PrivateKey(rawRepresentation: seed[..<32])
         else { throw SealError(.weakKey, "an X25519 public key has 32 bytes, not \(publicKey.count)") }
-        let x = Base64URL.encode(Array(ephemeral.publicKey.rawRepresentation))
         // Every value is of the base64url alphabet, so that nothing in the header needs an escape.
-        var header = "{\"alg\":\"ECDH-ES\",\"enc\":\"A256GCM\",\"typ\":\"JWT\",\"cty\":\"JWT\",\"kid\":\""
-        header += thumbprint(publicKey)
-        header += "\",\"epk\":{\"kty\":\"OKP\",\"crv\":\"X25519\",\"x\":\"\(x)\"}"
-        if !context.isEmpty { header += ",\"apv\":\"\(Base64URL.encode(context))\"" }
-        header += "}"
+        var header = Array("{\"alg\":\"ECDH-ES\",\"enc\":\"A256GCM\",\"typ\":\"JWT\",\"cty\":\"JWT\",\"kid\":\"".utf8)
+        header.reserveCapacity(512)
+        header.append(contentsOf: thumbprint(publicKey).utf8)
+        header.append(contentsOf: "\",\"epk\":{\"kty\":\"OKP\",\"crv\":\"X25519\",\"x\":\"".utf8)
+        Base64URL.append(Array(ephemeral.publicKey.rawRepresentation), to: &header)
+        header.append(contentsOf: "\"}".utf8)
+        if !context.isEmpty {
+            header.append(contentsOf: ",\"apv\":\"".utf8)
+            Base64URL.append(context, to: &header)
+            header.append(UInt8(ascii: "\""))
+        }
+        header.append(UInt8(ascii: "}"))
         var output: [UInt8] = []
         output.reserveCapacity(2_048)
-        Base64URL.append(Array(header.utf8), to: &output)
+        Base64URL.append(header, to: &output)
         let protected = output
         let key = try contentKey(ephemeral, recipient, context: context)
         guard let nonce = try? AES.GCM.Nonce(data: seed[32...]),
@@ -178,9 +185,7 @@ public enum SealedToken {
         info.append(contentsOf: token.digest.bytes)
         info.append(contentsOf: lengthPrefixed(recipient))
         info.append(contentsOf: context)
-        let key = HKDF<SHA256>.deriveKey(
-            inputKeyMaterial: SymmetricKey(data: secret.bytes), info: info, outputByteCount: 44)
-        return key.bytes
+        return secret.extracted.expand(info: info, count: 44)
     }
 
     private static func contentKey(
@@ -215,12 +220,6 @@ public enum SealedToken {
 
     private static func bigEndian(_ value: UInt32) -> [UInt8] {
         [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: value >> UInt32($0)) }
-    }
-}
-
-extension SymmetricKey {
-    fileprivate var bytes: [UInt8] {
-        unsafe withUnsafeBytes { (buffer: UnsafeRawBufferPointer) in unsafe Array(buffer) }
     }
 }
 

@@ -15,7 +15,10 @@ public enum Base64URL {
     public static func isInAlphabet(_ character: UInt8) -> Bool { values[Int(character)] != 0xFF }
 
     /// Encodes bytes.
-    public static func encode(_ bytes: some Collection<UInt8>) -> String {
+    public static func encode(_ bytes: some Collection<UInt8>) -> String { encode(Array(bytes)) }
+
+    /// Encodes bytes.
+    public static func encode(_ bytes: [UInt8]) -> String {
         var output: [UInt8] = []
         append(bytes, to: &output)
         return String(decoding: output, as: UTF8.self)
@@ -28,10 +31,13 @@ public enum Base64URL {
 
     /// Appends the encoding of bytes to a buffer.
     public static func append(_ bytes: [UInt8], to output: inout [UInt8]) {
-        // A local copy spares the lazy initialiser's check for each character.
-        let alphabet = alphabet
-        let source = bytes.span
-        output.reserveCapacity(output.count + (source.count * 4 + 2) / 3)
+        let table = alphabet
+        output.append(addingCapacity: (bytes.count * 4 + 2) / 3) { (output: inout OutputSpan<UInt8>) in
+            encode(bytes.span, table.span, to: &output)
+        }
+    }
+
+    private static func encode(_ source: Span<UInt8>, _ alphabet: Span<UInt8>, to output: inout OutputSpan<UInt8>) {
         var i = 0
         while i + 2 < source.count {
             let group = UInt32(source[i]) << 16 | UInt32(source[i + 1]) << 8 | UInt32(source[i + 2])
@@ -55,30 +61,63 @@ public enum Base64URL {
     }
 
     /// Decodes text, or returns `nil` when it is not strict base64url.
-    public static func decode(_ text: some StringProtocol) -> [UInt8]? {
-        decode(Array(text.utf8)[...])
-    }
+    public static func decode(_ text: some StringProtocol) -> [UInt8]? { decode(Array(text.utf8).span) }
+
+    /// Decodes text, or returns `nil` when it is not strict base64url.
+    public static func decode(_ text: String) -> [UInt8]? { decode(text.utf8.span) }
 
     /// Decodes ASCII bytes, or returns `nil` when they are not strict base64url.
-    public static func decode(_ text: ArraySlice<UInt8>) -> [UInt8]? {
+    public static func decode(_ text: ArraySlice<UInt8>) -> [UInt8]? { decode(text.span) }
+
+    private static func decode(_ text: Span<UInt8>) -> [UInt8]? {
         guard text.count % 4 != 1 else { return nil }
-        var output: [UInt8] = []
-        output.reserveCapacity(text.count * 3 / 4)
-        let values = values
-        var accumulator: UInt32 = 0
-        var bits: UInt32 = 0
-        for character in text {
-            let value = values[Int(character)]
-            guard value != 0xFF else { return nil }
-            accumulator = accumulator << 6 | UInt32(value)
-            bits += 6
-            if bits >= 8 {
-                bits -= 8
-                output.append(UInt8(truncatingIfNeeded: accumulator >> bits))
-            }
+        let table = values
+        var isStrict = true
+        let bytes = [UInt8](capacity: text.count * 3 / 4) { (output: inout OutputSpan<UInt8>) in
+            isStrict = decode(text, table.span, to: &output)
         }
-        guard accumulator & (1 << bits - 1) == 0 else { return nil }
-        return output
+        return isStrict ? bytes : nil
+    }
+
+    /// False when the text is not strict; what was put out is of no use then.
+    private static func decode(
+        _ text: Span<UInt8>, _ values: Span<UInt8>, to output: inout OutputSpan<UInt8>
+    ) -> Bool {
+        // Values have six bits, foreign characters eight: all that are met are put together and looked at once.
+        var met: UInt32 = 0
+        func value(_ character: UInt8) -> UInt32 {
+            let value = UInt32(values[Int(character)])
+            met |= value
+            return value
+        }
+        let words = unsafe text.bytes
+        var i = 0
+        while i + 3 < text.count {
+            // In bounds: four characters follow.
+            let loaded = unsafe words.unsafeLoadUnaligned(fromUncheckedByteOffset: i, as: UInt32.self)
+            let four = UInt32(bigEndian: loaded)
+            let group =
+                value(UInt8(truncatingIfNeeded: four >> 24)) << 18 | value(UInt8(truncatingIfNeeded: four >> 16)) << 12
+                | value(UInt8(truncatingIfNeeded: four >> 8)) << 6 | value(UInt8(truncatingIfNeeded: four))
+            output.append(UInt8(truncatingIfNeeded: group >> 16))
+            output.append(UInt8(truncatingIfNeeded: group >> 8))
+            output.append(UInt8(truncatingIfNeeded: group))
+            i += 4
+        }
+        var trailingBits: UInt32 = 0
+        switch text.count - i {
+        case 2:
+            let group = value(text[i]) << 6 | value(text[i + 1])
+            output.append(UInt8(truncatingIfNeeded: group >> 4))
+            trailingBits = group & 0xF
+        case 3:
+            let group = value(text[i]) << 12 | value(text[i + 1]) << 6 | value(text[i + 2])
+            output.append(UInt8(truncatingIfNeeded: group >> 10))
+            output.append(UInt8(truncatingIfNeeded: group >> 2))
+            trailingBits = group & 0x3
+        default: break
+        }
+        return met < 0x40 && trailingBits == 0
     }
 }
 
@@ -89,12 +128,20 @@ public enum Hex {
     /// Encodes bytes in lowercase.
     public static func encode(_ bytes: some Collection<UInt8>) -> String {
         var output: [UInt8] = []
-        output.reserveCapacity(bytes.count * 2)
-        for byte in bytes {
-            output.append(digits[Int(byte >> 4)])
-            output.append(digits[Int(byte & 0xF)])
-        }
+        append(Array(bytes), to: &output)
         return String(decoding: output, as: UTF8.self)
+    }
+
+    /// Appends the digits of bytes to a buffer, in lowercase.
+    public static func append(_ bytes: [UInt8], to output: inout [UInt8]) {
+        let table = digits
+        output.append(addingCapacity: bytes.count * 2) { (output: inout OutputSpan<UInt8>) in
+            let digits = table.span
+            for byte in bytes {
+                output.append(digits[Int(byte >> 4)])
+                output.append(digits[Int(byte & 0xF)])
+            }
+        }
     }
 
     /// Decodes text of either case, or returns `nil` when it is not hexadecimal of even length.

@@ -13,26 +13,50 @@ public struct Digest: Sendable, Hashable, Comparable, CustomStringConvertible {
     /// Hashes bytes.
     public init(hashing bytes: [UInt8]) {
         var hash = SHA256()
-        hash.update(data: bytes)
+        hash.update(bytes.span)
         self.init(hash.finalize())
     }
 
     /// Hashes the UTF-8 bytes of text.
-    public init(hashing text: String) { self.init(hashing: Array(text.utf8)) }
+    public init(hashing text: String) {
+        var hash = SHA256()
+        hash.update(text.utf8.span)
+        self.init(hash.finalize())
+    }
 
     /// Hashes the concatenation of byte strings.
     public init(hashing parts: [[UInt8]]) {
         var hash = SHA256()
-        for part in parts { hash.update(data: part) }
+        for part in parts { hash.update(part.span) }
         self.init(hash.finalize())
     }
 
-    private init(_ digest: SHA256Digest) {
+    /// Hashes a byte and data: a leaf of a Merkle tree (RFC 9162 section 2.1.1).
+    public init(hashing prefix: UInt8, _ data: [UInt8]) {
+        var hash = SHA256()
+        hash.update(prefix)
+        hash.update(data.span)
+        self.init(hash.finalize())
+    }
+
+    /// Hashes two digests, after a byte where there is one: an inner node of a Merkle tree (RFC 9162 section 2.1.1).
+    public init(hashing prefix: UInt8?, _ left: Digest, _ right: Digest) {
+        // The prefix is the last byte of a word of its own, so that it stands right before the digests.
+        let words = (
+            UInt64(prefix ?? 0).bigEndian, left.a.bigEndian, left.b.bigEndian, left.c.bigEndian, left.d.bigEndian,
+            right.a.bigEndian, right.b.bigEndian, right.c.bigEndian, right.d.bigEndian
+        )
+        var hash = SHA256()
+        unsafe withUnsafeBytes(of: words) { (buffer: UnsafeRawBufferPointer) in
+            let unused = prefix == nil ? 8 : 7
+            unsafe hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: buffer[unused...]))
+        }
+        self.init(hash.finalize())
+    }
+
+    init(_ digest: SHA256Digest) {
         (a, b, c, d) = unsafe digest.withUnsafeBytes { (buffer: UnsafeRawBufferPointer) in
-            func word(_ offset: Int) -> UInt64 {
-                UInt64(bigEndian: unsafe buffer.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
-            }
-            return (word(0), word(8), word(16), word(24))
+            unsafe Self.words(buffer)
         }
     }
 
@@ -51,8 +75,28 @@ public struct Digest: Sendable, Hashable, Comparable, CustomStringConvertible {
         (a, b, c, d) = words
     }
 
+    /// Takes 32 bytes as a digest, or returns `nil` for another length.
+    public init?(bytes: [UInt8]) {
+        guard bytes.count == 32 else { return nil }
+        let words = unsafe bytes.withUnsafeBytes { (buffer: UnsafeRawBufferPointer) in
+            unsafe Self.words(buffer)
+        }
+        (a, b, c, d) = words
+    }
+
+    /// The four big-endian words of 32 bytes.
+    private static func words(_ buffer: UnsafeRawBufferPointer) -> (UInt64, UInt64, UInt64, UInt64) {
+        func word(_ offset: Int) -> UInt64 {
+            UInt64(bigEndian: unsafe buffer.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+        }
+        return (word(0), word(8), word(16), word(24))
+    }
+
     /// Reads 43 characters of strict base64url.
-    public init?(b64u: some StringProtocol) {
+    public init?(b64u: some StringProtocol) { self.init(b64u: String(b64u)) }
+
+    /// Reads 43 characters of strict base64url.
+    public init?(b64u: String) {
         guard b64u.utf8.count == 43, let bytes = Base64URL.decode(b64u) else { return nil }
         self.init(bytes: bytes)
     }
@@ -64,10 +108,10 @@ public struct Digest: Sendable, Hashable, Comparable, CustomStringConvertible {
     }
 
     /// The 32 bytes.
-    public var bytes: [UInt8] {
-        unsafe withUnsafeBytes(of: (a.bigEndian, b.bigEndian, c.bigEndian, d.bigEndian)) {
-            (buffer: UnsafeRawBufferPointer) in unsafe Array(buffer)
-        }
+    public var bytes: [UInt8] { unsafe withBytes { (buffer: UnsafeRawBufferPointer) in unsafe Array(buffer) } }
+
+    fileprivate func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        unsafe withUnsafeBytes(of: (a.bigEndian, b.bigEndian, c.bigEndian, d.bigEndian), body)
     }
 
     /// Base64url, 43 characters.
@@ -82,6 +126,20 @@ public struct Digest: Sendable, Hashable, Comparable, CustomStringConvertible {
     /// Orders digests by their bytes.
     public static func < (left: Digest, right: Digest) -> Bool {
         (left.a, left.b, left.c, left.d) < (right.a, right.b, right.c, right.d)
+    }
+}
+
+extension SHA256 {
+    mutating func update(_ bytes: Span<UInt8>) {
+        unsafe bytes.withUnsafeBytes { (buffer: UnsafeRawBufferPointer) in unsafe update(bufferPointer: buffer) }
+    }
+
+    fileprivate mutating func update(_ byte: UInt8) {
+        unsafe withUnsafeBytes(of: byte) { (buffer: UnsafeRawBufferPointer) in unsafe update(bufferPointer: buffer) }
+    }
+
+    mutating func update(_ digest: ClawWire.Digest) {
+        unsafe digest.withBytes { (buffer: UnsafeRawBufferPointer) in unsafe update(bufferPointer: buffer) }
     }
 }
 

@@ -5,9 +5,16 @@
 /// here.
 public enum ExactText {
     /// True when both texts have the same UTF-8 bytes.
+    @inlinable
     public static func equal(_ left: String, _ right: String) -> Bool {
+        // Most texts that are compared differ in length, which is known without a look at their bytes.
+        left.utf8.count == right.utf8.count && haveEqualBytes(left, right)
+    }
+
+    @usableFromInline
+    static func haveEqualBytes(_ left: String, _ right: String) -> Bool {
         let (a, b) = (left.utf8.span, right.utf8.span)
-        return a.count == b.count && firstDifference(a, b) == a.count
+        return firstDifference(a, b) == a.count
     }
 
     /// True when `left` comes before `right` by UTF-8 bytes.
@@ -18,7 +25,7 @@ public enum ExactText {
     }
 
     /// Index of the first byte that differs, the shorter length when there is none; looks at eight bytes at a time.
-    private static func firstDifference(_ a: Span<UInt8>, _ b: Span<UInt8>) -> Int {
+    static func firstDifference(_ a: Span<UInt8>, _ b: Span<UInt8>) -> Int {
         let count = min(a.count, b.count)
         let left = unsafe a.bytes
         let right = unsafe b.bytes

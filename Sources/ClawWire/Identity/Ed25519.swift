@@ -4,21 +4,27 @@ internal import Crypto
 public struct Ed25519PublicKey: Sendable, Hashable, CustomStringConvertible {
     /// The 32 bytes.
     public let bytes: [UInt8]
+    /// The `kid`: first 16 lowercase hex digits of SHA-256 over the 32 bytes (WIRE section 1).
+    public let kid: KeyID
 
     /// Takes 32 bytes, or returns `nil` for another length.
     public init?(bytes: [UInt8]) {
         guard bytes.count == 32 else { return nil }
         self.bytes = bytes
+        kid = KeyID(Hex.encode(Digest(hashing: bytes).bytes.prefix(8)))
     }
+
+    /// Keys are equal when their bytes are.
+    public static func == (left: Ed25519PublicKey, right: Ed25519PublicKey) -> Bool { left.bytes == right.bytes }
+
+    /// Hashes the bytes.
+    public func hash(into hasher: inout Hasher) { hasher.combine(bytes) }
 
     /// True when `signature` is this key's over `message`.
     public func isValidSignature(_ signature: Ed25519Signature, for message: [UInt8]) -> Bool {
         guard let key = try? Curve25519.Signing.PublicKey(rawRepresentation: bytes) else { return false }
         return key.isValidSignature(signature.bytes, for: message)
     }
-
-    /// The `kid`: first 16 lowercase hex digits of SHA-256 over the 32 bytes (WIRE section 1).
-    public var kid: KeyID { KeyID(String(Digest(hashing: bytes).hex.prefix(16))) }
 
     /// `did:key:z` + base58btc(0xED 0x01 ‖ key) (WIRE section 1).
     public var did: String { "did:key:z" + Base58.encode([0xED, 0x01] + bytes) }
@@ -54,7 +60,10 @@ public struct Ed25519Signature: Sendable, Hashable {
     }
 
     /// Reads strict base64url of 64 bytes.
-    public init?(b64u: some StringProtocol) {
+    public init?(b64u: some StringProtocol) { self.init(b64u: String(b64u)) }
+
+    /// Reads strict base64url of 64 bytes.
+    public init?(b64u: String) {
         guard b64u.utf8.count == 86, let bytes = Base64URL.decode(b64u) else { return nil }
         self.init(bytes: bytes)
     }

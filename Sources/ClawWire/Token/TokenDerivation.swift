@@ -1,15 +1,13 @@
-internal import Crypto
-
 /// The secret from which token identifiers and nonces are derived. Its description never shows it.
 ///
 /// Use it for nothing else. Whoever knows it can foretell the identifiers of tokens that are yet to be minted.
 public struct TokenIDSecret: Sendable, CustomStringConvertible, CustomReflectable {
-    let bytes: [UInt8]
+    private let keyed: KeyedHash
 
     /// Takes at least 32 random bytes; `nil` for fewer.
     public init?(bytes: [UInt8]) {
         guard bytes.count >= 32 else { return nil }
-        self.bytes = bytes
+        keyed = KeyedHash(key: bytes)
     }
 
     /// A placeholder.
@@ -21,13 +19,14 @@ public struct TokenIDSecret: Sendable, CustomStringConvertible, CustomReflectabl
         var message = Array(label.utf8)
         message.append(0)
         message.append(contentsOf: requestID.rawValue.utf8)
-        let code = HMAC<SHA256>.authenticationCode(for: message, using: SymmetricKey(data: bytes))
-        var uuid = Array(Array(code)[..<16])
+        var uuid = Array(keyed.authenticationCode(of: message).bytes.prefix(16))
         uuid[6] = uuid[6] & 0x0F | 0x40
         uuid[8] = uuid[8] & 0x3F | 0x80
-        let hex = Array(Hex.encode(uuid).utf8)
-        let parts = [hex[0..<8], hex[8..<12], hex[12..<16], hex[16..<20], hex[20..<32]]
-        return String(decoding: Array(parts.joined(separator: [UInt8(ascii: "-")])), as: UTF8.self)
+        var text: [UInt8] = []
+        text.reserveCapacity(36)
+        Hex.append(uuid, to: &text)
+        for place in [20, 16, 12, 8] { text.insert(UInt8(ascii: "-"), at: place) }
+        return String(decoding: text, as: UTF8.self)
     }
 }
 

@@ -10,7 +10,10 @@ public enum Authenticity: Sendable, Hashable {
     case topic
 
     /// Makes ``signed(_:)`` of keys in any order.
-    public static func signed(by keys: some Sequence<KeyID>) -> Authenticity { .signed(Set(keys).sorted()) }
+    public static func signed(by keys: some Sequence<KeyID>) -> Authenticity {
+        let all = Array(keys)
+        return .signed(all.count < 2 ? all : Set(all).sorted())
+    }
 }
 
 /// Which configured source stated something, and how that was authenticated.

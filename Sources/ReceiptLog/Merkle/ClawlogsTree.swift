@@ -46,7 +46,7 @@ public struct ClawlogsTree: Sendable, Hashable {
     }
 
     /// SHA-256(left ‖ right).
-    static func parent(_ left: Digest, _ right: Digest) -> Digest { Digest(hashing: left.bytes + right.bytes) }
+    static func parent(_ left: Digest, _ right: Digest) -> Digest { Digest(hashing: nil, left, right) }
 
     /// Length of every audit path in a tree of `size` leaves: how often n → ⌊(n+1)/2⌋ leads to 1.
     static func pathLength(size: UInt64) -> Int {

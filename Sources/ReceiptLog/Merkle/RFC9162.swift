@@ -6,22 +6,13 @@ public import ClawWire
 /// can have, so a proof of any length costs no more than 64 hashes.
 public enum RFC9162 {
     /// Hash of a leaf: SHA-256(0x00 ‖ data).
-    public static func leafHash(_ data: [UInt8]) -> Digest { Digest(hashing: [leafPrefix, data]) }
+    public static func leafHash(_ data: [UInt8]) -> Digest { Digest(hashing: 0x00, data) }
 
     /// Hash of an inner node: SHA-256(0x01 ‖ left ‖ right).
-    public static func nodeHash(_ left: Digest, _ right: Digest) -> Digest {
-        var input: [UInt8] = []
-        input.reserveCapacity(65)
-        input.append(0x01)
-        input.append(contentsOf: left.bytes)
-        input.append(contentsOf: right.bytes)
-        return Digest(hashing: input)
-    }
+    public static func nodeHash(_ left: Digest, _ right: Digest) -> Digest { Digest(hashing: 0x01, left, right) }
 
     /// Root of the empty tree: SHA-256 of nothing.
     public static let emptyRoot = Digest(hashing: [UInt8]())
-
-    private static let leafPrefix: [UInt8] = [0x00]
 
     /// The root that an inclusion proof leads to (RFC 9162 section 2.1.3.2), or `nil` when the proof's length or the
     /// index does not fit the tree size.
