@@ -37,12 +37,12 @@ struct ControlDocument {
         people = try Self.people(reader, kind == .lift ? "lifted_by" : "declared_by")
     }
 
-    private static func members(of kind: ControlOperation.Kind) -> Set<String> {
-        let common: Set<String> = ["scope", "reason", "incident"]
+    private static func members(of kind: ControlOperation.Kind) -> [String] {
+        let common = ["scope", "reason", "incident"]
         return switch kind {
-        case .lift: common.union(["stop_id", "lifted_by", "reapproval"])
-        case .drill: common.union(["drill_id", "declared_by"])
-        case .enableElevated, .releaseProxy: common.union(["declared_by"])
+        case .lift: common + ["stop_id", "lifted_by", "reapproval"]
+        case .drill: common + ["drill_id", "declared_by"]
+        case .enableElevated, .releaseProxy: common + ["declared_by"]
         case .stop, .revoke, .rotatePolicy, .disableElevated, .requireProxy, .suspectKey: common
         }
     }
