@@ -152,7 +152,9 @@ enum Telling {
     static func event(control result: JSONValue) -> DemoEvent {
         let operation = result["operation"]?.string ?? "control"
         let position = result["control_position"]?.integer ?? 0
-        var details = ["\(result["grants_before"]?.integer ?? 0) grants precede it, not one follows under what it forbids"]
+        var details = [
+            "\(result["grants_before"]?.integer ?? 0) grants precede it, not one follows under what it forbids"
+        ]
         if let voided = result["voided_tokens"]?.integer, operation == "stop" {
             let tokens = voided == 1 ? "1 live token is" : "\(voided) live tokens are"
             details.append("\(tokens) void by one cut-off; each is revoked by itself behind it")

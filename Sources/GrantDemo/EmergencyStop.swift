@@ -23,11 +23,13 @@ struct EmergencyStop {
             .stop(.init(stopID: Self.stopID, scope: Self.scope, revokesLive: true)), id: "evt-\(Self.stopID)",
             by: [PlaygroundCast.paloma], reason: "ledger shows entries that nobody made")
         try await stage.awaitControl("stop", handle: Self.stopID)
-        try await stage.play(try scene("Ruth approves another reconciliation while the stop holds", "during-stop", .denied))
+        try await stage.play(
+            try scene("Ruth approves another reconciliation while the stop holds", "during-stop", .denied))
         let authority = ApprovalDraft("all-clear", .agentRun, in: playground, at: .playgroundNow)
         try await stage.play(
             Scene(
-                title: "Other classes go on: Ruth approves an agent's run, which is also the fresh authority for the lift",
+                title:
+                    "Other classes go on: Ruth approves an agent's run, which is also the fresh authority for the lift",
                 deliveries: [[try authority.record(signedBy: playground.keys.eventSigner)]],
                 outcomes: [RequestID("req-all-clear"): .issued]))
         emit(

@@ -13,7 +13,8 @@ extension Playground {
     ///   - emitter: who signs; the key that may do everything when `nil`.
     @discardableResult
     public func declare(
-        _ operation: ControlOperation, id: String, by people: [IssuanceRules.Actor], at declaredAt: Timestamp = .playgroundNow,
+        _ operation: ControlOperation, id: String, by people: [IssuanceRules.Actor],
+        at declaredAt: Timestamp = .playgroundNow,
         reason: String? = nil, as emitter: ControlEmitter? = nil
     ) async throws -> [DeliveredRecord] {
         let record = try (emitter ?? keys.control).record(

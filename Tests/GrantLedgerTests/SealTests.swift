@@ -43,10 +43,15 @@ struct SealTests {
         let role = try #require(try await ledger.ledger.claim(role: .sealer, for: ledger.worker))
         try await Self.commit(ledger, lease, 0, effects: 3)
         try await Self.commit(ledger, lease, 1, effects: 900)
-        let first = try await ledger.ledger.seal(under: role, maximumGroups: 100, maximumBytes: 1 << 20) { [try Self.batch(0, $0)] }
+        let first = try await ledger.ledger.seal(under: role, maximumGroups: 100, maximumBytes: 1 << 20) {
+            [try Self.batch(0, $0)]
+        }
         #expect(first.first?.lastPosition == 902)
         #expect(first.first?.groups.count == 4)
-        #expect(try await ledger.ledger.seal(under: role, maximumGroups: 100, maximumBytes: 1 << 20) { [try Self.batch(1, $0)] }.isEmpty)
+        #expect(
+            try await ledger.ledger.seal(under: role, maximumGroups: 100, maximumBytes: 1 << 20) {
+                [try Self.batch(1, $0)]
+            }.isEmpty)
         let read = try await ledger.ledger.batches(from: 0, limit: 10)
         #expect(read.count == 1)
         #expect(read[0].groups == first[0].groups)
@@ -60,7 +65,9 @@ struct SealTests {
         try await Self.commit(ledger, lease, 0, effects: 1)
         try await ledger.ledger.leave(worker: ledger.worker)
         let error = await #expect(throws: LedgerError.self) {
-            try await ledger.ledger.seal(under: role, maximumGroups: 1, maximumBytes: 1 << 20) { [try Self.batch(0, $0)] }
+            try await ledger.ledger.seal(under: role, maximumGroups: 1, maximumBytes: 1 << 20) {
+                [try Self.batch(0, $0)]
+            }
         }
         #expect(error?.code == .fenced)
         let position = PublishPosition(nextBatch: 3, readFrom: [:])

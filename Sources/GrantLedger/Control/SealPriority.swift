@@ -13,7 +13,8 @@ enum SealPriority: Int16 {
         for effect in effects {
             for output in effect.outputs {
                 switch output.stream {
-                case .controlResults: self = .control
+                case .controlResults:
+                    self = .control
                     return
                 case .revocations: priority = .revocations
                 case .grants, .decisions, .receiptBatches, .deadLetters: break

@@ -43,7 +43,8 @@ final class Publisher: Sendable {
     private let logger: Logger
 
     init(
-        lane: PublishLane, ledger: any Ledger, renderer: BatchRenderer, configuration: KafkaConfiguration, usesTransactions: Bool,
+        lane: PublishLane, ledger: any Ledger, renderer: BatchRenderer, configuration: KafkaConfiguration,
+        usesTransactions: Bool,
         topics: WorkerConfiguration.OutputTopics, admin: KafkaAdmin, metrics: WorkerMetrics, logger: Logger
     ) {
         self.lane = lane

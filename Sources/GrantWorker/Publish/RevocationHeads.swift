@@ -22,7 +22,8 @@ struct RevocationHeads: Sendable {
             publisher.hasPublished(.revocations, before: horizon.nextSequence, of: horizon.nextBatch)
         else { return }
         let head = try RevocationHead(
-            logID: logID, asOf: horizon.now, nextSequence: SequenceNumber(horizon.nextSequence), controlPosition: horizon.controlPosition,
+            logID: logID, asOf: horizon.now, nextSequence: SequenceNumber(horizon.nextSequence),
+            controlPosition: horizon.controlPosition,
             sweptPosition: horizon.sweptPosition,
             live: RevocationHead.Live(tokens: horizon.revokedTokens, cutoffs: 0)
         ).signed(by: keys.signer(for: .receipt, at: clock()))

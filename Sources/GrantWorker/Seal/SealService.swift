@@ -39,7 +39,8 @@ final class SealService: Sendable {
 
     init(
         ledger: any Ledger, worker: WorkerID, logID: LogID, keys: KeyRing, publisher: Publisher,
-        controlPublisher: Publisher, heads: RevocationHeads, limits: WorkerConfiguration.Limits, clock: @escaping @Sendable () -> Timestamp, metrics: WorkerMetrics,
+        controlPublisher: Publisher, heads: RevocationHeads, limits: WorkerConfiguration.Limits,
+        clock: @escaping @Sendable () -> Timestamp, metrics: WorkerMetrics,
         logger: Logger
     ) {
         self.ledger = ledger

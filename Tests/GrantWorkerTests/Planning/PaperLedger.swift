@@ -65,7 +65,8 @@ struct PaperLedger {
         var batch = batch
         while true {
             do {
-                let (write, summary) = try fixture.planner().plan(batch, due: due, snapshot: snapshot(batch.read), control: .none)
+                let (write, summary) = try fixture.planner().plan(
+                    batch, due: due, snapshot: snapshot(batch.read), control: .none)
                 try apply(write, batch.read)
                 batches.append(summary)
                 return summary
@@ -112,7 +113,8 @@ struct PaperLedger {
                 || request.subjectReference.map(subjects.contains) ?? false
         }
         return DecideSnapshot(
-            now: now, controlPosition: 0, newControlOrders: [], controlPolledAt: now, newEvents: new, conflictingEvents: conflicting,
+            now: now, controlPosition: 0, newControlOrders: [], controlPolledAt: now, newEvents: new,
+            conflictingEvents: conflicting,
             approvals: loaded, requests: found)
     }
 
