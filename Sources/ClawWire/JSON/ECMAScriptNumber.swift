@@ -28,12 +28,14 @@ public enum ECMAScriptNumber {
     public static func append(integer value: Int64, to output: inout [UInt8]) {
         if value < 0 { output.append(UInt8(ascii: "-")) }
         var magnitude = value.magnitude
-        let start = output.count
+        var digits = InlineArray<20, UInt8>(repeating: 0)
+        var first = digits.count
         repeat {
-            output.append(UInt8(ascii: "0") + UInt8(magnitude % 10))
+            first -= 1
+            digits[first] = UInt8(ascii: "0") + UInt8(magnitude % 10)
             magnitude /= 10
         } while magnitude > 0
-        output[start...].reverse()
+        for i in first..<digits.count { output.append(digits[i]) }
     }
 
     /// The digits d1…dk without leading or trailing zeros, and n such that the value is 0.d1…dk × 10^n.

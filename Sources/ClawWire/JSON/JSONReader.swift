@@ -334,29 +334,29 @@ public struct JSONReader {
 
     private mutating func string(_ bytes: Span<UInt8>) throws(JSONError) -> String {
         let start = position
-        position += 1
-        let first = position
-        var highest: UInt8 = 0
-        while position < bytes.count {
-            let byte = bytes[position]
-            highest = max(highest, byte)
-            if byte == UInt8(ascii: "\"") {
-                if highest >= 0xF4 { try refuseReserved(bytes, first..<position) }
-                let text = try validated(bytes, first..<position)
-                position += 1
-                return text
-            }
-            if byte == UInt8(ascii: "\\") { return try escapedString(bytes, start: start, first: first) }
-            if byte < 0x20 { throw fault(bytes, .syntax, "a control character must be escaped in a string") }
-            position += 1
+        let first = start + 1
+        let plain = JSONText.plainPart(of: bytes, from: first)
+        position = plain.end
+        guard plain.end < bytes.count else {
+            throw fault(bytes, .unexpectedEnd, "the text ends in a string", at: start)
         }
-        throw fault(bytes, .unexpectedEnd, "the text ends in a string", at: start)
+        switch bytes[plain.end] {
+        case UInt8(ascii: "\""):
+            if !plain.isASCII { try refuseReserved(bytes, first..<plain.end) }
+            let text = try text(bytes, first..<plain.end, isASCII: plain.isASCII)
+            position += 1
+            return text
+        case UInt8(ascii: "\\"): return try escapedString(bytes, start: start, first: first)
+        default: throw fault(bytes, .syntax, "a control character must be escaped in a string")
+        }
     }
 
-    private func validated(_ bytes: Span<UInt8>, _ range: Range<Int>) throws(JSONError) -> String {
+    private func text(_ bytes: Span<UInt8>, _ range: Range<Int>, isASCII: Bool) throws(JSONError) -> String {
         guard range.count <= limits.maximumStringBytes else {
             throw fault(bytes, .stringTooLong, "a string is longer than \(limits.maximumStringBytes) bytes")
         }
+        // ASCII is UTF-8 and needs no second look.
+        if isASCII { return String(copying: unsafe UTF8Span(unchecked: bytes.extracting(range), isKnownASCII: true)) }
         do {
             return String(copying: try UTF8Span(validating: bytes.extracting(range)))
         } catch {

@@ -101,6 +101,7 @@ public struct JSONObject: Sendable, Hashable {
 
     /// Appends a member whose key is known to be absent.
     mutating func append(uniqueKey key: String, value: JSONValue) {
+        if members.isEmpty { members.reserveCapacity(4) }
         members.append(Member(key: key, value: value))
         indexLastMember()
     }
@@ -120,7 +121,10 @@ public struct JSONObject: Sendable, Hashable {
 
     private func position(of key: String) -> Int? {
         if let index { return index[ExactKey(text: key)] }
-        return members.firstIndex { ExactText.equal($0.key, key) }
+        // The span lends the keys, where the array would hand out copies.
+        let members = members.span
+        for position in members.indices where ExactText.equal(members[position].key, key) { return position }
+        return nil
     }
 
     /// Objects are equal when their members are equal in the same order.
@@ -173,7 +177,7 @@ extension JSONValue {
         return Int64(value)
     }
     /// True for `null`.
-    public var isNull: Bool { self == .null }
+    public var isNull: Bool { if case .null = self { true } else { false } }
     /// The member of an object, `nil` when this is no object or has no such member.
     public subscript(key: String) -> JSONValue? { object?[key] }
     /// An integer as a JSON number. Exact within ±(2^53 − 1), the range in which every reader agrees (RFC 8259 §6).

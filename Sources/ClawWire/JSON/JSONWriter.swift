@@ -39,46 +39,78 @@ public enum JSONWriter {
                 append(element, order: order, to: &output)
             }
             output.append(UInt8(ascii: "]"))
-        case .object(let object):
-            output.append(UInt8(ascii: "{"))
-            var first = true
-            for member in ordered(object, order) {
-                if !first { output.append(UInt8(ascii: ",")) }
-                first = false
-                append(string: member.key, to: &output)
-                output.append(UInt8(ascii: ":"))
-                append(member.value, order: order, to: &output)
-            }
-            output.append(UInt8(ascii: "}"))
+        case .object(let object): append(object.members, order: order, to: &output)
         }
     }
 
-    private static func ordered(_ object: JSONObject, _ order: Order) -> [JSONObject.Member] {
+    private static func append(_ members: [JSONObject.Member], order: Order, to output: inout [UInt8]) {
+        output.append(UInt8(ascii: "{"))
+        var first = true
+        func append(_ member: JSONObject.Member) {
+            if !first { output.append(UInt8(ascii: ",")) }
+            first = false
+            self.append(string: member.key, to: &output)
+            output.append(UInt8(ascii: ":"))
+            self.append(member.value, order: order, to: &output)
+        }
+        if let positions = positions(of: members, order) {
+            for position in positions { append(members[position]) }
+        } else {
+            for member in members { append(member) }
+        }
+        output.append(UInt8(ascii: "}"))
+    }
+
+    /// The positions of members in the order of printing; `nil` when they stand in it already.
+    private static func positions(of members: [JSONObject.Member], _ order: Order) -> [Int]? {
         switch order {
-        case .asGiven: return object.members
+        case .asGiven: return nil
         case .canonical:
-            return object.members.sorted { precedes($0.key, $1.key) }
+            var keys = members.indices.map { SortKey(members[$0].key, position: $0) }
+            func precedes(_ left: SortKey, _ right: SortKey) -> Bool {
+                left.precedes(right) ?? self.precedes(members[left.position].key, members[right.position].key)
+            }
+            guard !keys.indices.dropFirst().allSatisfy({ precedes(keys[$0 - 1], keys[$0]) }) else { return nil }
+            keys.sort(by: precedes)
+            return keys.map(\.position)
         case .document:
-            guard object.members.contains(where: { arrayIndex($0.key) != nil }) else { return object.members }
-            let indexed = object.members.compactMap { member in arrayIndex(member.key).map { ($0, member) } }
-            return indexed.sorted { $0.0 < $1.0 }.map(\.1) + object.members.filter { arrayIndex($0.key) == nil }
+            guard members.contains(where: { arrayIndex($0.key) != nil }) else { return nil }
+            let indexed = members.indices.compactMap { position in
+                arrayIndex(members[position].key).map { (index: $0, position: position) }
+            }
+            return indexed.sorted { $0.index < $1.index }.map(\.position)
+                + members.indices.filter { arrayIndex(members[$0].key) == nil }
+        }
+    }
+
+    /// The beginning of a key, which mostly decides where the key belongs.
+    private struct SortKey {
+        let prefix: UInt64
+        let position: Int
+
+        /// Takes the first eight bytes, filled up with zeros.
+        init(_ key: String, position: Int) {
+            let bytes = key.utf8.span
+            var prefix: UInt64 = 0
+            for i in 0..<min(8, bytes.count) { prefix |= UInt64(bytes[i]) << UInt64(56 - 8 * i) }
+            self.prefix = prefix
+            self.position = position
+        }
+
+        /// `nil` when the beginnings do not tell: they are equal, or not ASCII.
+        func precedes(_ other: SortKey) -> Bool? {
+            let isASCII = (prefix | other.prefix) & 0x8080_8080_8080_8080 == 0
+            return isASCII && prefix != other.prefix ? prefix < other.prefix : nil
         }
     }
 
     /// True when `left` comes before `right` by UTF-16 code units (RFC 8785 §3.2.3).
     public static func precedes(_ left: String, _ right: String) -> Bool {
-        var leftBytes = left.utf8.makeIterator()
-        var rightBytes = right.utf8.makeIterator()
-        while true {
-            switch (leftBytes.next(), rightBytes.next()) {
-            case (nil, nil), (_?, nil): return false
-            case (nil, _?): return true
-            case (let a?, let b?):
-                if a == b { continue }
-                // UTF-8 and UTF-16 disagree only where scalars past U+D7FF are concerned.
-                return a < 0x80 && b < 0x80 ? a < b : units(left).lexicographicallyPrecedes(units(right))
-            }
-        }
+        let (a, b) = (left.utf8.span, right.utf8.span)
+        let i = ExactText.firstDifference(a, b)
+        guard i < a.count, i < b.count else { return i < b.count }
+        // UTF-8 and UTF-16 disagree only where scalars past U+D7FF are concerned.
+        return a[i] < 0x80 && b[i] < 0x80 ? a[i] < b[i] : units(left).lexicographicallyPrecedes(units(right))
     }
 
     private static func units(_ text: String) -> [UInt16] {
@@ -101,6 +133,16 @@ public enum JSONWriter {
 
     /// Appends a string in quotes with ECMAScript's escapes.
     public static func append(string: String, to output: inout [UInt8]) {
+        let bytes = string.utf8.span
+        let plain = JSONText.plainPart(of: bytes, from: 0)
+        if plain.end == bytes.count, plain.isASCII {
+            JSONText.appendQuoted(string, to: &output)
+        } else {
+            append(escaping: string, to: &output)
+        }
+    }
+
+    private static func append(escaping string: String, to output: inout [UInt8]) {
         output.append(UInt8(ascii: "\""))
         var text = string
         text.withUTF8 { (buffer: UnsafeBufferPointer<UInt8>) in

@@ -28,8 +28,12 @@ public struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertible
     /// letters.
     ///
     /// Years 1970 to 9999. A time without an offset is refused: it would have to be guessed.
-    public init?(rfc3339 text: some StringProtocol) {
-        let bytes = Array(text.utf8)
+    public init?(rfc3339 text: some StringProtocol) { self.init(rfc3339: Array(text.utf8).span) }
+
+    /// Reads an RFC 3339 timestamp, as ``init(rfc3339:)`` of any other text does.
+    public init?(rfc3339 text: String) { self.init(rfc3339: text.utf8.span) }
+
+    private init?(rfc3339 bytes: Span<UInt8>) {
         guard bytes.count >= 20, bytes.count <= 40 else { return nil }
         func number(_ range: Range<Int>) -> Int64? {
             var value: Int64 = 0
@@ -111,6 +115,13 @@ public struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertible
 
     /// RFC 3339 in UTC with milliseconds, the form of the reference services: `2026-03-01T12:00:00.000Z`.
     public var iso8601: String {
+        var output: [UInt8] = []
+        appendISO8601(to: &output)
+        return String(decoding: output, as: UTF8.self)
+    }
+
+    /// Appends ``iso8601`` to a buffer.
+    public func appendISO8601(to output: inout [UInt8]) {
         let days = microseconds.flooredDivision(by: 86_400_000_000)
         let time = microseconds - days * 86_400_000_000
         let z = days + 719_468
@@ -122,13 +133,26 @@ public struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertible
         let day = dayOfYear - (153 * shifted + 2) / 5 + 1
         let month = shifted < 10 ? shifted + 3 : shifted - 9
         let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
-        func digits(_ value: Int64, _ width: Int) -> String {
-            let text = String(value)
-            return String(repeating: "0", count: max(0, width - text.utf8.count)) + text
+        /// Fills up with zeros to the number of digits of `widest`.
+        func append(_ value: Int64, widest: Int64, then separator: UInt8) {
+            // A minus sign takes the place of a digit.
+            let shown = value < 0 ? -value * 10 : value
+            var power = widest
+            while power > 1, shown < power {
+                output.append(UInt8(ascii: "0"))
+                power /= 10
+            }
+            ECMAScriptNumber.append(integer: value, to: &output)
+            output.append(separator)
         }
         let seconds = time / 1_000_000
-        return "\(digits(year, 4))-\(digits(month, 2))-\(digits(day, 2))T\(digits(seconds / 3_600, 2)):"
-            + "\(digits(seconds / 60 % 60, 2)):\(digits(seconds % 60, 2)).\(digits(time / 1_000 % 1_000, 3))Z"
+        append(year, widest: 1_000, then: UInt8(ascii: "-"))
+        append(month, widest: 10, then: UInt8(ascii: "-"))
+        append(day, widest: 10, then: UInt8(ascii: "T"))
+        append(seconds / 3_600, widest: 10, then: UInt8(ascii: ":"))
+        append(seconds / 60 % 60, widest: 10, then: UInt8(ascii: ":"))
+        append(seconds % 60, widest: 10, then: UInt8(ascii: "."))
+        append(time / 1_000 % 1_000, widest: 100, then: UInt8(ascii: "Z"))
     }
 
     /// Same as ``iso8601``.

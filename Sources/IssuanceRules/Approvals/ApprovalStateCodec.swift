@@ -21,7 +21,7 @@ extension ApprovalState {
             }
             writer.flag("cx", claims.hasLost)
             writeEnds(&writer)
-            writer.array("ev", evidenceDigests.entries) { $0.string($1.key.b64u) }
+            writer.array("ev", evidenceDigests.entries) { $0.string($1.key) }
             writer.flag("evx", evidenceDigests.hasLost)
             writer.array("so", sourceNames.entries) { $0.string($1.key.rawValue) }
             writer.flag("sox", sourceNames.hasLost)
@@ -114,7 +114,7 @@ extension ApprovalState {
             writer.key("ju")
             writer.object { writer in
                 writer.member("x", record.text.text)
-                writer.member("d", record.text.digest.b64u)
+                writer.member("d", record.text.digest)
                 writer.member("c", integer: Int64(record.text.characters))
                 writer.member("t", record.at)
             }

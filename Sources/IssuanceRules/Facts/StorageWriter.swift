@@ -65,24 +65,26 @@ struct StorageWriter {
 
     mutating func string(_ value: String) {
         separate()
-        if Self.needsNoEscape(value) {
-            bytes.append(UInt8(ascii: "\""))
-            bytes.append(contentsOf: value.utf8)
-            bytes.append(UInt8(ascii: "\""))
-        } else {
-            JSONWriter.append(string: value, to: &bytes)
-        }
+        JSONWriter.append(string: value, to: &bytes)
         needsComma = true
     }
 
-    /// True for ASCII without quotes, backslashes and control characters: nearly every text that is stored.
-    private static func needsNoEscape(_ value: String) -> Bool {
-        let span = value.utf8.span
-        for index in span.indices {
-            let byte = span[index]
-            if byte < 0x20 || byte > 0x7E || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { return false }
-        }
-        return true
+    mutating func member(_ key: StaticString, _ value: Digest) {
+        self.key(key)
+        string(value)
+    }
+
+    mutating func string(_ digest: Digest) {
+        base64URL(digest.bytes)
+    }
+
+    /// Bytes as a string of their base64url.
+    mutating func base64URL(_ value: [UInt8]) {
+        separate()
+        bytes.append(UInt8(ascii: "\""))
+        Base64URL.append(value, to: &bytes)
+        bytes.append(UInt8(ascii: "\""))
+        needsComma = true
     }
 
     /// Writes an integer; past ±(2^53 − 1), where JSON numbers stop being exact, as a string of its digits.
@@ -90,7 +92,7 @@ struct StorageWriter {
         separate()
         let isExact = value.magnitude <= 9_007_199_254_740_991
         if !isExact { bytes.append(UInt8(ascii: "\"")) }
-        bytes.append(contentsOf: String(value).utf8)
+        ECMAScriptNumber.append(integer: value, to: &bytes)
         if !isExact { bytes.append(UInt8(ascii: "\"")) }
         needsComma = true
     }

@@ -33,13 +33,14 @@ extension CapabilityRequest {
             writer.array("tools", tools) { $0.string($1) }
             writer.array("audience", audience) { $0.string($1) }
             writer.member("ttl_seconds", integer: ttlSeconds)
-            writer.member("policy_hash_b64u", policyHash?.b64u)
+            if let policyHash { writer.member("policy_hash_b64u", policyHash) }
             writer.member("approval_id", approvalID?.rawValue)
             writer.member("ticket", ticketNumber)
             switch delivery {
             case .sealed(let publicKey):
                 writer.member("delivery", "sealed")
-                writer.member("public_key_b64u", Base64URL.encode(publicKey))
+                writer.key("public_key_b64u")
+                writer.base64URL(publicKey)
             case .plain: writer.member("delivery", "plain")
             case .reference: writer.member("delivery", "reference")
             }

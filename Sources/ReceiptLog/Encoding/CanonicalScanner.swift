@@ -17,6 +17,7 @@ enum CanonicalScanner {
         _ bytes: [UInt8], _ range: Range<Int>, maximum: Int = 64
     ) throws(EvidenceError) -> [Member] {
         var members: [Member] = []
+        members.reserveCapacity(24)
         var position = try enter(bytes, range, UInt8(ascii: "{"))
         if position < range.upperBound, bytes[position] == UInt8(ascii: "}") {
             guard position + 1 == range.upperBound else { throw fault(position + 1) }
@@ -93,13 +94,14 @@ enum CanonicalScanner {
     /// The range between the quotes of the string that begins at `start`.
     private static func string(_ bytes: [UInt8], _ start: Int, _ end: Int) throws(EvidenceError) -> Range<Int> {
         guard start < end, bytes[start] == UInt8(ascii: "\"") else { throw fault(start) }
-        var position = start + 1
+        var position = JSONText.plainPart(of: bytes.span, from: start + 1).end
         while position < end {
             switch bytes[position] {
             case UInt8(ascii: "\""): return (start + 1)..<position
             case UInt8(ascii: "\\"): position += 2
             default: position += 1
             }
+            position = JSONText.plainPart(of: bytes.span, from: position).end
         }
         throw fault(start)
     }

@@ -22,39 +22,28 @@ struct CanonicalWriter {
     /// Begins a member; a value has to follow.
     mutating func key(_ name: String) {
         separate()
-        output.append(UInt8(ascii: "\""))
-        output.append(contentsOf: name.utf8)
-        output.append(UInt8(ascii: "\""))
+        JSONText.appendQuoted(name, to: &output)
         output.append(UInt8(ascii: ":"))
         needsComma = false
     }
 
     mutating func string(_ text: String) {
         separate()
-        output.append(UInt8(ascii: "\""))
-        if Self.isPlain(text) {
-            output.append(contentsOf: text.utf8)
+        let bytes = text.utf8.span
+        if JSONText.plainPart(of: bytes, from: 0).end == bytes.count {
+            JSONText.appendQuoted(text, to: &output)
         } else {
+            output.append(UInt8(ascii: "\""))
             for byte in text.utf8 { appendEscaped(byte) }
+            output.append(UInt8(ascii: "\""))
         }
-        output.append(UInt8(ascii: "\""))
         needsComma = true
     }
-
-    /// Looks at every byte without an early end, which the compiler turns into vector code.
-    private static func isPlain(_ text: String) -> Bool {
-        let bytes = text.utf8.span
-        var needsEscape = false
-        for i in bytes.indices { needsEscape = needsEscape || isEscaped(bytes[i]) }
-        return !needsEscape
-    }
-
-    private static func isEscaped(_ byte: UInt8) -> Bool { byte < 0x20 || byte == 0x22 || byte == 0x5C }
 
     /// Unlike ``JSONWriter``, which serves the compatible formats too, this never prints a lone surrogate: every scalar
     /// of a text is printed as itself, so what is written can be read back whatever the text is.
     private mutating func appendEscaped(_ byte: UInt8) {
-        guard Self.isEscaped(byte) else {
+        guard byte < 0x20 || byte == 0x22 || byte == 0x5C else {
             output.append(byte)
             return
         }
@@ -78,23 +67,11 @@ struct CanonicalWriter {
 
     mutating func digest(_ digest: Digest) {
         separate()
-        let bytes = digest.bytes
-        let alphabet = Self.alphabet
         output.append(UInt8(ascii: "\""))
-        // 32 bytes are ten groups of three and two more, without padding 43 characters.
-        for i in stride(from: 0, to: 33, by: 3) {
-            let group =
-                UInt32(bytes[i]) << 16 | UInt32(bytes[i + 1]) << 8 | (i + 2 < bytes.count ? UInt32(bytes[i + 2]) : 0)
-            output.append(alphabet[Int(group >> 18)])
-            output.append(alphabet[Int(group >> 12 & 0x3F)])
-            output.append(alphabet[Int(group >> 6 & 0x3F)])
-            if i < 30 { output.append(alphabet[Int(group & 0x3F)]) }
-        }
+        Base64URL.append(digest.bytes, to: &output)
         output.append(UInt8(ascii: "\""))
         needsComma = true
     }
-
-    private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
 
     mutating func value(_ value: JSONValue) {
         separate()
@@ -118,7 +95,7 @@ struct CanonicalWriter {
     mutating func timestamp(_ instant: Timestamp) {
         separate()
         output.append(UInt8(ascii: "\""))
-        appendDateTime(instant)
+        instant.appendISO8601(to: &output)
         output.append(UInt8(ascii: "\""))
         needsComma = true
     }
@@ -152,7 +129,10 @@ struct CanonicalWriter {
 
     mutating func member(_ name: String, hex digest: Digest) {
         key(name)
-        string(digest.hex)
+        output.append(UInt8(ascii: "\""))
+        Hex.append(digest.bytes, to: &output)
+        output.append(UInt8(ascii: "\""))
+        needsComma = true
     }
 
     mutating func member(_ name: String, _ instant: Timestamp) {
@@ -187,44 +167,6 @@ struct CanonicalWriter {
 
     private mutating func separate() {
         if needsComma { output.append(UInt8(ascii: ",")) }
-    }
-
-    /// The text of ``Timestamp/iso8601`` without its intermediate strings.
-    private mutating func appendDateTime(_ instant: Timestamp) {
-        let milliseconds = instant.milliseconds
-        let days = Int64(instant.day)
-        // Days are counted from 0000-03-01 so that the leap day is the last of its year.
-        let shiftedDays = days + 719_468
-        let era = (shiftedDays >= 0 ? shiftedDays : shiftedDays - 146_096) / 146_097
-        let dayOfEra = shiftedDays - era * 146_097
-        let yearOfEra = (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let shiftedMonth = (5 * dayOfYear + 2) / 153
-        let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
-        let time = milliseconds - days * 86_400_000
-        digits(yearOfEra + era * 400 + (month <= 2 ? 1 : 0), 4)
-        output.append(UInt8(ascii: "-"))
-        digits(month, 2)
-        output.append(UInt8(ascii: "-"))
-        digits(dayOfYear - (153 * shiftedMonth + 2) / 5 + 1, 2)
-        output.append(UInt8(ascii: "T"))
-        digits(time / 3_600_000, 2)
-        output.append(UInt8(ascii: ":"))
-        digits(time / 60_000 % 60, 2)
-        output.append(UInt8(ascii: ":"))
-        digits(time / 1_000 % 60, 2)
-        output.append(UInt8(ascii: "."))
-        digits(time % 1_000, 3)
-        output.append(UInt8(ascii: "Z"))
-    }
-
-    private mutating func digits(_ value: Int64, _ width: Int) {
-        var divisor: Int64 = 1
-        for _ in 1..<width { divisor *= 10 }
-        while divisor > 0 {
-            output.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: abs(value / divisor) % 10))
-            divisor /= 10
-        }
     }
 }
 
