@@ -17,15 +17,13 @@ public struct StoredGrant: Sendable {
     ///
     /// - Throws: ``EvidenceError`` `malformed` when the text is no stored grant.
     public init(scanning bytes: [UInt8]) throws(EvidenceError) {
-        var found: [String: CanonicalScanner.Member] = [:]
-        let names = ["delivery_mode", "receipt_digest_b64u", "request_id"]
-        for member in try CanonicalScanner.members(bytes, bytes.indices) {
-            guard let name = names.first(where: { CanonicalScanner.isKey(bytes, member, $0) }) else { continue }
-            found[name] = member
+        let members = try CanonicalScanner.members(bytes, bytes.indices)
+        func member(_ name: String) -> CanonicalScanner.Member? {
+            members.last { CanonicalScanner.isKey(bytes, $0, name) }
         }
-        guard let delivery = found["delivery_mode"], let receipt = found["receipt_digest_b64u"],
+        guard let delivery = member("delivery_mode"), let receipt = member("receipt_digest_b64u"),
             let mode = CanonicalScanner.plainText(bytes, delivery.value),
-            let request = found["request_id"].flatMap({ Self.text(bytes, $0.value) })
+            let request = member("request_id").flatMap({ Self.text(bytes, $0.value) })
         else { throw EvidenceError(.malformed, "", "the text is no stored grant") }
         self.bytes = bytes
         self.mode = mode
@@ -51,9 +49,9 @@ public struct StoredGrant: Sendable {
         var writer = CanonicalWriter(capacity: bytes.count + 3_072)
         writer.raw(bytes[..<deliveryPlace])
         writer.member("delivery", delivery)
-        writer.raw([UInt8(ascii: ",")] + bytes[deliveryPlace..<proofPlace])
+        writer.raw(bytes[deliveryPlace..<proofPlace])
         writer.member("proof", proof)
-        writer.raw([UInt8(ascii: ",")] + bytes[proofPlace...])
+        writer.raw(bytes[proofPlace...])
         return writer.output
     }
 }

@@ -86,8 +86,9 @@ struct CanonicalWriter {
         needsComma = true
     }
 
-    /// Appends a part of canonical text after which a member may begin.
+    /// Appends a part of canonical text that begins with a member and after which another may begin.
     mutating func raw(_ bytes: ArraySlice<UInt8>) {
+        separate()
         output.append(contentsOf: bytes)
         needsComma = false
     }
