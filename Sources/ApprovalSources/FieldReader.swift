@@ -14,13 +14,13 @@ struct FieldReader {
         self.path = path
     }
 
-    func name(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
+    func name(_ key: String) -> String { path.isEmpty ? key : path + "." + key }
 
-    func refuseMembers(besides known: Set<String>) throws(SourceFault) {
-        for member in object.members where !known.contains(member.key) {
-            throw SourceFault(
-                .unknownMember, field: name(String(member.key.prefix(64))), "the format has no such member")
-        }
+    func refuseMembers(besides known: [String]) throws(SourceFault) {
+        func isKnown(_ key: String) -> Bool { known.contains { ExactText.equal($0, key) } }
+        guard let unknown = object.members.first(where: { !isKnown($0.key) }) else { return }
+        throw SourceFault(
+            .unknownMember, field: name(String(unknown.key.prefix(64))), "the format has no such member")
     }
 
     /// The value, `nil` when the member is absent or null.
@@ -103,7 +103,7 @@ struct FieldReader {
                 throw SourceFault(
                     .tooLarge, field: name("\(key)[\(i)]"), "\(text.utf8.count) bytes; at most \(maximumBytes)")
             }
-            guard TextRules.isIdentifier(text), !text.unicodeScalars.contains(where: \.properties.isWhitespace) else {
+            guard TextRules.isWord(text) else {
                 throw SourceFault(
                     .invalidValue, field: name("\(key)[\(i)]"),
                     "the text is empty or has white space or control characters")
@@ -143,7 +143,31 @@ struct FieldReader {
 /// Rules for texts that come from outside.
 enum TextRules {
     static func isIdentifier(_ text: String) -> Bool {
-        !text.isEmpty && !text.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7F }
+        let bytes = text.utf8.span
+        // Written without an early end and without branches, which the compiler turns into vector code.
+        var controls: UInt8 = 0
+        for i in bytes.indices { controls |= (bytes[i] < 0x20 ? 1 : 0) | (bytes[i] == 0x7F ? 1 : 0) }
+        return !bytes.isEmpty && controls == 0
+    }
+
+    /// An identifier without white space.
+    static func isWord(_ text: String) -> Bool {
+        isIdentifier(text)
+            && !text.unicodeScalars.contains { $0.value < 0x80 ? $0.value == 0x20 : $0.properties.isWhitespace }
+    }
+
+    /// The text of UTF-8 bytes, `nil` when they are none.
+    static func text(_ bytes: [UInt8]) -> String? {
+        do {
+            return String(copying: try UTF8Span(validating: bytes.span))
+        } catch {
+            return nil
+        }
+    }
+
+    /// True when a text is another, which is ASCII in lower case, but for the case of ASCII letters.
+    static func isFolded(_ text: String, _ lowercase: String) -> Bool {
+        text.utf8.count == lowercase.utf8.count && folded(text) == lowercase
     }
 
     /// Identifiers of directories compare without case; only ASCII letters are folded, as GUIDs need no more.

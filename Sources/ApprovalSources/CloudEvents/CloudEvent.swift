@@ -75,14 +75,18 @@ public struct CloudEvent: Sendable, Hashable {
 
     /// True when data of this content type is JSON: `application/json`, `text/json` or a `+json` suffix.
     static func isJSON(_ contentType: String?) -> Bool {
-        guard let contentType else { return true }
+        guard let contentType, contentType != "application/json" else { return true }
         let type = contentType.prefix { $0 != ";" }.filter { $0 != " " }.lowercased()
         return type == "application/json" || type == "text/json" || type.hasSuffix("+json")
     }
 
-    static let coreAttributes: Set<String> = [
-        "specversion", "id", "source", "type", "subject", "time", "datacontenttype", "dataschema",
-    ]
+    /// True for the attributes that have members of their own here.
+    static func isCoreAttribute(_ name: String) -> Bool {
+        switch name {
+        case "specversion", "id", "source", "type", "subject", "time", "datacontenttype", "dataschema": true
+        default: false
+        }
+    }
 
     /// True for a name that CloudEvents allows: 1 to 64 lower-case ASCII letters and digits.
     static func isAttributeName(_ name: String) -> Bool {

@@ -11,13 +11,16 @@ extension CloudEvent {
 
     /// The mode of a record, `nil` when it is no CloudEvent (CloudEvents Kafka binding 1.0.2, section 3).
     public static func mode(of record: SourceRecord) -> Mode? {
-        if let contentType = record.header("content-type", ignoringCase: true),
-            TextRules.folded(String(decoding: contentType.prefix(64), as: UTF8.self))
-                .hasPrefix("application/cloudevents")
-        {
+        if let contentType = record.header("content-type", ignoringCase: true), isStructured(contentType) {
             return .structured
         }
         return record.headers.contains { $0.name == "ce_specversion" } ? .binary : nil
+    }
+
+    private static func isStructured(_ contentType: [UInt8]) -> Bool {
+        let prefix = "application/cloudevents"
+        return contentType.count >= prefix.utf8.count
+            && TextRules.folded(String(decoding: contentType.prefix(64), as: UTF8.self)).hasPrefix(prefix)
     }
 
     /// Reads the event of a record in either mode.
@@ -49,7 +52,7 @@ extension CloudEvent {
         guard let object = value.object else {
             throw SourceFault(.notACloudEvent, field: "value", "an object was expected, this is a \(value.typeName)")
         }
-        var attributes: [String: Attribute] = [:]
+        var attributes = AttributeList()
         var payload = Payload.none
         for member in object.members {
             switch member.key {
@@ -63,13 +66,13 @@ extension CloudEvent {
             }
             switch member.value {
             case .null: continue
-            case .string(let text): attributes[member.key] = .string(text)
-            case .bool(let flag): attributes[member.key] = .boolean(flag)
+            case .string(let text): attributes.append(member.key, .string(text))
+            case .bool(let flag): attributes.append(member.key, .boolean(flag))
             case .number:
                 guard let number = member.value.integer, let small = Int32(exactly: number) else {
                     throw SourceFault(.invalidAttribute, field: member.key, "a number is a whole number of 32 bits")
                 }
-                attributes[member.key] = .integer(small)
+                attributes.append(member.key, .integer(small))
             case .array, .object:
                 throw SourceFault(.invalidAttribute, field: member.key, "an attribute is no array and no object")
             }
@@ -91,12 +94,12 @@ extension CloudEvent {
     private static func binary(
         _ record: SourceRecord, _ limits: SourceConfiguration.Limits
     ) throws(SourceFault) -> CloudEvent {
-        var attributes: [String: Attribute] = [:]
+        var attributes = AttributeList()
         for header in record.headers {
             let name: String
             if header.name.hasPrefix("ce_") {
-                name = String(header.name.dropFirst(3))
-            } else if TextRules.folded(header.name) == "content-type" {
+                name = String(Substring(header.name.utf8.dropFirst(3)))
+            } else if TextRules.isFolded(header.name, "content-type") {
                 name = "datacontenttype"
             } else {
                 continue
@@ -110,12 +113,13 @@ extension CloudEvent {
                 throw SourceFault(
                     .tooLarge, field: header.name, "\(bytes.count) bytes; at most \(limits.maximumHeaderBytes)")
             }
-            guard let text = String(validating: bytes, as: UTF8.self) else {
+            guard let text = TextRules.text(bytes) else {
                 throw SourceFault(.invalidAttribute, field: header.name, "the header is not UTF-8")
             }
-            guard attributes.updateValue(.string(text), forKey: name) == nil else {
+            guard attributes[name] == nil else {
                 throw SourceFault(.invalidAttribute, field: header.name, "the header is repeated")
             }
+            attributes.append(name, .string(text))
         }
         var payload = Payload.none
         if let value = record.value, !value.isEmpty {
@@ -127,9 +131,9 @@ extension CloudEvent {
     }
 
     private static func assemble(
-        _ attributes: [String: Attribute], _ payload: Payload, _ limits: SourceConfiguration.Limits
+        _ attributes: AttributeList, _ payload: Payload, _ limits: SourceConfiguration.Limits
     ) throws(SourceFault) -> CloudEvent {
-        guard attributes.count <= limits.maximumHeaders else {
+        guard attributes.members.count <= limits.maximumHeaders else {
             throw SourceFault(.tooLarge, field: "attributes", "more than \(limits.maximumHeaders) attributes")
         }
         func text(_ name: String) throws(SourceFault) -> String? {
@@ -159,7 +163,7 @@ extension CloudEvent {
             subject: try text("subject"), dataContentType: try text("datacontenttype"),
             dataSchema: try text("dataschema"), data: payload)
         event.time = try text("time")
-        for (name, attribute) in attributes where !coreAttributes.contains(name) {
+        for (name, attribute) in attributes.members where !isCoreAttribute(name) {
             guard attribute.text.utf8.count <= limits.maximumHeaderBytes else {
                 throw SourceFault(
                     .tooLarge, field: name,
@@ -171,10 +175,24 @@ extension CloudEvent {
     }
 }
 
+/// The attributes of an event by name, in the order in which they were met.
+///
+/// There are few of them, so that looking through all costs less than hashing names.
+private struct AttributeList {
+    private(set) var members: [(name: String, value: CloudEvent.Attribute)] = []
+
+    subscript(name: String) -> CloudEvent.Attribute? {
+        members.firstIndex { $0.name == name }.map { members[$0].value }
+    }
+
+    /// Adds an attribute whose name is known to be absent.
+    mutating func append(_ name: String, _ value: CloudEvent.Attribute) { members.append((name, value)) }
+}
+
 extension SourceRecord {
-    /// The value of the first header of a name.
+    /// The value of the first header of a name; a name that is compared without case is given in lower case.
     func header(_ name: String, ignoringCase: Bool = false) -> [UInt8]? {
-        headers.first { ignoringCase ? TextRules.folded($0.name) == name : $0.name == name }?.value
+        headers.first { ignoringCase ? TextRules.isFolded($0.name, name) : $0.name == name }?.value
     }
 }
 

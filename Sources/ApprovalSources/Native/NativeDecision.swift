@@ -85,7 +85,7 @@ public struct NativeDecision: Sendable, Hashable {
         subject = try reader.actor("subject")
         for (i, element) in (try reader.array("approvers", maximumCount: limits.maximumListMembers) ?? []).enumerated()
         {
-            let approver = try FieldReader(element, path: "data.approvers[\(i)]")
+            let approver = try FieldReader(element, path: "data.approvers[" + String(i) + "]")
             answers.append(
                 Answer(
                     approver: try approver.actor(), decidedAt: try approver.time("decided_at"),

@@ -106,7 +106,7 @@ public enum NativeSource: ApprovalSource {
     private static func eventID(_ event: CloudEvent, _ configuration: SourceConfiguration) -> SourceEventID {
         switch configuration.eventIdentity {
         case .id: SourceEventID(event.id)
-        case .sourceAndID: SourceEventID("\(event.source) \(event.id)")
+        case .sourceAndID: SourceEventID(event.source + " " + event.id)
         }
     }
 

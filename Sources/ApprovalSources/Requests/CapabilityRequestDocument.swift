@@ -14,7 +14,7 @@ public enum CapabilityRequestDocument {
     /// Longest lifetime that can be asked for, in seconds.
     public static let maximumTTLSeconds: Int64 = 2_592_000
 
-    private static let members: Set<String> = [
+    private static let members = [
         "request_version", "request_id", "job_id", "job_class", "agent_did", "subject", "requested_scope", "delivery",
         "approval", "upgrades_request_id", "reason", "timestamp",
     ]
@@ -142,10 +142,12 @@ public enum CapabilityRequestDocument {
 
     /// The DID syntax that every Claw service takes: `did:method:` and letters, digits, `.`, `_`, `%`, `-`, `:`.
     static func isDID(_ text: String) -> Bool {
-        let parts = text.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
-        guard parts.count == 3, parts[0] == "did", !parts[1].isEmpty, !parts[2].isEmpty else { return false }
-        return parts[1].utf8.allSatisfy { ($0 >= 0x61 && $0 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) }
-            && parts[2].utf8.allSatisfy { byte in
+        let parts = text.utf8.split(separator: UInt8(ascii: ":"), maxSplits: 2, omittingEmptySubsequences: false)
+        guard parts.count == 3, parts[0].elementsEqual("did".utf8), !parts[1].isEmpty, !parts[2].isEmpty else {
+            return false
+        }
+        return parts[1].allSatisfy { ($0 >= 0x61 && $0 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) }
+            && parts[2].allSatisfy { byte in
                 switch byte {
                 case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
                 case UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "%"), UInt8(ascii: "-"), UInt8(ascii: ":"): true

@@ -93,6 +93,9 @@ public struct BatchSignatureCache: Sendable {
     /// Verifications done since the cache was made.
     public private(set) var verifications = 0
     private var known: Set<Entry> = []
+    /// The entry that was asked for last. Events of a batch come one after another, and comparing costs less than
+    /// hashing.
+    private var latest: Entry?
     private var ring: [Entry] = []
     private var oldest = 0
 
@@ -102,7 +105,11 @@ public struct BatchSignatureCache: Sendable {
     /// True when the signature is the key's over the root.
     public mutating func isValid(_ batch: BatchSignature, key: Ed25519PublicKey) -> Bool {
         let entry = Entry(root: batch.root, signature: batch.signature, key: key)
-        if known.contains(entry) { return true }
+        if entry == latest { return true }
+        if known.contains(entry) {
+            latest = entry
+            return true
+        }
         verifications += 1
         guard key.isValidSignature(batch.signature, for: BatchSignature.signedBytes(batch.root)) else { return false }
         if ring.count < capacity {
@@ -113,6 +120,7 @@ public struct BatchSignatureCache: Sendable {
             oldest = (oldest + 1) % capacity
         }
         known.insert(entry)
+        latest = entry
         return true
     }
 }

@@ -20,19 +20,21 @@ public struct DetachedSignature: Sendable, Hashable {
     /// - Throws: ``SourceFault`` `malformed_signature`.
     public init(compact text: String) throws(SourceFault) {
         guard text.utf8.count <= Self.maximumBytes else { throw Self.fault("longer than \(Self.maximumBytes) bytes") }
-        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
-        guard parts.count == 3, parts[1].isEmpty else { throw Self.fault("not a JWS with detached content") }
-        guard let bytes = Base64URL.decode(parts[0]),
+        let parts = text.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        guard parts.count == 3, parts[1].isEmpty, let header = String(parts[0]), let last = String(parts[2]) else {
+            throw Self.fault("not a JWS with detached content")
+        }
+        guard let bytes = Base64URL.decode(header),
             let object = (try? JSONReader.parse(bytes, limits: .token))?.object
         else { throw Self.fault("the header is not base64url of JSON") }
         guard object.count == 3, object["alg"]?.string == "EdDSA", object["typ"]?.string == Self.typ,
             let kid = object["kid"]?.string
         else { throw Self.fault("the header has not exactly alg EdDSA, kid and typ \(Self.typ)") }
-        guard let signature = Ed25519Signature(b64u: parts[2]) else {
+        guard let signature = Ed25519Signature(b64u: last) else {
             throw Self.fault("the signature has not 64 bytes")
         }
         self.kid = kid
-        header = String(parts[0])
+        self.header = header
         self.signature = signature
     }
 
