@@ -152,7 +152,8 @@ struct ControlTests {
         let after = try await ledger.controlState(after: 0).polledAt
         #expect(after > before)
         try await ledger.leave(worker: fixture.ledger.worker)
-        try await ledger.noteControlPoll(under: lease)
+        let error = await #expect(throws: LedgerError.self) { try await ledger.noteControlPoll(under: lease) }
+        #expect(error?.code == .fenced)
         #expect(try await ledger.controlState(after: 0).polledAt == after)
     }
 

@@ -145,7 +145,8 @@ struct RevokeTests {
                 }
                 Issue.record("nothing was planned for \(selection)")
             } catch let found as Found {
-                #expect(found.names == selection.expected, "\(selection.kind) \(selection.value ?? "") \(selection.part)")
+                #expect(
+                    found.names == selection.expected, "\(selection.kind) \(selection.value ?? "") \(selection.part)")
             }
             _ = try await fixture.ledger.sql("DELETE FROM clawgrant.revocation_run")
         }

@@ -37,7 +37,9 @@ extension PostgresLedger {
 
     /// Waits for the exclusive lock in its place in the queue, while a second session ends whoever keeps it too long.
     private func takeStopLock(_ transaction: Transaction, patience: Duration) async throws {
-        let warden = Task { [pool] in await StopLockWarden(pool: pool, patience: patience).watch() }
+        let warden = Task { [configuration] in
+            await StopLockWarden(configuration: configuration, patience: patience).watch()
+        }
         defer { warden.cancel() }
         _ = try await transaction.execute(ControlStatements.stopLock)
     }

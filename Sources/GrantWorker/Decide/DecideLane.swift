@@ -268,9 +268,10 @@ final class DecideLane: Sendable {
         do {
             // What is held back keeps nobody: neither from leaving nor from handing partitions over.
             try await decider.decide(understood) { [commands] in
-                !stop() && commands.withLock { commands in
-                    !commands.waiting.contains { if case .remove = $0 { true } else { false } }
-                }
+                !stop()
+                    && commands.withLock { commands in
+                        !commands.waiting.contains { if case .remove = $0 { true } else { false } }
+                    }
             }
         } catch let error as LedgerError where error.code == .fenced {
             logger.warning("a batch was fenced off", metadata: ["error": "\(error)"])

@@ -26,7 +26,8 @@ final class Decider: Sendable {
     init(
         reader: BatchReader, clock: @escaping @Sendable () -> Timestamp, ledger: any Ledger, rules: RuleSet,
         policies: PolicyCache, keys: KeyRing, tokenIDSecret: TokenIDSecret, worker: WorkerID, isDryRun: Bool,
-        control: ControlView, applier: ControlApplier, stopViewMaximumAge: Duration?, metrics: WorkerMetrics, logger: Logger
+        control: ControlView, applier: ControlApplier, stopViewMaximumAge: Duration?, metrics: WorkerMetrics,
+        logger: Logger
     ) {
         self.control = control
         self.applier = applier
