@@ -115,8 +115,8 @@ let package = Package(
         .testTarget(
             name: "GrantWorkerTests",
             dependencies: [
-                "GrantWorker", "GrantChecker", "Playground", "DevStack", "ApprovalSources", "ClawWire", "GrantLedger",
-                "IssuanceRules", "Kafka", "Keys", "Postgres", "Primitives", "ReceiptLog",
+                "GrantWorker", "GrantChecker", "GrantVerifier", "Playground", "DevStack", "ApprovalSources", "ClawWire",
+                "GrantLedger", "IssuanceRules", "Kafka", "Keys", "Postgres", "Primitives", "ReceiptLog",
                 .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
             ]),
         .testTarget(

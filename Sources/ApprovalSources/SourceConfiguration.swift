@@ -149,7 +149,7 @@ public struct SourceConfiguration: Sendable, Hashable {
         unreadableIsStop = false
     }
 
-    /// Takes a source of the issuance rules, which trusts no stop; add stop sources and the rights of their keys.
+    /// Takes a source of the issuance rules.
     ///
     /// - Parameters:
     ///   - rule: the source as the rules declare it.
@@ -169,10 +169,13 @@ public struct SourceConfiguration: Sendable, Hashable {
             }
         self.init(name: rule.name, kind: kind, authenticity: authenticity)
         signers = rule.signers.sorted { $0.key < $1.key }.map {
-            Signer(publicKey: $0.value.key, jobClasses: $0.value.jobClasses)
+            Signer(
+                publicKey: $0.value.key, jobClasses: $0.value.jobClasses, mayStop: $0.value.mayStop,
+                mayLift: $0.value.mayLift)
         }
         tenants = rule.tenants
         trustedSources = rule.trustedEventSources.isEmpty ? nil : rule.trustedEventSources
+        trustedStopSources = rule.trustedStopSources
         switch kind {
         case .native, .entraAudit: jobClasses = rule.mayApprove
         case .capabilityRequest: jobClasses = rule.mayRequest

@@ -60,7 +60,8 @@ public enum GrantChecker {
         var report = ledger.report
         let offsets = try await reader.nextOffsets()
         var inputs = InputAudit(
-            events: try await reader.events(), requests: ledger.requests, deadLetters: outputs.deadLetters)
+            events: try await reader.events(), requests: ledger.requests, deadLetters: outputs.deadLetters,
+            controlEvents: try await reader.controlEvents())
         let forms = Dictionary(plan.inputs.map { ($0.topic, $0) }) { first, _ in first }
         let ends = try await topics.read(marks) { topic, record in
             let next = offsets["\(topic)/\(record.partition)"] ?? 0

@@ -31,10 +31,13 @@ public final class PostgresLedger: Ledger {
     }
 
     let listener: WorkListener
+    /// For sessions beside the pool, which may be exhausted when they are needed.
+    let configuration: PostgresConfiguration
 
-    /// Makes a ledger over a pool; `configuration` is the pool's own, for the one session that listens.
+    /// Makes a ledger over a pool; `configuration` is the pool's own, for sessions beside it.
     public init(pool: PostgresPool, configuration: PostgresConfiguration) {
         self.pool = pool
+        self.configuration = configuration
         var listening = configuration
         listening.idleInTransactionTimeout = nil
         listener = WorkListener(configuration: listening)

@@ -66,7 +66,7 @@ struct WorkerParts: Sendable {
                     maximumAhead: configuration.limits.maximumEventAhead), worker: configuration.workerID),
             clock: clock, ledger: ledger, rules: rules, policies: policies, keys: keys,
             tokenIDSecret: secrets.tokenID, worker: configuration.workerID, isDryRun: configuration.isDryRun,
-            control: control,
+            control: control, applier: applier,
             stopViewMaximumAge: configuration.control.topic == nil ? nil : configuration.control.viewMaximumAge,
             metrics: metrics, logger: logger)
         var reading = configuration.kafka

@@ -19,6 +19,8 @@ public struct PlaygroundKeys: Sendable {
     public let strangerSigner: NativeEventSigner
     /// Signs control events: may do everything.
     public let control: ControlEmitter
+    /// Signs what is to stand on the control topic and is no well-formed event, with the key of ``control``.
+    public let controlSigner: NativeEventSigner
     /// Signs control events: may stop, and nothing else.
     public let stopOnly: ControlEmitter
     /// Signs WPC envelopes.
@@ -72,6 +74,7 @@ public struct PlaygroundKeys: Sendable {
         strangerSigner = NativeEventSigner(try signer("stranger"))
         let security = try signer("control")
         let desk = try signer("control-desk")
+        controlSigner = NativeEventSigner(security)
         control = ControlEmitter(signer: security, source: PlaygroundCast.controlSource)
         stopOnly = ControlEmitter(signer: desk, source: PlaygroundCast.controlSource)
         controlDID = security.publicKey.did

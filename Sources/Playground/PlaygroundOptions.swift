@@ -22,6 +22,8 @@ public struct PlaygroundOptions: Sendable {
     public var kafkaProperties: [String: String] = [:]
     /// Values of the section `limits` of each worker's configuration, by key.
     public var limits: [String: Int] = ["lanes": 1]
+    /// Oldest poll of the control topic under which workers issue, in milliseconds; the workers' own when `nil`.
+    public var stopViewMaximumAge: Int?
     /// How long a request of a class with a short wait waits, in seconds, see ``PlaygroundClass/userAdmin``.
     public var shortWaitSeconds = 5
     /// The program that is run as a worker, as `PROGRAM run --config FILE`; `nil` is this program itself, or

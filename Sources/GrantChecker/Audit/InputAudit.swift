@@ -8,9 +8,15 @@ struct InputAudit {
     let requests: Set<Fingerprint>
     /// Dead letters by origin.
     let deadLetters: [Fingerprint: Fingerprint]
+    /// Control events that the ledger knows: by their identifier, and by the name that people give them.
+    let controlEvents: Set<String>
     private var seen: Set<Fingerprint> = []
 
-    init(events: Set<Fingerprint>, requests: Set<Fingerprint>, deadLetters: [Fingerprint: Fingerprint]) {
+    init(
+        events: Set<Fingerprint>, requests: Set<Fingerprint>, deadLetters: [Fingerprint: Fingerprint],
+        controlEvents: Set<String> = []
+    ) {
+        self.controlEvents = controlEvents
         self.events = events
         self.requests = requests
         self.deadLetters = deadLetters
@@ -48,6 +54,11 @@ struct InputAudit {
                 if let request = entry.requestID, !requests.contains(Fingerprint(request)) {
                     report.violate(.oneOutcome, "request \(request) of \(place) is not in the ledger")
                 }
+            } else if let stop = entry.stop {
+                // The same stop under another event id is known by its name alone.
+                if !controlEvents.contains("\(input.source.rawValue) \(entry.eventID)"), !controlEvents.contains(stop) {
+                    report.violate(.offsets, "\(place) is a stop or a lift that the ledger does not know")
+                }
             } else if entry.mayBeIgnored {
                 report.counts.inputIgnored += 1
             } else {
@@ -65,6 +76,8 @@ struct InputAudit {
         let eventID: String
         var requestID: String?
         var mayBeIgnored = false
+        /// The stop that a control event names.
+        var stop: String?
     }
 
     static func entries(_ record: PublishedRecord, _ value: [UInt8], _ form: CheckPlan.InputForm) -> [Entry] {
@@ -85,11 +98,14 @@ struct InputAudit {
                     && String(decoding: $0.value ?? [], as: UTF8.self).hasPrefix("application/cloudevents")
             }
         let body = try? JSONReader.parse(value)
-        let (id, source, data): (String?, String?, JSONValue?) =
+        let (id, source, type, data): (String?, String?, String?, JSONValue?) =
             isStructured
-            ? (body?["id"]?.string, body?["source"]?.string, body?["data"])
-            : (record.header("ce_id"), record.header("ce_source"), body)
+            ? (body?["id"]?.string, body?["source"]?.string, body?["type"]?.string, body?["data"])
+            : (record.header("ce_id"), record.header("ce_source"), record.header("ce_type"), body)
         guard let id, let source else { return nil }
+        if let type, type.hasPrefix("com.clawbureau.stop.") {
+            return Entry(eventID: "\(source) \(id)", stop: data?["stop_id"]?.string ?? id)
+        }
         return Entry(
             eventID: "\(source) \(id)",
             requestID: data?["request"]?["request_id"]?.string ?? data?["request_id"]?.string)

@@ -89,6 +89,18 @@ struct LedgerReader {
         return keys
     }
 
+    /// Control events by their identifiers and by the names that people give them.
+    func controlEvents() async throws -> Set<String> {
+        let rows = try await connection.execute(
+            PreparedStatement("check_control_events", "SELECT event_id, handle FROM clawgrant.control_event"))
+        var names: Set<String> = []
+        for row in 0..<rows.rowCount {
+            names.insert(try rows.string(row, 0))
+            names.insert(try rows.string(row, 1))
+        }
+        return names
+    }
+
     /// The offset that each input partition is read from next.
     func nextOffsets() async throws -> [String: Int64] {
         let rows = try await connection.execute(

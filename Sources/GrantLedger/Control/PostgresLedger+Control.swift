@@ -1,6 +1,5 @@
 public import ClawWire
 import Postgres
-import Primitives
 
 extension PostgresLedger {
     /// See ``Ledger/control(_:needs:plan:)``.
@@ -38,20 +37,11 @@ extension PostgresLedger {
 
     /// Waits for the exclusive lock in its place in the queue, while a second session ends whoever keeps it too long.
     private func takeStopLock(_ transaction: Transaction, patience: Duration) async throws {
-        let isGranted = Lock(false)
-        let milliseconds = Int64(patience / .milliseconds(1))
-        let warden = Task { [pool] in
-            try await Task.sleep(for: patience)
-            while !Task.isCancelled, !isGranted.withLock({ $0 }) {
-                _ = try await pool.withConnection { connection in
-                    try await connection.execute(ControlStatements.endHolders, Parameters(milliseconds))
-                }
-                try await Task.sleep(for: .milliseconds(50))
-            }
+        let warden = Task { [configuration] in
+            await StopLockWarden(configuration: configuration, patience: patience).watch()
         }
         defer { warden.cancel() }
         _ = try await transaction.execute(ControlStatements.stopLock)
-        isGranted.withLock { $0 = true }
     }
 
     private static func snapshot(

@@ -23,6 +23,15 @@ enum StoredRows {
             updatedAt: try result.optionalTimestamp(row, 7))
     }
 
+    private static func reach(_ result: PostgresResult, _ row: Int) throws -> IssuedToken.ControlReach? {
+        guard try !result.isNull(row, 22) else { return nil }
+        let scopes = try result.array(row, 22, of: String.self)
+        let pin = "policy_hash:"
+        return IssuedToken.ControlReach(
+            scopes: scopes, isElevated: try result.optional(row, 23) ?? false,
+            policyHash: scopes.first { $0.hasPrefix(pin) }.flatMap { Digest(b64u: String($0.dropFirst(pin.count))) })
+    }
+
     static func request(_ result: PostgresResult, _ row: Int) throws -> StoredRequest {
         guard let state = RequestState(rawValue: Int16(clamping: try result.int64(row, 1))) else {
             throw PostgresLedger.corrupted("the state of request \(try result.string(row, 0))")
@@ -33,7 +42,7 @@ enum StoredRows {
                 tokenHash: try result.digest(row, 10), tokenID: TokenID(try result.string(row, 11)),
                 scopeHash: try result.digest(row, 12), kid: KeyID(try result.string(row, 13)),
                 issuedAt: try result.timestampValue(row, 14), expiresAt: try result.timestampValue(row, 15),
-                scope: try result.array(row, 16, of: String.self))
+                scope: try result.array(row, 16, of: String.self), control: try reach(result, row))
         }
         var revocation: TokenRevocation?
         if let at = try result.optionalTimestamp(row, 17) {

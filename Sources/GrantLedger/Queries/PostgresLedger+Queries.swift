@@ -44,7 +44,7 @@ enum QueryStatements {
     static let request = PreparedStatement(
         "request_history",
         """
-        SELECT \(DecideStatements.requestColumns), group_id, group_day, group_index
+        SELECT \(DecideStatements.loadedRequestColumns), group_id, group_day, group_index
         FROM clawgrant.request WHERE request_id = $1
         """,
         parameterTypes: [.text])
@@ -157,8 +157,8 @@ extension PostgresLedger {
                 let stored = try StoredRows.request(rows, 0)
                 var effect: Effect?
                 var batchNumber: Int64?
-                if let groupID: Int64 = try rows.optional(0, 22), let day: Int32 = try rows.optional(0, 23),
-                    let index: Int32 = try rows.optional(0, 24)
+                if let groupID: Int64 = try rows.optional(0, 24), let day: Int32 = try rows.optional(0, 25),
+                    let index: Int32 = try rows.optional(0, 26)
                 {
                     var key = Parameters()
                     key.append(array: [day])

@@ -5,18 +5,27 @@ enum ControlStatements {
     /// Exclusive: granted once no decide transaction is in flight, in the order of asking, so that it cannot starve.
     static let stopLock = PreparedStatement("stop_lock_exclusive", "SELECT pg_advisory_xact_lock(8603000)")
 
-    /// Sessions in the way of whoever waits for the exclusive lock, when their transaction is older than allowed. Each is
-    /// found by the lock itself, so that no reused process id can be hit.
+    private static let holders = """
+        FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+        WHERE l.locktype = 'advisory' AND l.classid = 0 AND l.objid = 8603000 AND l.objsubid = 1 AND l.granted
+            AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            AND l.pid <> pg_backend_pid() AND a.xact_start IS NOT NULL
+        """
+
+    /// The transactions that hold the stop lock, shared or exclusively: process and start.
+    static let stopLockHolders = PreparedStatement("stop_lock_holders", "SELECT l.pid, a.xact_start \(holders)")
+
+    /// Ends the sessions of some of them. Each is found by the lock and by the start of its transaction, so that neither a
+    /// reused process id nor a session's next transaction can be hit.
     static let endHolders = PreparedStatement(
         "end_stop_lock_holders",
         """
-        SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
-        WHERE l.locktype = 'advisory' AND l.classid = 0 AND l.objid = 8603000 AND l.objsubid = 1 AND l.granted
-            AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-            AND l.pid <> pg_backend_pid()
-            AND a.xact_start < clock_timestamp() - $1::int8 * interval '1 millisecond'
+        SELECT pg_terminate_backend(l.pid) \(holders)
+            AND EXISTS (
+                SELECT 1 FROM unnest($1::int4[], $2::timestamptz[]) AS seen (pid, started)
+                WHERE seen.pid = l.pid AND seen.started = a.xact_start)
         """,
-        parameterTypes: [.int8])
+        parameterTypes: [.int4Array, .timestamptzArray])
 
     static let orders = PreparedStatement(
         "control_orders", "SELECT order_key, position, body FROM clawgrant.control_order ORDER BY position")
@@ -102,7 +111,7 @@ enum ControlStatements {
     static let liveTokens = PreparedStatement(
         "live_tokens",
         """
-        SELECT \(DecideStatements.requestColumns) FROM clawgrant.request
+        SELECT \(DecideStatements.loadedRequestColumns) FROM clawgrant.request
         WHERE expires_at IS NOT NULL AND revoked_at IS NULL AND (expires_at, request_id) > ($1, $2)
             AND expires_at > clock_timestamp() AND issued_at < $3
             AND CASE $4
@@ -112,7 +121,7 @@ enum ControlStatements {
                 WHEN 'request' THEN request_id = $5
                 WHEN 'job' THEN job_id = $5
                 WHEN 'approval' THEN $5 = ANY (approvals)
-                WHEN 'token' THEN encode(token_hash, 'hex') = $5
+                WHEN 'token_hash' THEN encode(token_hash, 'hex') = $5
                 WHEN 'jti' THEN token_id = $5
                 WHEN 'issuer_key' THEN kid = $5
                 ELSE control_scopes @> ARRAY[$4 || ':' || $5] END
@@ -143,10 +152,12 @@ enum ControlStatements {
         """,
         parameterTypes: [.int8, .int4, .timestamptz, .text, .int8, .bool])
 
+    /// The time is that of the statement's arrival, which is before the snapshot it reads: whatever is committed up to it
+    /// is seen.
     static let horizon = PreparedStatement(
         "revocation_horizon",
         """
-        SELECT clock_timestamp(), (SELECT control_position FROM clawgrant.control_state),
+        SELECT statement_timestamp(), (SELECT control_position FROM clawgrant.control_state),
             NOT EXISTS (SELECT 1 FROM clawgrant.unsealed WHERE priority < 2),
             coalesce((SELECT max(number) + 1 FROM clawgrant.receipt_batch), 0),
             coalesce((SELECT next_sequence[3] FROM clawgrant.receipt_batch ORDER BY number DESC LIMIT 1), 0),

@@ -86,10 +86,13 @@ enum DecideStatements {
         approval_ref, ticket_ref, subject_ref
         """
 
+    /// What is read of a request: its row, and by what a control event reaches its token.
+    static let loadedRequestColumns = "\(requestColumns), control_scopes, is_elevated"
+
     static let loadRequests = PreparedStatement(
         "load_requests",
         """
-        SELECT \(requestColumns) FROM clawgrant.request
+        SELECT \(loadedRequestColumns) FROM clawgrant.request
         WHERE request_id IN (
             SELECT unnest($1::text[])
             UNION (SELECT request_id FROM clawgrant.request

@@ -58,8 +58,9 @@ final class ControlService: Sendable {
     private func lead(_ lease: RoleLease, until stop: @Sendable () -> Bool) async throws {
         var properties = configuration
         properties["group.id"] = nil
-        // Stops are read as soon as they are written, whoever wrote them.
-        properties["isolation.level"] = "read_committed"
+        // Stops are read as soon as they are written, whoever wrote them: a transaction that somebody leaves open must not
+        // keep the stops behind it unread, nor make the view look fresh.
+        properties["isolation.level"] = "read_uncommitted"
         properties["fetch.wait.max.ms"] = configuration["fetch.wait.max.ms"] ?? "100"
         let consumer = try KafkaConsumer(configuration: properties, bufferBytes: 4 << 20, log: logger.kafka)
         do {
@@ -92,10 +93,12 @@ final class ControlService: Sendable {
                 next = record.offset + 1
                 reached = next
             }
+            // What stands at the end and is no record (the mark of a transaction, what compaction took) is passed over.
+            if let end = batch.endsReached[partition] { reached = max(reached, end) }
             // Only the broker's own word proves that nothing stands unread: silence proves nothing.
             if asked.map({ .now - $0 > .milliseconds(500) }) ?? true {
                 let end = try await consumer.watermarks(partition, timeout: .seconds(5)).high
-                if end <= max(reached, start) { try await ledger.noteControlPoll(under: lease) }
+                if end <= reached { try await ledger.noteControlPoll(under: lease) }
                 asked = .now
             }
         }

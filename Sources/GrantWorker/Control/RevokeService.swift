@@ -1,6 +1,7 @@
 import ClawWire
 import GrantLedger
 import Logging
+import Primitives
 import ReceiptLog
 
 /// The elected revoker: makes single revocations of what a cut-off has voided already, in chunks of bounded size, from
@@ -41,11 +42,16 @@ final class RevokeService: Sendable {
     /// Revokes the next chunk; false when there is nothing to revoke.
     private func revokeSome(_ lease: RoleLease) async throws -> Bool {
         let worker = worker
+        let count = Lock(0)
         guard
             let run = try await ledger.revokeNext(
-                under: lease, limit: Self.chunk, plan: { try Self.effects($0, by: worker) })
+                under: lease, limit: Self.chunk,
+                plan: { chunk in
+                    count.withLock { $0 = chunk.requests.count }
+                    return try Self.effects(chunk, by: worker)
+                })
         else { return false }
-        metrics.revoked(Self.chunk)
+        metrics.revoked(count.withLock { $0 })
         if run.finishedAt != nil {
             logger.notice(
                 "tokens voided by a control event are revoked one by one",

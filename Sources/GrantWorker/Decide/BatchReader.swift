@@ -40,9 +40,26 @@ struct RefusedEntry: Sendable {
     }
 }
 
+/// A stop or a lift among the records of a source of approvals.
+struct UnderstoodControl: Sendable {
+    let event: ControlEvent
+    /// Index of its record in the batch.
+    let record: Int
+    /// The dead letter, should the event not be obeyed.
+    let source: SourceName
+    let found: FoundRecord
+    let value: [UInt8]?
+
+    /// True when what stands before it must be decided before it is applied: a lift may rest on it. A stop waits for
+    /// nothing.
+    var isAfterItsPast: Bool { !event.operation.kind.isRestrictive }
+}
+
 /// A batch of records after the adapters, before the ledger: pure values.
 struct UnderstoodBatch: Sendable {
     var entries: [UnderstoodEntry] = []
+    /// Stops and lifts, to be applied before the batch is decided.
+    var control: [UnderstoodControl] = []
     var refused: [RefusedEntry] = []
     /// Records that are not ours or change nothing, by reason.
     var ignored: [String: Int] = [:]
@@ -73,8 +90,8 @@ struct BatchReader {
         _ records: [SourceRecord], fence: DecideFence, at now: Timestamp, signatures: inout BatchSignatureCache
     ) -> UnderstoodBatch {
         var batch = UnderstoodBatch(read: DecideRead(worker: worker, fence: fence))
-        for record in records {
-            batch.records += 1
+        for (index, record) in records.enumerated() {
+            batch.records = index + 1
             guard let source = sources[record.topic] else {
                 // A topic is only consumed for a source, so this cannot be reached; a dead letter loses nothing.
                 refuse(record, SourceName(""), "unknown_topic", "no source is configured for this topic", &batch)
@@ -140,10 +157,7 @@ struct BatchReader {
             case .ignored(let why): batch.ignored[why, default: 0] += 1
             case .rejected(let why):
                 refuse(record, source, why, "entry \(fact.recordIndex) was rejected: \(why)", &batch)
-            case .stopDeclared, .stopLifted:
-                refuse(
-                    record, source, "control_event_on_approval_topic",
-                    "stops and lifts are taken from the control topic only", &batch)
+            case .stopDeclared, .stopLifted: takeControl(fact, authenticity, of: record, source, at: now, &batch)
             case .requestOpened, .requestRouted, .decisionApproved, .decisionDenied, .decisionTimedOut,
                 .decisionCanceled, .grantStarted, .grantChanged, .grantEnded, .grantDirect, .subjectInvalidated,
                 .capabilityRequested:
@@ -180,6 +194,24 @@ struct BatchReader {
             if case .capabilityRequested = $0.content { $0.approvalID != nil } else { false }
         }
         for fact in kept { need(fact, isContained: isContained, &batch) }
+    }
+
+    /// A stop or a lift: that source and key may declare it has been checked. Its age is not: a stop is never too old, and
+    /// a lift that is too old lifts nothing.
+    private func takeControl(
+        _ fact: Fact, _ authenticity: IssuanceRules.Authenticity, of record: SourceRecord, _ source: SourceName,
+        at now: Timestamp, _ batch: inout UnderstoodBatch
+    ) {
+        guard case .signed(let keys) = authenticity, let signer = keys.first,
+            let event = ControlEvent(fact, from: source, signer: signer, at: now)
+        else {
+            refuse(
+                record, source, "control_unauthenticated", "stops and lifts are taken from signed sources only", &batch)
+            return
+        }
+        batch.control.append(
+            UnderstoodControl(
+                event: event, record: batch.records - 1, source: source, found: found(record), value: record.value))
     }
 
     /// Adds to the read what a fact may meet in the ledger.

@@ -4,6 +4,7 @@ import GrantLedger
 import Kafka
 import Logging
 import Primitives
+import ReceiptLog
 
 /// One consumer and one decide transaction at a time, over some of the worker's partitions.
 ///
@@ -110,7 +111,7 @@ final class DecideLane: Sendable {
                 continue
             }
             if batch.records.isEmpty { continue }
-            signatures = try await decide(batch, signatures)
+            signatures = try await decide(batch, signatures, until: stop)
         }
     }
 
@@ -194,12 +195,59 @@ final class DecideLane: Sendable {
         }
     }
 
-    private func decide(_ batch: ConsumedBatch, _ signatures: BatchSignatureCache) async throws -> BatchSignatureCache {
+    private func decide(
+        _ batch: ConsumedBatch, _ signatures: BatchSignatureCache, until stop: @Sendable () -> Bool
+    ) async throws -> BatchSignatureCache {
+        var signatures = signatures
+        var rest = batch.records[...]
+        while !rest.isEmpty {
+            let (records, advances) = wanted(rest)
+            guard !records.isEmpty else { return signatures }
+            var understood = decider.reader.read(
+                records, fence: .offsets(Array(advances.values)), at: decider.clock(), signatures: &signatures)
+            // A lift may rest on an approval that stands before it, so that is decided first. Lifts are rare.
+            if let lift = understood.control.first(where: { $0.isAfterItsPast && $0.record > 0 }) {
+                let cut = lift.found.origin
+                let index = rest.firstIndex {
+                    $0.topicPartition.topic == cut.topic && $0.topicPartition.partition == cut.partition
+                        && $0.offset == cut.offset
+                }
+                if let index, index > rest.startIndex {
+                    guard try await decide(head: rest[..<index], &signatures, until: stop) else {
+                        await lay(down: Set(advances.keys))
+                        return signatures
+                    }
+                    rest = rest[index...]
+                    continue
+                }
+            }
+            understood = try await decider.obey(understood)
+            _ = try await commit(understood, advances, until: stop)
+            return signatures
+        }
+        return signatures
+    }
+
+    /// Decides the part of a batch that stands before a lift; false when the rest must not follow.
+    private func decide(
+        head: ArraySlice<ConsumedRecord>, _ signatures: inout BatchSignatureCache, until stop: @Sendable () -> Bool
+    ) async throws -> Bool {
+        let (records, advances) = wanted(head)
+        guard !records.isEmpty else { return true }
+        let understood = decider.reader.read(
+            records, fence: .offsets(Array(advances.values)), at: decider.clock(), signatures: &signatures)
+        return try await commit(try await decider.obey(understood), advances, until: stop)
+    }
+
+    /// The records of partitions that this lane holds and has not committed, and what committing them advances.
+    private func wanted(
+        _ batch: ArraySlice<ConsumedRecord>
+    ) -> (records: [SourceRecord], advances: [InputPartition: OffsetAdvance]) {
         var records: [SourceRecord] = []
-        records.reserveCapacity(batch.records.count)
+        records.reserveCapacity(batch.count)
         var advances: [InputPartition: OffsetAdvance] = [:]
         held.withLock { held in
-            for record in batch.records {
+            for record in batch {
                 let partition = InputPartition(
                     topic: record.topicPartition.topic, partition: record.topicPartition.partition)
                 guard let lease = held.leases[partition], let next = held.next[partition], record.offset >= next else {
@@ -210,23 +258,37 @@ final class DecideLane: Sendable {
                     partition: partition, epoch: lease.epoch, from: next, to: record.offset + 1)
             }
         }
-        guard !records.isEmpty else { return signatures }
-        var signatures = signatures
-        let understood = decider.reader.read(
-            records, fence: .offsets(Array(advances.values)), at: decider.clock(), signatures: &signatures)
+        return (records, advances)
+    }
+
+    /// Commits a batch; false when its partitions were laid down instead.
+    private func commit(
+        _ understood: UnderstoodBatch, _ advances: [InputPartition: OffsetAdvance], until stop: @Sendable () -> Bool
+    ) async throws -> Bool {
         do {
-            try await decider.decide(understood)
-            held.withLock { held in
-                for advance in advances.values where held.next[advance.partition] == advance.from {
-                    held.next[advance.partition] = advance.to
-                }
+            // What is held back keeps nobody: neither from leaving nor from handing partitions over.
+            try await decider.decide(understood) { [commands] in
+                !stop()
+                    && commands.withLock { commands in
+                        !commands.waiting.contains { if case .remove = $0 { true } else { false } }
+                    }
             }
-            reportLag(advances)
         } catch let error as LedgerError where error.code == .fenced {
             logger.warning("a batch was fenced off", metadata: ["error": "\(error)"])
             await lay(down: Set(advances.keys))
+            return false
+        } catch let held as HeldBack {
+            logger.info("a batch that is held back is laid down", metadata: ["why": "\(held)"])
+            await lay(down: Set(advances.keys))
+            return false
         }
-        return signatures
+        held.withLock { held in
+            for advance in advances.values where held.next[advance.partition] == advance.from {
+                held.next[advance.partition] = advance.to
+            }
+        }
+        reportLag(advances)
+        return true
     }
 
     /// Group offsets only feed lag displays: losing one is nothing, and no batch waits for them. One commit is on its

@@ -18,6 +18,7 @@ final class Decider: Sendable {
     private let worker: WorkerID
     private let isDryRun: Bool
     private let control: ControlView
+    private let applier: ControlApplier
     private let stopViewMaximumAge: Duration?
     private let metrics: WorkerMetrics
     private let logger: Logger
@@ -25,9 +26,11 @@ final class Decider: Sendable {
     init(
         reader: BatchReader, clock: @escaping @Sendable () -> Timestamp, ledger: any Ledger, rules: RuleSet,
         policies: PolicyCache, keys: KeyRing, tokenIDSecret: TokenIDSecret, worker: WorkerID, isDryRun: Bool,
-        control: ControlView, stopViewMaximumAge: Duration?, metrics: WorkerMetrics, logger: Logger
+        control: ControlView, applier: ControlApplier, stopViewMaximumAge: Duration?, metrics: WorkerMetrics,
+        logger: Logger
     ) {
         self.control = control
+        self.applier = applier
         self.stopViewMaximumAge = stopViewMaximumAge
         self.reader = reader
         self.clock = clock
@@ -46,9 +49,13 @@ final class Decider: Sendable {
     ///
     /// Passing failures are waited out: the batch stays in hand and nothing is lost (P3).
     ///
-    /// - Throws: ``LedgerError/Code/fenced`` when the lease is lost; `CancellationError`; errors that nobody's waiting
-    ///   can cure.
-    func decide(_ batch: UnderstoodBatch, due: DueWork = DueWork(requests: [], approvals: [])) async throws {
+    /// - Parameter mayWait: asked whenever the batch is held back; when it answers no, the batch is given up.
+    /// - Throws: ``LedgerError/Code/fenced`` when the lease is lost; ``HeldBack`` when the batch was given up, with nothing
+    ///   written; `CancellationError`; errors that nobody's waiting can cure.
+    func decide(
+        _ batch: UnderstoodBatch, due: DueWork = DueWork(requests: [], approvals: []),
+        mayWait: @Sendable () -> Bool = { true }
+    ) async throws {
         await policies.load(batch.policyHashes)
         var batch = batch
         var backoff = Backoff()
@@ -74,9 +81,49 @@ final class Decider: Sendable {
             } catch let held as HeldBack {
                 metrics.heldBack(held)
                 logger.warning("a batch is held back", metadata: ["why": "\(held)"])
+                guard mayWait() else { throw held }
             } catch let error as KeyError {
                 // Without a key nothing is issued and the input waits; a rotation or a mended module cures it.
                 logger.error("no signing key can be used; waiting", metadata: ["error": "\(error)"])
+            }
+            try await backoff.wait()
+        }
+    }
+
+    /// Applies the stops and lifts of a batch, before its offsets advance: a worker that dies in between finds them to be
+    /// repeats. What is not obeyed goes to the dead letters with the batch.
+    func obey(_ batch: UnderstoodBatch) async throws -> UnderstoodBatch {
+        var batch = batch
+        for control in batch.control {
+            let answer = try await apply(control.event)
+            let name = ControlApplier.name(answer.result)
+            let event = control.event
+            metrics.controlled(event.operation.kind.rawValue, name, waited: .milliseconds(answer.waitedMilliseconds))
+            logger.notice(
+                "a control event of a source of approvals was applied",
+                metadata: [
+                    "source": "\(control.source)", "operation": "\(event.operation.kind.rawValue)",
+                    "handle": "\(event.handle)", "result": "\(name)",
+                    "position": "\(answer.position.map(String.init) ?? "none")", "ms": "\(answer.milliseconds)",
+                ])
+            guard case .refused(let why) = answer.result else { continue }
+            batch.refused.append(
+                RefusedEntry(
+                    source: control.source, found: control.found, reason: "control_\(why.rawValue)",
+                    detail: "the \(event.operation.kind.rawValue) of \(event.handle) is not obeyed: \(why.rawValue)",
+                    value: control.value))
+        }
+        return batch
+    }
+
+    private func apply(_ event: ControlEvent) async throws -> ControlAcknowledgement {
+        let start = ContinuousClock.now
+        var backoff = Backoff()
+        while true {
+            do {
+                return try await applier.apply(event, since: start)
+            } catch let error as LedgerError where error.isRetriable || error.code == .outcomeUnknown {
+                logger.warning("a control event is applied again", metadata: ["error": "\(error)"])
             }
             try await backoff.wait()
         }

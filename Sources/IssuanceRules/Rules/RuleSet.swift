@@ -79,6 +79,10 @@ public struct SourceRule: Sendable, Hashable {
         public let key: Ed25519PublicKey
         /// The classes it may sign for; `nil` means those of the source.
         public let jobClasses: Set<JobClass>?
+        /// True when it may declare stops.
+        public let mayStop: Bool
+        /// True when it may lift stops.
+        public let mayLift: Bool
     }
 
     /// Name.
@@ -95,6 +99,8 @@ public struct SourceRule: Sendable, Hashable {
     public let tenants: Set<String>
     /// CloudEvents `source` values that count; empty means any.
     public let trustedEventSources: Set<String>
+    /// CloudEvents `source` values that may declare and lift stops; empty means none.
+    public let trustedStopSources: Set<String>
     /// Classes for which its approvals count.
     public let mayApprove: Set<JobClass>
     /// Classes for which its requests count; `nil` means every class.

@@ -49,9 +49,13 @@ extension SourceRule {
             "kind": .string(kind.rawValue), "topics": list(topics), "authenticity": .string(authenticity.rawValue),
             "signers": .array(
                 signers.sorted { $0.key < $1.key }.map {
-                    ["did": .string($0.value.key.did), "job_classes": classes($0.value.jobClasses)]
+                    [
+                        "did": .string($0.value.key.did), "job_classes": classes($0.value.jobClasses),
+                        "may_stop": .bool($0.value.mayStop), "may_lift": .bool($0.value.mayLift),
+                    ]
                 }),
             "tenants": texts(tenants), "trusted_event_sources": texts(trustedEventSources),
+            "trusted_stop_sources": texts(trustedStopSources),
             "may_approve": classes(mayApprove), "may_request": classes(mayRequest),
             "max_event_age": optional(maximumEventAgeSeconds),
         ]

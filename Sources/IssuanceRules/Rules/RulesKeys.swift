@@ -18,9 +18,9 @@ enum RulesKeys: String, CaseIterable {
         case .source:
             [
                 "kind", "topics", "authenticity", "allow_topic_authenticity", "signers", "tenants",
-                "trusted_event_sources", "may_approve", "may_request", "max_event_age",
+                "trusted_event_sources", "trusted_stop_sources", "may_approve", "may_request", "max_event_age",
             ]
-        case .signer: ["did", "job_classes"]
+        case .signer: ["did", "job_classes", "may_stop", "may_lift"]
         case .entitlement: ["kind", "id", "scope", "job_class", "min_human_approvers", "window"]
         case .workPolicies: ["signers", "directory", "topic", "registry"]
         case .jobClass:

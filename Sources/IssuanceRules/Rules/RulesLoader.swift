@@ -143,13 +143,19 @@ struct RulesLoader {
         if kind == .capabilityRequest, let approve = fields["may_approve"] {
             reader.report(approve, found: "may_approve", expected: "no approvals from a source of requests")
         }
+        let stopSources = Set(reader.texts(fields["trusted_stop_sources"], expected: "a CloudEvents source"))
+        if let value = fields["trusted_stop_sources"], kind != .native || authenticity != .signed {
+            reader.report(
+                value, found: "trusted_stop_sources",
+                expected: "stops from a source of kind: native with authenticity: signed only")
+        }
         approvable.formUnion(kind == .capabilityRequest ? [] : mayApprove ?? [])
         return SourceRule(
             name: name, kind: kind, topics: reader.texts(fields["topics"], expected: "a topic's name"),
             authenticity: authenticity, signers: signers,
             tenants: Set(reader.texts(fields["tenants"], expected: "a tenant's id").map { $0.lowercased() }),
             trustedEventSources: Set(reader.texts(fields["trusted_event_sources"], expected: "a CloudEvents source")),
-            mayApprove: mayApprove ?? [], mayRequest: classSet(fields["may_request"]),
+            trustedStopSources: stopSources, mayApprove: mayApprove ?? [], mayRequest: classSet(fields["may_request"]),
             maximumEventAgeSeconds: reader.duration(fields["max_event_age"]))
     }
 
@@ -162,7 +168,10 @@ struct RulesLoader {
                 continue
             }
             guard let key = reader.key(did) else { continue }
-            signers[key.kid] = SourceRule.Signer(key: key, jobClasses: classSet(fields["job_classes"]))
+            signers[key.kid] = SourceRule.Signer(
+                key: key, jobClasses: classSet(fields["job_classes"]),
+                mayStop: reader.bool(fields["may_stop"], default: false),
+                mayLift: reader.bool(fields["may_lift"], default: false))
         }
         return signers
     }

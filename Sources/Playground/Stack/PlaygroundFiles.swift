@@ -40,9 +40,10 @@ enum PlaygroundFiles {
             topics: [\(PlaygroundTopic.approvals)]
             authenticity: signed
             signers:
-              - did: "\(keys.eventSignerDID)"
+              - {did: "\(keys.eventSignerDID)", may_stop: true, may_lift: true}
               - did: "\(keys.batchSignerDID)"
             trusted_event_sources: ["\(PlaygroundCast.approvalSource)"]
+            trusted_stop_sources: ["\(PlaygroundCast.approvalSource)"]
             may_approve: [enterprise_agent_run, prod_deploy, ledger_reconcile, dev_sandbox]
           requests:
             kind: capability_request
@@ -151,6 +152,7 @@ enum PlaygroundFiles {
         properties["bootstrap.servers"] = bootstrapServers
         let lines = properties.sorted { $0.key < $1.key }.map { "    \($0.key): \(quoted($0.value))" }
         let limits = options.limits.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
+        let viewAge = options.stopViewMaximumAge.map { ", stop_view_max_age_ms: \($0)" } ?? ""
         return """
             config_version: "1"
             log_id: \(logID)
@@ -167,7 +169,7 @@ enum PlaygroundFiles {
             secrets: {token_id_file: secrets/token-id, sealing_file: secrets/sealing}
             rules: rules.yaml
             wpc: {directory: policies}
-            control: {topic: \(PlaygroundTopic.control), stop_file: stop-\(id)}
+            control: {topic: \(PlaygroundTopic.control), stop_file: stop-\(id)\(viewAge)}
             limits: {\(limits.joined(separator: ", "))}
             log: {level: \(options.logLevel), format: text}
 

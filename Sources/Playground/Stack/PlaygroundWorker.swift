@@ -36,6 +36,8 @@ public final class PlaygroundWorker: Sendable {
 
     /// The process id while there is a process.
     public var pid: Int32? { state.withLock { $0.process?.pid } }
+    /// The file whose existence halts the present start.
+    public var stopFile: String { "\(directory)/stop-\(name).\(state.withLock { $0.starts })" }
     /// Whether it runs; a frozen one does.
     public var isRunning: Bool { state.withLock { $0.process?.isRunning ?? false } }
     /// Whether it has ended though nobody asked it to.

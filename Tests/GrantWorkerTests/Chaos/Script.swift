@@ -8,8 +8,8 @@ import Playground
 
 /// Records to send, and what is to come of them.
 struct Script: Sendable {
-    private(set) var records: [ProducerRecord] = []
-    private(set) var expectations = Stage.Expectations()
+    var records: [ProducerRecord] = []
+    var expectations = Stage.Expectations()
     private let playground: Playground
 
     init(_ playground: Playground) { self.playground = playground }
@@ -119,7 +119,7 @@ struct Script: Sendable {
         records = all.shuffled(using: &random)
     }
 
-    private mutating func expect(_ draft: ApprovalDraft) {
+    mutating func expect(_ draft: ApprovalDraft) {
         if let request = draft.request { expectations.requests.insert(request.requestID) }
         expectations.approvals.insert(draft.decision.approvalID)
     }

@@ -1,0 +1,184 @@
+import ApprovalSources
+import ClawWire
+import Foundation
+import GrantChecker
+import IssuanceRules
+import Playground
+import Postgres
+import ReceiptLog
+import Testing
+
+extension StopTests {
+    /// The rows of the rollback table: how privilege is taken back quickly.
+    @Suite struct RollbackTests {
+        private static func run(_ body: (Stage, PlaygroundWorker) async throws -> Void) async throws {
+            try await Stage.run(.stops) { stage in
+                let worker = try stage.playground.startWorker("one")
+                try await stage.untilAtWork([worker])
+                try await body(stage, worker)
+            }
+        }
+
+        /// Sends one approval and waits until its request is decided.
+        private static func decide(_ draft: ApprovalDraft, _ outcome: Script.Outcome, on stage: Stage) async throws {
+            var script = Script(stage.playground)
+            try script.add(draft, outcome, in: stage.playground)
+            try await stage.send(script)
+            try await stage.untilSettled()
+        }
+
+        private static func expectRevoked(_ count: Int, on stage: Stage) async throws {
+            var script = Script(stage.playground)
+            script.expectRevoked(count)
+            try await stage.send(script)
+        }
+
+        private static func tokenHash(_ name: String, on stage: Stage) async throws -> String {
+            try await stage.playground.query(
+                "SELECT encode(token_hash, 'hex') FROM clawgrant.request WHERE request_id = 'req-\(name)'"
+            ).string(0, 0)
+        }
+
+        @Test func revokingTheActiveTokenVoidsIt() async throws {
+            try await Self.run { stage, _ in
+                let playground = stage.playground
+                for name in ["one", "two", "three"] {
+                    try await Self.decide(ApprovalDraft(name, .reconcile, in: playground), .issued, on: stage)
+                }
+                try await playground.declare(
+                    .revoke(
+                        .init(scope: StopScope(kind: .token, value: try await Self.tokenHash("one", on: stage)))),
+                    id: "revoke-1", by: [PlaygroundCast.ruth])
+                try await playground.declare(
+                    .revoke(.init(scope: StopScope(kind: .job, value: "job-two"))), id: "revoke-2",
+                    by: [PlaygroundCast.ruth])
+                try await stage.untilPosition(2)
+                try await Self.expectRevoked(2, on: stage)
+                var again = ApprovalDraft("again", .reconcile, in: playground)
+                again.request?.jobID = JobID("job-two")
+                try await Self.decide(again, .denied, on: stage)
+                try await Self.decide(ApprovalDraft("four", .reconcile, in: playground), .issued, on: stage)
+                try await stage.check()
+                #expect(try await stage.decisions()["req-again"] == "TOKEN_REVOKED")
+                try await stage.expectReaderAgrees(cutoffs: [try #require(CutoffScope(.job, "job-two"))])
+            }
+        }
+
+        private static func rotate(_ running: ControlOperation.PolicyRotation.Running) async throws {
+            try await run { stage, _ in
+                let playground = stage.playground
+                let old = try #require(playground.policies[.agentRun])
+                let new = try stricterPolicy(in: playground)
+                try await decide(ApprovalDraft("running", .agentRun, in: playground), .issued, on: stage)
+                try await playground.declare(
+                    .rotatePolicy(.init(jobClass: PlaygroundClass.agentRun.name, from: old, to: new, running: running)),
+                    id: "rotate", by: [PlaygroundCast.ruth])
+                try await stage.untilPosition(1)
+                try await expectRevoked(running == .revoke ? 1 : 0, on: stage)
+                try await decide(ApprovalDraft("old", .agentRun, in: playground), .denied, on: stage)
+                var fresh = ApprovalDraft("new", .agentRun, in: playground)
+                fresh.request?.policyHash = new
+                try await decide(fresh, .issued, on: stage)
+                try await stage.check()
+                #expect(try await stage.decisions()["req-old"] == "POLICY_ROTATED")
+                try await stage.expectReaderAgrees()
+            }
+        }
+
+        @Test func rotatingThePolicyKeepsWhatRuns() async throws { try await Self.rotate(.keep) }
+
+        @Test func rotatingThePolicyRevokesWhatRuns() async throws { try await Self.rotate(.revoke) }
+
+        private static func stricterPolicy(in playground: Playground) throws -> Digest {
+            let signer = playground.keys.policySigner
+            let runbook: JSONObject = [
+                "wpc_version": "1",
+                "policy": [
+                    "job_class": .string(PlaygroundClass.agentRun.rawValue),
+                    "tool_policy": [
+                        "allow": ["read"], "deny": ["exec_host", "docker_socket"], "require_sandbox": true,
+                    ],
+                    "model_policy": ["require_proxy": "clawproxy", "receipt_required": true],
+                    "approvals": [["action": "enable_elevated", "require": "human_approval"]],
+                    "session_limits": ["max_ttl_seconds": 600],
+                    "audit": ["emit_gateway_receipts": true],
+                ],
+                "cst_requirements": ["policy_hash_pinned": true, "job_scoped_binding": true],
+            ]
+            let policy = try WorkPolicyContract.carrying(
+                runbook: runbook, policyID: "northquay-stricter", issuerDID: signer.publicKey.did)
+            let envelope = try WPCEnvelope.sign(policy, signer: signer, issuedAt: .playgroundNow)
+            try JSONWriter.text(envelope.json).write(
+                toFile: "\(playground.directory)/policies/stricter.json", atomically: true, encoding: .utf8)
+            return policy.policyHash
+        }
+
+        @Test func disablingElevationRevokesAndRefusesElevatedGrants() async throws {
+            try await Self.run { stage, _ in
+                let playground = stage.playground
+                func elevated(_ name: String) -> ApprovalDraft {
+                    var draft = ApprovalDraft(
+                        name, .agentRun, approvers: [PlaygroundCast.ruth, PlaygroundCast.paloma], in: playground)
+                    draft.request?.actions = ["enable_elevated"]
+                    return draft
+                }
+                try await Self.decide(elevated("up-1"), .issued, on: stage)
+                try await Self.decide(ApprovalDraft("plain-1", .agentRun, in: playground), .issued, on: stage)
+                try await playground.declare(
+                    .disableElevated(.init(reach: .everywhere, revokesLive: true)), id: "off",
+                    by: [PlaygroundCast.ruth])
+                try await stage.untilPosition(1)
+                try await Self.expectRevoked(1, on: stage)
+                try await Self.decide(elevated("up-2"), .denied, on: stage)
+                try await Self.decide(ApprovalDraft("plain-2", .agentRun, in: playground), .issued, on: stage)
+                try await playground.declare(.enableElevated(.everywhere), id: "on", by: [PlaygroundCast.milan])
+                try await stage.untilPosition(2)
+                try await Self.decide(elevated("up-3"), .issued, on: stage)
+                try await stage.check()
+                #expect(try await stage.decisions()["req-up-2"] == "CAPABILITY_ELEVATION_DISABLED")
+                try await stage.expectReaderAgrees()
+            }
+        }
+
+        @Test func requiringTheProxyRefusesWhatGoesAroundIt() async throws {
+            try await Self.run { stage, _ in
+                let playground = stage.playground
+                try await playground.declare(.requireProxy(.everywhere), id: "proxy", by: [PlaygroundCast.ruth])
+                try await stage.untilPosition(1)
+                try await Self.decide(ApprovalDraft("around", .reconcile, in: playground), .denied, on: stage)
+                try await Self.decide(ApprovalDraft("through", .agentRun, in: playground), .issued, on: stage)
+                try await playground.declare(.releaseProxy(.everywhere), id: "free", by: [PlaygroundCast.milan])
+                try await stage.untilPosition(2)
+                try await Self.decide(ApprovalDraft("after", .reconcile, in: playground), .issued, on: stage)
+                try await stage.check()
+                #expect(try await stage.decisions()["req-around"] == "POLICY_PROXY_REQUIRED")
+            }
+        }
+
+        @Test func stoppingAJobClassTakesReapprovalToGoOn() async throws {
+            try await Self.run { stage, _ in
+                let playground = stage.playground
+                try await Self.decide(ApprovalDraft("before", .reconcile, in: playground), .issued, on: stage)
+                let old = ApprovalDraft("old", .reconcile, in: playground)
+                try await stage.stop("stop-1", .jobClass(.reconcile), revokesLive: true)
+                try await stage.untilPosition(1)
+                try await Self.expectRevoked(1, on: stage)
+                try await Self.decide(ApprovalDraft("during", .reconcile, in: playground), .denied, on: stage)
+                try await Self.decide(ApprovalDraft("other", .agentRun, in: playground), .issued, on: stage)
+                let authority = ApprovalDraft("reapproval", .agentRun, in: playground)
+                try await Self.decide(authority, .issued, on: stage)
+                try await stage.lift("stop-1", on: authority.decision.approvalID)
+                try await stage.untilPosition(2)
+                try await Self.decide(old, .denied, on: stage)
+                try await Self.decide(ApprovalDraft("fresh", .reconcile, in: playground), .issued, on: stage)
+                let report = try await stage.check()
+                #expect(report.counts.stops == 1)
+                let decisions = try await stage.decisions()
+                #expect(decisions["req-during"] == "CAPABILITY_STOPPED")
+                #expect(decisions["req-old"] == "HUMAN_APPROVAL_REAPPROVAL_REQUIRED")
+                try await stage.expectReaderAgrees(
+                    cutoffs: [try #require(CutoffScope(.jobClass, PlaygroundClass.reconcile.rawValue))])
+            }
+        }
+    }
+}
