@@ -46,6 +46,7 @@ public struct Bench: Sendable {
             try await Backlog(options: options, name: "million", signing: together, count: 1_000_000)
                 .measure(into: &report)
         }
+        if sections.contains(.stop) { try await Stop(options: options).measure(into: &report) }
         return report
     }
 

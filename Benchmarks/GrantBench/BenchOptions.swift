@@ -20,6 +20,8 @@ public enum BenchSection: String, Sendable, Hashable, CaseIterable {
     case rows
     /// A backlog of a million records.
     case million
+    /// Emergency stops: how soon they are acknowledged and visible, and that no grant passes one.
+    case stop
 
     /// The sections of a run that names none: all but those that take long in a quick one.
     static func standard(quick: Bool) -> Set<BenchSection> {
@@ -39,6 +41,12 @@ public struct BenchOptions: Sendable {
     public var workers = 2
     /// Decide lanes of each worker.
     public var lanes = 2
+    /// Worker processes where stops are measured.
+    public var stopWorkers = 3
+    /// Decide lanes of each worker where stops are measured.
+    public var stopLanes = 1
+    /// Stops fired at full load; `nil` for the number of the mode.
+    public var stops: Int?
     /// Events under one signature, where events are signed in batches.
     public var eventsPerSignature = 256
     /// The program that is run as a worker, as `PROGRAM run --config FILE`; `nil` for this program itself.

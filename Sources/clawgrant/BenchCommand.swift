@@ -31,6 +31,17 @@ struct BenchCommand: AsyncParsableCommand {
         name: .customLong("events-per-signature"), help: "Events under one signature where they are signed in batches.")
     var eventsPerSignature = 256
 
+    @Option(
+        name: .customLong("stops"),
+        help: "Stops fired at full load; 100 in a quick run and 2000 in a full one when it is not given.")
+    var stops: Int?
+
+    @Option(name: .customLong("stop-workers"), help: "Worker processes where stops are measured.")
+    var stopWorkers = 3
+
+    @Option(name: .customLong("stop-lanes"), help: "Decide lanes of each worker where stops are measured.")
+    var stopLanes = 1
+
     @Flag(name: .customLong("keep"), help: "Keep the servers' directories, with their logs.")
     var isKeeping = false
 
@@ -39,6 +50,9 @@ struct BenchCommand: AsyncParsableCommand {
     func validate() throws {
         guard (1...64).contains(workers), (1...16).contains(lanes), (1...65_536).contains(eventsPerSignature) else {
             throw ValidationError("1 to 64 workers, 1 to 16 lanes and 1 to 65536 events per signature can be measured")
+        }
+        guard (1...64).contains(stopWorkers), (1...16).contains(stopLanes), (1...1_000_000).contains(stops ?? 1) else {
+            throw ValidationError("1 to 64 workers, 1 to 16 lanes and 1 to 1000000 stops can be measured")
         }
     }
 
@@ -49,6 +63,9 @@ struct BenchCommand: AsyncParsableCommand {
         options.workers = workers
         options.lanes = lanes
         options.eventsPerSignature = eventsPerSignature
+        options.stopWorkers = stopWorkers
+        options.stopLanes = stopLanes
+        options.stops = stops
         options.keepsDirectories = isKeeping
         options.progress = { Console.error($0) }
         let report = try await Bench(options).run()

@@ -14,6 +14,8 @@ public enum FigureUnit: String, Sendable, Hashable {
     case count = "count"
     /// A ratio, 1 for all of it.
     case share = "share"
+    /// One figure divided by another.
+    case ratio = "ratio"
 }
 
 /// One measured number.

@@ -18,7 +18,7 @@ extension BenchReport {
         for aim in aims {
             guard let measured = aim.measured, let isMet = aim.isMet else { continue }
             lines.append(
-                "| \(aim.figure) | \(aim.isLowerBound ? "≥" : "≤") \(Figure.rounded(aim.bound, digits: 0)) "
+                "| \(aim.figure) | \(aim.isLowerBound ? "≥" : "≤") \(Figure.rounded(aim.bound, digits: 1)) "
                     + "| \(Figure.rounded(measured, digits: 1)) | \(isMet ? "yes" : "no") |")
         }
         return lines.joined(separator: "\n")
