@@ -82,7 +82,7 @@ let package = Package(
             name: "clawgrant",
             dependencies: [
                 "ApprovalSources", "CLinux", "ClawWire", "DevStack", "GrantBench", "GrantChecker", "GrantDemo",
-                "GrantLedger", "GrantWorker",
+                "GrantLedger", "GrantVerifier", "GrantWorker",
                 "IssuanceRules", "Kafka", "Keys", "Playground", "Postgres", "Primitives", "ReceiptLog",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -122,7 +122,8 @@ let package = Package(
         .testTarget(
             name: "CommandLineTests",
             dependencies: [
-                "clawgrant", "ClawWire", "GrantLedger", "GrantWorker", "Kafka", "Keys", "Primitives",
+                "clawgrant", "ApprovalSources", "ClawWire", "DevStack", "GrantLedger", "GrantWorker", "IssuanceRules",
+                "Kafka", "Keys", "Playground", "Primitives",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),

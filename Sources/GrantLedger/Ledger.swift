@@ -134,6 +134,24 @@ public protocol Ledger: Sendable {
     /// Everything the ledger knows of an approval.
     func approval(_ id: ApprovalID) async throws(LedgerError) -> StoredApproval?
 
+    /// The control state with what is on its way because of it, for `clawgrant stop`.
+    func controlOverview() async throws(LedgerError) -> ControlOverview
+
+    /// How far what a control event left behind has come; `nil` when no event has the position.
+    func controlProgress(of position: Int64) async throws(LedgerError) -> ControlProgress?
+
+    /// Live tokens of a scope, counted one by one.
+    ///
+    /// - Parameters:
+    ///   - scopeKind: the kind, as on the wire.
+    ///   - value: the normalized value.
+    ///   - limit: counting ends there.
+    ///   - time: counting is given up after it.
+    /// - Returns: the number, `limit` standing for it or more; `nil` when it took too long.
+    func liveTokens(
+        scopeKind: String, value: String?, atMost limit: Int64, within time: Duration
+    ) async throws(LedgerError) -> Int64?
+
     /// Counts for the status display.
     func status() async throws(LedgerError) -> LedgerStatus
 

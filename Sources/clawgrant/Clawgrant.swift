@@ -15,6 +15,11 @@ struct Clawgrant: AsyncParsableCommand {
         groupedSubcommands: [
             CommandGroup(name: "Worker", subcommands: [RunCommand.self, CheckCommand.self]),
             CommandGroup(
+                name: "Emergency",
+                subcommands: [
+                    StopCommand.self, LiftCommand.self, RevokeCommand.self, DrillCommand.self, ControlCommand.self,
+                ]),
+            CommandGroup(
                 name: "Setting up", subcommands: [KeysCommand.self, TopicsCommand.self, LedgerCommand.self]),
             CommandGroup(
                 name: "Rules and sources", subcommands: [RulesCommand.self, SourceCommand.self, ExplainCommand.self]),

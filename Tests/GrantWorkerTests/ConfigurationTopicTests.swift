@@ -45,7 +45,8 @@ struct ConfigurationTopicTests {
 
     static func catalog() throws -> TopicCatalog {
         TopicCatalog(
-            outputs: WorkerConfiguration.OutputTopics(), rules: try rules(), policyTopic: "claw.policies.v1")
+            outputs: WorkerConfiguration.OutputTopics(), rules: try rules(), controlTopic: "claw.control.v1",
+            policyTopic: "claw.policies.v1")
     }
 
     static func topic(_ name: String, partitions: Int32, leader: Int32? = 1) -> ClusterMetadata.Topic {
@@ -73,8 +74,8 @@ struct ConfigurationTopicTests {
         #expect(
             catalog.entries.map(\.name) == [
                 "claw.grants.v1", "claw.decisions.v1", "claw.revocations.v1", "claw.receipts.batches.v1",
-                "claw.dead-letters.v1", "claw.approvals.decisions.v1", "claw.capability.requests.v1",
-                "claw.policies.v1", "insights-logs-auditlogs",
+                "claw.dead-letters.v1", "claw.control-results.v1", "claw.control.v1", "claw.approvals.decisions.v1",
+                "claw.capability.requests.v1", "claw.policies.v1", "insights-logs-auditlogs",
             ])
         #expect(catalog.entries.filter { !$0.isOurs }.map(\.name) == ["insights-logs-auditlogs"])
         #expect(catalog.entry(named: "claw.receipts.batches.v1")?.partitions == 1)
@@ -84,6 +85,21 @@ struct ConfigurationTopicTests {
     @Test("Approvals are never compacted: two approvers of one approval share its key")
     func approvalsAreKept() throws {
         #expect(try Self.catalog().entry(named: "claw.approvals.decisions.v1")?.settings["cleanup.policy"] == "delete")
+    }
+
+    @Test("What is in one order has one partition, and a control topic with more is an error")
+    func oneOrder() throws {
+        let catalog = try Self.catalog()
+        for name in ["claw.control.v1", "claw.control-results.v1", "claw.revocations.v1"] {
+            let entry = try #require(catalog.entry(named: name))
+            #expect(entry.partitions == 1 && entry.isPartitionCountFixed)
+        }
+        var (topics, settings) = Self.cluster(catalog)
+        topics["claw.control.v1"] = Self.topic("claw.control.v1", partitions: 3)
+        settings["claw.control.v1"]?["cleanup.policy"] = "delete"
+        let findings = catalog.findings(topics: topics, settings: settings)
+        #expect(findings.map(\.severity) == [.error, .error])
+        #expect(findings.map(\.topic.role) == [.control, .control])
     }
 
     @Test("Topics with three copies demand two in sync")

@@ -68,18 +68,7 @@ extension PostgresLedger {
         }
         let state = results[0]
         guard state.rowCount == 1 else { throw corrupted("clawgrant.control_state") }
-        var counts: [ControlSnapshot.Count] = []
-        var newest: Timestamp?
-        let tally = results[2]
-        for row in 0..<tally.rowCount {
-            let hash: [UInt8]? = try tally.optional(row, 2)
-            counts.append(
-                ControlSnapshot.Count(
-                    jobClass: JobClass(try tally.string(row, 0)), kid: KeyID(try tally.string(row, 1)),
-                    policyHash: hash.flatMap { Digest(bytes: $0) }, grants: try tally.int64(row, 3),
-                    live: try tally.int64(row, 4)))
-            if let time = try tally.optionalTimestamp(row, 5) { newest = max(newest ?? time, time) }
-        }
+        let (counts, newest) = try Self.counts(results[2])
         var known: ControlSnapshot.KnownEvent?
         if read.eventID != nil, results[3].rowCount == 1 {
             known = ControlSnapshot.KnownEvent(
@@ -90,6 +79,22 @@ extension PostgresLedger {
             now: try state.timestampValue(0, 2), position: try state.int64(0, 0),
             orders: try StoredRows.controlOrders(results[1]), counts: counts, newestIssuedAt: newest, known: known,
             waited: waited, approvals: [:])
+    }
+
+    /// Grants and live tokens, and the newest `iat` of any grant.
+    static func counts(_ tally: PostgresResult) throws -> (counts: [ControlSnapshot.Count], newest: Timestamp?) {
+        var counts: [ControlSnapshot.Count] = []
+        var newest: Timestamp?
+        for row in 0..<tally.rowCount {
+            let hash: [UInt8]? = try tally.optional(row, 2)
+            counts.append(
+                ControlSnapshot.Count(
+                    jobClass: JobClass(try tally.string(row, 0)), kid: KeyID(try tally.string(row, 1)),
+                    policyHash: hash.flatMap { Digest(bytes: $0) }, grants: try tally.int64(row, 3),
+                    live: try tally.int64(row, 4)))
+            if let time = try tally.optionalTimestamp(row, 5) { newest = max(newest ?? time, time) }
+        }
+        return (counts, newest)
     }
 
     private func controlSteps(

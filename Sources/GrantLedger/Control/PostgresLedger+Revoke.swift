@@ -35,7 +35,7 @@ extension PostgresLedger {
         _ found: PostgresResult, _ limit: Int, _ transaction: Transaction, worker lease: RoleLease,
         _ plan: @Sendable (RevocationChunk) throws -> [Effect]
     ) async throws -> RevocationRun {
-        let run = try Self.run(found)
+        let run = try Self.run(found, row: 0)
         let now = try found.timestampValue(0, 14)
         let part = run.part.stored
         let rows = try await transaction.execute(
@@ -72,14 +72,15 @@ extension PostgresLedger {
             finishedAt: isLast ? now : nil)
     }
 
-    private static func run(_ rows: PostgresResult) throws -> RevocationRun {
-        guard let part = RevocationRun.Part(name: try rows.string(0, 5), value: try rows.optional(0, 6)) else {
-            throw corrupted("the revocation run of control position \(try rows.int64(0, 0))")
+    static func run(_ rows: PostgresResult, row: Int) throws -> RevocationRun {
+        guard let part = RevocationRun.Part(name: try rows.string(row, 5), value: try rows.optional(row, 6)) else {
+            throw corrupted("the revocation run of control position \(try rows.int64(row, 0))")
         }
         return RevocationRun(
-            position: try rows.int64(0, 0), ordinal: try rows.int32(0, 1), handle: try rows.string(0, 2),
-            scopeKind: try rows.string(0, 3), scopeValue: try rows.optional(0, 4), part: part,
-            cause: try rows.string(0, 7), detail: try rows.string(0, 8), issuedBefore: try rows.timestampValue(0, 9),
-            revoked: try rows.int64(0, 10), startedAt: try rows.timestampValue(0, 11))
+            position: try rows.int64(row, 0), ordinal: try rows.int32(row, 1), handle: try rows.string(row, 2),
+            scopeKind: try rows.string(row, 3), scopeValue: try rows.optional(row, 4), part: part,
+            cause: try rows.string(row, 7), detail: try rows.string(row, 8),
+            issuedBefore: try rows.timestampValue(row, 9), revoked: try rows.int64(row, 10),
+            startedAt: try rows.timestampValue(row, 11))
     }
 }

@@ -106,6 +106,23 @@ enum ControlStatements {
         FROM clawgrant.revocation_run WHERE finished_at IS NULL ORDER BY position, ordinal LIMIT 1 FOR UPDATE
         """)
 
+    /// The condition that a request's token is in a scope, given the parameters of its kind and value.
+    static func inScope(kind: String, value: String) -> String {
+        """
+        CASE \(kind)
+            WHEN 'all' THEN true
+            WHEN 'job_class' THEN job_class = \(value)
+            WHEN 'agent' THEN agent_did = \(value)
+            WHEN 'request' THEN request_id = \(value)
+            WHEN 'job' THEN job_id = \(value)
+            WHEN 'approval' THEN \(value) = ANY (approvals)
+            WHEN 'token_hash' THEN encode(token_hash, 'hex') = \(value)
+            WHEN 'jti' THEN token_id = \(value)
+            WHEN 'issuer_key' THEN kid = \(value)
+            ELSE control_scopes @> ARRAY[\(kind) || ':' || \(value)] END
+        """
+    }
+
     /// Live tokens of a scope in the order of their end. Rows that a decide transaction holds are waited for: it either
     /// revokes the token itself or leaves it as it was.
     static let liveTokens = PreparedStatement(
@@ -114,17 +131,7 @@ enum ControlStatements {
         SELECT \(DecideStatements.loadedRequestColumns) FROM clawgrant.request
         WHERE expires_at IS NOT NULL AND revoked_at IS NULL AND (expires_at, request_id) > ($1, $2)
             AND expires_at > clock_timestamp() AND issued_at < $3
-            AND CASE $4
-                WHEN 'all' THEN true
-                WHEN 'job_class' THEN job_class = $5
-                WHEN 'agent' THEN agent_did = $5
-                WHEN 'request' THEN request_id = $5
-                WHEN 'job' THEN job_id = $5
-                WHEN 'approval' THEN $5 = ANY (approvals)
-                WHEN 'token_hash' THEN encode(token_hash, 'hex') = $5
-                WHEN 'jti' THEN token_id = $5
-                WHEN 'issuer_key' THEN kid = $5
-                ELSE control_scopes @> ARRAY[$4 || ':' || $5] END
+            AND \(inScope(kind: "$4", value: "$5"))
             AND CASE $6
                 WHEN 'all' THEN true
                 WHEN 'elevated' THEN coalesce(is_elevated, false)

@@ -141,10 +141,20 @@ final class SealService: Sendable {
             }
             group.addTask {
                 // One after the other: a head stands behind all that it speaks of and before all that it does not.
+                var answers: Int64?
                 for await work in controlRounds {
                     switch work {
-                    case .publish(let batches): try await self.controlPublisher.publish(batches)
-                    case .state: try await self.heads.publish(through: self.controlPublisher)
+                    case .publish(let batches):
+                        try await self.controlPublisher.publish(batches)
+                        // Whoever declared a stop waits for this to be written down.
+                        guard let answered = batches.last?.nextSequence[Int(OutputStream.controlResults.rawValue)],
+                            answered != answers
+                        else { continue }
+                        answers = answered
+                        try await self.controlPublisher.savePosition(under: lease)
+                    case .state:
+                        try await self.heads.publish(through: self.controlPublisher)
+                        try await self.controlPublisher.savePosition(under: lease)
                     }
                 }
                 try await self.controlPublisher.savePosition(under: lease)

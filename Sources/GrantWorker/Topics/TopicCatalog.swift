@@ -16,15 +16,18 @@ public struct TopicCatalog: Sendable, Hashable {
         case input(SourceName, SourceRule.Kind)
         /// Read by the worker; a vendor's system makes and fills it.
         case vendor(SourceName, SourceRule.Kind)
+        /// Read by the worker: signed control events.
+        case control
         /// Signed WPCs, keyed by policy hash.
         case policies
 
-        /// A word for lists and JSON: `output`, `input`, `vendor` or `policies`.
+        /// A word for lists and JSON: `output`, `input`, `vendor`, `control` or `policies`.
         public var name: String {
             switch self {
             case .output: "output"
             case .input: "input"
             case .vendor: "vendor"
+            case .control: "control"
             case .policies: "policies"
             }
         }
@@ -62,7 +65,7 @@ public struct TopicCatalog: Sendable, Hashable {
         }
     }
 
-    /// The topics: outputs first, then inputs by name.
+    /// The topics: outputs first, then the control topic, then inputs by name.
     public let entries: [Entry]
 
     /// The catalog of a configuration.
@@ -70,9 +73,13 @@ public struct TopicCatalog: Sendable, Hashable {
     /// - Parameters:
     ///   - outputs: names of the output topics.
     ///   - rules: the issuance rules, which name the input topics.
+    ///   - controlTopic: the topic of control events, when there is one.
     ///   - policyTopic: the topic of signed WPCs, when there is one.
-    public init(outputs: WorkerConfiguration.OutputTopics, rules: RuleSet?, policyTopic: String?) {
+    public init(
+        outputs: WorkerConfiguration.OutputTopics, rules: RuleSet?, controlTopic: String?, policyTopic: String?
+    ) {
         var entries = OutputStream.allCases.map { Self.output($0, named: outputs.name($0)) }
+        if let controlTopic { entries.append(Self.control(controlTopic)) }
         var inputs: [Entry] = []
         for source in (rules?.sources ?? [:]).values {
             for topic in source.topics { inputs.append(Self.input(source, topic)) }
@@ -117,7 +124,7 @@ public struct TopicCatalog: Sendable, Hashable {
             Entry(
                 name: name, role: .output(stream), key: "token hash, cut-off or head", partitions: 1,
                 isPartitionCountFixed: true, settings: compact,
-                purpose: "Revoked tokens; gateways rebuild their state by reading it whole")
+                purpose: "Revoked tokens and cut-offs; gateways rebuild their state by reading it whole")
         case .receiptBatches:
             Entry(
                 name: name, role: .output(stream), key: "log id", partitions: 1, isPartitionCountFixed: true,
@@ -152,6 +159,12 @@ public struct TopicCatalog: Sendable, Hashable {
                 isPartitionCountFixed: false, settings: ["cleanup.policy": "delete"],
                 purpose: "Audit records of source \(source.name), as the vendor delivers them")
         }
+    }
+
+    private static func control(_ topic: String) -> Entry {
+        Entry(
+            name: topic, role: .control, key: "scope, operation and id", partitions: 1, isPartitionCountFixed: true,
+            settings: compact, purpose: "Signed control events: stops, lifts, revocations and the like")
     }
 
     private static func policies(_ topic: String) -> Entry {

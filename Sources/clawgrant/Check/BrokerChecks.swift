@@ -7,7 +7,7 @@ enum BrokerChecks {
     static func findings(_ file: ConfigurationFile, _ rules: RuleSet?) async -> [CheckFinding] {
         var findings = transport(file)
         let catalog = TopicCatalog(
-            outputs: file.worker.outputs, rules: rules,
+            outputs: file.worker.outputs, rules: rules, controlTopic: file.worker.control.topic,
             policyTopic: rules.flatMap { file.worker.policySources($0).topic })
         do {
             let (brokers, topics) = try await KafkaAccess.admin(file) { admin in

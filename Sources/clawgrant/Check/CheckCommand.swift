@@ -8,7 +8,7 @@ struct CheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check", abstract: "Look at everything a worker needs and say what to do about each finding.",
         discussion: """
-            Configuration, rules, keys and secrets, WPC sources, broker, topics and their settings, database, schema, \
+            Configuration, rules, keys and secrets, WPC sources, the ways to stop, broker, topics and their settings, database, schema, \
             privileges and clocks. Nothing is changed. With --json, one finding a line and a last line {"summary":…}.
             """)
 
@@ -40,7 +40,10 @@ struct CheckCommand: AsyncParsableCommand {
         tell(rules.findings)
         tell(LocalChecks.keys(file))
         tell(LocalChecks.secrets(file))
-        if let set = rules.rules { tell(await PolicyChecks.findings(file, set, isOffline: isOffline)) }
+        if let set = rules.rules {
+            tell(await PolicyChecks.findings(file, set, isOffline: isOffline))
+            tell(ControlChecks.findings(file, set))
+        }
         if !isOffline {
             tell(await BrokerChecks.findings(file, rules.rules))
             tell(await DatabaseChecks.findings(file))

@@ -32,9 +32,12 @@ struct LedgerInspection: Sendable {
         ("request", ["SELECT", "INSERT", "UPDATE"]), ("input_partition", ["SELECT", "INSERT", "UPDATE"]),
         ("publish_position", ["SELECT", "UPDATE"]), ("role_lease", ["SELECT", "UPDATE"]),
         ("unsealed", ["SELECT", "INSERT", "DELETE"]), ("worker", ["SELECT", "INSERT", "UPDATE", "DELETE"]),
-        ("ledger", ["SELECT", "INSERT"]), ("control_state", ["SELECT"]),
+        ("ledger", ["SELECT", "INSERT"]), ("control_state", ["SELECT", "UPDATE"]),
+        ("control_event", ["SELECT", "INSERT"]), ("control_order", ["SELECT", "INSERT", "UPDATE"]),
+        ("control_input", ["SELECT", "INSERT", "UPDATE"]), ("revocation_run", ["SELECT", "INSERT", "UPDATE"]),
+        ("grant_tally", ["SELECT", "INSERT", "DELETE"]),
     ]
-    private static let appendOnly = ["event", "effect_group", "receipt_batch", "signing_key"]
+    private static let appendOnly = ["event", "effect_group", "receipt_batch", "signing_key", "control_event"]
     private static let settingNames = [
         "server_version_num", "max_locks_per_transaction", "max_connections", "superuser_reserved_connections", "fsync",
         "synchronous_commit", "full_page_writes", "TimeZone",

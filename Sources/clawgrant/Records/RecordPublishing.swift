@@ -33,9 +33,14 @@ enum RecordPublishing {
         _ event: CloudEvent, key: String, topic: String, _ file: ConfigurationFile
     ) async throws -> DeliveredRecord {
         let message = event.message(.binary)
-        let record = ProducerRecord(
-            topic: topic, key: Array(key.utf8), value: message.value,
-            headers: message.headers.map { KafkaHeader(name: $0.name, value: $0.value) })
+        return try await publish(
+            ProducerRecord(
+                topic: topic, key: Array(key.utf8), value: message.value,
+                headers: message.headers.map { KafkaHeader(name: $0.name, value: $0.value) }), file)
+    }
+
+    /// Publishes a record and waits until the broker has it.
+    static func publish(_ record: ProducerRecord, _ file: ConfigurationFile) async throws -> DeliveredRecord {
         let events = KafkaEvents()
         var properties = file.worker.kafka
         if properties["message.timeout.ms"] == nil { properties["message.timeout.ms"] = "15000" }

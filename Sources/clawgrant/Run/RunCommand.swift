@@ -7,10 +7,11 @@ import Logging
 /// `clawgrant run`: one worker, until it is told to stop.
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "run", abstract: "Run a worker until SIGTERM or SIGINT.",
+        commandName: "run", abstract: "Run a worker until SIGTERM or SIGINT; SIGUSR1 halts it.",
         discussion: """
             The first signal lets it finish what it has in hand, give its partitions back and leave; the second ends it \
-            at once. Logs go to standard error.
+            at once. SIGUSR1 halts issuing by this worker until its process ends, even with broker and database gone; it \
+            goes on sealing, publishing and applying control events. Logs go to standard error.
             """)
 
     @OptionGroup var source: ConfigurationOptions
@@ -33,6 +34,9 @@ struct RunCommand: AsyncParsableCommand {
         let signals = StopSignals {
             logger.info("stopping: finishing what is in hand; a second signal ends at once")
             worker.stop()
+        } onHalt: {
+            worker.halt()
+            logger.critical("halted by a signal: this worker issues nothing until its process ends")
         }
         defer { signals.cancel() }
         do {

@@ -13,6 +13,9 @@ enum Console {
     /// Writes a line to standard error.
     static func error(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
 
+    /// Writes a question to standard error and leaves the line open for the answer.
+    static func prompt(_ text: String) { write(text, to: STDERR_FILENO) }
+
     /// Whether standard output is a terminal that shows colours.
     static let hasColours: Bool = {
         let environment = ProcessInfo.processInfo.environment

@@ -6,21 +6,27 @@ import ReceiptLog
 
 /// Sessions of the ledger's database for commands, which are no workers.
 enum LedgerAccess {
+    /// What commands call themselves where workers give their names.
+    static let name = WorkerID("clawgrant-cli")
+
     /// Opens one session, runs `body`, closes it.
     ///
-    /// - Parameter role: the database role to act as, instead of the one that logged in.
+    /// - Parameters:
+    ///   - role: the database role to act as, instead of the one that logged in.
+    ///   - remedy: what to do when there is no database; `nil` for what is always right.
     static func connection<Result>(
-        _ file: ConfigurationFile, role: String? = nil, _ body: (PostgresConnection) async throws -> Result
+        _ file: ConfigurationFile, role: String? = nil, ifUnreachable remedy: String? = nil,
+        _ body: (PostgresConnection) async throws -> Result
     ) async throws -> Result {
         var configuration = file.worker.database
-        configuration.applicationName = "clawgrant-cli"
+        configuration.applicationName = name.rawValue
         configuration.connectTimeout = .seconds(10)
         if let role { configuration.settings["role"] = role }
         let connection: PostgresConnection
         do {
             connection = try await PostgresConnection.connect(configuration)
         } catch {
-            throw unreachable(configuration, error)
+            throw unreachable(configuration, error, remedy)
         }
         do {
             let result = try await body(connection)
@@ -34,12 +40,13 @@ enum LedgerAccess {
 
     /// Opens the ledger over a small pool, runs `body`, closes it.
     static func ledger<Result>(
-        _ file: ConfigurationFile, _ body: (PostgresLedger) async throws -> Result
+        _ file: ConfigurationFile, ifUnreachable remedy: String? = nil,
+        _ body: (PostgresLedger) async throws -> Result
     ) async throws -> Result {
         // A pool tries for long; one session first tells at once when there is nobody to talk to.
-        try await connection(file) { _ in }
+        try await connection(file, ifUnreachable: remedy) { _ in }
         var configuration = file.worker.database
-        PostgresLedger.configure(&configuration, worker: WorkerID("clawgrant-cli"))
+        PostgresLedger.configure(&configuration, worker: name)
         configuration.poolSize = 2
         configuration.acquireTimeout = .seconds(10)
         let pool = PostgresPool(configuration)
@@ -56,9 +63,11 @@ enum LedgerAccess {
         }
     }
 
-    private static func unreachable(_ configuration: PostgresConfiguration, _ error: any Error) -> CommandFailure {
+    private static func unreachable(
+        _ configuration: PostgresConfiguration, _ error: any Error, _ remedy: String?
+    ) -> CommandFailure {
         .negative(
             "the database (\(configuration)) cannot be used: \(error)",
-            remedy: "check that it runs, and database.conninfo")
+            remedy: remedy ?? "check that it runs, and database.conninfo")
     }
 }

@@ -9,20 +9,30 @@ final class StopSignals {
     /// Exit code of an end at a second signal, as shells give it for SIGINT.
     static let impatientExitCode: Int32 = 130
 
-    /// Begins to listen for SIGTERM and SIGINT. `onFirst` is called once, on a queue of its own.
-    init(onFirst: @escaping @Sendable () -> Void) {
+    /// Begins to listen for SIGTERM and SIGINT, and for SIGUSR1 where there is something to halt.
+    ///
+    /// - Parameters:
+    ///   - onFirst: called once, on a queue of its own.
+    ///   - onHalt: called at each SIGUSR1, on the same queue; `nil` leaves that signal alone.
+    init(onFirst: @escaping @Sendable () -> Void, onHalt: (@Sendable () -> Void)? = nil) {
         let queue = DispatchQueue(label: "clawgrant.signals")
         let first = FirstCall()
-        sources = [SIGTERM, SIGINT].map { number in
-            // The default action would end the process before the source is asked.
-            _ = signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
-            source.setEventHandler {
-                if first.take() { onFirst() } else { _exit(Self.impatientExitCode) }
-            }
-            source.activate()
-            return source
+        var sources = [SIGTERM, SIGINT].map { number in
+            Self.source(number, queue) { if first.take() { onFirst() } else { _exit(Self.impatientExitCode) } }
         }
+        if let onHalt { sources.append(Self.source(SIGUSR1, queue, onHalt)) }
+        self.sources = sources
+    }
+
+    private static func source(
+        _ number: Int32, _ queue: DispatchQueue, _ handler: @escaping @Sendable () -> Void
+    ) -> any DispatchSourceSignal {
+        // The default action would end the process before the source is asked.
+        _ = signal(number, SIG_IGN)
+        let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
+        source.setEventHandler(handler: handler)
+        source.activate()
+        return source
     }
 
     /// Ends listening.

@@ -4,9 +4,9 @@ import ClawWire
 /// `clawgrant token`: tokens.
 struct TokenCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "token", abstract: "Show, verify and open tokens.",
+        commandName: "token", abstract: "Show, verify, check and open tokens.",
         discussion: "Tokens come from files or standard input, never from arguments.",
-        subcommands: [TokenShowCommand.self, TokenVerifyCommand.self, TokenOpenCommand.self])
+        subcommands: [TokenShowCommand.self, TokenVerifyCommand.self, TokenCheckCommand.self, TokenOpenCommand.self])
 }
 
 /// `clawgrant token show`.

@@ -15,7 +15,8 @@ extension TopicCatalog {
     init(_ file: ConfigurationFile) throws {
         let rules = try file.rules()
         self.init(
-            outputs: file.worker.outputs, rules: rules, policyTopic: file.worker.policySources(rules).topic)
+            outputs: file.worker.outputs, rules: rules, controlTopic: file.worker.control.topic,
+            policyTopic: file.worker.policySources(rules).topic)
     }
 
     /// What differs on the cluster.
