@@ -1,5 +1,6 @@
 import ArgumentParser
 import ClawWire
+import Foundation
 import Testing
 
 @testable import clawgrant
@@ -108,6 +109,32 @@ struct ParsingTests {
         } catch {
             #expect(Clawgrant.exitCode(for: error) == .validationFailure)
             #expect(!Clawgrant.message(for: error).isEmpty)
+        }
+    }
+
+    /// The commands of a page: lines of its indented blocks, without comments and what stands behind a pipe.
+    static func commands(of page: String) throws -> [String] {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let text = try String(contentsOf: root.appendingPathComponent("docs/\(page)"), encoding: .utf8)
+        return text.split(separator: "\n").filter { $0.hasPrefix("    clawgrant ") }.map { line in
+            let command = line.dropFirst("    clawgrant ".count)
+            let end = command.firstIndex { $0 == "#" || $0 == "|" } ?? command.endIndex
+            return command[..<end].trimmingCharacters(in: .whitespaces)
+        }
+    }
+
+    @Test("Every command of the emergency page is taken as it stands there")
+    func emergencyPage() throws {
+        let commands = try Self.commands(of: "emergency-stop.md")
+        #expect(commands.count > 10)
+        for command in commands {
+            // Quoted text is one argument.
+            let words = command.split(separator: "\"", omittingEmptySubsequences: false).enumerated()
+                .flatMap { index, part in
+                    index.isMultiple(of: 2) ? part.split(separator: " ").map(String.init) : [String(part)]
+                }
+            #expect(throws: Never.self, "\(command)") { try Clawgrant.parseAsRoot(words) }
         }
     }
 
