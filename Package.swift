@@ -123,7 +123,7 @@ let package = Package(
             name: "CommandLineTests",
             dependencies: [
                 "clawgrant", "ApprovalSources", "ClawWire", "DevStack", "GrantLedger", "GrantWorker", "IssuanceRules",
-                "Kafka", "Keys", "Playground", "Primitives",
+                "Kafka", "Keys", "Playground", "Postgres", "Primitives",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ClawWire
+import Foundation
 import Testing
 
 @testable import clawgrant
@@ -40,6 +41,30 @@ struct ParsingTests {
         ("token show t", "TokenShowCommand"),
         ("token verify --key did:key:z6Mk --audience a --compatible", "TokenVerifyCommand"),
         ("token open --key k --reveal g.json", "TokenOpenCommand"),
+        (
+            "token check t --audience a --job j --key did:key:z6Mk --log-key k.pub --max-age 5 --json",
+            "TokenCheckCommand"
+        ),
+        ("stop --job-class c --reason r --incident INC-1 --yes --json", "StopDeclareCommand"),
+        ("stop --all --action deny_new --reason r --wait converged --timeout 5", "StopDeclareCommand"),
+        ("stop --entitlement group:g:member --reason r --by a --by b --id s", "StopDeclareCommand"),
+        ("stop --key k --reason r --via-topic --sign-key f", "StopDeclareCommand"),
+        ("stop status --json", "StopStatusCommand"),
+        ("lift s --by a --by b --approval p --reason r", "LiftCommand"),
+        ("lift s --by a --by b --policy-hash GIDqteKPwe8t06-5d1iADSBzBAIhP_VwEKtRsm_V_g8 --reason r", "LiftCommand"),
+        ("revoke --jti t --reason r", "RevokeCommand"),
+        ("revoke --agent did:key:z6Mk --permit-reapproval --reason r", "RevokeCommand"),
+        ("drill --all --reason r", "DrillCommand"),
+        (
+            "control rotate-policy --job-class c --to GIDqteKPwe8t06-5d1iADSBzBAIhP_VwEKtRsm_V_g8 --running revoke "
+                + "--reason r", "RotatePolicyCommand"
+        ),
+        ("control disable-elevated --all --action deny_new --reason r", "DisableElevatedCommand"),
+        ("control enable-elevated --job-class c --reason r", "EnableElevatedCommand"),
+        ("control require-proxy --all --reason r", "RequireProxyCommand"),
+        ("control release-proxy --all --reason r", "ReleaseProxyCommand"),
+        ("control suspect-key k --since 2026-11-20 --reason r", "SuspectKeyCommand"),
+        ("control send e.json --sign-key f --wait none", "ControlSendCommand"),
         ("batch verify b.jsonl --log-key did:key:z6Mk --receipt r", "BatchVerifyCommand"),
         ("batch verify --stdin", "BatchVerifyCommand"),
         ("batch prove b.jsonl --grant g.json", "BatchProveCommand"),
@@ -64,6 +89,16 @@ struct ParsingTests {
             "request --job j --class c --agent a --scope s",
             "request --job j --class c --agent a --scope s --plain --delivery-key k",
             "request --job j --class c --agent a --plain", "approve chg-1", "approve chg-1 --approver a --valid-for 0",
+            "stop --job-class c", "stop --reason r", "stop --all --agent did:x --reason r", "stop --jti t --reason r",
+            "stop --token-hash 00 --reason r", "stop --policy-hash x --reason r", "stop --entitlement x --reason r",
+            "stop --agent x --reason r", "stop --all --reason r --wait soon", "stop --all --reason r --timeout 0",
+            "stop --all --reason r --via-topic", "stop --all --reason r --sign-key f",
+            "stop --all --reason r --via-topic --sign-key f --wait converged", "lift s --by a --approval p --reason r",
+            "lift s --by a --by A --approval p --reason r", "lift s --by a --by b --reason r",
+            "revoke --all --reason r",
+            "revoke --job j --permit-reapproval --reason r", "drill --reason r", "control send",
+            "control rotate-policy --job-class c --to x --reason r", "control disable-elevated --reason r",
+            "control require-proxy --all --job-class c --reason r", "control suspect-key k --since soon --reason r",
             "token verify t", "token open t", "batch verify", "batch verify b --stdin", "batch prove b",
             "batch prove b --grant g --receipt r", "tail --stream tokens", "completions tcsh",
         ])
@@ -74,6 +109,32 @@ struct ParsingTests {
         } catch {
             #expect(Clawgrant.exitCode(for: error) == .validationFailure)
             #expect(!Clawgrant.message(for: error).isEmpty)
+        }
+    }
+
+    /// The commands of a page: lines of its indented blocks, without comments and what stands behind a pipe.
+    static func commands(of page: String) throws -> [String] {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let text = try String(contentsOf: root.appendingPathComponent("docs/\(page)"), encoding: .utf8)
+        return text.split(separator: "\n").filter { $0.hasPrefix("    clawgrant ") }.map { line in
+            let command = line.dropFirst("    clawgrant ".count)
+            let end = command.firstIndex { $0 == "#" || $0 == "|" } ?? command.endIndex
+            return command[..<end].trimmingCharacters(in: .whitespaces)
+        }
+    }
+
+    @Test("Every command of the emergency page is taken as it stands there")
+    func emergencyPage() throws {
+        let commands = try Self.commands(of: "emergency-stop.md")
+        #expect(commands.count > 10)
+        for command in commands {
+            // Quoted text is one argument.
+            let words = command.split(separator: "\"", omittingEmptySubsequences: false).enumerated()
+                .flatMap { index, part in
+                    index.isMultiple(of: 2) ? part.split(separator: " ").map(String.init) : [String(part)]
+                }
+            #expect(throws: Never.self, "\(command)") { try Clawgrant.parseAsRoot(words) }
         }
     }
 

@@ -40,7 +40,7 @@ struct ConfigurationFileTests {
         #expect(worker.kafka["metadata.max.age.ms"] == "180000")
         #expect(worker.kafka["sasl.password"] == "hunter2")
         #expect(!worker.usesTransactions)
-        #expect(OutputStream.allCases.map(worker.outputs.name) == ["g", "d", "r", "b", "l"])
+        #expect(OutputStream.allCases.map(worker.outputs.name) == ["g", "d", "r", "b", "l", "c"])
         #expect(worker.database.poolSize == 12)
         #expect(worker.database.description == "host=db.harborline.example password=<secret> user=claw")
         #expect(worker.tokenIDSecretFile == "\(here)/secrets/token-id")
@@ -49,6 +49,9 @@ struct ConfigurationFileTests {
         #expect(worker.policies.directory == "\(here)/policies")
         #expect(worker.policies.topic == "claw.wpc.v1")
         #expect(worker.policies.url == "https://controls.harborline.example")
+        #expect(worker.control.topic == "claw.control.v1")
+        #expect(worker.control.viewMaximumAge == .seconds(5))
+        #expect(worker.control.stopFile == "\(here)/halt/stop")
         #expect(file.log.level == .debug)
         #expect(file.log.format == .json)
 

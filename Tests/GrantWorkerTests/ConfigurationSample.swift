@@ -64,7 +64,7 @@ enum ConfigurationSample {
             metadata.max.age.ms: 180000
           secret_files: {sasl.password: secrets/sasl}
           transactions: false
-        topics: {grants: g, decisions: d, revocations: r, receipt_batches: b, dead_letters: l}
+        topics: {grants: g, decisions: d, revocations: r, receipt_batches: b, dead_letters: l, control_results: c}
         database: {conninfo: "host=db.harborline.example user=claw", password_file: secrets/database, pool_size: 12}
         keys:
           - {purpose: token, file: /keys/token.pem, state: active, not_before: 2026-01-01T00:00:00Z}
@@ -76,6 +76,7 @@ enum ConfigurationSample {
         secrets: {token_id_file: secrets/token-id, sealing_file: /secrets/sealing}
         rules: rules/rules.yaml
         wpc: {directory: policies, topic: claw.wpc.v1, url: "https://controls.harborline.example"}
+        control: {topic: claw.control.v1, stop_view_max_age_ms: 5000, stop_file: halt/stop}
         limits:
           batch_records: 100
           batch_bytes: 1048576

@@ -51,7 +51,7 @@ struct ControlReport {
         lines.append(
             Self.line(
                 .acknowledged, milliseconds,
-                "control position \(position); \(answer.grantsBefore) grants precede it"))
+                "control position \(position); \(answer.grantsBefore) grants of the ledger precede it"))
         var details: [String] = []
         switch declaration.operation {
         case .stop, .revoke, .rotatePolicy, .disableElevated, .suspectKey:

@@ -60,6 +60,10 @@ struct StopStatus {
         state.standingOrders.filter { if case .stop = $0.content { false } else { true } }
     }
 
+    /// What lifts left behind: there are more and more of them.
+    private var barriers: [ControlOrder] { restrictions.filter(\.isBarrier) }
+    private static let shownBarriers = 5
+
     private var stopped: String {
         let stops = state.activeStops
         if stops.contains(where: { $0.scope == .everything }) { return "everything" }
@@ -91,9 +95,12 @@ struct StopStatus {
     var lines: [String] {
         var lines = [headline]
         for stop in state.activeStops { lines.append("  \(Console.plain(stop.line))") }
-        if !restrictions.isEmpty {
+        let shown = restrictions.filter { !$0.isBarrier } + barriers.suffix(Self.shownBarriers)
+        if !shown.isEmpty {
             lines.append("restrictions that hold:")
-            for order in restrictions { lines.append("  \(Console.plain(order.line))") }
+            for order in shown { lines.append("  \(Console.plain(order.line))") }
+            let hidden = barriers.count - Self.shownBarriers
+            if hidden > 0 { lines.append("  and \(hidden) older scopes with dead approvals; --json lists them") }
         }
         var rows = [
             ["control position", "\(overview.position), as of \(overview.now)"],
@@ -146,6 +153,9 @@ struct StopStatus {
 }
 
 extension ControlOrder {
+    /// True for authority that is dead for ever.
+    fileprivate var isBarrier: Bool { if case .barrier = content { true } else { false } }
+
     /// The order for people.
     var line: String {
         switch content {

@@ -1,0 +1,288 @@
+import ClawWire
+import DevStack
+import Foundation
+import Glibc
+import IssuanceRules
+import Kafka
+import Playground
+import Postgres
+import Testing
+
+/// The emergency stop as an operator uses it: the program against a playground with a worker.
+@Suite(
+    "The emergency stop on the command line", .enabled(if: BrokerTools.find().has(.noida) && ProgramRun.path != nil),
+    .serialized, .timeLimit(.minutes(10)))
+struct EmergencyStopTests {
+    private static let soc = "soc-1"
+
+    /// Runs a body beside one worker at work.
+    private func playing(
+        _ body: (Playground, PlaygroundWorker) async throws -> Void
+    ) async throws {
+        let playground = try await Playground.start()
+        do {
+            let worker = try playground.startWorker("w1")
+            try await playground.waitUntilAtWork([worker])
+            try await body(playground, worker)
+        } catch {
+            for worker in playground.workers { Issue.record("\(worker.name):\n\(worker.logTail())") }
+            await playground.stop()
+            throw error
+        }
+        await playground.stop()
+    }
+
+    private func approve(
+        _ names: [String], _ jobClass: PlaygroundClass = .reconcile, in playground: Playground
+    ) async throws {
+        try await playground.produce(
+            names.map {
+                try ApprovalDraft($0, jobClass, in: playground).record(signedBy: playground.keys.eventSigner)
+            })
+        try await playground.waitUntilSettled(waiting: 0)
+    }
+
+    private func stop(_ arguments: String, _ worker: PlaygroundWorker) async throws -> ProgramRun {
+        try await ProgramRun(
+            arguments.split(separator: " ").map(String.init) + ["--reason", "unexpected writes", "--yes", "--json"],
+            config: worker.configurationFile)
+    }
+
+    /// The tokens on the grants topic, by request.
+    private func tokens(_ playground: Playground) async throws -> [String: String] {
+        let consumer = try KafkaConsumer(configuration: playground.clientConfiguration)
+        let partitions = (0..<playground.options.outputPartitions).map {
+            TopicPartition(topic: PlaygroundTopic.grants, partition: $0)
+        }
+        try await consumer.assign(Dictionary(uniqueKeysWithValues: partitions.map { ($0, KafkaOffset.beginning) }))
+        var found: [String: String] = [:]
+        var open = Set(partitions)
+        while !open.isEmpty {
+            let batch = try await consumer.nextBatch(
+                maximumRecords: 1_000, maximumBytes: 1 << 24, linger: .zero, timeout: .seconds(5))
+            for record in batch.records {
+                let grant = try JSONReader.parse(try #require(record.value))
+                guard let request = grant["request_id"]?.string, let jwe = grant["delivery"]?["jwe"]?.string else {
+                    continue
+                }
+                found[request] = try SealedToken.open(jwe, privateKey: playground.keys.job).token.exposed
+            }
+            open.subtract(batch.endsReached.keys)
+        }
+        await consumer.close(deadline: .seconds(2))
+        return found
+    }
+
+    @Test("A stop is shown, acknowledged, published and converged; status, tokens, repeats and lifts agree")
+    func wholeWay() async throws {
+        try await playing { playground, worker in
+            try await approve(["a", "b", "c"], in: playground)
+            let token = try #require(try await tokens(playground)["req-a"])
+            let file = "\(playground.directory)/token-a"
+            try NewTokenFile.write(token, to: file)
+            let good = try await ProgramRun(["token", "check", file, "--json"], config: worker.configurationFile)
+            #expect(good.code == 0, "\(good.output) \(good.errors)")
+            #expect(!(good.output + good.errors).contains(token))
+            let before = try await ProgramRun(["stop", "status"], config: worker.configurationFile)
+            #expect(before.code == 0 && before.output.hasPrefix("NOT STOPPED: no stop holds\n"))
+
+            let line = "stop --job-class ledger_reconcile --by \(Self.soc) --id stop-1 --wait converged"
+            let stopped = try await stop(line, worker)
+            #expect(stopped.code == 0, "\(stopped.output) \(stopped.errors)")
+            let preview = try stopped.step("preview")
+            #expect(preview["grants"]?.integer == 3 && preview["live_tokens"]?.integer == 3)
+            #expect(preview["is_known"]?.bool == true && preview["warnings"]?.array?.isEmpty == true)
+            let answer = try stopped.step("acknowledged")
+            #expect(answer["result"]?.string == "applied" && answer["control_position"]?.integer == 1)
+            #expect(answer["grants_before"]?.integer == 3 && answer["voided_tokens"]?.integer == 3)
+            let steps = try ["acknowledged", "published", "converged"].map { try stopped.step($0) }
+            let times = steps.compactMap { $0["ms"] }
+            #expect(times.count == 3)
+            #expect(steps[2]["revoked_tokens"]?.integer == 3)
+
+            let status = try await ProgramRun(["stop", "status"], config: worker.configurationFile)
+            #expect(status.output.hasPrefix("PARTLY STOPPED: job_class:ledger_reconcile\n"), "\(status.output)")
+            #expect(status.output.contains("stop-1") && status.output.contains(Self.soc))
+            let void = try await ProgramRun(["token", "check", file, "--json"], config: worker.configurationFile)
+            #expect(void.code == 1)
+            #expect(try void.lines.first?["code"]?.string == "TOKEN_REVOKED")
+            #expect(!(void.output + void.errors).contains(token))
+
+            let again = try await stop(line, worker)
+            #expect(again.code == 0)
+            #expect(try again.step("acknowledged")["result"]?.string == "repeated")
+            try await lifts(playground, worker)
+        }
+    }
+
+    /// An activation that somebody approved, as the ledger knows it once a worker has read it.
+    private func activate(_ name: String, at time: Timestamp, in playground: Playground) async throws -> ApprovalID {
+        let activation = EntraActivation(name, at: time)
+        try await playground.produce([activation.message([.requested, .routed, .approved, .completed])])
+        try await playground.waitUntilSettled(waiting: 0)
+        return activation.approvalID
+    }
+
+    private func lifts(_ playground: Playground, _ worker: PlaygroundWorker) async throws {
+        let declared = Timestamp.playgroundNow
+        let old = try await activate("old", at: declared.adding(seconds: -60), in: playground)
+        let unknown = try await stop("lift stop-2 --by x --by y --approval \(old)", worker)
+        #expect(unknown.code == 1 && unknown.errors.contains("these hold: stop-1"))
+        let stale = try await stop("lift stop-1 --by x --by y --approval \(old)", worker)
+        #expect(stale.code == 1 && stale.errors.contains("lift_approval_not_fresh"), "\(stale.errors)")
+        let own = try await stop("lift stop-1 --by x --by \(Self.soc) --approval \(old)", worker)
+        #expect(own.code == 1 && own.errors.contains("lift_by_declarer"))
+        #expect(try own.step("preview")["warnings"]?.array?.count == 1)
+
+        // Asked for a second before, approved a second after, active two seconds after the stop.
+        try await waitUntil(deadline: .seconds(10), description: "the activation to begin") {
+            Timestamp.playgroundNow > declared.adding(seconds: 2)
+        }
+        let new = try await activate("new", at: declared.adding(seconds: -1), in: playground)
+        let lifted = try await stop("lift stop-1 --by x --by y --approval \(new)", worker)
+        #expect(lifted.code == 0, "\(lifted.output) \(lifted.errors)")
+        let status = try await ProgramRun(["stop", "status", "--json"], config: worker.configurationFile)
+        let document = try #require(try status.lines.first)
+        #expect(document["stopped"]?.string == "no" && document["is_issuing"]?.bool == true)
+        // What was decided before stays dead: that is a restriction that holds.
+        #expect(document["restrictions"]?.array?.first?["order"]?.string == "barrier")
+    }
+
+    @Test("Nothing is declared without the typed word, and unknown names are told")
+    func confirmation() async throws {
+        try await playing { playground, worker in
+            let arguments = ["stop", "--job-class", "ledger_reconcil", "--reason", "r", "--wait", "acknowledged"]
+            let config = worker.configurationFile
+            let nobody = try await ProgramRun(arguments, config: config)
+            #expect(nobody.code == 2 && nobody.errors.contains("--yes"))
+            let wrong = try await ProgramRun(arguments, typing: "ledger_reconcile", config: config)
+            #expect(wrong.code == 1 && wrong.errors.contains("nothing was declared"))
+            #expect(wrong.output.contains("the rules know no job class \"ledger_reconcil\""))
+            #expect(
+                try await playground.query("SELECT count(*)::text FROM clawgrant.control_event").string(0, 0) == "0")
+            let right = try await ProgramRun(arguments, typing: "ledger_reconcil", config: config)
+            #expect(right.code == 0 && right.output.contains("STOPPED  job_class:ledger_reconcil"), "\(right.output)")
+        }
+    }
+
+    @Test("What is revoked by token, request or agent is void, and every restriction is declared and ended")
+    func otherOperations() async throws {
+        try await playing { playground, worker in
+            try await approve(["a", "b"], in: playground)
+            let token = try #require(try await tokens(playground)["req-a"])
+            let hash = TokenHash(Digest(hashing: token)).hex
+            for line in ["revoke --token-hash \(hash)", "revoke --request req-b"] {
+                let revoked = try await stop("\(line) --wait converged", worker)
+                #expect(revoked.code == 0, "\(revoked.errors)")
+                #expect(try revoked.step("preview")["live_tokens"]?.integer == 1)
+                #expect(try revoked.step("converged")["revoked_tokens"]?.integer == 1)
+            }
+            let hashes = ["A", "B"].map { Digest(hashing: $0).b64u }
+            let lines = [
+                "control disable-elevated --all", "control enable-elevated --all",
+                "control require-proxy --job-class prod_deploy", "control release-proxy --job-class prod_deploy",
+                "control rotate-policy --job-class prod_deploy --from \(hashes[0]) --to \(hashes[1]) --running revoke",
+                "control suspect-key no-such-key --since 2026-01-01", "drill --all",
+            ]
+            for (index, line) in lines.enumerated() {
+                let run = try await stop(line, worker)
+                #expect(run.code == 0, "\(line): \(run.errors)")
+                let answer = try run.step("acknowledged")
+                #expect(answer["result"]?.string == "applied")
+                #expect(answer["control_position"]?.integer == Int64(index + 3))
+                _ = try run.step("published")
+            }
+            let idle = try await stop("control enable-elevated --job-class prod_deploy", worker)
+            #expect(idle.code == 0)
+            #expect(try idle.step("acknowledged")["result"]?.string == "without_effect")
+        }
+    }
+
+    @Test("Over the topic a signed event is sent, obeyed and answered; one that would not be obeyed is not sent")
+    func overTheTopic() async throws {
+        try await playing { playground, worker in
+            let keys = "\(playground.directory)/keys"
+            let drill = try await stop("drill --all --via-topic --sign-key \(keys)/control.pem", worker)
+            #expect(drill.code == 0, "\(drill.errors)")
+            #expect(try drill.step("published")["answer"]?["result"]?.string == "applied")
+            let refused = try await stop("drill --all --via-topic --sign-key \(keys)/control-desk.pem", worker)
+            #expect(refused.code == 1 && refused.errors.contains("control_operation_not_allowed"))
+
+            let printed = try await stop("stop --job-class prod_deploy --id stop-p --by soc --print", worker)
+            let event = "\(playground.directory)/event.json"
+            try Data(printed.output.utf8).write(to: URL(fileURLWithPath: event))
+            let sent = try await ProgramRun(
+                ["control", "send", event, "--sign-key", "\(keys)/control-desk.pem", "--json"],
+                config: worker.configurationFile)
+            #expect(sent.code == 0, "\(sent.errors)")
+            #expect(try sent.step("published")["answer"]?["stop_id"]?.string == "stop-p")
+            let status = try await ProgramRun(["stop", "status"], config: worker.configurationFile)
+            #expect(status.output.hasPrefix("PARTLY STOPPED: job_class:prod_deploy\n"))
+        }
+    }
+
+    @Test("It stops with the broker gone, and says what is left with the database gone")
+    func withoutServers() async throws {
+        try await playing { playground, worker in
+            await playground.broker.kill()
+            let stopped = try await stop("stop --all --wait acknowledged", worker)
+            #expect(stopped.code == 0, "\(stopped.errors)")
+            #expect(try stopped.step("acknowledged")["result"]?.string == "applied")
+            let status = try await ProgramRun(["stop", "status"], config: worker.configurationFile)
+            #expect(status.output.hasPrefix("STOPPED: everything\n"), "\(status.output)")
+            let late = try await stop("stop --job-class prod_deploy --timeout 1", worker)
+            #expect(late.code == 1 && late.errors.contains("it is in force since control position 2"))
+
+            try await playground.postgres.stop(.immediate)
+            let gone = try await stop("stop --all", worker)
+            #expect(gone.code == 1)
+            #expect(gone.errors.contains("touch ") && gone.errors.contains("kill -USR1"))
+            let unknown = try await ProgramRun(["stop", "status"], config: worker.configurationFile)
+            #expect(unknown.code == 1 && unknown.errors.contains("what is stopped is not known"))
+        }
+    }
+
+    @Test("SIGUSR1 halts a worker until it is started anew")
+    func signal() async throws {
+        try await playing { playground, worker in
+            let pid = try #require(worker.pid)
+            #expect(kill(pid, SIGUSR1) == 0)
+            try await waitUntil(deadline: .seconds(20), description: "the worker to say that it is halted") {
+                worker.logTail(lines: 200).contains("halted by a signal")
+            }
+            try await playground.produce([
+                try ApprovalDraft("late", .reconcile, in: playground).record(signedBy: playground.keys.eventSigner)
+            ])
+            let restart = Timestamp.playgroundNow
+            try await worker.restart()
+            try await playground.waitUntilSettled(waiting: 0)
+            let decided = try await playground.query(
+                "SELECT (extract(epoch FROM decided_at) * 1000)::bigint FROM clawgrant.request WHERE request_id = 'req-late'"
+            )
+            #expect(try decided.int64(0, 0) >= restart.milliseconds)
+        }
+    }
+
+    @Test("check looks at the control topic and its signers")
+    func checks() async throws {
+        try await playing { _, worker in
+            let check = try await ProgramRun(["check", "--json"], config: worker.configurationFile)
+            let control = try check.lines.filter { $0["area"]?.string == "control" }
+            #expect(control.contains { $0["finding"]?.string?.contains("2 keys may sign") == true })
+            let topics = try check.lines.filter { $0["area"]?.string == "topics" }
+            // A playground's broker makes topics without settings: that must be seen.
+            #expect(
+                topics.contains { $0["finding"]?.string?.hasPrefix("claw.control.v1: cleanup.policy is") == true },
+                "\(check.output)")
+        }
+    }
+}
+
+/// Files of mode 0600 with a token.
+private enum NewTokenFile {
+    static func write(_ token: String, to path: String) throws {
+        let isMade = FileManager.default.createFile(
+            atPath: path, contents: Data(token.utf8), attributes: [.posixPermissions: 0o600])
+        try #require(isMade)
+    }
+}
