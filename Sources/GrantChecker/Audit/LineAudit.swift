@@ -16,6 +16,8 @@ struct LineAudit {
         let operation: String
         let handle: String
         let scope: String?
+        /// True for a stop that a lift had waited for: it held for no longer than its own transaction.
+        let isLiftedAtOnce: Bool
     }
 
     private var grants: [Grant] = []
@@ -50,7 +52,7 @@ struct LineAudit {
         events.append(
             Event(
                 position: position, grantsBefore: Int(clamping: before), operation: operation, handle: handle,
-                scope: scope))
+                scope: scope, isLiftedAtOnce: payload["lifted_by_event"] != nil))
         return nil
     }
 
@@ -71,7 +73,7 @@ struct LineAudit {
                         + "has \(before)")
             }
         }
-        for event in events where event.operation == "stop" {
+        for event in events where event.operation == "stop" && !event.isLiftedAtOnce {
             guard let scope = event.scope else { continue }
             let end = events.first { $0.position > event.position && $0.operation == "lift" && $0.handle == event.handle }
             for grant in grants
