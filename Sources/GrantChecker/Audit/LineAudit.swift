@@ -16,6 +16,8 @@ struct LineAudit {
         let operation: String
         let handle: String
         let scope: String?
+        /// True for a stop that a lift had waited for: it held for no longer than its own transaction.
+        let isLiftedAtOnce: Bool
     }
 
     private var grants: [Grant] = []
@@ -50,7 +52,7 @@ struct LineAudit {
         events.append(
             Event(
                 position: position, grantsBefore: Int(clamping: before), operation: operation, handle: handle,
-                scope: scope))
+                scope: scope, isLiftedAtOnce: payload["lifted_by_event"] != nil))
         return nil
     }
 
@@ -77,7 +79,7 @@ struct LineAudit {
     /// Grants in the scope of a stop between it and its lift. Only grants of stopped scopes are looked at, and each stop
     /// looks at those that come after it, so that ten thousand stops over a million grants can be judged.
     private func passed(_ events: [Event]) -> [String] {
-        let stops = events.filter { $0.operation == "stop" }
+        let stops = events.filter { $0.operation == "stop" && !$0.isLiftedAtOnce }
         let stopped = Set(stops.compactMap(\.scope))
         var ofScope: [String: [Grant]] = [:]
         for grant in grants.sorted(by: { $0.position < $1.position }) {

@@ -152,7 +152,7 @@ public struct ControlApplier: Sendable {
             } catch {
                 throw LedgerError(.corrupted, "the state of approval \(id) does not read: \(error)")
             }
-            approvals[id] = LiftEvidence.Approval(state, at: snapshot.now, entitlements: rules.entitlements)
+            approvals[id] = LiftEvidence.Approval(state, at: snapshot.now, rules: rules)
         }
         let used = Set(snapshot.counts.compactMap(\.policyHash))
         var policies: [Digest: LiftEvidence.Policy] = [:]
@@ -191,7 +191,8 @@ public struct ControlApplier: Sendable {
             position: position, ordinal: ordinal, handle: event.handle, scopeKind: scope.kind.rawValue,
             scopeValue: scope.value, part: RevocationRun.Part(revocation.part), cause: revocation.cause.rawValue,
             detail: "\(event.operation.kind.rawValue) \(event.handle)\(reason)",
-            issuedBefore: cutoff?.notIssuedBefore ?? Timestamp(seconds: snapshot.now.seconds + 1),
+            issuedBefore: cutoff?.notIssuedBefore
+                ?? Timestamp(seconds: max(snapshot.now, snapshot.newestIssuedAt ?? snapshot.now).seconds + 1),
             startedAt: snapshot.now)
     }
 

@@ -41,18 +41,12 @@ public struct LiftEvidence: Sendable, Hashable {
             self.decidedAt = decidedAt
         }
 
-        /// Takes an approval as it stands at an instant.
-        public init(_ state: ApprovalState, at now: Timestamp, entitlements: EntitlementMap) {
-            let assessment = state.assess(at: now, entitlements: entitlements)
-            isGranted =
-                switch assessment.state {
-                case .granted, .approved: !assessment.approvers.isEmpty
-                // An approval of a job has neither an entitlement nor a window of its own: the request it carries does.
-                case .held:
-                    !assessment.approvers.isEmpty
-                        && ["unmapped_entitlement", "no_expiry_in_evidence"].contains(assessment.why)
-                case .pending, .denied, .timedOut, .canceled, .ended: false
-                }
+        /// Takes an approval as it stands at an instant. One that has no window is granted once it is approved, where its
+        /// class demands no window; any other must be open.
+        public init(_ state: ApprovalState, at now: Timestamp, rules: RuleSet) {
+            let assessment = state.assess(at: now, entitlements: rules.entitlements)
+            let needsWindow = assessment.jobClass.flatMap { rules.jobClasses[$0] }?.window != .optional
+            isGranted = assessment.state == .granted || assessment.state == .approved && !needsWindow
             decidedAt = assessment.approvers.compactMap(\.decidedAt).max()
         }
     }

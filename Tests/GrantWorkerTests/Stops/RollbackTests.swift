@@ -129,6 +129,8 @@ extension StopTests {
                     by: [PlaygroundCast.ruth])
                 try await stage.untilPosition(1)
                 try await Self.expectRevoked(1, on: stage)
+                // What is enabled again within the second of the disabling is revoked with it.
+                try await stage.untilSwept()
                 try await Self.decide(elevated("up-2"), .denied, on: stage)
                 try await Self.decide(ApprovalDraft("plain-2", .agentRun, in: playground), .issued, on: stage)
                 try await playground.declare(.enableElevated(.everywhere), id: "on", by: [PlaygroundCast.milan])
