@@ -107,8 +107,7 @@ struct StopStorm {
             }
             if state.withLock({ $0.isOver }) { return }
             let now = Timestamp.playgroundNow
-            var draft = ApprovalDraft("lift-\(round)", .reconcile, in: playground, at: now)
-            draft.request = nil
+            let draft = ApprovalDraft("lift-\(round)", .agentRun, in: playground, at: now)
             round += 1
             try await playground.produce([try draft.record(signedBy: playground.keys.eventSigner)])
             try await waitForApproval(draft.decision.approvalID)
