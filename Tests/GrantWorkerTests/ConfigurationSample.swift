@@ -76,7 +76,6 @@ enum ConfigurationSample {
         secrets: {token_id_file: secrets/token-id, sealing_file: /secrets/sealing}
         rules: rules/rules.yaml
         wpc: {directory: policies, topic: claw.wpc.v1, url: "https://controls.harborline.example"}
-        control: {topic: claw.control.v1, stop_view_max_age_ms: 5000, stop_file: halt/stop}
         limits:
           batch_records: 100
           batch_bytes: 1048576
@@ -89,6 +88,7 @@ enum ConfigurationSample {
           max_event_age_s: 86400
           max_event_ahead_s: 60
         log: {level: debug, format: json}
+        control: {topic: claw.control.v1, stop_view_max_age_ms: 5000, stop_file: halt/stop}
 
         """
 }

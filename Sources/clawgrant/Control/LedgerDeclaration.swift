@@ -161,7 +161,7 @@ struct LedgerDeclaration {
     private static func progress(_ ledger: PostgresLedger, _ position: Int64) async throws -> ControlProgress? {
         do {
             return try await ledger.controlProgress(of: position)
-        } catch where error.isRetriable {
+        } catch  where error.isRetriable {
             return nil
         }
     }
