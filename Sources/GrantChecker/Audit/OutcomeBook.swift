@@ -18,6 +18,8 @@ struct OutcomeBook {
     private(set) var byRequest: [Fingerprint: Entry] = [:]
     private var tokens: Set<Fingerprint> = []
     private var revoked: Set<Fingerprint> = []
+    /// Revoked tokens whose grant has not been read: revocations are sealed before grants that were committed before them.
+    private var awaited: [Fingerprint: Digest] = [:]
     private var closedApprovals: Set<Fingerprint> = []
     /// Approvals that gave a token to a request, with how many they gave.
     private(set) var grantsOfApproval: [Fingerprint: Int] = [:]
@@ -29,6 +31,7 @@ struct OutcomeBook {
         for approval in receipt.subject.approvalIDs {
             grantsOfApproval[Fingerprint(approval.rawValue), default: 0] += 1
         }
+        awaited[token] = nil
         return tokens.insert(token).inserted ? nil : "the token of \(request) was issued before"
     }
 
@@ -41,8 +44,13 @@ struct OutcomeBook {
 
     mutating func revoke(_ revocation: Receipt.Revocation) -> String? {
         let token = Fingerprint(revocation.tokenHash)
-        guard tokens.contains(token) else { return "token \(revocation.tokenHash.hex) is revoked and was never issued" }
+        if !tokens.contains(token) { awaited[token] = revocation.tokenHash }
         return revoked.insert(token).inserted ? nil : "token \(revocation.tokenHash.hex) is revoked twice"
+    }
+
+    /// What does not fit, once the whole log was read.
+    func faults() -> [String] {
+        awaited.values.map(\.hex).sorted().map { "token \($0) is revoked and was never issued" }
     }
 
     private mutating func record(_ request: RequestID, _ entry: Entry) -> String? {

@@ -124,6 +124,7 @@ struct OutputAudit {
         if plan.isSettled, matcher.missingRecords > 0 {
             report.violate(.receipts, "\(matcher.missingRecords) records that receipts lead to are not on the topics")
         }
+        if plan.isSettled { for fault in outcomes.faults() { report.violate(.oneOutcome, fault) } }
         for fault in line.faults() { report.violate(.stopLine, fault) }
         if plan.isSettled, controlResults.values.contains(where: { $0 != 0 }) {
             report.violate(.receipts, "control events have no result of their own, or results no receipt")
