@@ -75,7 +75,9 @@ struct LineAudit {
         }
         for event in events where event.operation == "stop" && !event.isLiftedAtOnce {
             guard let scope = event.scope else { continue }
-            let end = events.first { $0.position > event.position && $0.operation == "lift" && $0.handle == event.handle }
+            let end = events.first {
+                $0.position > event.position && $0.operation == "lift" && $0.handle == event.handle
+            }
             for grant in grants
             where grant.position >= event.position && grant.position < end?.position ?? .max
                 && grant.scopes.contains(scope)
