@@ -43,6 +43,18 @@ struct InputAuditTests {
         #expect(report.totals[.oneOutcome] == 1)
     }
 
+    @Test func takesAStopThatTheLedgerKnowsAndNoOther() {
+        let stop = [("ce_id", "e1"), ("ce_source", "/itsm"), ("ce_type", "com.clawbureau.stop.declared.v1")]
+        for known in ["native /itsm e1", "stop-1"] {
+            var audit = InputAudit(events: [], requests: [], deadLetters: [:], controlEvents: [known])
+            var report = CheckReport()
+            audit.take(record("{\"stop_id\":\"stop-1\"}", stop), of: native, &report)
+            #expect(report.isPass)
+            audit.take(record("{\"stop_id\":\"stop-2\"}", [("ce_id", "e2")] + stop.dropFirst()), of: native, &report)
+            #expect(report.totals[.offsets] == 1)
+        }
+    }
+
     @Test func takesADeadLetterOfTheSameBytesOnly() {
         let broken = record("nonsense", offset: 5)
         let letters = [Fingerprint("approvals/0/5"): Fingerprint(Digest(hashing: "nonsense"))]

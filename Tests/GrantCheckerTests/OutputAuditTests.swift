@@ -102,6 +102,14 @@ struct OutputAuditTests {
         #expect(try audit(log, try log.published()).totals[.oneOutcome] == 1)
     }
 
+    @Test func takesARevocationThatIsSealedBeforeItsGrant() throws {
+        var log = try healthy()
+        log.batches.insert([try log.revocation("c")], at: 0)
+        #expect(try audit(log, log.published()).violations.map(\.description) == [])
+        log.batches.append([try log.revocation("nothing")])
+        #expect(try audit(log, log.published()).totals[.oneOutcome] == 1)
+    }
+
     @Test func noticesASecondToken() throws {
         var log = try healthy()
         log.batches.append([try log.grant("a", jti: "other")])

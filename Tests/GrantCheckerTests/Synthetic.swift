@@ -55,6 +55,16 @@ struct SyntheticLog {
             reasons: [], occurredAt: Self.time)
     }
 
+    /// The revocation of the token of ``grant(_:scope:jti:ttl:)``.
+    func revocation(_ name: String) throws -> Receipt {
+        Receipt(
+            content: .revocation(
+                Receipt.Revocation(
+                    tokenHash: try token(name).hash.digest, jti: TokenID(name), cause: .requested, revokedBy: "worker")),
+            subject: subject(name), provenance: Receipt.Provenance(workerID: WorkerID("worker")),
+            reasons: [Receipt.Reason(code: "TOKEN_REVOKED", detail: "stop")], occurredAt: Self.time)
+    }
+
     func denial(_ name: String) -> Receipt {
         Receipt(
             content: .decisionDenied(Receipt.Refusal(asked: nil, rule: "job_classes.test")), subject: subject(name),
@@ -102,6 +112,9 @@ struct SyntheticLog {
                     let proof = try #require(sealed.batch.proof(of: index))
                     let published = try grant.complete(delivery: .reference("reference"), proof: proof)
                     add(.grants, grant.recordKey, published.canonicalBytes)
+                }
+                if let revocation = RevocationRecord(receipt) {
+                    add(.revocations, revocation.recordKey, revocation.canonicalBytes)
                 }
                 if let decision = DecisionRecord(receipt) {
                     add(.decisions, decision.recordKey, decision.canonicalBytes)

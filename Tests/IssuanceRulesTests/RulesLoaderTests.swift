@@ -77,6 +77,7 @@ import Testing
         ("may_approve: [c]", "may_approve: [d]", "a job class of these rules: c"),
         ("allow_topic_authenticity: true, ", "", "allow_topic_authenticity: true"),
         ("authenticity: topic", "authenticity: signed", "the keys that may sign"),
+        ("may_approve: [c]", "may_approve: [c], trusted_stop_sources: [/soc]", "authenticity: signed only"),
         ("kind: native", "kind: capability_request", "no approvals from a source of requests"),
         ("groups: {ops: [mina]}", "groups: {ops: [mina]}\ngroups: {}", "every key once"),
         ("groups: {ops: [mina]}", "groups: {ops: [mina", "YAML"),

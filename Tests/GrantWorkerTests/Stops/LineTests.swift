@@ -1,5 +1,6 @@
 import ClawWire
 import DevStack
+import Foundation
 import GrantChecker
 import GrantLedger
 import GrantWorker
@@ -10,8 +11,10 @@ import ReceiptLog
 import Testing
 
 extension StopTests {
-    /// Stops while grants are being made, by workers that die and sleep.
-    @Suite struct LineTests {
+    /// Stops while grants are being made, by workers that die and sleep: minutes, so they run when they are asked for, with
+    /// `./dev test --chaos`.
+    @Suite(.enabled(if: ProcessInfo.processInfo.environment["CLAWGRANT_CHAOS"] == "1", "runs with ./dev test --chaos"))
+    struct LineTests {
         private static func approvals(_ name: String, _ count: Int, in playground: Playground) throws -> Script {
             var script = Script(playground)
             try script.approve((0..<count).map { "\(name)-\($0)" })
