@@ -45,8 +45,10 @@ public struct BenchOptions: Sendable {
     public var stopWorkers = 3
     /// Decide lanes of each worker where stops are measured.
     public var stopLanes = 1
-    /// Stops fired at full load; `nil` for the number of the mode.
+    /// Stops fired in quick succession at full load; `nil` for the number of the mode, 0 to leave out what is measured under load.
     public var stops: Int?
+    /// Live tokens of the scope with very many; `nil` for the number of the mode.
+    public var stopTokens: Int?
     /// Events under one signature, where events are signed in batches.
     public var eventsPerSignature = 256
     /// The program that is run as a worker, as `PROGRAM run --config FILE`; `nil` for this program itself.

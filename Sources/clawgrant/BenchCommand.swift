@@ -33,8 +33,13 @@ struct BenchCommand: AsyncParsableCommand {
 
     @Option(
         name: .customLong("stops"),
-        help: "Stops fired at full load; 100 in a quick run and 2000 in a full one when it is not given.")
+        help: "Stops in quick succession at full load: 100 in a quick run, 2000 in a full one; 0 leaves that part out.")
     var stops: Int?
+
+    @Option(
+        name: .customLong("stop-tokens"),
+        help: "Live tokens of the scope with very many: 20000 in a quick run, a million in a full one.")
+    var stopTokens: Int?
 
     @Option(name: .customLong("stop-workers"), help: "Worker processes where stops are measured.")
     var stopWorkers = 3
@@ -51,8 +56,11 @@ struct BenchCommand: AsyncParsableCommand {
         guard (1...64).contains(workers), (1...16).contains(lanes), (1...65_536).contains(eventsPerSignature) else {
             throw ValidationError("1 to 64 workers, 1 to 16 lanes and 1 to 65536 events per signature can be measured")
         }
-        guard (1...64).contains(stopWorkers), (1...16).contains(stopLanes), (1...1_000_000).contains(stops ?? 1) else {
-            throw ValidationError("1 to 64 workers, 1 to 16 lanes and 1 to 1000000 stops can be measured")
+        guard (1...64).contains(stopWorkers), (1...16).contains(stopLanes), (0...1_000_000).contains(stops ?? 1),
+            (1...10_000_000).contains(stopTokens ?? 1)
+        else {
+            throw ValidationError(
+                "1 to 64 workers, 1 to 16 lanes, to 1000000 stops and 1 to 10000000 tokens can be measured")
         }
     }
 
@@ -66,6 +74,7 @@ struct BenchCommand: AsyncParsableCommand {
         options.stopWorkers = stopWorkers
         options.stopLanes = stopLanes
         options.stops = stops
+        options.stopTokens = stopTokens
         options.keepsDirectories = isKeeping
         options.progress = { Console.error($0) }
         let report = try await Bench(options).run()

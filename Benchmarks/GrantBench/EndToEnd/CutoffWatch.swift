@@ -41,19 +41,14 @@ final class CutoffWatch: Sendable {
                 let batch = try await consumer.nextBatch(
                     maximumRecords: 5_000, maximumBytes: 8 << 20, linger: .zero, timeout: .milliseconds(50))
                 let now = ContinuousClock.now
-                let kinds = batch.records.map { ($0, $0.key.flatMap { RevocationKey($0) }) }
                 state.withLock { state in
-                    for (record, kind) in kinds {
-                        switch kind {
-                        case .cutoff:
-                            guard let value = record.value, let document = try? JSONReader.parse(value),
-                                let stop = document["stop_id"]?.string
-                            else { continue }
-                            state.cutoffs[stop] = now
-                        case .token:
+                    for record in batch.records {
+                        // A key is a token's hash in 64 digits, a scope behind the word, or the head's.
+                        if let key = record.key, key.count == 64, key[6] != UInt8(ascii: ":") {
                             state.tokens += 1
                             state.lastTokenAt = now
-                        case .head, nil: break
+                        } else if let stop = Self.stopID(record) {
+                            state.cutoffs[stop] = now
                         }
                     }
                 }
@@ -62,6 +57,11 @@ final class CutoffWatch: Sendable {
                 return
             }
         }
+    }
+
+    private static func stopID(_ record: ConsumedRecord) -> String? {
+        guard let key = record.key, case .cutoff = RevocationKey(key), let value = record.value else { return nil }
+        return (try? JSONReader.parse(value))?["stop_id"]?.string
     }
 
     /// Waits until the cut-off of a stop could be read.

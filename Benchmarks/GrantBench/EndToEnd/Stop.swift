@@ -19,17 +19,22 @@ struct Stop {
     func measure(into report: inout BenchReport) async throws {
         // Each lane has a partition of its own, so that all of them are at work.
         let partitions = Int32(options.workers * options.lanes)
-        var rows = try await BenchStack.with(options, inputPartitions: partitions) { stack in
-            try await underLoad(stack)
+        var rows: [BenchRow] = []
+        if options.stops != 0 {
+            rows = try await BenchStack.with(options, inputPartitions: partitions) { stack in
+                try await underLoad(stack)
+            }
         }
         rows += try await BenchStack.with(options) { stack in
-            try await StopMany(options: options, stack: stack).run(options.amount(1_000_000, quick: 20_000))
+            try await StopMany(options: options, stack: stack).run(
+                options.stopTokens ?? options.amount(1_000_000, quick: 20_000))
         }
         for row in rows { report.add(row.name, row.value, row.unit) }
     }
 
     private func underLoad(_ stack: BenchStack) async throws -> [BenchRow] {
         let playground = stack.playground
+        let spaced = options.amount(400, quick: 60)
         let stops = options.stops ?? options.amount(2_000, quick: 100)
         let frozen = options.amount(40, quick: 8)
         let onTopic = options.amount(300, quick: 40)
@@ -44,8 +49,12 @@ struct Stop {
         }
         try await desk.warmUp("storm")
         var rows: [BenchRow] = [("stop.workers", Double(options.workers), .count)]
-        options.progress("stop: \(stops) stops straight to the ledger while \(options.workers) workers issue")
-        rows += try await StopStorm(playground: playground, desk: desk, load: load).run(stops)
+        options.progress("stop: \(spaced) stops straight to the ledger while \(options.workers) workers issue")
+        rows += try await StopStorm(playground: playground, desk: desk, load: load, name: "", longestPause: 1_000)
+            .run(spaced)
+        options.progress("stop: \(stops) stops in quick succession")
+        rows += try await StopStorm(playground: playground, desk: desk, load: load, name: "storm.", longestPause: 100)
+            .run(stops)
         options.progress("stop: \(onTopic) stops on the control topic")
         rows += try await StopOnTopic(playground: playground, watch: watch).run(onTopic, name: "topic_to_cutoff")
         options.progress("stop: \(frozen) stops, each with a worker frozen in a transaction")
@@ -57,7 +66,7 @@ struct Stop {
         rows += try await StopOnTopic(playground: playground, watch: watch).run(onTopic, name: "topic_to_cutoff_idle")
         await watch.stop()
         await desk.close()
-        return rows + (try await check(playground, stops: stops + frozen + 2 * onTopic))
+        return rows + (try await check(playground, stops: spaced + stops + frozen + 2 * onTopic))
     }
 
     /// Lets the checker read everything: the line is proven from the log alone.

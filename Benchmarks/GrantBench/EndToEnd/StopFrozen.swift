@@ -3,7 +3,7 @@ import IssuanceRules
 import Playground
 import Postgres
 
-/// Stops while one worker is frozen in the middle of a decide transaction, so that it keeps the lock they wait for.
+/// Stops while one worker is frozen in the middle of a batch: its transaction is open and keeps what it has locked.
 struct StopFrozen {
     /// Attempts to freeze a worker in a transaction.
     private static let attempts = 2_000
@@ -34,10 +34,10 @@ struct StopFrozen {
             try await Task.sleep(for: .milliseconds(Int.random(in: 0...30)), tolerance: .zero)
             worker.freeze()
             do {
-                if try await holdsStopLock(worker) {
+                if try await isDeciding(worker) {
                     // What it had sent before may still be carried out: only what stays is held by a frozen one.
                     try await Task.sleep(for: .milliseconds(20))
-                    if try await holdsStopLock(worker) { return worker }
+                    if try await isDeciding(worker) { return worker }
                 }
             } catch {
                 worker.thaw()
@@ -48,11 +48,13 @@ struct StopFrozen {
         throw BenchError("no worker could be frozen within a transaction: there is no load")
     }
 
-    private func holdsStopLock(_ worker: PlaygroundWorker) async throws -> Bool {
+    /// Whether a transaction of the worker has advanced input offsets and is open.
+    private func isDeciding(_ worker: PlaygroundWorker) async throws -> Bool {
         let rows = try await playground.query(
             """
             SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
-            WHERE l.locktype = 'advisory' AND l.objid = 8603000 AND l.mode = 'ShareLock' AND l.granted
+            WHERE l.locktype = 'relation' AND l.relation = 'clawgrant.input_partition'::regclass
+                AND l.mode = 'RowExclusiveLock' AND l.granted
             """)
         for row in 0..<rows.rowCount where worker.isNamed(try rows.string(row, 0)) { return true }
         return false

@@ -12,12 +12,13 @@ import Primitives
 struct StopStorm {
     /// Time between two rounds of lifts: within the second of a lift workers issue nothing.
     private static let liftInterval: Duration = .seconds(5)
-    /// Stops follow each other after a random time up to this.
-    private static let longestPause = 200
-
     let playground: Playground
     let desk: StopDesk
     let load: StopLoad
+    /// First part of the stops' names.
+    let name: String
+    /// Stops follow each other after a random time up to this many milliseconds.
+    let longestPause: Int
 
     private struct Standing: Sendable {
         let stopID: String
@@ -51,12 +52,12 @@ struct StopStorm {
             return all
         }
         let seconds = (ContinuousClock.now - start).inSeconds
-        var rows = Spread(answers.map(\.milliseconds)).figures("stop.acknowledged")
-        rows += Spread(answers.map(\.acknowledgement.waitedMilliseconds)).figures("stop.lock_wait")
-        rows += Spread(state.withLock { $0.lifts }).figures("stop.lifted")
+        var rows = Spread(answers.map(\.milliseconds)).figures("stop.\(name)acknowledged")
+        rows += Spread(answers.map(\.acknowledgement.waitedMilliseconds)).figures("stop.\(name)lock_wait")
+        rows += Spread(state.withLock { $0.lifts }).figures("stop.\(name)lifted")
         rows += [
-            ("stop.load_decisions_per_second", Double(try await load.decided() - decided) / seconds, .perSecond),
-            ("stop.load_grants_per_second", Double(try await load.granted() - granted) / seconds, .perSecond),
+            ("stop.\(name)decisions_per_second", Double(try await load.decided() - decided) / seconds, .perSecond),
+            ("stop.\(name)grants_per_second", Double(try await load.granted() - granted) / seconds, .perSecond),
         ]
         return rows
     }
@@ -64,8 +65,8 @@ struct StopStorm {
     private func declare(_ count: Int, _ state: Lock<State>) async throws -> [StopDesk.Answer] {
         var answers: [StopDesk.Answer] = []
         for number in 0..<count {
-            try await Task.sleep(for: .milliseconds(Int.random(in: 0...Self.longestPause)), tolerance: .zero)
-            let stopID = "storm-\(number)"
+            try await Task.sleep(for: .milliseconds(Int.random(in: 0...longestPause)), tolerance: .zero)
+            let stopID = "\(name)stop-\(number)"
             let (scope, revokesLive, touchesLoad) = target(number, state.withLock { $0.standing.map(\.scope) })
             let declaredAt = Timestamp.playgroundNow
             answers.append(try await desk.stop(stopID, scope, revokesLive: revokesLive))
@@ -93,7 +94,7 @@ struct StopStorm {
         default:
             let kinds: [StopScope.Kind] = [.subject, .approval, .request, .policyID, .source]
             let kind = kinds.randomElement() ?? .subject
-            return (StopScope(kind: kind, value: "unheard-of-\(number)"), revokesLive, false)
+            return (StopScope(kind: kind, value: "unheard-of-\(name)\(number)"), revokesLive, false)
         }
     }
 
@@ -107,7 +108,7 @@ struct StopStorm {
             }
             if state.withLock({ $0.isOver }) { return }
             let now = Timestamp.playgroundNow
-            let draft = ApprovalDraft("lift-\(round)", .agentRun, in: playground, at: now)
+            let draft = ApprovalDraft("\(name)lift-\(round)", .agentRun, in: playground, at: now)
             round += 1
             try await playground.produce([try draft.record(signedBy: playground.keys.eventSigner)])
             try await waitForApproval(draft.decision.approvalID)
