@@ -56,6 +56,8 @@ public struct ControlRead: Sendable {
     public var fence: ControlFence?
     /// The event, for finding a repeat; `nil` for a record that holds none.
     public var eventID: String?
+    /// The control position up to which the caller knows the control orders; 0 for none.
+    public var knownPosition: Int64 = 0
     /// How long decide transactions in flight may keep the lock before they are ended.
     public var patience: Duration
     /// Makes a read.
@@ -99,7 +101,7 @@ public struct ControlSnapshot: Sendable {
     public let now: Timestamp
     /// Position of the last control event.
     public let position: Int64
-    /// Every control order.
+    /// Control orders that changed since ``ControlRead/knownPosition``.
     public let orders: [StoredControlOrder]
     /// Grants and live tokens.
     public let counts: [Count]

@@ -48,7 +48,8 @@ extension PostgresLedger {
         _ read: ControlRead, _ transaction: Transaction, waited: Duration
     ) async throws -> ControlSnapshot {
         var steps: [PipelineStep] = [
-            .execute(DecideStatements.controlState), .execute(ControlStatements.orders),
+            .execute(DecideStatements.controlState),
+            .execute(DecideStatements.newControlOrders, Parameters(read.knownPosition)),
             .execute(ControlStatements.counts), .execute(ControlStatements.event, Parameters(read.eventID ?? "")),
         ]
         if let fence = read.fence {

@@ -27,9 +27,6 @@ enum ControlStatements {
         """,
         parameterTypes: [.int4Array, .timestamptzArray])
 
-    static let orders = PreparedStatement(
-        "control_orders", "SELECT order_key, position, body FROM clawgrant.control_order ORDER BY position")
-
     static let event = PreparedStatement(
         "control_event", "SELECT position, event_digest, result FROM clawgrant.control_event WHERE event_id = $1",
         parameterTypes: [.text])

@@ -1,6 +1,7 @@
 public import ClawWire
 public import GrantLedger
 public import IssuanceRules
+import Primitives
 public import ReceiptLog
 
 /// What became of a control event: the answer to "is it stopped?".
@@ -34,6 +35,9 @@ public struct ControlApplier: Sendable {
     let worker: WorkerID
     /// WPCs that lifts name; `nil` lifts nothing on a WPC.
     let policy: @Sendable (Digest) async -> Bool
+    /// The control orders as of the last transaction: orders are never taken away, so under the stop lock only those are
+    /// read that changed since, however many stops there have been.
+    private let known = Lock(ControlState.none)
 
     /// Makes an applier.
     ///
@@ -68,12 +72,15 @@ public struct ControlApplier: Sendable {
         if case .lift(let lift) = event.operation, let hash = lift.policyHash, await policy(hash) {
             verified.insert(hash)
         }
-        let read = ControlRead(worker: worker, fence: fence, eventID: event.id.rawValue)
+        let before = try await knownState()
+        var read = ControlRead(worker: worker, fence: fence, eventID: event.id.rawValue)
+        read.knownPosition = before.position
         let policies = verified
         return try await ledger.control(read) { snapshot in
-            try Self.state(snapshot).evidenceNeeded(by: event).approvals
+            try state(before, snapshot).evidenceNeeded(by: event).approvals
         } plan: { snapshot in
-            var (write, answer) = try plan(event, snapshot, verified: policies, since: start)
+            var (write, answer) = try plan(
+                event, try state(before, snapshot), snapshot, verified: policies, since: start)
             if case .refused(let why) = answer.result { write.effects += try refused(snapshot, why) }
             return (write, answer)
         }
@@ -90,15 +97,30 @@ public struct ControlApplier: Sendable {
         }
     }
 
-    private static func state(_ snapshot: ControlSnapshot) throws -> ControlState {
-        try ControlState.none.advanced(to: snapshot.position, with: snapshot.orders)
+    /// What is known before a transaction; a first one does not read everything while it keeps the lock.
+    private func knownState() async throws -> ControlState {
+        let state = known.withLock { $0 }
+        guard state.position == 0 else { return state }
+        let rows = try await ledger.controlState(after: 0)
+        return try state.advanced(to: rows.position, with: rows.orders)
+    }
+
+    private func state(_ before: ControlState, _ snapshot: ControlSnapshot) throws -> ControlState {
+        guard snapshot.position >= before.position else {
+            known.withLock { $0 = .none }
+            throw LedgerError(
+                .conflict,
+                "the ledger is at control position \(snapshot.position) and was at \(before.position): it was restored")
+        }
+        let state = try before.advanced(to: snapshot.position, with: snapshot.orders)
+        known.withLock { if state.position > $0.position { $0 = state } }
+        return state
     }
 
     private func plan(
-        _ event: ControlEvent, _ snapshot: ControlSnapshot, verified: Set<Digest>,
+        _ event: ControlEvent, _ state: ControlState, _ snapshot: ControlSnapshot, verified: Set<Digest>,
         since start: ContinuousClock.Instant
     ) throws -> (ControlWrite, ControlAcknowledgement) {
-        let state = try Self.state(snapshot)
         let digest = Digest(hashing: event.encoded)
         let grants = snapshot.counts.reduce(0) { $0 + $1.grants }
         func acknowledgement(
