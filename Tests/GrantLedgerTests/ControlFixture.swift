@@ -24,7 +24,7 @@ final class ControlFixture: Sendable {
     }
 
     let ledger: TestLedger
-    private let lease: PartitionLease
+    let lease: PartitionLease
     private let offset = Lock<Int64>(0)
 
     private init(_ ledger: TestLedger, _ lease: PartitionLease) {
@@ -59,8 +59,8 @@ final class ControlFixture: Sendable {
 
     /// One decide transaction that issues; returns what it saw.
     @discardableResult
-    func issue(_ grants: [Grant]) async throws -> DecideSnapshot {
-        try await decide { snapshot in
+    func issue(_ grants: [Grant], stopLock: StopLock = .first) async throws -> DecideSnapshot {
+        try await decide(stopLock: stopLock) { snapshot in
             var write = DecideWrite()
             for (index, grant) in grants.enumerated() {
                 let request = Self.request(grant, decidedAt: snapshot.now)
@@ -74,7 +74,8 @@ final class ControlFixture: Sendable {
 
     @discardableResult
     func decide(
-        reading requests: Set<RequestID> = [], _ plan: @Sendable (DecideSnapshot) throws -> DecideWrite
+        reading requests: Set<RequestID> = [], stopLock: StopLock = .first,
+        _ plan: @Sendable (DecideSnapshot) throws -> DecideWrite
     ) async throws -> DecideSnapshot {
         let from = offset.withLock { offset in
             defer { offset += 1 }
@@ -86,6 +87,7 @@ final class ControlFixture: Sendable {
                 OffsetAdvance(partition: lease.partition, epoch: lease.epoch, from: from, to: from + 1)
             ]))
         read.requestIDs = requests
+        read.stopLock = stopLock
         return try await ledger.ledger.decide(read) { snapshot in (try plan(snapshot), snapshot) }
     }
 

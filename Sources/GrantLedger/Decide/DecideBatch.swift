@@ -53,6 +53,8 @@ public struct DecideRead: Sendable {
     public var fence: DecideFence
     /// The control position up to which the caller knows the control orders; 0 for none.
     public var knownControlPosition: Int64 = 0
+    /// When the stop lock is taken.
+    public var stopLock = StopLock.first
     /// The batch's events.
     public var events: [EventKey] = []
     /// Approvals named by facts or requests of the batch.
@@ -75,6 +77,17 @@ public struct DecideRead: Sendable {
         self.worker = worker
         self.fence = fence
     }
+}
+
+/// When a decide transaction takes the stop lock. Either way everything it commits was decided under the control
+/// position that holds at its commit, and a stop waits for whoever has the lock.
+public enum StopLock: Sendable, Hashable {
+    /// Before anything is read: a stop waits for the whole transaction, which cannot fail for a stop.
+    case first
+    /// Before COMMIT and behind everything else, in the same round trip: a stop waits for the commit alone, not for
+    /// rules, signatures and rows. A control event that came meanwhile fails the transaction with
+    /// ``LedgerError/Code/conflict``.
+    case last
 }
 
 /// What the ledger held when the batch was locked.

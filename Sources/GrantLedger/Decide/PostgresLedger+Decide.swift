@@ -26,12 +26,23 @@ extension PostgresLedger {
                     let (write, result) = try plan(snapshot)
                     let ranges = EffectCodec.groups(write.effects)
                     let ids = try await self.takeGroupIDs(ranges.count, in: transaction)
-                    let steps = Self.writeSteps(write, ranges, ids, worker: read.worker, now: snapshot.now)
+                    var steps = Self.writeSteps(write, ranges, ids, worker: read.worker, now: snapshot.now)
+                    if read.stopLock == .last {
+                        steps += [
+                            .execute(DecideStatements.stopLock),
+                            .execute(DecideStatements.requirePosition, Parameters(snapshot.controlPosition)),
+                        ]
+                    }
                     _ = try await transaction.commit(with: steps)
                     return result
                 }
             }
         } catch let error as PostgresError {
+            if error.statementName == DecideStatements.requirePosition.name, !error.isOutcomeUnknown, !error.isRetriable
+            {
+                throw LedgerError(
+                    .conflict, "\(what): a control event was applied meanwhile; nothing committed", underlying: error)
+            }
             throw Self.translate(error, what)
         }
     }

@@ -6,6 +6,7 @@ struct PreparedRead {
     private let read: DecideRead
     /// The batch's events in index order of the unique index, so that two workers never wait for each other in a ring.
     private let order: [Int]
+    private let controlStep: Int
     private let fenceStep: Int
     private let groupStep: Int?
     private let eventStep: Int
@@ -19,8 +20,11 @@ struct PreparedRead {
             let (a, b) = (read.events[left], read.events[right])
             return a.day != b.day ? a.day < b.day : a.key.lexicographicallyPrecedes(b.key)
         }
-        var steps: [PipelineStep] = [
-            .execute(DecideStatements.stopLock), .execute(DecideStatements.controlState),
+        var steps: [PipelineStep] = []
+        if read.stopLock == .first { steps.append(.execute(DecideStatements.stopLock)) }
+        controlStep = steps.count
+        steps += [
+            .execute(DecideStatements.controlState),
             .execute(DecideStatements.newControlOrders, Parameters(read.knownControlPosition)),
         ]
         fenceStep = steps.count
@@ -133,7 +137,7 @@ struct PreparedRead {
 
     func snapshot(_ results: [PostgresResult]) throws -> DecideSnapshot {
         try checkFence(results[fenceStep])
-        let control = results[1]
+        let control = results[controlStep]
         guard control.rowCount == 1 else { throw PostgresLedger.corrupted("clawgrant.control_state") }
         let inserted = results[eventStep]
         var insertedKeys: Set<EventRow> = []
@@ -157,7 +161,7 @@ struct PreparedRead {
         }
         return DecideSnapshot(
             now: try control.timestampValue(0, 2), controlPosition: try control.int64(0, 0),
-            newControlOrders: try StoredRows.controlOrders(results[2]),
+            newControlOrders: try StoredRows.controlOrders(results[controlStep + 1]),
             controlPolledAt: try control.timestampValue(0, 1), newEvents: newEvents, conflictingEvents: [],
             approvals: approvals, requests: requests)
     }

@@ -14,6 +14,13 @@ enum DecideStatements {
         SELECT control_position, polled_at, clock_timestamp() FROM clawgrant.control_state
         """)
 
+    /// Fails when another control position holds than the one decided under. A statement of its own behind the lock, so
+    /// that it sees what a stop committed before the lock was granted.
+    static let requirePosition = PreparedStatement(
+        "require_control_position",
+        "SELECT 1 / (control_position = $1)::int FROM clawgrant.control_state",
+        parameterTypes: [.int8])
+
     static let newControlOrders = PreparedStatement(
         "new_control_orders",
         "SELECT order_key, position, body FROM clawgrant.control_order WHERE position > $1 ORDER BY position",

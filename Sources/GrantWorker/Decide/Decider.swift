@@ -22,6 +22,7 @@ final class Decider: Sendable {
     private let stopViewMaximumAge: Duration?
     private let metrics: WorkerMetrics
     private let logger: Logger
+    private static let conflictsBeforeLocking = 5
 
     init(
         reader: BatchReader, clock: @escaping @Sendable () -> Timestamp, ledger: any Ledger, rules: RuleSet,
@@ -58,7 +59,9 @@ final class Decider: Sendable {
     ) async throws {
         await policies.load(batch.policyHashes)
         var batch = batch
+        batch.read.stopLock = .last
         var backoff = Backoff()
+        var conflicts = 0
         while true {
             do {
                 let start = ContinuousClock.now
@@ -76,6 +79,9 @@ final class Decider: Sendable {
                     return
                 }
                 guard error.isRetriable else { throw error }
+                if error.code == .conflict { conflicts += 1 }
+                // Under many stops in a row a batch would never be done; then stops wait for it.
+                if conflicts >= Self.conflictsBeforeLocking { batch.read.stopLock = .first }
                 metrics.retries.increment()
                 logger.info("a batch is decided again", metadata: ["error": "\(error)"])
             } catch let held as HeldBack {
