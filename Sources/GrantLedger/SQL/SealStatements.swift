@@ -21,7 +21,7 @@ enum SealStatements {
             FROM (SELECT priority, group_id, day, body_bytes FROM clawgrant.unsealed
                 ORDER BY priority, group_id LIMIT $1) first) u
         JOIN clawgrant.effect_group g ON g.day = u.day AND g.group_id = u.group_id
-        WHERE u.before < $2
+        WHERE u.before < $2 OR u.priority = 0
         ORDER BY u.priority, g.group_id
         """,
         parameterTypes: [.int8, .int8])

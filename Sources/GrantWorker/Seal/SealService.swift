@@ -14,8 +14,8 @@ final class SealService: Sendable {
     /// Most groups of one round. A group is what one decide transaction left: a handful of receipts when approvals come
     /// one by one, five hundred out of a backlog.
     private static let groupsPerRound = 512
-    /// Most bytes of one round, some two thousand receipts: what waits to be published stays within a few tens of MB.
-    private static let bytesPerRound = 8 << 20
+    /// Most bytes of one round, some five hundred receipts: a stop waits for the round that is under way.
+    private static let bytesPerRound = 2 << 20
     private let ledger: any Ledger
     private let worker: WorkerID
     private let logID: LogID
@@ -111,12 +111,12 @@ final class SealService: Sendable {
                 }
                 while !stop() {
                     try Task.checkCancellation()
-                    if ahead.value >= Self.depth {
-                        await ahead.waitUntilBelow(Self.depth)
-                        continue
-                    }
-                    let batches = try await self.sealOnce(lease)
-                    if batches.isEmpty {
+                    // Stops do not wait until grants are published: of them there are few, so that memory stays bounded.
+                    let isBehind = ahead.value >= Self.depth
+                    let batches = try await self.sealOnce(lease, controlAlone: isBehind)
+                    if batches.isEmpty, isBehind {
+                        try await self.ledger.waitForWork(atMost: .milliseconds(10))
+                    } else if batches.isEmpty {
                         if ahead.value == 0 { try await self.publisher.savePosition(under: lease) }
                         try await self.controlPublisher.savePosition(under: lease)
                         try await self.ledger.waitForWork(atMost: .milliseconds(100))
@@ -169,7 +169,6 @@ final class SealService: Sendable {
             do {
                 while try await group.next() != nil {}
             } catch {
-                ahead.stop()
                 group.cancelAll()
                 throw error
             }
@@ -191,12 +190,13 @@ final class SealService: Sendable {
         }
     }
 
-    private func sealOnce(_ lease: RoleLease) async throws -> [SealedBatch] {
+    private func sealOnce(_ lease: RoleLease, controlAlone: Bool) async throws -> [SealedBatch] {
         let sealer = BatchSealer(logID: logID, signer: try keys.signer(for: .receipt, at: clock()))
         let start = ContinuousClock.now
         do {
             let batches = try await ledger.seal(
-                under: lease, maximumGroups: Self.groupsPerRound, maximumBytes: Self.bytesPerRound
+                under: lease, maximumGroups: Self.groupsPerRound,
+                maximumBytes: controlAlone ? 0 : Self.bytesPerRound
             ) { try sealer.seal($0) }
             if !batches.isEmpty { metrics.sealed(batches, in: .now - start) }
             return batches
