@@ -44,12 +44,12 @@ struct ControlTests {
     @Test func aStopPassesADecisionThatLocksLastAndFailsIt() async throws {
         let fixture = try await ControlFixture.make()
         let holder = try await fixture.block("effect_group")
-        async let decided = fixture.issue([.init(name: "r1")], stopLock: .last)
+        let decided = Task { try await fixture.issue([.init(name: "r1")], stopLock: .last) }
         try await fixture.untilOneWaits(for: "a decision in flight", "locktype = 'relation'")
         #expect(Self.grants(try await fixture.control("s1")) == 0)
         _ = try await holder.simple("COMMIT")
         await holder.close()
-        let error = await #expect(throws: LedgerError.self) { try await decided }
+        let error = await #expect(throws: LedgerError.self) { try await decided.value }
         #expect(error?.code == .conflict)
         #expect(Self.grants(try await fixture.control("s2")) == 0)
         #expect(try await fixture.ledger.ledger.committedOffsets()[fixture.lease.partition] == 0)
@@ -68,12 +68,12 @@ struct ControlTests {
         let holder = try await fixture.block("control_order")
         async let stopped = fixture.control("s1")
         try await fixture.untilOneWaits(for: "a stop in flight", "locktype = 'relation'")
-        async let decided = fixture.issue([.init(name: "r1")], stopLock: .last)
+        let decided = Task { try await fixture.issue([.init(name: "r1")], stopLock: .last) }
         try await fixture.untilOneWaits(for: "a decision behind it", "locktype = 'advisory' AND mode = 'ShareLock'")
         _ = try await holder.simple("COMMIT")
         await holder.close()
         #expect(Self.grants(try await stopped) == 0)
-        let error = await #expect(throws: LedgerError.self) { try await decided }
+        let error = await #expect(throws: LedgerError.self) { try await decided.value }
         #expect(error?.code == .conflict)
         #expect(Self.grants(try await fixture.control("s2")) == 0)
     }

@@ -22,7 +22,8 @@ final class Decider: Sendable {
     private let stopViewMaximumAge: Duration?
     private let metrics: WorkerMetrics
     private let logger: Logger
-    private static let conflictsBeforeLocking = 5
+    /// How long control events may overtake a batch before it makes them wait.
+    private static let overtakenLimit: Duration = .seconds(2)
 
     init(
         reader: BatchReader, clock: @escaping @Sendable () -> Timestamp, ledger: any Ledger, rules: RuleSet,
@@ -61,7 +62,7 @@ final class Decider: Sendable {
         var batch = batch
         batch.read.stopLock = .last
         var backoff = Backoff()
-        var conflicts = 0
+        var overtaken: ContinuousClock.Instant?
         while true {
             do {
                 let start = ContinuousClock.now
@@ -79,9 +80,12 @@ final class Decider: Sendable {
                     return
                 }
                 guard error.isRetriable else { throw error }
-                if error.code == .conflict { conflicts += 1 }
-                // Under many stops in a row a batch would never be done; then stops wait for it.
-                if conflicts >= Self.conflictsBeforeLocking { batch.read.stopLock = .first }
+                if error.code == .conflict {
+                    let first = overtaken ?? .now
+                    overtaken = first
+                    // Under many stops in a row a batch would never be done; then stops wait for it.
+                    if .now - first > Self.overtakenLimit { batch.read.stopLock = .first }
+                }
                 metrics.retries.increment()
                 logger.info("a batch is decided again", metadata: ["error": "\(error)"])
             } catch let held as HeldBack {
