@@ -10,6 +10,7 @@ let package = Package(
         .library(name: "IssuanceRules", targets: ["IssuanceRules"]),
         .library(name: "ApprovalSources", targets: ["ApprovalSources"]),
         .library(name: "GrantVerifier", targets: ["GrantVerifier"]),
+        .library(name: "ProofBundles", targets: ["ProofBundles"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -27,6 +28,7 @@ let package = Package(
         .target(name: "Primitives"),
         .target(name: "ClawWire", dependencies: [.product(name: "Crypto", package: "swift-crypto")]),
         .target(name: "ReceiptLog", dependencies: ["ClawWire"]),
+        .target(name: "ProofBundles", dependencies: ["ClawWire", "ReceiptLog"]),
         .target(
             name: "IssuanceRules",
             dependencies: ["ClawWire", .product(name: "Yams", package: "Yams")]),
@@ -54,6 +56,7 @@ let package = Package(
         .target(
             name: "GrantChecker",
             dependencies: ["ClawWire", "ReceiptLog", "Kafka", "Postgres"]),
+        .target(name: "Fsck", dependencies: ["ClawWire", "Kafka", "Postgres", "Primitives"]),
         .target(name: "CLinux"),
         .target(name: "DevStack", dependencies: ["CLinux", "Primitives"]),
         .target(
@@ -81,9 +84,9 @@ let package = Package(
         .executableTarget(
             name: "clawgrant",
             dependencies: [
-                "ApprovalSources", "CLinux", "ClawWire", "DevStack", "GrantBench", "GrantChecker", "GrantDemo",
+                "ApprovalSources", "CLinux", "ClawWire", "DevStack", "Fsck", "GrantBench", "GrantChecker", "GrantDemo",
                 "GrantLedger", "GrantVerifier", "GrantWorker",
-                "IssuanceRules", "Kafka", "Keys", "Playground", "Postgres", "Primitives", "ReceiptLog",
+                "IssuanceRules", "Kafka", "Keys", "Playground", "Postgres", "Primitives", "ProofBundles", "ReceiptLog",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
@@ -91,6 +94,12 @@ let package = Package(
         .testTarget(name: "PrimitivesTests", dependencies: ["Primitives"]),
         .testTarget(name: "ClawWireTests", dependencies: ["ClawWire"]),
         .testTarget(name: "ReceiptLogTests", dependencies: ["ReceiptLog", "ClawWire"]),
+        .testTarget(name: "ProofBundlesTests", dependencies: ["ProofBundles", "ClawWire", "ReceiptLog"]),
+        .testTarget(
+            name: "FsckTests",
+            dependencies: [
+                "Fsck", "ClawWire", "DevStack", "GrantWorker", "Kafka", "Playground", "Postgres", "Primitives", "ReceiptLog",
+            ]),
         .testTarget(name: "IssuanceRulesTests", dependencies: ["IssuanceRules", "ClawWire"]),
         .testTarget(
             name: "ApprovalSourcesTests", dependencies: ["ApprovalSources", "IssuanceRules", "ClawWire"]),
