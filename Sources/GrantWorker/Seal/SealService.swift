@@ -16,6 +16,8 @@ final class SealService: Sendable {
     private static let groupsPerRound = 512
     /// Most bytes of one round, some five hundred receipts: a stop waits for the round that is under way.
     private static let bytesPerRound = 2 << 20
+    /// How long a stop waits to be sealed while grants wait to be published.
+    private static let stopDelay: Duration = .milliseconds(10)
     private let ledger: any Ledger
     private let worker: WorkerID
     private let logID: LogID
@@ -115,7 +117,7 @@ final class SealService: Sendable {
                     let isBehind = ahead.value >= Self.depth
                     let batches = try await self.sealOnce(lease, controlAlone: isBehind)
                     if batches.isEmpty, isBehind {
-                        try await self.ledger.waitForWork(atMost: .milliseconds(10))
+                        await ahead.waitUntilBelow(Self.depth, atMost: Self.stopDelay)
                     } else if batches.isEmpty {
                         if ahead.value == 0 { try await self.publisher.savePosition(under: lease) }
                         try await self.controlPublisher.savePosition(under: lease)
