@@ -23,8 +23,15 @@ struct ReferenceContext {
     var components: JSONObject = ["envelope_valid": true]
     /// `risk_flags`.
     var riskFlags: Set<String> = []
-    /// The tier that wins over ``ProofTier/gateway`` and ``ProofTier/selfSigned`` when a stage has found one.
-    var raisedTier: ProofTier?
+    /// The trust tier; set before ``MetadataStage/verdict``, which may lower it.
+    var trustTier: TrustTier?
+    /// The proof tier, from the counts in ``components``; set before ``MetadataStage/verdict``, which may lower it.
+    var proofTier: ProofTier?
+    /// The reference's `model_identity_tier`.
+    var modelIdentityTier = "unknown"
+    /// What each of `payload.receipts` is worth, in order. For the hosted verifier from ``MetadataStage/virReceipts``
+    /// on, for the library from ``MetadataStage/causal`` on.
+    var receiptResults: [GatewayReceiptResult] = []
 
     /// The events of `event_chain` in order, empty without one. Valid from ``MetadataStage/claims`` on.
     var events: [JSONObject] = []
@@ -47,21 +54,36 @@ struct ReferenceContext {
 
 /// Where in the reference's order the checks of `Metadata/` have their turn.
 ///
-/// The order of the whole: envelope members, ``CausalPolicy``, envelope schema, payload limits, hash, signature, event
-/// chain, rate-limit claims, **claims**, **urm**, gateway receipts, tool / side-effect / approval entries,
-/// **causal**, **coverage**, attestations, tiers, **verdict**.
+/// The library: envelope members, ``CausalPolicy``, schema, limits, hash, signature, event chain, rate-limit claims,
+/// **claims**, **urm**, gateway receipts, tool / side-effect / approval entries, **causal**, **coverage**,
+/// attestations, tiers, **verdict**.
+///
+/// The hosted verifier: the same up to the rate-limit claims (with receipt replay before the hash), then **claims**,
+/// **urm**, **evidence**, **causal**, **virReceipts**, gateway receipts, **witnesses**, **coverage**, **execution**,
+/// attestations, tiers, **verdict**.
 enum MetadataStage: Sendable, Hashable, CaseIterable {
-    /// What `payload.metadata` claims: policy binding, runner measurement, prompt commitments, data handling, egress,
-    /// reviewer sign-off and the like, in the reference's order.
+    /// What `payload.metadata` claims. Library: policy binding, data handling, runner measurement and attestation,
+    /// reviewer sign-off, prompt pack, system prompt report. Hosted: prompt pack and system prompt report only.
     case claims
     /// `payload.urm` against the document in the options.
     case urm
-    /// Causal bindings: normalization, phases, confidence, receipt replay, span reuse, clock, connectivity, anchoring
-    /// of side effects and approvals.
+    /// Hosted only: policy binding, data handling, runner, egress policy receipt, CLDD claim, processor policy,
+    /// reviewer sign-off.
+    case evidence
+    /// Causal bindings: normalization, phases, confidence, span reuse, clock, connectivity, anchoring of side effects
+    /// and approvals. In the library ``ReceiptReplay`` stands between normalization and the graph; call it there.
     case causal
-    /// Coverage attestations and what they contradict.
+    /// Hosted only: `vir_receipts`.
+    case virReceipts
+    /// Hosted only: `web_receipts`, quorum, transparency.
+    case witnesses
+    /// Coverage attestations; in the library also the CLDD discrepancy.
     case coverage
-    /// What is decided only when the tiers are known (hosted verifier): refusals that keep the tiers.
+    /// Hosted only: binary semantic evidence and execution attestations.
+    case execution
+    /// Hosted only: what is decided when the tiers are known (``ReferenceContext/trustTier`` and
+    /// ``ReferenceContext/proofTier`` are set): completeness, constrained tiers, coverage phase. Refusals here keep
+    /// the tiers.
     case verdict
 }
 

@@ -17,11 +17,11 @@ enum MetadataChecks {
     /// Contract: called once for each stage in the order of ``MetadataStage``, for both verifiers; a check that only
     /// one of them has asks `context.verifier`. The payload is past schema and limits, so types may be relied upon
     /// where the schema fixes them, and must be asked for where it does not (`metadata` is open). Refuses by
-    /// throwing; otherwise adds to `components`, `riskFlags`, `raisedTier`. Never traps, and takes time no worse than
+    /// throwing; otherwise adds to `components` (the tiers are computed of its counts) and `riskFlags`. Never traps, and takes time no worse than
     /// n·log n in the input's size.
     static func check(_ stage: MetadataStage, _ context: inout ReferenceContext) throws(ReferenceRefusal) {
         switch stage {
-        case .claims, .urm, .causal, .coverage, .verdict: break
+        case .claims, .urm, .evidence, .causal, .virReceipts, .witnesses, .coverage, .execution, .verdict: break
         }
     }
 }
