@@ -8,7 +8,9 @@ enum ReceiptReplay {
     static func check(_ context: ReferenceContext) throws(ReferenceRefusal) {
         var known: [String: Digest] = [:]
         for (index, receipt) in context.entries("receipts").enumerated() {
-            guard let payload = receipt["payload"], let id = payload["receipt_id"]?.string, !id.isEmpty else { continue }
+            guard let payload = receipt["payload"], let id = payload["receipt_id"]?.string, !id.isEmpty else {
+                continue
+            }
             let digest = payload.canonicalDigest
             let first = known[id] ?? digest
             known[id] = first

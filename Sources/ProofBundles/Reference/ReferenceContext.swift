@@ -12,9 +12,11 @@ struct ReferenceContext {
     let options: ReferenceOptions
     /// The time of verification: the caller's, else the present one.
     let now: Timestamp
+    /// The present time, by which the reference judges attestations whatever the caller's time is.
+    let wallClock: Timestamp
     /// The envelope; `nil` when the library was handed a bare payload.
     let envelope: JSONObject?
-    /// The bundle's payload, past the schema and the limits.
+    /// The bundle's payload, past the schema and the limits. The schema is skipped for a bare payload.
     let payload: JSONObject
     /// The causal modes that the options resolve to.
     let policy: CausalPolicy
