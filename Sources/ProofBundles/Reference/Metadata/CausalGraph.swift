@@ -39,7 +39,9 @@ struct CausalGraph {
 
     // MARK: One binding
 
-    private static let phases = ["setup", "planning", "reasoning", "execution", "observation", "reflection", "teardown"]
+    private static let phases = [
+        "setup", "planning", "reasoning", "execution", "observation", "reflection", "teardown",
+    ]
     private static let successors: [String: Set<String>] = [
         "setup": ["setup", "planning"],
         "planning": ["planning", "reasoning", "execution"],
@@ -72,7 +74,8 @@ struct CausalGraph {
         }
         for reference in [binding.parent, binding.tool] {
             guard let span = reference.value, !spans.contains(span) else { continue }
-            throw ReferenceRefusal("CAUSAL_REFERENCE_DANGLING", reference.field, "names a span that no receipt declares")
+            throw ReferenceRefusal(
+                "CAUSAL_REFERENCE_DANGLING", reference.field, "names a span that no receipt declares")
         }
     }
 
@@ -113,7 +116,8 @@ struct CausalGraph {
             }
             guard agrees(first, binding) else {
                 throw ReferenceRefusal(
-                    "CAUSAL_SPAN_REUSE_CONFLICT", binding.span.field, "the span means something else in another receipt")
+                    "CAUSAL_SPAN_REUSE_CONFLICT", binding.span.field, "the span means something else in another receipt"
+                )
             }
             if nodes.list[known].parent == nil, binding.parent.value != nil {
                 nodes.list[known].parent = binding.parent

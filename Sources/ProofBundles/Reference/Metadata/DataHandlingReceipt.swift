@@ -114,7 +114,8 @@ enum DataHandlingReceipt {
                 guard let rules else { throw payload.refusal(mismatch, "policy", "a custom rule needs a rule set") }
                 try payload.require(rules.custom > 0, mismatch, "policy.custom_rule_count", "a custom rule matched")
             } else if let rules {
-                try payload.require(rules.builtIn > 0, mismatch, "policy.built_in_rule_count", "a built-in rule matched")
+                try payload.require(
+                    rules.builtIn > 0, mismatch, "policy.built_in_rule_count", "a built-in rule matched")
             }
             matches.append(match)
         }
@@ -178,7 +179,8 @@ enum DataHandlingReceipt {
         let scope = scopeHash(provider: payload["provider"]?.string ?? "", policy: policy, classes: Set(asking)).b64u
         if approval["required"] == true {
             try approval.require(
-                approval["scope_hash_b64u"] == .string(scope), mismatch, "scope_hash_b64u", "is not the scope asked for")
+                approval["scope_hash_b64u"] == .string(scope), mismatch, "scope_hash_b64u", "is not the scope asked for"
+            )
         } else {
             try approval.require(
                 approval["scope_hash_b64u"] == .null, mismatch, "scope_hash_b64u", "no approval was asked for")
@@ -227,7 +229,8 @@ enum DataRedaction {
             let sortKey = [classID, ruleID, path].joined(separator: "\u{0}")
             if let previous {
                 try redaction.require(
-                    CollationOrder.compare(sortKey, previous) > 0, mismatch, key, "is not sorted by class, rule and path")
+                    CollationOrder.compare(sortKey, previous) > 0, mismatch, key,
+                    "is not sorted by class, rule and path")
             }
             previous = sortKey
             try redaction.require(

@@ -16,7 +16,9 @@ enum LogTransparency {
     /// consistency proofs of its own (WIRE section 10).
     static func check(_ payload: Part, leaf: JSONObject, codes: MetadataCodes) throws(ReferenceRefusal) {
         guard let value = payload["transparency"] else { return }
-        guard let object = value.object else { throw payload.refusal(codes.malformed, "transparency", "must be an object") }
+        guard let object = value.object else {
+            throw payload.refusal(codes.malformed, "transparency", "must be an object")
+        }
         let transparency = Part(members: object, path: payload.field("transparency"))
         let inclusion = try transparency.part("inclusion_proof", else: codes.malformed)
         do throws(LogInclusionProof.Refusal) {

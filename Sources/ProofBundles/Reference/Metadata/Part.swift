@@ -39,7 +39,9 @@ struct Part {
     /// A member that is a text of more than white space.
     @discardableResult
     func filled(_ key: String, else code: String) throws(ReferenceRefusal) -> String {
-        guard let text = Loose.filled(members[key]) else { throw refusal(code, key, "must be a text that is not empty") }
+        guard let text = Loose.filled(members[key]) else {
+            throw refusal(code, key, "must be a text that is not empty")
+        }
         return text
     }
 

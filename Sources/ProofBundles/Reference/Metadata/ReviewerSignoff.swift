@@ -34,7 +34,8 @@ enum ReviewerSignoff {
         try payload.filled("receipt_id", else: codes.malformed)
         let reviewer = try payload.did("reviewer_did", else: codes.did)
         try payload.require(reviewer == receipt.signer, codes.mismatch, "reviewer_did", "is not the signer")
-        guard let decision = payload["decision"]?.string, ["approve", "reject", "needs_changes"].contains(decision) else {
+        guard let decision = payload["decision"]?.string, ["approve", "reject", "needs_changes"].contains(decision)
+        else {
             throw payload.refusal(codes.malformed, "decision", "is no decision")
         }
         let time = try payload.date("timestamp", else: codes.malformed)

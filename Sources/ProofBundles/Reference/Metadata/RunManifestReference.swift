@@ -32,7 +32,8 @@ enum RunManifestReference {
         guard let value = context.payload["urm"] else { return }
         let reference = value.object
         guard reference?["urm_version"] == "1", reference?["urm_id"]?.string?.isEmpty == false,
-            reference?["resource_type"]?.string?.isEmpty == false, let hash = Loose.hash(reference?["resource_hash_b64u"])
+            reference?["resource_type"]?.string?.isEmpty == false,
+            let hash = Loose.hash(reference?["resource_hash_b64u"])
         else {
             context.components["urm_valid"] = false
             return

@@ -170,7 +170,8 @@ enum RunnerAttestation {
         }
         for key in RunnerMeasurement.artifacts {
             if files[key] != .null { try files.base64URL(key, else: codes.malformed) }
-            try files.require(files[key] == manifest?["artifacts"]?[key], codes.mismatch, key, "is not the measured one")
+            try files.require(
+                files[key] == manifest?["artifacts"]?[key], codes.mismatch, key, "is not the measured one")
         }
     }
 }
