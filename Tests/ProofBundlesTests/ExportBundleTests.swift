@@ -93,4 +93,51 @@ struct ExportBundleTests {
         #expect(answer.code == "INVALID_DID_FORMAT")
         #expect(answer.field == "signer_did")
     }
+
+    @Test func aggregateSumsTheRatesOfOneAgent() throws {
+        #expect(try aggregate(limits: [7, 7], observed: [3, 4]).status == .valid)
+        #expect(try aggregate(limits: [7, 7], observed: [4, 4]).code == "RATE_LIMIT_EXCEEDED")
+        #expect(try aggregate(limits: [7, 8], observed: [3, 4]).code == "RATE_LIMIT_CLAIM_INCONSISTENT")
+        #expect(
+            try aggregate(limits: [7, 7], observed: [3, 4], runs: ["a", "a"]).code == "AGGREGATE_DUPLICATE_RUN_ID")
+        #expect(try aggregate(limits: [7, 7], observed: [3, 4], sorted: false).code == "UNSORTED_MEMBER_ARRAY")
+        #expect(try aggregate(limits: [7, 7], observed: [3, 4], total: 3).code == "FLEET_SUMMARY_MISMATCH")
+    }
+
+    private func aggregate(
+        limits: [Int], observed: [Int], runs: [String] = ["a", "b"], sorted: Bool = true, total: Int = 2
+    ) throws -> ExportVerdict {
+        var members = try limits.indices.map { index in
+            let claim: JSONValue = [
+                "claim_version": "1", "scope": "agent", "scope_key": "k", "window_start": "2026-01-01T00:00:00Z",
+                "window_end": "2026-01-01T01:00:00Z", "max_requests": .integer(limits[index]),
+                "observed_requests": .integer(observed[index]),
+            ]
+            var payload = maker.payload(maker.events(run: runs[index]), more: ["rate_limit_claims": [claim]])
+            payload["bundle_id"] = .string("bundle-\(index)")
+            return try maker.bundle(payload)
+        }
+        members.sort { ($0.canonicalDigest.b64u < $1.canonicalDigest.b64u) == sorted }
+        let entries = members.enumerated().map { index, member -> JSONValue in
+            let text = JSONWriter.bytes(member, order: .canonical)
+            return [
+                "path": .string("artifacts/member_bundles/\(index).json"),
+                "sha256_b64u": .string(Digest(hashing: text).b64u), "content_type": "application/json",
+                "size_bytes": .integer(text.count),
+            ]
+        }
+        let payload: JSONObject = [
+            "aggregate_version": "1", "aggregate_id": "x", "created_at": .string(maker.now.iso8601),
+            "issuer_did": .string(maker.gateway.publicKey.did),
+            "manifest": [
+                "manifest_version": "1", "generated_at": .string(maker.now.iso8601), "entries": .array(entries),
+            ],
+            "artifacts": ["member_bundles": .array(members)],
+            "metadata": [
+                "fleet_summary": ["total_members": .integer(total), "unique_agents": 1, "total_runs": 2]
+            ],
+        ]
+        let envelope = try maker.envelope("aggregate_bundle", payload, by: maker.gateway)
+        return ExportVerifier(options: maker.options, now: maker.now).verify(aggregate: envelope)
+    }
 }

@@ -1,4 +1,5 @@
 import ClawWire
+import Foundation
 import Testing
 
 @testable import ProofBundles
@@ -184,6 +185,41 @@ struct ReferenceBundleTests {
         #expect(try verdict(subject: agent, known: true).trustTier == .verified)
         #expect(try verdict(subject: agent, known: false).proofTier == .selfSigned)
         #expect(try verdict(subject: maker.gateway.publicKey.did, known: true).proofTier == .selfSigned)
+    }
+
+    @Test func commandLineWantsEveryReceiptToCount() throws {
+        let events = maker.events()
+        func code(_ receipts: [JSONValue], _ options: ReferenceOptions) throws -> String {
+            let bundle = try maker.bundle(maker.payload(events, receipts: receipts))
+            return ReferenceCommandLine(options: options, now: maker.now).verify(bundle).reasonCode
+        }
+        let bound = try maker.receipt("r1", boundTo: events[0])
+        let unbound = try maker.receipt("r2", boundTo: nil)
+        let tooMany = try maker.receipt("r3", boundTo: events[0], tokens: 10_000_001)
+        #expect(try code([bound], maker.options) == "OK")
+        #expect(try code([bound, unbound], maker.options) == "RECEIPT_BINDING_MISMATCH")
+        #expect(try code([bound, tooMany], maker.options) == "RECEIPT_VERIFICATION_FAILED")
+        #expect(try code([bound], ReferenceOptions()) == "DEPENDENCY_NOT_CONFIGURED")
+    }
+
+    @Test func commitReferencesAreSignedOverTheirCanonicalText() throws {
+        var document: JSONObject = [
+            "version": "m1", "type": "message_signature", "algo": "ed25519",
+            "did": .string(maker.agent.publicKey.did), "message": "commit:0123abc", "createdAt": "2026-01-01T00:00:00Z",
+            "signature": "",
+        ]
+        let signature = try maker.agent.sign(JSONWriter.bytes(.object(document), order: .canonical))
+        document["signature"] = .string(Data(signature.bytes).base64EncodedString())
+        func code(_ change: JSONObject) -> String {
+            var changed = document
+            for member in change.members { changed[member.key] = member.value }
+            return ReferenceCommandLine.verify(commitSignature: .object(changed)).reasonCode
+        }
+        #expect(code([:]) == "OK")
+        #expect(code(["message": "commit:0123abd"]) == "SIGNATURE_INVALID")
+        #expect(code(["message": "commit:xyz"]) == "COMMIT_MESSAGE_INVALID")
+        #expect(code(["did": "did:web:harborline.example"]) == "INVALID_DID_FORMAT")
+        #expect(code(["signature": ""]) == "MALFORMED_ENVELOPE")
     }
 
     @Test func textsPastTheLimitsAreRefused() {

@@ -90,4 +90,14 @@ struct ReferenceVectorTests {
             #expect(verdict.code == library["error"]?.string)
         }
     }
+
+    @Test(
+        arguments: SharedVectors.cases("fixtures/manifest", "files").filter { $0["kind"]?.string == "commit_sig" })
+    func commitSignature(_ vector: VectorCase) throws {
+        let path = try #require(vector["path"]?.string)
+        let document = try SharedVectors.load("fixtures/\(path.dropLast(".json".count))")
+        let verdict = ReferenceCommandLine.verify(commitSignature: document)
+        #expect(verdict.reasonCode == vector["cli_got"]?["reason_code"]?.string)
+        #expect(verdict.passes == (vector["cli_got"]?["status"] == "PASS"))
+    }
 }
