@@ -8,8 +8,8 @@ struct CausalGraph {
     /// Checks bindings one by one, then against each other.
     ///
     /// - Throws: the first refusal in the reference's order: forms and references of each binding, contradicting uses
-    ///   of one span, order in time and phases, cycles, confidence beyond the evidence, and with `connectivity` in force
-    ///   a graph that does not hang together.
+    ///   of one span, order in time and phases, cycles, confidence beyond the evidence, and with `connectivity` in
+    ///   force a graph that does not hang together.
     init(_ bindings: [CausalBinding], connectivity: CausalPolicy.Mode) throws(ReferenceRefusal) {
         spans = Set(bindings.compactMap(\.span.value))
         for binding in bindings { try Self.checkForms(binding, spans) }

@@ -30,12 +30,4 @@ extension CausalPolicy {
         self.connectivity = .enforce
         self.coverage = .enforce
     }
-
-    /// The policy as `component_results.causal_policy_snapshot` shows it.
-    var snapshot: JSONValue {
-        [
-            "profile": .string(profile.rawValue), "causal_connectivity_mode": .string(connectivity.rawValue),
-            "coverage_enforcement_phase": .string(coverage.rawValue),
-        ]
-    }
 }

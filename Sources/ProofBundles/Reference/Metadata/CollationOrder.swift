@@ -1,6 +1,7 @@
 import ClawWire
 
-/// The order in which the reference sorts texts before some hashes: the root collation, not code units (WIRE section 1).
+/// The order in which the reference sorts texts before some hashes: the root collation, not code units (WIRE
+/// section 1).
 ///
 /// Exact for ASCII, which is all that the hashed members hold in practice. Of other letters, those of Latin-1 sort with
 /// their base letter, and the rest after all ASCII by code point.
@@ -8,8 +9,8 @@ enum CollationOrder {
     /// True when `left` sorts before `right`.
     static func precedes(_ left: String, _ right: String) -> Bool { compare(left, right) < 0 }
 
-    /// Negative, zero or positive as `left` sorts before, with or after `right`. Zero does not mean equal texts: control
-    /// characters weigh nothing.
+    /// Negative, zero or positive as `left` sorts before, with or after `right`. Zero does not mean equal texts:
+    /// control characters weigh nothing.
     static func compare(_ left: String, _ right: String) -> Int {
         let a = weights(of: left)
         let b = weights(of: right)

@@ -212,7 +212,11 @@ enum DataRedaction {
     static func checkOperations(_ payload: Part, _ matches: [DataHandlingMatch]) throws(ReferenceRefusal) {
         let malformed = "MALFORMED_ENVELOPE"
         let redaction = try payload.part("redaction", else: malformed)
-        guard let value = redaction["operations"], value != .null else { return }
+        guard let value = redaction["operations"], value != .null else {
+            try redaction.require(
+                redaction["strategy"] != "json_structured", mismatch, "operations", "the strategy lists what it did")
+            return
+        }
         guard let operations = value.array else { throw redaction.refusal(malformed, "operations", "must be an array") }
         try redaction.require(
             operations.isEmpty || redaction["applied"] == true, mismatch, "operations", "nothing was redacted")

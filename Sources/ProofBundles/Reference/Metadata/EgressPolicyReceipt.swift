@@ -8,7 +8,7 @@ enum EgressPolicyReceipt {
 
     private static let hosts = SchemaRule.array(.name)
 
-    /// The receipt's schema. Both verifiers apply it with the bundle's.
+    /// The receipt's schema, a part of the bundle's.
     static let schema = SchemaRule.envelope(
         "egress_policy_receipt",
         payload: .object(
@@ -31,15 +31,6 @@ enum EgressPolicyReceipt {
                     "direct_provider_access_blocked", "blocked_attempt_count", "blocked_attempts_observed",
                     "hash_algorithm", "agent_did", "timestamp", "binding",
                 ])), expires: false)
-
-    /// Applies ``schema`` when there is a receipt.
-    static func checkSchema(_ metadata: JSONObject?) throws(ReferenceRefusal) {
-        guard let value = metadata?["sentinels"]?["egress_policy_receipt"] else { return }
-        guard let breach = schema.breach(in: value) else { return }
-        let field = breach.inside(.key("egress_policy_receipt")).inside(.key("sentinels")).inside(.key("metadata"))
-            .inside(.key("payload")).field
-        throw ReferenceRefusal("SCHEMA_VALIDATION_FAILED", field, "breaks the schema of egress policy receipts")
-    }
 
     /// The leaf under which a log lists the receipt: its payload without the proofs.
     static func leaf(_ payload: JSONObject) -> JSONObject {

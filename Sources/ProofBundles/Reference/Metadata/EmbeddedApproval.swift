@@ -20,8 +20,8 @@ struct EmbeddedApproval {
     /// The approver that the data handling receipt names.
     let signer: JSONValue?
 
-    /// Verifies an approval's envelope: an approving decision for this agent, policy and scope, valid at the time, bound
-    /// to this run and chain where it is bound at all, and signed by the approver named. Nothing says who may approve.
+    /// Verifies an approval's envelope: an approving decision for this agent, policy and scope, valid at the time,
+    /// bound to this run and chain where it is bound at all, and signed by the approver named. Nothing says who may approve.
     ///
     /// - Returns: the envelope's `payload_hash_b64u`.
     func check(_ value: JSONValue?, at path: String) throws(ReferenceRefusal) -> String {

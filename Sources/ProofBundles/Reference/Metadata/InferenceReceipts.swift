@@ -20,8 +20,8 @@ enum InferenceReceipts {
 
     /// Checks all receipts.
     ///
-    /// - Throws: `EVIDENCE_MISMATCH` for a receipt that contradicts itself, for a grave conflict where the options do not
-    ///   ask to cap it, and for two receipts about one event.
+    /// - Throws: `EVIDENCE_MISMATCH` for a receipt that contradicts itself, for a grave conflict where the options do
+    ///   not ask to cap it, and for two receipts about one event.
     static func check(_ context: inout ReferenceContext) throws(ReferenceRefusal) {
         let entries = context.entries("vir_receipts")
         guard context.verifier == .service, !entries.isEmpty else { return }

@@ -14,11 +14,11 @@ enum MetadataChecks {
 
     /// Does the checks of one stage.
     ///
-    /// Contract: called once for each stage in the order of ``MetadataStage``, for both verifiers; a check that only
-    /// one of them has asks `context.verifier`. The payload is past schema and limits, so types may be relied upon
-    /// where the schema fixes them, and must be asked for where it does not (`metadata` is open). Refuses by
-    /// throwing; otherwise adds to `components` (the tiers are computed of its counts) and `riskFlags`. Never traps, and
-    /// takes time no worse than n·log n in the input's size.
+    /// Called once for each stage in the order of ``MetadataStage``, for both verifiers; a check that only one of them
+    /// has asks `context.verifier`. The payload is past schema and limits, so types may be relied upon where the schema
+    /// fixes them, and must be asked for where it does not (`metadata` is open). Refuses by throwing; otherwise adds to
+    /// `components` (the tiers are computed of its counts) and `riskFlags`. Never traps, and takes time no worse than
+    /// n·log n in the input's size.
     static func check(_ stage: MetadataStage, _ context: inout ReferenceContext) throws(ReferenceRefusal) {
         switch stage {
         case .claims: try checkClaims(&context)
@@ -40,7 +40,6 @@ enum MetadataChecks {
     }
 
     private static func checkClaims(_ context: inout ReferenceContext) throws(ReferenceRefusal) {
-        try EgressPolicyReceipt.checkSchema(context.metadata)
         if context.verifier == .core {
             try PolicyBinding.check(context)
             try DataHandling.check(context)
