@@ -92,7 +92,10 @@ extension Receipt {
             writer.openArray()
             writer.string(code)
             for digest in evidence { writer.string(digest.b64u) }
-            if let excess { writer.string("\(excess.dimension.rawValue):\(excess.limit):\(excess.used)") }
+            if let excess {
+                let currency = excess.currency ?? ""
+                writer.string("\(excess.dimension.rawValue):\(currency):\(excess.limit):\(excess.used)")
+            }
             writer.closeArray()
             return Digest(hashing: writer.output).b64u
         }
@@ -122,9 +125,14 @@ extension Receipt {
         public let used: Int64
         /// Calls that were on their way when the tokens were revoked: dated before it, read after it.
         public let callsInFlight: Int64
+        /// ISO 4217 code, for ``BudgetDimension/cost``.
+        public let currency: String?
 
         /// Makes an excess.
-        public init(dimension: BudgetDimension, limit: Int64, used: Int64, callsInFlight: Int64) {
+        public init(
+            dimension: BudgetDimension, limit: Int64, used: Int64, callsInFlight: Int64, currency: String? = nil
+        ) {
+            self.currency = currency
             self.dimension = dimension
             self.limit = limit
             self.used = used
@@ -158,7 +166,10 @@ extension Receipt {
         public var isLimit: Bool { percent >= 100 }
 
         /// Identifies the mark within a job; a limit that is changed has marks of its own.
-        public var name: String { "\(dimension.rawValue):\(percent):\(limit)" }
+        public var name: String {
+            let kind = currency.map { "\(dimension.rawValue)/\($0)" } ?? dimension.rawValue
+            return "\(kind):\(percent):\(limit)"
+        }
     }
 }
 
@@ -168,6 +179,7 @@ extension CanonicalWriter {
         key(name)
         openObject()
         member("calls_in_flight", excess.callsInFlight)
+        member("currency", excess.currency)
         member("dimension", excess.dimension.rawValue)
         member("exceeded_by", max(0, excess.used - excess.limit))
         member("limit", excess.limit)
@@ -219,7 +231,8 @@ extension Receipt.BudgetExcess {
     init(_ reader: MemberReader) throws(EvidenceError) {
         self.init(
             dimension: try reader.choice("dimension"), limit: try reader.integer("limit"),
-            used: try reader.integer("used"), callsInFlight: try reader.integer("calls_in_flight"))
+            used: try reader.integer("used"), callsInFlight: try reader.integer("calls_in_flight"),
+            currency: try reader.optionalString("currency"))
     }
 }
 
