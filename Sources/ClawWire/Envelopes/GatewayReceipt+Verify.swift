@@ -193,9 +193,6 @@ extension GatewayReceipt {
         for (field, text) in [("payload_hash_b64u", shape.hash), ("signature_b64u", shape.signature)] {
             guard isBase64URL(text) else { throw invalid(field, "no base64url of at least 8 characters") }
         }
-        for (field, text) in [("issued_at", shape.issuedAt), ("expires_at", shape.expiresAt ?? shape.issuedAt)] {
-            guard Timestamp(rfc3339: text) != nil else { throw invalid(field, "no RFC 3339 time with an offset") }
-        }
         let payload = shape.payload
         if let foreign = payload.keys.first(where: { !ExactText.contains(payloadMembers, $0) }) {
             throw invalid("payload." + String(foreign.prefix(64)), "a gateway receipt has no member of this name")
@@ -227,6 +224,9 @@ extension GatewayReceipt {
         }
         if let metadata = payload["metadata"], metadata.object == nil {
             throw invalid("payload.metadata", "an object is needed")
+        }
+        for (field, text) in [("issued_at", shape.issuedAt), ("expires_at", shape.expiresAt ?? shape.issuedAt)] {
+            guard Timestamp(rfc3339: text) != nil else { throw invalid(field, "no RFC 3339 time with an offset") }
         }
         return timestamp
     }

@@ -1,3 +1,4 @@
+import ApprovalSources
 import ClawWire
 import DevStack
 import Foundation
@@ -6,6 +7,7 @@ import GrantWorker
 import IssuanceRules
 import Kafka
 import Playground
+import Postgres
 import ReceiptLog
 import Testing
 
@@ -55,9 +57,10 @@ struct UsageTests {
                 gateway.receipt("b1", plain, at: .playgroundNow.adding(seconds: 7_200)),
                 // The run of another job.
                 gateway.receipt("b2", plain, run: "job-alpha"))
+            let stranger = try #require(SeedSigner(seed: [UInt8](repeating: 9, count: 32)))
             try await gateway.send(
                 // A gateway that the rules do not list, a record that is none, and one that was changed afterwards.
-                gateway.receipt("stranger", run, by: try #require(SeedSigner(seed: [UInt8](repeating: 9, count: 32)))),
+                gateway.receipt("stranger", run, by: stranger),
                 gateway.record(Array("no receipt".utf8)), gateway.record(try gateway.spoiled("changed", run)))
             try await gateway.untilRead()
             #expect(try await gateway.usage("job-alpha")?.usage.modelCalls == 2)

@@ -64,11 +64,24 @@ enum UsageSample {
 }
 
 extension UsageBook {
-    var findings: [UsageFinding] { events.compactMap { if case .found(let finding, _) = $0 { finding } else { nil } } }
+    var findings: [UsageFinding] {
+        events.compactMap { event -> UsageFinding? in
+            guard case .found(let finding, _) = event else { return nil }
+            return finding
+        }
+    }
     var codes: [UsageFinding.Code] { findings.map(\.code) }
-    var marks: [String] { events.compactMap { if case .mark(_, let mark, _) = $0 { mark.name } else { nil } } }
+    var marks: [String] {
+        events.compactMap { event -> String? in
+            guard case .mark(_, let mark, _) = event else { return nil }
+            return mark.name
+        }
+    }
     var revoked: [TokenID] {
-        events.flatMap { if case .revoke(_, let grants, _) = $0 { grants.map(\.tokenID) } else { [] } }
+        events.flatMap { event -> [TokenID] in
+            guard case .revoke(_, let grants, _) = event else { return [] }
+            return grants.map(\.tokenID)
+        }
     }
     var repeats: Int { events.count { if case .repeated = $0 { true } else { false } } }
 }
