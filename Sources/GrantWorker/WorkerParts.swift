@@ -31,6 +31,11 @@ struct WorkerParts: Sendable {
     ) async throws -> WorkerParts {
         let clock: @Sendable () -> Timestamp = { Timestamp(microseconds: Int64(Date().timeIntervalSince1970 * 1e6)) }
         let rules = try RuleSet(yaml: try readText(configuration.rulesFile, "the issuance rules"))
+        if configuration.gatewayReceipts.topic == nil, rules.jobClasses.values.contains(where: { $0.budget != nil }) {
+            logger.warning(
+                "the rules have budgets and the configuration names no topic of gateway receipts: nothing enforces them"
+            )
+        }
         let keys = try KeyRing.load(configuration.keys, required: [.token, .receipt], at: clock())
         try keys.selfTest()
         let secrets = try DerivationSecrets.load(configuration)
@@ -120,7 +125,7 @@ struct WorkerParts: Sendable {
             },
             usage: configuration.gatewayReceipts.topic.map {
                 UsageService(
-                    topic: $0, configuration: configuration.kafka, ledger: ledger, admin: admin, rules: rules,
+                    topic: $0, configuration: reading, ledger: ledger, admin: admin, rules: rules,
                     worker: configuration.workerID, limits: configuration.limits, logger: logger)
             },
             applier: applier,

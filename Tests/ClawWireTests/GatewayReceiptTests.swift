@@ -68,16 +68,17 @@ struct GatewayReceiptTests {
         }
     }
 
-    @Test(arguments: [
-        ("receipt_version", JSONValue.string("2"), EnvelopeError.Code.schemaInvalid),
-        ("receipt_id", "", .schemaInvalid), ("model", 1, .schemaInvalid), ("extra", 1, .schemaInvalid),
-        ("tokens_input", -1, .schemaInvalid), ("tokens_input", 1.5, .malformed),
-        ("tokens_output", 10_000_001, .malformed), ("latency_ms", 3_600_001, .malformed),
-        ("latency_ms", "1", .schemaInvalid), ("timestamp", "2026-03-01T12:00:00", .schemaInvalid),
-        ("request_hash_b64u", "AAAAAAAA=", .schemaInvalid), ("binding", [], .schemaInvalid),
-        ("binding", ["job_id": "j"], .schemaInvalid), ("binding", ["attribution_confidence": 2], .schemaInvalid),
-        ("binding", ["policy_hash": "short"], .schemaInvalid), ("metadata", "x", .schemaInvalid),
-    ] as [(String, JSONValue, EnvelopeError.Code)])
+    @Test(
+        arguments: [
+            ("receipt_version", JSONValue.string("2"), EnvelopeError.Code.schemaInvalid),
+            ("receipt_id", "", .schemaInvalid), ("model", 1, .schemaInvalid), ("extra", 1, .schemaInvalid),
+            ("tokens_input", -1, .schemaInvalid), ("tokens_input", 1.5, .malformed),
+            ("tokens_output", 10_000_001, .malformed), ("latency_ms", 3_600_001, .malformed),
+            ("latency_ms", "1", .schemaInvalid), ("timestamp", "2026-03-01T12:00:00", .schemaInvalid),
+            ("request_hash_b64u", "AAAAAAAA=", .schemaInvalid), ("binding", [], .schemaInvalid),
+            ("binding", ["job_id": "j"], .schemaInvalid), ("binding", ["attribution_confidence": 2], .schemaInvalid),
+            ("binding", ["policy_hash": "short"], .schemaInvalid), ("metadata", "x", .schemaInvalid),
+        ] as [(String, JSONValue, EnvelopeError.Code)])
     func refusedPayload(_ key: String, value: JSONValue, code: EnvelopeError.Code) throws {
         #expect(try error(try signed { $0[key] = value })?.code == code)
     }

@@ -140,7 +140,8 @@ enum Samples {
         return Receipt(
             content: .findingRaised(
                 Receipt.Finding(
-                    code: n == 0 ? "BUDGET_EXCEEDED" : "GATEWAY_UNKNOWN_SCOPE", severity: .critical, about: "job:job-\(n)",
+                    code: n == 0 ? "BUDGET_EXCEEDED" : "GATEWAY_UNKNOWN_SCOPE", severity: .critical,
+                    about: "job:job-\(n)",
                     evidence: [Digest(hashing: "payload \(n)")], excess: n == 0 ? excess : nil)),
             subject: n == 0 ? subject(n) : Receipt.Subject(), provenance: provenance(n),
             reasons: [Receipt.Reason(code: "BUDGET_EXCEEDED", detail: "12 of 10 model calls were made")],

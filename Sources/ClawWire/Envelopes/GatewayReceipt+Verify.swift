@@ -75,7 +75,7 @@ extension GatewayReceipt {
             signerDID: shape.signer, issuedAt: shape.issuedAt, expiresAt: shape.expiresAt)
         do {
             return try finish(receipt, envelope, proof: nil, signers: signers)
-        } catch where error.code == .hashMismatch {
+        } catch let error where error.code == .hashMismatch {
             guard let (payload, proof) = withoutProof(shape.payload) else { throw error }
             let stripped = SignedEnvelope(
                 type: envelopeType, payload: payload, payloadHash: hash, signature: signature,

@@ -123,6 +123,14 @@ enum UsageStatements {
             .byteaArray, .textArray, .textArray, .textArray, .textArray, .textArray, .textArray, .timestamptz,
         ])
 
+    static let receiptsOfJob = PreparedStatement(
+        "gateway_receipts_of_job",
+        """
+        SELECT signer_did, receipt_id, payload_hash, topic, partition, record_offset, request_id, called_at
+        FROM clawgrant.gateway_receipt WHERE job_id = $1 ORDER BY called_at, receipt_key LIMIT $2
+        """,
+        parameterTypes: [.text, .int8])
+
     static let jobsOfClass = PreparedStatement(
         "jobs_of_class",
         """

@@ -154,7 +154,9 @@ extension PostgresLedger: UsageLedger {
 
     private static func writeSteps(_ write: UsageWrite, _ read: UsageRead, now: Timestamp) -> [PipelineStep] {
         var steps: [PipelineStep] = []
-        if !write.counted.isEmpty { steps.append(.execute(UsageStatements.insertReceipts, rows(write.counted, read, now))) }
+        if !write.counted.isEmpty {
+            steps.append(.execute(UsageStatements.insertReceipts, rows(write.counted, read, now)))
+        }
         if !write.runs.isEmpty {
             var runs = Parameters()
             runs.append(column: write.runs) { $0.runID }
@@ -204,6 +206,26 @@ extension PostgresLedger: UsageLedger {
         rows.append(now.postgres)
         rows.append(read.topic)
         return rows
+    }
+
+    /// See ``UsageLedger/gatewayReceipts(of:limit:)``.
+    public func gatewayReceipts(of job: JobID, limit: Int64) async throws(LedgerError) -> [CountedReceipt] {
+        let what = "reading the gateway receipts of job \(job)"
+        let rows = try await run(what, [.execute(UsageStatements.receiptsOfJob, Parameters(job.rawValue, limit))])[0]
+        do {
+            return try (0..<rows.rowCount).map { row in
+                CountedReceipt(
+                    name: ObservedCall.Name(
+                        signerDID: try rows.string(row, 0), receiptID: try rows.string(row, 1)),
+                    payloadHash: try rows.digest(row, 2),
+                    origin: RecordOrigin(
+                        topic: try rows.string(row, 3), partition: try rows.int32(row, 4),
+                        offset: try rows.int64(row, 5)),
+                    requestID: RequestID(try rows.string(row, 6)), calledAt: try rows.timestampValue(row, 7))
+            }
+        } catch {
+            throw Self.translate(error, what)
+        }
     }
 
     /// See ``UsageLedger/coverage(of:limit:)``.

@@ -20,6 +20,11 @@ public protocol UsageLedger: Sendable {
         plan: @Sendable (UsageSnapshot, _ controlPosition: Int64) throws -> UsageWrite
     ) async throws
 
+    /// The gateway receipts that were counted for a job, in the order of the calls.
+    ///
+    /// - Parameter limit: most receipts.
+    func gatewayReceipts(of job: JobID, limit: Int64) async throws(LedgerError) -> [CountedReceipt]
+
     /// What is known of the usage of jobs, by identifier.
     ///
     /// - Parameter limit: most jobs of a class.
@@ -102,6 +107,20 @@ public struct UsageWrite: Sendable {
 
     /// Makes an empty write.
     public init() {}
+}
+
+/// A gateway receipt that was counted for a job: what it names, and where its envelope was read.
+public struct CountedReceipt: Sendable, Hashable {
+    /// Signer and receipt id.
+    public let name: ObservedCall.Name
+    /// The hash that the gateway signed.
+    public let payloadHash: Digest
+    /// Where the envelope stands.
+    public let origin: RecordOrigin
+    /// The token's request.
+    public let requestID: RequestID
+    /// The gateway's time.
+    public let calledAt: Timestamp
 }
 
 /// Whose usage is asked for.

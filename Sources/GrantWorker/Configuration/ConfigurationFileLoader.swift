@@ -16,7 +16,8 @@ struct ConfigurationFileLoader {
 
     /// Sections whose settings may come from the environment.
     static let sections = [
-        "worker", "kafka", "topics", "database", "keys", "secrets", "wpc", "control", "gateway_receipts", "limits", "log",
+        "worker", "kafka", "topics", "database", "keys", "secrets", "wpc", "control", "gateway_receipts", "limits",
+        "log",
     ]
 
     mutating func load(_ root: Node) -> (WorkerConfiguration, LogSettings)? {

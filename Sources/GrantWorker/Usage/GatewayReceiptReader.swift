@@ -32,7 +32,7 @@ struct GatewayBatch: Sendable {
     /// Keys of the findings that may have been raised for these records before: those that do not follow from a receipt
     /// that is counted once.
     var repeatableFindings: [Digest] {
-        refused.compactMap { $0.finding?.key }
+        refused.compactMap { $0.finding?.key } + accepted.map { UsageFinding.replay($0.call, known: nil).key }
     }
 }
 
@@ -76,7 +76,7 @@ struct GatewayReceiptReader: Sendable {
                 return
             }
             batch.accepted.append(GatewayBatch.Accepted(call: call, found: found))
-        } catch where error.code == .signerNotAllowed {
+        } catch let error where error.code == .signerNotAllowed {
             refuse(error.code.rawValue, error.description, Self.wrongSigner(value, found))
         } catch {
             refuse(error.code.rawValue, error.description)
@@ -95,7 +95,8 @@ struct GatewayReceiptReader: Sendable {
     }
 
     private static func texts(_ call: ObservedCall) -> [String] {
-        [call.name.receiptID, call.provider, call.model] + [call.scopeHash, call.policyHash, call.runID].compactMap(\.self)
+        [call.name.receiptID, call.provider, call.model]
+            + [call.scopeHash, call.policyHash, call.runID].compactMap(\.self)
     }
 
     private static func isUsable(_ text: String) -> Bool {

@@ -147,9 +147,7 @@ private struct Plan {
     private mutating func revoke(_ grant: UsageGrant, _ mark: BudgetMark?) throws {
         write.revoked.append(grant.requestID)
         summary.revoked += 1
-        let what = mark.map { mark in
-            "\(mark.used) of \(mark.limit.amount) \(mark.limit.currency.map { "minor units of \($0)" } ?? mark.limit.dimension.rawValue)"
-        }
+        let what = mark.map { "\($0.used) of \($0.limit.amount) \($0.limit.unit)" }
         let receipt = Receipt(
             content: .revocation(
                 Receipt.Revocation(
@@ -159,7 +157,7 @@ private struct Plan {
             provenance: provenance(nil, nil, authenticity: nil, controlPosition: controlPosition),
             reasons: [
                 Receipt.Reason(
-                    code: "TOKEN_BUDGET_SPENT", detail: "the budget of the job is spent: \(what ?? "its limit") used")
+                    code: "TOKEN_BUDGET_SPENT", detail: "the budget of the job is spent: \(what ?? "its limit")")
             ], occurredAt: now)
         try append(receipt) { encoded in
             RevocationRecord(encoded).map {

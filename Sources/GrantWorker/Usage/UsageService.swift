@@ -165,13 +165,16 @@ final class UsageService: Sendable {
         for (code, count) in summary.findings.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
             switch code.severity {
             case .critical:
-                logger.error("gateway receipts led to findings", metadata: ["code": "\(code.rawValue)", "count": "\(count)"])
+                logger.error(
+                    "gateway receipts led to findings", metadata: ["code": "\(code.rawValue)", "count": "\(count)"])
             case .warning:
-                logger.warning("gateway receipts led to findings", metadata: ["code": "\(code.rawValue)", "count": "\(count)"])
+                logger.warning(
+                    "gateway receipts led to findings", metadata: ["code": "\(code.rawValue)", "count": "\(count)"])
             }
         }
         if summary.refused > 0 {
-            logger.warning("records that are no gateway receipts were set aside", metadata: ["count": "\(summary.refused)"])
+            logger.warning(
+                "records that are no gateway receipts were set aside", metadata: ["count": "\(summary.refused)"])
         }
         if summary.revoked > 0 {
             logger.notice("tokens were revoked because a budget is spent", metadata: ["tokens": "\(summary.revoked)"])

@@ -27,6 +27,8 @@ public struct Budget: Sendable, Hashable {
         public let currency: String?
         /// How much: calls, tokens, seconds, or minor units of the currency.
         public let amount: Int64
+        /// What ``amount`` counts, for people.
+        public var unit: String { currency.map { "minor units of \($0)" } ?? dimension.rawValue }
     }
 
     /// Largest limit: what JSON numbers hold exactly. Money stays below a tenth of it, so that no sum overflows.

@@ -27,7 +27,8 @@ extension RulesLoader {
             let missing = ["provider", "model", "currency", "input_per_million_minor", "output_per_million_minor"]
                 .filter { fields[$0] == nil }
             guard missing.isEmpty else {
-                reader.report(element, found: "no \(missing.joined(separator: ", "))", expected: "all of a price's keys")
+                reader.report(
+                    element, found: "no \(missing.joined(separator: ", "))", expected: "all of a price's keys")
                 continue
             }
             let price = 0...Int(PriceTable.largestPrice)
@@ -69,7 +70,9 @@ extension RulesLoader {
             budget.thresholds = Set(reader.elements(marks).map { Int64(reader.count($0, in: 1...99, default: 50)) })
         }
         if budget.limits.isEmpty {
-            reader.report(value, found: "no limit", expected: "at least one of model_calls, input_tokens, output_tokens, cost, wall_time_seconds")
+            reader.report(
+                value, found: "no limit",
+                expected: "at least one of model_calls, input_tokens, output_tokens, cost, wall_time_seconds")
         }
         return budget
     }

@@ -129,7 +129,9 @@ public struct UsageBook: Sendable {
             call.calledAt >= grant.issuedAt.adding(seconds: -skew) && call.calledAt < grant.endsAt.adding(seconds: skew)
         }
         let ordered = grants.sorted { ($0.issuedAt, $0.requestID) < ($1.issuedAt, $1.requestID) }
-        return ordered.last(where: covers) ?? ordered.filter { $0.issuedAt <= call.calledAt }.max { $0.endsAt < $1.endsAt }
+        return ordered.last(where: covers) ?? ordered.filter { $0.issuedAt <= call.calledAt }.max {
+            $0.endsAt < $1.endsAt
+        }
             ?? ordered.first
     }
 
@@ -151,7 +153,8 @@ public struct UsageBook: Sendable {
     }
 
     private mutating func checkPolicy(_ call: ObservedCall, _ grant: UsageGrant, _ index: Int) {
-        guard let policy = call.policyHash, let granted = grant.policyHash, !ExactText.equal(policy, granted.b64u) else {
+        guard let policy = call.policyHash, let granted = grant.policyHash, !ExactText.equal(policy, granted.b64u)
+        else {
             return
         }
         found(
@@ -187,7 +190,8 @@ public struct UsageBook: Sendable {
         touched.insert(job)
         let budget = budget(of: job, grant.jobClass)
         var entry = state.jobs[job] ?? JobUsage()
-        let unpriced = entry.usage.add(call, prices: rules.prices, currencies: budget.map { $0.costs.keys.sorted() } ?? [])
+        let unpriced = entry.usage.add(
+            call, prices: rules.prices, currencies: budget.map { $0.costs.keys.sorted() } ?? [])
         if let spentAt = entry.spentAt, call.calledAt <= spentAt { entry.callsInFlight += 1 }
         var marks: [BudgetMark] = []
         if let budget {
@@ -238,13 +242,13 @@ public struct UsageBook: Sendable {
     private static func excess(
         _ job: JobID, _ limit: Budget.Limit, _ used: Int64, _ entry: JobUsage, _ grant: UsageGrant
     ) -> UsageFinding {
-        let unit = limit.currency.map { "minor units of \($0)" } ?? limit.dimension.rawValue
         let flight =
             entry.callsInFlight == 0
             ? "the calls that came to the limit went past it"
             : "\(entry.callsInFlight) calls were on their way when the tokens were revoked"
         return UsageFinding(
-            .budgetExceeded, "\(used) of \(limit.amount) \(unit) were used, \(used - limit.amount) too many: \(flight)",
+            .budgetExceeded,
+            "\(used) of \(limit.amount) \(limit.unit) were used, \(used - limit.amount) too many: \(flight)",
             about: "job:\(job)", grant: grant,
             excess: UsageFinding.Excess(limit: limit, used: used, callsInFlight: entry.callsInFlight))
     }

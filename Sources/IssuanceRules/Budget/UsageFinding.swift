@@ -80,12 +80,16 @@ public struct UsageFinding: Sendable, Hashable {
         self.excess = excess
     }
 
-    /// Identifies it: the same code about the same thing on the same evidence is one finding.
+    /// Identifies it: the same code about the same thing on the same evidence is one finding. The first hash of the
+    /// evidence decides: what else there is follows from the rest.
     public var key: Digest {
-        let excess = excess.map { "\($0.limit.dimension.rawValue)/\($0.limit.currency ?? ""):\($0.limit.amount):\($0.used)" }
-        return JSONValue.array(
-            [.string(code.rawValue), .string(about), .optional(excess)] + evidence.map { .string($0.b64u) }
-        ).canonicalDigest
+        let excess = excess.map { excess in
+            let kind = "\(excess.limit.dimension.rawValue)/\(excess.limit.currency ?? "")"
+            return "\(kind):\(excess.limit.amount):\(excess.used)"
+        }
+        return JSONValue.array([
+            .string(code.rawValue), .string(about), .optional(excess), .optional(evidence.first?.b64u),
+        ]).canonicalDigest
     }
 
     /// A second payload under a name that was used before.

@@ -50,10 +50,11 @@ public struct RuleSet: Sendable, Hashable {
         self.control = control
         self.gateways = gateways
         self.prices = prices
-        var document = Self.document(
-            name: name, sources: sources, entitlements: entitlements, jobClasses: jobClasses, groups: groups,
-            workPolicies: workPolicies, hardCapSeconds: hardCapSeconds, control: control
-        ).object ?? JSONObject()
+        var document =
+            Self.document(
+                name: name, sources: sources, entitlements: entitlements, jobClasses: jobClasses, groups: groups,
+                workPolicies: workPolicies, hardCapSeconds: hardCapSeconds, control: control
+            ).object ?? JSONObject()
         // Rules without these sections keep the hash they had before the sections were known.
         if gateways != GatewayRules() { document["gateways"] = gateways.document }
         if !prices.lines.isEmpty { document["prices"] = prices.document }

@@ -62,8 +62,11 @@ enum PlaygroundFiles {
 
         gateways: {signers: ["\(keys.gateway.publicKey.did)"], clock_skew: 5s}
         prices:
-          - {provider: openai, model: "gpt-5.1*", currency: EUR, input_per_million_minor: 125, output_per_million_minor: 1000}
-          - {provider: anthropic, model: "*", currency: EUR, input_per_million_minor: 300, output_per_million_minor: 1500}
+          - provider: openai
+            model: "gpt-5.1*"
+            currency: EUR
+            input_per_million_minor: 125
+            output_per_million_minor: 1000
 
         entitlements:
           - {kind: entra_role, id: "\(PlaygroundCast.appAdminRole.id)", scope: /, job_class: identity_app_admin}

@@ -72,7 +72,8 @@ struct CoverageView {
     var lines: [String] {
         var lines = [
             Console.styled("job \(Console.plain(coverage.jobID.rawValue))", .bold)
-                + " of class \(Console.plain(coverage.jobClass.rawValue)): \(coverage.usage.grants.count) tokens, \(live) live"
+                + " of class \(Console.plain(coverage.jobClass.rawValue)): \(coverage.usage.grants.count) tokens, "
+                + "\(live) live"
         ]
         if let first = usage.firstAt, let last = usage.lastAt {
             lines.append(
@@ -87,8 +88,7 @@ struct CoverageView {
                     + "\(model.inputTokens) tokens in, \(model.outputTokens) out")
         }
         for limit in budget?.limits ?? [] {
-            let unit = limit.currency.map { "minor units of \($0)" } ?? limit.dimension.rawValue
-            let text = "budget: \(usage.used(of: limit)) of \(limit.amount) \(unit), \(state(limit))"
+            let text = "budget: \(usage.used(of: limit)) of \(limit.amount) \(limit.unit), \(state(limit))"
             lines.append("  " + (state(limit) == "open" ? text : Console.styled(text, .yellow)))
         }
         if let spentAt = coverage.usage.spentAt {

@@ -91,8 +91,9 @@ struct RecordView {
 
     private var finding: String {
         if let budget = document["budget"] {
-            let used = "\(budget["used"]?.integer ?? 0) of \(budget["limit"]?.integer ?? 0) \(text(budget["dimension"]))"
-            return "\(mark("BUDGET", .yellow)) job \(text(document["job_id"]))  \(budget["percent"]?.integer ?? 0) %: \(used)"
+            let (used, limit) = (budget["used"]?.integer ?? 0, budget["limit"]?.integer ?? 0)
+            return "\(mark("BUDGET", .yellow)) job \(text(document["job_id"]))  \(budget["percent"]?.integer ?? 0) %: "
+                + "\(used) of \(limit) \(text(budget["dimension"]))"
         }
         return "\(mark("FINDING", .red)) \(text(document["code"]))  \(text(document["job_id"] ?? document["about"]))  "
             + text(document["detail"])

@@ -44,10 +44,12 @@ struct UsageTests {
 
             var gateway = UsageStage(stage)
             let first = try gateway.receipt("a1", run, policy: policy)
+            let replay = try gateway.receipt("a1", run, policy: policy, output: 7)
             try await gateway.send(first, first)
+            try await gateway.untilRead()
             try await gateway.send(
                 // The same receipt id with another payload.
-                gateway.receipt("a1", run, policy: policy, output: 7),
+                replay,
                 // A token that nobody issued, and none.
                 gateway.receipt("shadow", run, scope: Digest(hashing: "nobody")),
                 gateway.receipt("none", run, scope: nil),
@@ -68,12 +70,13 @@ struct UsageTests {
             // Two more come to the limit of four; the one behind them was on its way.
             let sent = Timestamp.playgroundNow
             try await gateway.send(
-                gateway.receipt("a3", run, policy: policy, at: sent), gateway.receipt("a4", run, policy: policy, at: sent))
+                gateway.receipt("a3", run, policy: policy, at: sent),
+                gateway.receipt("a4", run, policy: policy, at: sent))
             try await gateway.untilRead()
             try await stage.untilHolds(
                 "the token of job-alpha to be revoked",
                 "SELECT bool_or(revoked_reason = 'budget_spent') FROM clawgrant.request WHERE job_id = 'job-alpha'")
-            try await gateway.send(gateway.receipt("a5", run, policy: policy, at: sent), first)
+            try await gateway.send(gateway.receipt("a5", run, policy: policy, at: sent), first, replay)
             try await gateway.untilRead()
             try await gateway.send(
                 gateway.receipt("a6", run, policy: policy, at: .playgroundNow.adding(seconds: 60)))
@@ -99,9 +102,34 @@ struct UsageTests {
             let usage = try #require(try await gateway.usage("job-alpha"))
             #expect(usage.usage.modelCalls == 6 && usage.callsInFlight == 1)
             #expect(usage.usage.costs.isEmpty, "money is counted where a budget asks for it")
-            let letters = try await stage.values(of: PlaygroundTopic.deadLetters).values.compactMap { $0["reason"]?.string }
+            try await Self.expectCoverage(worker)
+            let letters = try await stage.values(of: PlaygroundTopic.deadLetters).values.compactMap {
+                $0["reason"]?.string
+            }
             #expect(letters.sorted() == ["CLAIM_NOT_FOUND", "HASH_MISMATCH", "MALFORMED_ENVELOPE"])
         }
+    }
+
+    /// What the command line says of it all.
+    private static func expectCoverage(_ worker: PlaygroundWorker) async throws {
+        let program = try #require(WorkerProgram.path)
+        let result = try await Command.run(
+            ManagedProcess.Configuration(
+                executable: program,
+                arguments: ["coverage", "--job", "job-alpha", "--json", "--config", worker.configurationFile]),
+            within: .seconds(60))
+        let coverage = try JSONReader.parse(result.output)
+        #expect(coverage["usage"]?["model_calls"]?.integer == 6)
+        #expect(coverage["usage"]?["models"]?.array?.count == 1)
+        #expect(coverage["tokens"] == ["issued": 1, "live": 0, "revoked": 1])
+        #expect(coverage["budget"]?.array?.first?["state"]?.string == "exceeded")
+        #expect(coverage["findings"]?.array?.count == 4)
+        let listed = try await Command.run(
+            ManagedProcess.Configuration(
+                executable: program,
+                arguments: ["coverage", "--job-class", "enterprise_agent_run", "--config", worker.configurationFile]),
+            within: .seconds(60))
+        #expect(listed.output.contains("6 of 4 model_calls, exceeded"))
     }
 
     @Test func aReaderThatIsKilledLosesAndRepeatsNothing() async throws {

@@ -8,9 +8,9 @@ struct BudgetTests {
     @Test func theRulesAreReadAndEveryFaultIsNamed() throws {
         let rules = try UsageSample.rules(
             budget:
-                "{model_calls: 10, input_tokens: 5, output_tokens: 6, cost: {currency: EUR, amount_minor: 7}, wall_time_seconds: 8, thresholds: [90]}",
-            prices:
-                "{provider: openai, model: \"*\", currency: EUR, input_per_million_minor: 125, output_per_million_minor: 1000}")
+                "{model_calls: 10, input_tokens: 5, output_tokens: 6, cost: {currency: EUR, amount_minor: 7}, "
+                + "wall_time_seconds: 8, thresholds: [90]}",
+            prices: UsageSample.price(input: 125, output: 1_000))
         let budget = try #require(rules.jobClasses[JobClass("run")]?.budget)
         #expect(
             budget

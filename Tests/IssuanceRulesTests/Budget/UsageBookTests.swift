@@ -35,7 +35,10 @@ struct UsageBookTests {
                 UsageSample.call("1", job: "a", at: now),
                 UsageSample.grant("a", revokedAt: now.adding(seconds: -31)), .afterRevocation
             ),
-            (UsageSample.call("1", job: "a", at: now), UsageSample.grant("a", revokedAt: now.adding(seconds: -30)), nil),
+            (
+                UsageSample.call("1", job: "a", at: now), UsageSample.grant("a", revokedAt: now.adding(seconds: -30)),
+                nil
+            ),
         ]
         for (index, (call, grant, code)) in cases.enumerated() {
             let book = try judge([call], [grant])
@@ -121,7 +124,7 @@ struct UsageBookTests {
     }
 
     @Test func moneyIsCountedExactlyAndAModelWithoutAPriceIsFound() throws {
-        let price = "{provider: openai, model: \"gpt-5*\", currency: EUR, input_per_million_minor: 3, output_per_million_minor: 0}"
+        let price = UsageSample.price(input: 3, output: 0)
         // 333 333 tokens at 3 minor units for a million are 0.999999 of one.
         let calls = [
             UsageSample.call("1", job: "a", input: 333_333), UsageSample.call("2", job: "a", input: 1),
@@ -157,7 +160,8 @@ struct UsageBookTests {
                 UsageSample.call(
                     "\(index)", job: dice.chance(10) ? "unknown" : dice.pick(jobs),
                     at: UsageSample.now.adding(seconds: Int64.random(in: -500...0, using: &dice)),
-                    input: Int64.random(in: 0...1_000, using: &dice), output: Int64.random(in: 0...1_000, using: &dice)))
+                    input: Int64.random(in: 0...1_000, using: &dice), output: Int64.random(in: 0...1_000, using: &dice))
+            )
         }
         let rules = try UsageSample.rules(
             budget: "{model_calls: 9, input_tokens: 6000, output_tokens: 20000, wall_time_seconds: 300}")

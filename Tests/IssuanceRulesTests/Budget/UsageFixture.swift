@@ -31,6 +31,11 @@ enum UsageSample {
                 """)
     }
 
+    static func price(input: Int, output: Int) -> String {
+        "{provider: openai, model: \"gpt-5*\", currency: EUR, input_per_million_minor: \(input), "
+            + "output_per_million_minor: \(output)}"
+    }
+
     static func grant(_ job: String, request: String? = nil, revokedAt: Timestamp? = nil) -> UsageGrant {
         UsageGrant(
             requestID: RequestID(request ?? "req-\(job)"), jobID: JobID(job), jobClass: JobClass("run"),
