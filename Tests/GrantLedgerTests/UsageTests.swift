@@ -100,6 +100,49 @@ struct UsageTests {
         #expect(model.model == "gpt-5.1" && model.calls == 3 && model.inputTokens == 30 && model.outputTokens == 3)
     }
 
+    /// Writes something into every table of usage, for a test of privileges.
+    static func recordOne(_ ledger: PostgresLedger, _ lease: RoleLease) async throws {
+        let call = call("1")
+        try await ledger.recordUsage(
+            UsageRead(
+                lease: lease, topic: topic, advances: [UsageAdvance(partition: 0, from: 0, to: 1)], calls: [call],
+                findingKeys: []),
+            revoking: { _ in [] },
+            plan: { _, _ in
+                var write = UsageWrite()
+                write.counted = [
+                    UsageWrite.Counted(
+                        call: call, origin: RecordOrigin(topic: topic, partition: 0, offset: 0), grant: nil)
+                ]
+                write.runs = [("run", JobID("job"))]
+                write.jobs[JobID("job")] = (JobClass("deploy"), JobUsage())
+                write.findings = [UsageFinding(.unknownScope, "shadow use", about: "x/y")]
+                return write
+            })
+    }
+
+    @Test func aStreamThatCameLaterBeginsAtZero() async throws {
+        let fixture = try await ControlFixture.make()
+        let ledger = fixture.ledger.ledger
+        let lease = try #require(try await ledger.claim(role: .sealer, for: fixture.ledger.worker))
+        let seen = Lock<[[Int64]]>([])
+        for number in 0..<2 as Range<Int64> {
+            try await fixture.issue([.init(name: "r\(number)")])
+            _ = try await ledger.seal(under: lease, maximumGroups: 10, maximumBytes: 1 << 20) { input in
+                seen.withLock { $0.append(input.nextSequence) }
+                let signature = try #require(Ed25519Signature(bytes: [UInt8](repeating: 0, count: 64)))
+                return [
+                    SealedBatch(
+                        number: number, firstPosition: number, lastPosition: number,
+                        headerHash: Digest(hashing: "header"), header: [1], signature: signature, checkpoint: "",
+                        tail: [1], groups: input.groups, nextSequence: [5, 5, 5, 5, 5, 5], sealedAt: input.now)
+                ]
+            }
+        }
+        #expect(seen.withLock { $0 } == [[0, 0, 0, 0, 0, 0, 0], [5, 5, 5, 5, 5, 5, 0]])
+        #expect(try await ledger.batches(from: 0, limit: 5).map(\.nextSequence.count) == [7, 7])
+    }
+
     @Test func aReaderThatLostItsRoleOrItsPlaceCommitsNothing() async throws {
         let fixture = try await ControlFixture.make()
         let ledger = fixture.ledger.ledger

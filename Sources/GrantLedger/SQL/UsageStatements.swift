@@ -39,13 +39,20 @@ enum UsageStatements {
 
     private static let jobsOfScopes = "SELECT job_id FROM clawgrant.request WHERE scope_hash = ANY ($1::bytea[])"
 
-    /// Every token of the jobs that the batch's scope hashes are of.
+    /// The tokens of the batch's scope hashes, and the live ones of their jobs: a job that runs every day for years must
+    /// not cost more each day.
+    private static let requestsOfScopes = """
+        SELECT request_id FROM clawgrant.request WHERE scope_hash = ANY ($1::bytea[])
+        UNION
+        SELECT request_id FROM clawgrant.request
+        WHERE scope_hash IS NOT NULL AND expires_at > clock_timestamp() AND job_id IN (\(jobsOfScopes))
+        """
+
     static let tokens = PreparedStatement(
         "tokens_of_scopes",
         """
         SELECT \(DecideStatements.loadedRequestColumns) FROM clawgrant.request
-        WHERE scope_hash IS NOT NULL AND job_id IN (\(jobsOfScopes))
-        ORDER BY issued_at, request_id
+        WHERE request_id IN (\(requestsOfScopes)) ORDER BY issued_at, request_id
         """,
         parameterTypes: [.byteaArray])
 
@@ -59,8 +66,7 @@ enum UsageStatements {
         """
         SELECT approval_id, state FROM clawgrant.approval
         WHERE approval_id IN (
-            SELECT unnest(approvals) FROM clawgrant.request
-            WHERE scope_hash IS NOT NULL AND job_id IN (\(jobsOfScopes)))
+            SELECT unnest(approvals) FROM clawgrant.request WHERE request_id IN (\(requestsOfScopes)))
         """,
         parameterTypes: [.byteaArray])
 

@@ -62,6 +62,6 @@ extension MigrationText {
             FOR EACH ROW EXECUTE FUNCTION clawgrant.refuse_change();
 
         CREATE INDEX request_scope_hash ON clawgrant.request (scope_hash) WHERE scope_hash IS NOT NULL;
-        CREATE INDEX request_job ON clawgrant.request (job_id) WHERE scope_hash IS NOT NULL;
+        CREATE INDEX request_job ON clawgrant.request (job_id, expires_at) WHERE scope_hash IS NOT NULL;
         """
 }

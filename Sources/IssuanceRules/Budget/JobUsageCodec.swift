@@ -5,7 +5,7 @@ import ClawWire
 extension JobUsage {
     private static let subject = "job usage"
 
-    /// The bytes to store; grants and approvals' budgets are not among them.
+    /// The bytes to store: everything but the grants. Of the approvals' budgets what they allow together.
     public func encode() -> [UInt8] {
         func number(_ value: Int64) -> JSONValue { .string(String(value)) }
         func numbers(_ values: [String: Int64]) -> JSONValue {
@@ -16,6 +16,7 @@ extension JobUsage {
             "output": number(usage.outputTokens), "costs": numbers(usage.costs), "in_flight": number(callsInFlight),
             "marks": .array(marks.sorted().map { .string($0) }), "excess": numbers(reportedExcess),
         ]
+        object["budget"] = Budget.narrowest(approvalBudgets).map(\.json)
         object["first"] = usage.firstAt.map { number($0.microseconds) }
         object["last"] = usage.lastAt.map { number($0.microseconds) }
         object["spent"] = spentAt.map { number($0.microseconds) }
@@ -62,5 +63,12 @@ extension JobUsage {
         marks = Set(value.elements("marks").compactMap(\.string))
         reportedExcess = numbers("excess")
         spentAt = time("spent")
+        if let stored = value["budget"] {
+            do {
+                approvalBudgets = [try Budget(json: stored)]
+            } catch {
+                throw StorageError(subject: Self.subject, detail: "budget is none: \(error)")
+            }
+        }
     }
 }

@@ -12,9 +12,10 @@ public struct JobUsage: Sendable, Hashable {
     public var spentAt: Timestamp?
     /// Calls dated before ``spentAt`` that were read after it.
     public var callsInFlight: Int64 = 0
-    /// Every token of the job.
+    /// Tokens of the job: the live ones, and those that calls were made with.
     public var grants: [UsageGrant] = []
-    /// The budgets that the approvals of these tokens carry.
+    /// The budgets that the approvals of the job's tokens carry. What was once narrowed stays so: a wider budget takes a
+    /// job of its own.
     public var approvalBudgets: [Budget] = []
 
     /// A job of which nothing is known.
@@ -27,7 +28,7 @@ public struct UsageSnapshot: Sendable {
     public var now: Timestamp
     /// Payload hashes of receipts that were counted, by name.
     public var known: [ObservedCall.Name: Digest] = [:]
-    /// Jobs, with all their tokens.
+    /// Jobs, with their tokens.
     public var jobs: [JobID: JobUsage] = [:]
     /// Jobs in which a run was seen.
     public var runs: [String: Set<JobID>] = [:]

@@ -87,6 +87,7 @@ struct BudgetTests {
         usage.reportedExcess = ["model_calls:100:10": 12]
         usage.spentAt = Sample.now
         usage.callsInFlight = 2
+        usage.approvalBudgets = [Budget(modelCalls: 3, costs: ["EUR": 4, "USD": 5])]
         #expect(try JobUsage(decoding: usage.encode()) == usage)
         #expect(throws: StorageError.self) { try JobUsage(decoding: Array("{}".utf8)) }
     }
