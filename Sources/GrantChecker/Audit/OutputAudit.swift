@@ -19,6 +19,7 @@ struct OutputAudit {
     private var positions: [CheckedStream: StreamPositions] = [:]
     private var matcher = EffectMatcher()
     private var receiptIDs: Set<Fingerprint> = []
+    private var gatewayReceipts: Set<Fingerprint> = []
     private var tail: LogTail?
     private var isChainBroken = false
     /// Batches that came before the ones they follow.
@@ -259,7 +260,12 @@ struct OutputAudit {
             cutoffs[Fingerprint(encoded.digest), default: 0] -= payload["cutoffs"]?.array?.count ?? 0
         case .findingRaised: expect(FindingRecord(encoded).map(Essence.of), .primary)
         case .budgetReached: expect(BudgetRecord(encoded).map(Essence.of), .primary)
-        case .gatewayReceipt, .keyChanged, .heartbeat: break
+        case .gatewayReceipt(let call):
+            report.counts.gatewayReceipts += 1
+            if !gatewayReceipts.insert(Fingerprint(call.name)).inserted {
+                report.violate(.receipts, "\(place): the gateway receipt \(call.name) is counted already")
+            }
+        case .keyChanged, .heartbeat: break
         }
     }
 

@@ -2,6 +2,7 @@ import ApprovalSources
 import ClawWire
 import DevStack
 import Foundation
+import GrantChecker
 import GrantLedger
 import GrantWorker
 import IssuanceRules
@@ -167,7 +168,8 @@ struct UsageTests {
                 workers.removeAll { $0.name == reader.name }
             }
             try await gateway.untilRead()
-            try await stage.check()
+            let report = try await stage.check()
+            #expect(report.counts.gatewayReceipts == 300)
             for job in jobs {
                 let usage = try #require(try await gateway.usage("job-\(job)"))
                 #expect(usage.usage.modelCalls == 100)
