@@ -56,6 +56,8 @@ public struct CheckReport: Sendable, Hashable {
         public var waiting = 0
         /// Stops, by the receipts.
         public var stops = 0
+        /// Gateway receipts that were counted, by the receipts.
+        public var gatewayReceipts = 0
         /// Receipts.
         public var receipts = 0
         /// Batches.
@@ -104,7 +106,8 @@ public struct CheckReport: Sendable, Hashable {
             "issued": .integer(counts.issued), "denied": .integer(counts.denied),
             "expired": .integer(counts.expired), "quarantined": .integer(counts.quarantined),
             "revocations": .integer(counts.revocations), "waiting": .integer(counts.waiting),
-            "receipts": .integer(counts.receipts), "batches": .integer(counts.batches),
+            "gateway_receipts": .integer(counts.gatewayReceipts), "receipts": .integer(counts.receipts),
+            "batches": .integer(counts.batches),
             "repeats": .integer(counts.repeats), "tokens_opened": .integer(counts.tokensOpened),
             "bytes_scanned": .integer(counts.bytesScanned), "checker": verdict,
         ]

@@ -19,6 +19,7 @@ struct OutputAudit {
     private var positions: [CheckedStream: StreamPositions] = [:]
     private var matcher = EffectMatcher()
     private var receiptIDs: Set<Fingerprint> = []
+    private var gatewayReceipts: Set<Fingerprint> = []
     private var tail: LogTail?
     private var isChainBroken = false
     /// Batches that came before the ones they follow.
@@ -83,6 +84,7 @@ struct OutputAudit {
         case .revocations: audit(revocation: value, record, batch: Int64(batch), place)
         case .deadLetters: audit(deadLetter: value, record, batch: Int64(batch), place)
         case .controlResults: audit(controlResult: value, place)
+        case .findings: audit(finding: value, record, batch: Int64(batch), place)
         }
     }
 
@@ -256,6 +258,13 @@ struct OutputAudit {
             if let fault = line.take(control: payload) { report.violate(.stopLine, "\(place): \(fault)") }
             controlResults[Fingerprint(encoded.digest), default: 0] -= 1
             cutoffs[Fingerprint(encoded.digest), default: 0] -= payload["cutoffs"]?.array?.count ?? 0
+        case .findingRaised: expect(FindingRecord(encoded).map(Essence.of), .primary)
+        case .budgetReached: expect(BudgetRecord(encoded).map(Essence.of), .primary)
+        case .gatewayReceipt(let call):
+            report.counts.gatewayReceipts += 1
+            if !gatewayReceipts.insert(Fingerprint(call.name)).inserted {
+                report.violate(.receipts, "\(place): the gateway receipt \(call.name) is counted already")
+            }
         case .keyChanged, .heartbeat: break
         }
     }
@@ -322,6 +331,21 @@ struct OutputAudit {
             let revocation = try RevocationRecord(parsing: value)
             requireKey(record, revocation.recordKey, place)
             match(Essence.of(revocation), revocation.receiptDigest, .primary, batch, place)
+        } catch {
+            report.violate(.receipts, "\(place): \(error)")
+        }
+    }
+
+    private mutating func audit(finding value: [UInt8], _ record: PublishedRecord, batch: Int64, _ place: String) {
+        do {
+            if let mark = try? BudgetRecord(parsing: value) {
+                requireKey(record, mark.recordKey, place)
+                match(Essence.of(mark), mark.receiptDigest, .primary, batch, place)
+                return
+            }
+            let finding = try FindingRecord(parsing: value)
+            requireKey(record, finding.recordKey, place)
+            match(Essence.of(finding), finding.receiptDigest, .primary, batch, place)
         } catch {
             report.violate(.receipts, "\(place): \(error)")
         }
