@@ -142,6 +142,17 @@ let package = Package(
     ]
 )
 
+// Parsers under libFuzzer: `./dev fuzz`. Not part of an ordinary build, which has no use for the instrumented program.
+if Context.environment["CLAWGRANT_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "clawgrant-fuzz",
+            dependencies: [
+                "ApprovalSources", "ClawWire", "GrantVerifier", "IssuanceRules", "ProofBundles", "ReceiptLog",
+            ],
+            path: "Fuzzing"))
+}
+
 // Every target of ours is built the same way; docs/decisions/001-language-settings.md gives the reasons.
 for target in package.targets where target.type != .system && target.type != .plugin {
     target.swiftSettings = [
