@@ -37,7 +37,7 @@ public enum ProofVerifier {
         var documents = SingleDocuments(trust: trust, now: now)
         switch kind {
         case .exportBundle:
-            var export = ExportVerifier(trust: trust, now: now)
+            var export = ExportChecker(trust: trust, now: now)
             export.check(value)
             return export.list.verification(kind)
         case .proofBundle:

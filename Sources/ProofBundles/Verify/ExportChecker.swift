@@ -5,7 +5,7 @@ import ReceiptLog
 ///
 /// Whatever follows from the receipts is made again from them and compared, member by member; so the assembler's word is
 /// never needed for anything that the log or a signature can tell.
-struct ExportVerifier {
+struct ExportChecker {
     let trust: TrustConfiguration
     let now: Timestamp
     var list = CheckList()
