@@ -4,13 +4,16 @@ import Testing
 
 @testable import ProofBundles
 
-/// The script of docs/evidence.md, taken out of the document and run as an auditor would.
-@Suite(.enabled(if: EvidenceDocumentTests.hasTools))
-struct EvidenceDocumentTests {
-    static let hasTools = ["/usr/bin/python3", "/usr/bin/openssl"].allSatisfy {
+/// What the document tells an auditor to have.
+enum AuditorTools {
+    static let areThere = ["/usr/bin/python3", "/usr/bin/openssl"].allSatisfy {
         FileManager.default.isExecutableFile(atPath: $0)
     }
+}
 
+/// The script of docs/evidence.md, taken out of the document and run as an auditor would.
+@Suite(.enabled(if: AuditorTools.areThere))
+struct EvidenceDocumentTests {
     private static let page = SampleRun.folder.deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().appendingPathComponent("docs/evidence.md")
 

@@ -232,6 +232,7 @@ struct BundleVerifier {
         }
     }
 
+    private static let maximumCoSignatures = 16
     private static let envelopeMembers: Set<String> = [
         "envelope_version", "envelope_type", "payload", "payload_hash_b64u", "hash_algorithm", "signature_b64u",
         "algorithm", "signer_did", "issued_at", "expires_at", "co_signatures",
@@ -253,7 +254,11 @@ struct BundleVerifier {
             throw DocumentFault("HASH_MISMATCH", "payload_hash_b64u", "the payload has another hash")
         }
         try signature(object, hash, trust.envelopeSigners, "", "SIGNATURE_INVALID")
-        for (index, co) in (object["co_signatures"]?.array ?? []).enumerated() {
+        let others = object["co_signatures"]?.array ?? []
+        guard others.count <= Self.maximumCoSignatures else {
+            throw DocumentFault("LIMIT_EXCEEDED", "co_signatures", "more than \(Self.maximumCoSignatures)")
+        }
+        for (index, co) in others.enumerated() {
             guard let co = co.object else {
                 throw DocumentFault("MALFORMED_ENVELOPE", "co_signatures[\(index)]", "an object was expected")
             }

@@ -73,12 +73,17 @@ struct EvidenceVerifier {
             at("log.size"), "the checkpoint is of \(checkpoint.checkpoint.size) batches")
         logSummary = LogSummary(logID: log.logID, checkpoint: checkpoint.checkpoint)
         let keys = Set(log.keys.map(\.did))
-        for (index, signer) in (value?["signers"]?.array ?? []).enumerated() {
+        for (index, signer) in (value?["signers"]?.array ?? []).prefix(64).enumerated() {
             list.expect(
                 signer.string.map { keys.contains($0) } ?? false, "SIGNER_UNKNOWN", at("log.signers[\(index)]"),
                 "batches were signed by a key that is not trusted for the log")
         }
-        for (index, batch) in (value?["batches"]?.array ?? []).enumerated() {
+        let batches = value?["batches"]?.array ?? []
+        guard batches.count <= RunCollector.maximumReceipts else {
+            list.fail("LIMIT_EXCEEDED", at("log.batches"), "more than \(RunCollector.maximumReceipts) batches")
+            return nil
+        }
+        for (index, batch) in batches.enumerated() {
             header(batch, "log.batches[\(index)]", checkpoint.checkpoint)
         }
         if let time = value?["sealed_at"]?.string.flatMap({ Timestamp(rfc3339: $0) }) {
@@ -87,7 +92,7 @@ struct EvidenceVerifier {
                 time <= now.adding(seconds: trust.maximumSkewSeconds), "FUTURE_TIMESTAMP_POISONING",
                 at("log.sealed_at"), "the last batch is dated \(time), in the future")
             list.expect(
-                batches.values.allSatisfy { $0.sealedAt <= time }, "EVIDENCE_MISMATCH", at("log.sealed_at"),
+                self.batches.values.allSatisfy { $0.sealedAt <= time }, "EVIDENCE_MISMATCH", at("log.sealed_at"),
                 "a batch was sealed later than the last one")
         } else {
             list.fail("MISSING_REQUIRED_FIELD", at("log.sealed_at"), "a time was expected")
@@ -239,7 +244,9 @@ struct EvidenceVerifier {
     private mutating func originals(_ value: JSONValue?, _ tokens: [RunToken], _ runID: String) -> Set<Digest> {
         var hashes: Set<Digest> = []
         for (index, entry) in (value?.array ?? []).enumerated() where index < tokens.count {
-            for (place, input) in (entry["inputs"]?.array ?? []).enumerated() {
+            // More inputs than the receipt names are a mismatch, which is found later; none of them is looked at here.
+            let named = tokens[index].issuance.receipt?.provenance.inputs.count ?? 0
+            for (place, input) in (entry["inputs"]?.array ?? []).prefix(named).enumerated() {
                 guard let document = input["envelope"] else { continue }
                 let path = at("approvals[\(index)].inputs[\(place)].envelope")
                 do {
@@ -406,6 +413,10 @@ struct EvidenceVerifier {
     ) -> [GatewayCall] {
         var ofTheRun: [GatewayCall] = []
         let hashes = Set(bundle.events.map(\.hash))
+        guard (value?.array?.count ?? 0) <= CallFilter.maximumCalls else {
+            list.fail("LIMIT_EXCEEDED", at("gateway_receipts"), "more than \(CallFilter.maximumCalls) receipts")
+            return []
+        }
         let taken = Dictionary(
             bundle.calls.map { ($0.receiptID, $0.payloadHash) }, uniquingKeysWith: { first, _ in first })
         for (index, entry) in (value?.array ?? []).enumerated() {

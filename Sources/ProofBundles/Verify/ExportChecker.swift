@@ -23,6 +23,7 @@ struct ExportChecker {
     private static let artifactKinds = [
         "execution_attestation_envelopes", "derivation_attestation_envelopes", "audit_result_attestation_envelopes",
     ]
+    private static let maximumEntries = 3_001
     private static let evidenceMembers: Set<String> = [
         "evidence_version", "assembled_at", "run", "log", "receipts", "policies", "tokens", "approvals",
         "gateway_receipts", "usage", "revocations", "completeness",
@@ -111,6 +112,10 @@ struct ExportChecker {
     private mutating func manifest(_ object: JSONObject) {
         guard let entries = object["manifest"]?["entries"]?.array, let artifacts = object["artifacts"]?.object else {
             list.fail("MISSING_REQUIRED_FIELD", "manifest.entries", "the bundle has no manifest, or no artifacts")
+            return
+        }
+        guard entries.count <= Self.maximumEntries else {
+            list.fail("LIMIT_EXCEEDED", "manifest.entries", "more than \(Self.maximumEntries) entries")
             return
         }
         var files: [(path: String, value: JSONValue)] = []
