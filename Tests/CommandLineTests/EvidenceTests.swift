@@ -149,9 +149,40 @@ struct EvidenceTests {
                     && $0["path"]?.string?.hasPrefix("artifacts.proof_bundle_envelope.payload.receipts[0]") ?? false
             } == true)
 
+        let checked = try await ProgramRun(
+            [
+                "proof", "assemble", "--job", Self.job, "--gateway-topic", Self.topic, "--from-ledger", "cross-check",
+                "--out", "\(playground.directory)/checked.json",
+            ], config: worker.configurationFile)
+        #expect(checked.code == 0 && checked.errors.contains("the ledger agrees about 1 tokens"), "\(checked.errors)")
+        try await follows(playground, worker, trust)
+
         try await playground.produce([try gateway.receipt(9, event: event, scope: scope)])
         _ = try await assemble(playground, worker)
         let late = try await ProgramRun(["proof", "verify", path, "--trust", trust])
         #expect(late.code == 1 && late.output.contains("RECEIPT_AFTER_REVOCATION"), "\(late.output)")
+    }
+
+    /// The service writes the ended run's bundle, and leaves the other run alone.
+    private func follows(_ playground: Playground, _ worker: PlaygroundWorker, _ trust: String) async throws {
+        let folder = "\(playground.directory)/bundles"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        let service = try ManagedProcess(
+            ManagedProcess.Configuration(
+                executable: try #require(ProgramRun.path),
+                arguments: [
+                    "proof", "assemble", "--follow", "--folder", folder, "--settle", "0", "--gateway-topic", Self.topic,
+                    "--config", worker.configurationFile,
+                ]))
+        func files() -> [String] { (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] }
+        try await waitUntil(deadline: .seconds(60), description: "the bundle of the ended run") {
+            files().contains { $0.hasPrefix("job-run.") && $0.hasSuffix(".json") }
+        }
+        #expect(await service.terminate() == .code(0))
+        let names = files()
+        #expect(names.count == 1)
+        let verified = try await ProgramRun(
+            ["proof", "verify", "\(folder)/\(try #require(names.first))", "--trust", trust])
+        #expect(verified.code == 0, "\(verified.output)")
     }
 }

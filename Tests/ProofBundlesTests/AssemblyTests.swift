@@ -142,3 +142,51 @@ struct AssemblyTests {
         #expect(collected.receipts.count == 1)
     }
 }
+
+/// When a run's bundle is due.
+struct OpenRunsTests {
+    private func ended(_ records: [[UInt8]], after seconds: Int64, settle: Int64 = 0) -> [OpenRuns.Ended] {
+        var open = OpenRuns()
+        for record in records { open.take(record) }
+        return open.ended(at: SampleRun.noon.adding(seconds: seconds), settle: settle)
+    }
+
+    @Test func runsEndWithTheirLastToken() throws {
+        let (grant, _) = try SampleRun.grant(evidence: Digest(hashing: "e"))
+        let (second, _) = try SampleRun.grant(1, evidence: Digest(hashing: "e"))
+        var log = try SampleRun.Log()
+        try log.seal([SampleRun.stranger(0), grant], at: SampleRun.noon)
+        #expect(ended(log.records, after: 599).isEmpty)
+        #expect(ended(log.records, after: 600).map(\.lastPosition) == [1])
+        #expect(ended(log.records, after: 630, settle: 60).isEmpty)
+        try log.seal([try #require(SampleRun.revocation(of: grant, after: 20))], at: SampleRun.noon)
+        #expect(ended(log.records, after: 20).map(\.lastPosition) == [2])
+        try log.seal([second], at: SampleRun.noon)
+        #expect(ended(log.records, after: 20).isEmpty)
+        #expect(ended(log.records + [Array("no batch".utf8)], after: 601).map(\.lastPosition) == [3])
+    }
+
+    @Test func toldOnceUnlessGrantedAnew() throws {
+        let (grant, _) = try SampleRun.grant(evidence: Digest(hashing: "e"))
+        var log = try SampleRun.Log()
+        try log.seal([grant], at: SampleRun.noon)
+        var open = OpenRuns()
+        open.take(log.records[0])
+        let later = SampleRun.noon.adding(seconds: 700)
+        #expect(open.ended(at: later, settle: 0).count == 1)
+        #expect(open.ended(at: later, settle: 0).isEmpty && open.count == 0)
+        open.take(log.records[0])
+        #expect(open.ended(at: later, settle: 0).count == 1)
+    }
+
+    @Test func fileNamesStayInTheirFolder() {
+        func name(_ job: String) -> String {
+            OpenRuns.fileName(OpenRuns.Ended(jobID: JobID(job), lastPosition: 7))
+        }
+        #expect(name("job-1.a_B") == "job-1.a_B.7.json")
+        #expect(name("../x") == "%2E.%2Fx.7.json" || !name("../x").contains("/"))
+        #expect(!name("..").hasPrefix("."))
+        #expect(name(String(repeating: "é", count: 400)).utf8.count < 150)
+        #expect(name(String(repeating: "a", count: 300) + "b") != name(String(repeating: "a", count: 300) + "c"))
+    }
+}

@@ -28,8 +28,8 @@ public struct AssembledRun: Sendable {
 
 /// Makes proof bundles (WIRE section 9) of runs; docs/evidence.md describes every member.
 ///
-/// The reference demands that a bundle's `agent_did` be the key that signed it. A bundle that the worker makes therefore
-/// bears the worker's envelope key there, and names the agent in `metadata.clawgrant.agent_dids`.
+/// The reference demands that a bundle's `agent_did` be the key that signed it. A bundle that the worker makes bears the
+/// worker's envelope key there, and names the agent in `metadata.clawgrant.agent_dids`.
 public enum BundleAssembler {
     /// Member of `metadata` that holds what is ours.
     public static let metadataKey = "clawgrant"

@@ -58,8 +58,8 @@ public struct CollectedLog: Sendable, Hashable {
 
 /// Reads a log once, from its first batch, and keeps what concerns one job.
 ///
-/// Every batch is verified: signature, trees, chain, dense positions. Memory holds the job's receipts, their paths, and 32
-/// bytes for each batch.
+/// Every batch is verified: signature, trees, chain, dense positions. Memory holds the job's receipts, their paths, and
+/// 32 bytes for each batch.
 public struct RunCollector: Sendable {
     /// Most receipts of a run that are kept.
     public static let maximumReceipts = 5_000
@@ -107,8 +107,8 @@ public struct RunCollector: Sendable {
 
     /// Takes the next record of the batch topic; a repeat of an earlier one is passed over.
     ///
-    /// - Throws: ``EvidenceError``: what the batch or its place in the log lacks; `consistency_invalid` when two batches
-    ///   bear one number.
+    /// - Throws: ``EvidenceError``: what the batch or its place in the log lacks; `consistency_invalid` when two
+    ///   batches bear one number.
     public mutating func add(_ record: [UInt8]) throws(EvidenceError) {
         let batch: VerifiedBatch
         do {

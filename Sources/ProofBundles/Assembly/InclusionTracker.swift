@@ -3,8 +3,8 @@ import ReceiptLog
 
 /// The inclusion paths of some leaves, kept while a tree of any size grows.
 ///
-/// It holds the right edge of the tree and one path for each leaf of interest, so that one reading of a log is enough and
-/// memory does not grow with it.
+/// It holds the right edge of the tree and one path for each leaf of interest, so that one reading of a log is enough
+/// and memory does not grow with it.
 struct InclusionTracker {
     private struct Node {
         let first: UInt64

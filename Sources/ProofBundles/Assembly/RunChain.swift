@@ -4,8 +4,8 @@ import ReceiptLog
 /// Builds the event chain of a run.
 ///
 /// First stand the receipts up to the last issuance, in the order of the log, each issuance behind its approvals. Every
-/// hash up to there is known as soon as the token is: the agent can send it with its calls. Then the agent's own entries,
-/// if it continued the chain; then the calls that name no entry of the agent's; then the rest of the log's receipts:
+/// hash up to there is known as soon as the token is: the agent can send it with its calls. Then the agent's own
+/// entries, if it continued the chain; then the calls that name no entry of the agent's; then the rest of the log's receipts:
 /// revocations, stops, findings. A chain that the agent began by itself stands first, and ours follows on it.
 struct RunChain {
     private(set) var events: [RunEvent] = []

@@ -39,7 +39,7 @@ public struct RunToken: Sendable, Hashable {
     public let subject: Receipt.Subject
     /// The WPC.
     public let policyHash: Digest?
-    /// The claims, as far as they follow from the receipt, when their scope hash is the token's. `nonce` is never known.
+    /// The claims, as far as they follow from the receipt, when their scope hash is the token's; never `nonce`.
     public let claims: CSTClaims?
     /// The receipt that ended it before its time.
     public let ending: LoggedReceipt?

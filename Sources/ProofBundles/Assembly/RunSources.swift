@@ -42,8 +42,8 @@ public struct CallFilter: Sendable {
 
 /// Finds what an approver signed in the record that a receipt rests on.
 public enum ApprovalRecords {
-    /// The `human_approval_receipt` envelope in a record, when its payload has the digest that the receipt names; `nil`
-    /// for every other record. Nothing else of a record goes into a bundle: it may say more than the auditor may see.
+    /// The `human_approval_receipt` envelope in a record, when its payload has the digest that the receipt names;
+    /// `nil` for every other record. Nothing else of it goes into a bundle: it may say more than the auditor may see.
     public static func envelope(in record: [UInt8], digest: Digest) -> JSONValue? {
         guard let document = try? JSONReader.parse(record) else { return nil }
         let candidates = [document, document["receipt"], document["data"], document["data"]?["receipt"]]

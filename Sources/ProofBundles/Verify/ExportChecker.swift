@@ -3,8 +3,8 @@ import ReceiptLog
 
 /// Checks an export bundle with its evidence and the proof bundle in it.
 ///
-/// Whatever follows from the receipts is made again from them and compared, member by member; so the assembler's word is
-/// never needed for anything that the log or a signature can tell.
+/// Whatever follows from the receipts is made again from them and compared, member by member; so the assembler's word
+/// is never needed for anything that the log or a signature can tell.
 struct ExportChecker {
     let trust: TrustConfiguration
     let now: Timestamp

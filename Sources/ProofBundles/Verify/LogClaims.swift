@@ -1,8 +1,8 @@
 import ClawWire
 import ReceiptLog
 
-/// What documents say of logs, to be held against each other: a log that shows two histories to two readers is found out
-/// as soon as their documents lie side by side.
+/// What documents say of logs, to be held against each other: a log that shows two histories to two readers is found
+/// out as soon as their documents lie side by side.
 public struct LogClaims: Sendable {
     private struct Claim: Hashable {
         let log: String

@@ -80,7 +80,7 @@ public struct Verification: Sendable, Hashable {
         case valid = "VALID"
         /// Something does not hold.
         case invalid = "INVALID"
-        /// Nothing is wrong with what could be checked, and too little could be: a key is not given, or nothing is signed.
+        /// Nothing is wrong with what could be checked, and too little could be: something is not given, or not signed.
         case undetermined = "UNDETERMINED"
     }
 

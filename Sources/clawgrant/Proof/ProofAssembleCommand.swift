@@ -4,6 +4,7 @@ import Foundation
 import GrantWorker
 import Kafka
 import Keys
+import Primitives
 import ProofBundles
 import ReceiptLog
 
@@ -18,8 +19,30 @@ struct ProofAssembleCommand: AsyncParsableCommand {
 
     @OptionGroup var source: ConfigurationOptions
 
+    /// What is asked of the ledger.
+    enum LedgerUse: String, CaseIterable, ExpressibleByArgument {
+        case crossCheck = "cross-check"
+    }
+
     @Option(help: ArgumentHelp("The job.", valueName: "id"))
-    var job: String
+    var job: String?
+
+    @Flag(help: "Go on, and write a bundle into --folder for each run that has ended.")
+    var follow = false
+
+    @Option(
+        help: ArgumentHelp("Where --follow writes: <job>.<position>.json.", valueName: "folder"),
+        completion: .directory)
+    var folder: String?
+
+    @Option(
+        help: ArgumentHelp("How long a run must have ended before --follow writes its bundle.", valueName: "seconds"))
+    var settle: Int64 = 60
+
+    @Option(
+        name: .customLong("from-ledger"),
+        help: "cross-check: hold the run against the ledger, and end with 1 where they differ.")
+    var ledger: LedgerUse?
 
     @Option(
         help: ArgumentHelp("The agent's own event chain: a JSON file.", valueName: "file"), completion: .file())
@@ -58,23 +81,49 @@ struct ProofAssembleCommand: AsyncParsableCommand {
     @Option(
         name: .customLong("gateway"),
         help: ArgumentHelp(
-            "A gateway whose receipts count, as a did:key; may be repeated. Default: every one whose signature is right.",
+            "A gateway whose receipts count, as a did:key; may be repeated. Default: all with a right signature.",
             valueName: "did"))
     var gateways: [String] = []
 
+    mutating func validate() throws {
+        guard (job != nil) != follow else { throw ValidationError("give either --job or --follow") }
+        guard follow == (folder != nil) else { throw ValidationError("--follow needs --folder, and nothing else does") }
+        guard !follow || events == nil && out == nil && bundleOut == nil && ledger == nil else {
+            throw ValidationError("--events, --out, --bundle-out and --from-ledger are of one job")
+        }
+        guard (0...86_400).contains(settle) else { throw ValidationError("--settle is 0 seconds to a day") }
+    }
+
     mutating func run() async throws {
         let file = try source.load()
+        guard follow, let folder else {
+            try await one(JobID(job ?? ""), file)
+            return
+        }
+        let command = self
+        let stop = StopFlag()
+        let signals = StopSignals { stop.set() }
+        defer { signals.cancel() }
+        let follower = RunFollower(file: file, folder: folder, settle: settle) { jobID in
+            try await command.assembled(jobID, file).document.fileBytes
+        }
+        try await follower.run { stop.isSet }
+    }
+
+    /// Reads and signs one run.
+    private func assembled(
+        _ jobID: JobID, _ file: ConfigurationFile
+    ) async throws -> (run: RunRecord, document: AssembledRun) {
         let now = Clock.now
         let ring = try KeyRing.load(file.worker.keys, required: [], at: now)
         let signer = try key.map(KeyArguments.signer) ?? ring.signer(for: .envelope, at: now)
         let logKeys = ring.inventory().filter { $0.configuration.purpose == .receipt }.map(\.publicKey)
-        let jobID = JobID(job)
         let reader = RunReader(file: file, jobID: jobID, logKeys: logKeys)
         var material = try await reader.material(gatewayTopic: gatewayTopic)
         guard !material.log.receipts.isEmpty else {
             throw CommandFailure.negative(
                 "the log \(file.worker.logID) of \(material.log.receiptCount) receipts has none for job "
-                    + Console.plain(job))
+                    + Console.plain(jobID.rawValue))
         }
         material.gatewaySigners = Set(try gateways.flatMap(KeyArguments.publicKeys).map(\.did))
         if let events {
@@ -88,19 +137,33 @@ struct ProofAssembleCommand: AsyncParsableCommand {
         var options = AssemblyOptions()
         options.approver = try approverKey.map(KeyArguments.signer)
         let run = RunRecord(material)
-        let assembled = try BundleAssembler.assemble(run, signer: signer, options: options)
+        return (run, try BundleAssembler.assemble(run, signer: signer, options: options))
+    }
+
+    private func one(_ jobID: JobID, _ file: ConfigurationFile) async throws {
+        let (run, assembled) = try await assembled(jobID, file)
         if let bundleOut {
             try write(JSONWriter.bytes(assembled.proofBundle) + [UInt8(ascii: "\n")], to: bundleOut)
         }
-        guard let out else {
+        if let out {
+            try write(assembled.fileBytes, to: out)
+            tell(run, assembled, out)
+        } else {
             Console.out(assembled.exportBundle)
-            return
         }
-        try write(assembled.fileBytes, to: out)
+        guard ledger == .crossCheck else { return }
+        let differences = try await LedgerCrossCheck.differences(run, file)
+        for difference in differences { Console.error("  differs: \(difference)") }
+        if !differences.isEmpty { throw CommandFailure.no }
+        Console.error("  the ledger agrees about \(run.tokens.count) tokens")
+    }
+
+    private func tell(_ run: RunRecord, _ assembled: AssembledRun, _ path: String) {
+        let log = run.material.log
         Console.error(
-            "\(out): \(material.log.receipts.count) receipts, \(run.tokens.count) tokens, \(run.calls.count) calls bound to "
-                + "the chain and \(run.setAside.count) set aside, proven to checkpoint "
-                + "\(material.log.checkpoint.checkpoint.size) of \(material.log.logID)")
+            "\(path): \(log.receipts.count) receipts, \(run.tokens.count) tokens, \(run.calls.count) calls bound to the "
+                + "chain and \(run.setAside.count) set aside, proven to checkpoint "
+                + "\(log.checkpoint.checkpoint.size) of \(log.logID)")
         for missing in assembled.evidence["completeness"]?["missing"]?.array ?? [] {
             Console.error("  missing: \(missing["code"]?.string ?? "") \(missing["detail"]?.string ?? "")")
         }
@@ -113,4 +176,13 @@ struct ProofAssembleCommand: AsyncParsableCommand {
             throw CommandFailure.negative("\(path) cannot be written: \(error.localizedDescription)")
         }
     }
+}
+
+/// Set once, from a signal.
+private final class StopFlag: Sendable {
+    private let state = Lock(false)
+
+    var isSet: Bool { state.withLock { $0 } }
+
+    func set() { state.withLock { $0 = true } }
 }
