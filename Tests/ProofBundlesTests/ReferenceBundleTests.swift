@@ -181,7 +181,7 @@ struct ReferenceBundleTests {
         }
         let agent = maker.agent.publicKey.did
         #expect(try verdict(subject: agent, known: true).proofTier == .sandbox)
-        #expect(try verdict(subject: agent, known: true).trustTier == .attested)
+        #expect(try verdict(subject: agent, known: true).trustTier == .verified)
         #expect(try verdict(subject: agent, known: false).proofTier == .selfSigned)
         #expect(try verdict(subject: maker.gateway.publicKey.did, known: true).proofTier == .selfSigned)
     }

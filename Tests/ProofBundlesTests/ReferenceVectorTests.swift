@@ -77,8 +77,11 @@ struct ReferenceVectorTests {
             #expect(verdict.code == library["error"]?.string)
             #expect(verdict.proofTier?.rawValue == library["proof_tier"]?.string)
             #expect(verdict.receiptsVerifiedCount == library["receipts_verified_count"]?.integer)
+            let commandLine = ReferenceCommandLine(options: options, now: clock).verify(document)
+            #expect(commandLine.reasonCode == vector["cli_got"]?["reason_code"]?.string)
+            #expect(commandLine.passes == (vector["cli_got"]?["status"] == "PASS"))
         case "export_bundle":
-            let verdict = ExportVerifier(options: options, now: clock).verify(document)
+            let verdict = ExportVerifier(options: options, now: clock).verify(document["bundle"] ?? document)
             #expect(verdict.status.rawValue == library["status"]?.string, "\(verdict.refusal?.description ?? "")")
             #expect(verdict.code == library["error"]?.string)
         default:

@@ -23,6 +23,7 @@ extension ExportVerifier {
         try checkAggregateManifest(payload["manifest"]?["entries"]?.array ?? [], of: members)
         var fleet = Fleet(issuer: payload["issuer_did"], expiry: expiry)
         for (index, member) in members.enumerated() { try check(member: member, index: index, &fleet) }
+        try fleet.rates.check()
         try fleet.check(payload["metadata"]?["fleet_summary"], members: members.count)
         return ExportVerdict(proofTier: fleet.lowestTier, manifestEntries: members.count)
     }
@@ -132,7 +133,12 @@ extension ExportVerifier {
         guard fleet.runs.insert(ExactString(run)).inserted else {
             throw ReferenceRefusal("AGGREGATE_DUPLICATE_RUN_ID", field, "a run stands twice")
         }
-        fleet.agents.insert(ExactString(proof?["payload"]?["agent_did"]?.string ?? ""))
+        let agent = proof?["payload"]?["agent_did"]?.string ?? ""
+        let claims = isProof ? "\(field).payload" : "\(field).artifacts.proof_bundle_envelope.payload"
+        for (index, claim) in (proof?["payload"]?["rate_limit_claims"]?.array ?? []).enumerated() {
+            try fleet.rates.add(claim, of: agent, field: "\(claims).rate_limit_claims[\(index)]")
+        }
+        fleet.agents.insert(ExactString(agent))
         fleet.note(tier)
     }
 
@@ -168,6 +174,7 @@ private struct Fleet {
     var bundles: Set<ExactString> = []
     var runs: Set<ExactString> = []
     var agents: Set<ExactString> = []
+    var rates = FleetRates()
     private(set) var lowestTier = ProofTier.witnessedWeb
 
     private static let ranking: [ProofTier] = [.unknown, .selfSigned, .gateway, .sandbox, .tee, .witnessedWeb]

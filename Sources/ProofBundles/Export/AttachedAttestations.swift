@@ -1,4 +1,5 @@
 import ClawWire
+import ReceiptLog
 
 /// The attestations that stand in an export bundle beside the proof bundle.
 struct AttachedAttestations {
@@ -53,8 +54,18 @@ struct AttachedAttestations {
         do throws(ReferenceRefusal) {
             try EnvelopeCheck.checkHashAndSignature(of: envelope)
         } catch {
+            guard kind == "execution" else { throw error }
             let fields = ["HASH_MISMATCH": "payload_hash_b64u", "SIGNATURE_INVALID": "signature_b64u"]
             throw ReferenceRefusal(error.code, error.field ?? fields[error.code], error.detail)
+        }
+        if let proof = payload["clawlogs"]?["inclusion_proof"], kind != "execution" { try checkInclusion(proof) }
+    }
+
+    private func checkInclusion(_ proof: JSONValue) throws(ReferenceRefusal) {
+        do throws(LogInclusionProof.Refusal) {
+            _ = try LogInclusionProof.verify(proof)
+        } catch {
+            throw ReferenceRefusal(error.code.rawValue, error.field, error.detail)
         }
     }
 

@@ -24,7 +24,7 @@ public enum TrustTier: String, Sendable, Hashable, CaseIterable {
     case basic
     /// The event chain or all receipts hold.
     case verified
-    /// All attestations hold.
+    /// The runner's attestation holds too.
     case attested
     /// Manifest, chain, receipts and attestations hold.
     case full

@@ -133,7 +133,8 @@ struct EnvelopeCheck {
         let signer = envelope["signer_did"]?.string ?? ""
         let hash = envelope["payload_hash_b64u"]?.string ?? ""
         let algorithm = envelope["hash_algorithm"]?.string ?? ""
-        guard ReferenceSignature.hash(envelope["payload"] ?? .null, algorithm: algorithm) == hash else {
+        let computed = ReferenceSignature.hash(envelope["payload"] ?? .null, algorithm: algorithm)
+        guard let computed, ExactText.equal(computed, hash) else {
             throw ReferenceRefusal("HASH_MISMATCH", nil, "the payload has another hash, or one that cannot be made")
         }
         if case .none = ReferenceSignature.key(of: signer) {

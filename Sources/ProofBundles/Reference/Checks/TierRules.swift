@@ -11,14 +11,12 @@ enum TierRules {
         let receipts =
             holds("receipts_valid")
             || isHosted && (holds("vir_receipts_valid") || holds("web_receipts_valid"))
-        let attestations = holds("attestations_valid")
+        // What raises it to attested is the runner's attestation, which is weighed with the verdict.
         context.trustTier =
             if holds("urm_valid"), holds("event_chain_valid"), receipts,
-                attestations || isHosted && holds("execution_attestations_valid")
+                holds("attestations_valid") || isHosted && holds("execution_attestations_valid")
             {
                 .full
-            } else if attestations {
-                .attested
             } else if holds("event_chain_valid") || receipts {
                 .verified
             } else {

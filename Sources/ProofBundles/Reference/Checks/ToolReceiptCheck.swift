@@ -78,7 +78,7 @@ enum ToolReceiptCheck {
         guard let computed = ReferenceSignature.hash(envelope["payload"] ?? .null, algorithm: algorithm) else {
             throw ReferenceRefusal("UNKNOWN_HASH_ALGORITHM", "\(field).hash_algorithm", "no such hash")
         }
-        guard computed == hash else {
+        guard ExactText.equal(computed, hash) else {
             throw ReferenceRefusal("HASH_MISMATCH", "\(field).payload_hash_b64u", "the payload has another hash")
         }
         func signs(_ signature: JSONValue) -> Bool {

@@ -46,7 +46,7 @@ enum BundleSchema {
                 "interpose_transcript": .count, "interpose_tool_calls": .count, "interpose_anomalies": .count,
                 "preload_llm_events": .count, "tls_sni_events": .count, "tls_sni_receipts": .count,
                 "tls_decrypt_receipts": .count, "vir_receipts": .count, "interpose_state": .openObject,
-                "egress_policy_receipt": .openObject,
+                "egress_policy_receipt": EgressPolicyReceipt.schema,
             ], required: ["interpose_active"]))
 
     private static let metadata = SchemaRule.object(

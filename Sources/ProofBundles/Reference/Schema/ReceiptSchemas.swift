@@ -36,6 +36,30 @@ enum ReceiptSchemas {
                 "root_published_at", "root_signature",
             ]))
 
+    private static let fingerprint = SchemaRule.object(
+        ObjectRule(
+            [
+                "ttft_ms": .number(), "itl_p50_ms": .number(), "itl_p95_ms": .number(), "itl_stddev_ms": .number(),
+                "chunk_count": .integer(minimum: -.infinity), "burst_signature_b64u": .anyText,
+                "hardware_inferred": .anyText, "confidence_score": .number(minimum: 0, maximum: 1),
+                "total_tokens": .integer(minimum: -.infinity), "total_duration_ms": .number(),
+            ],
+            required: [
+                "ttft_ms", "itl_p50_ms", "itl_p95_ms", "itl_stddev_ms", "chunk_count", "burst_signature_b64u",
+            ]))
+
+    private static let anomalyReport = SchemaRule.object(
+        ObjectRule(
+            [
+                "threat_score": .number(minimum: 0, maximum: 100),
+                "anomaly_type": .choice([
+                    "benign", "prompt_injection_suspected", "data_exfiltration_topology", "alien_trajectory",
+                    "model_impersonation",
+                ]),
+                "global_prevalence": .integer(minimum: -.infinity), "nearest_neighbors": .array(.anyText),
+                "confidence": .number(minimum: 0, maximum: 1),
+            ], required: ["threat_score", "anomaly_type"]))
+
     private static func gatewayPayload(metadata: SchemaRule) -> SchemaRule {
         .object(
             ObjectRule(
@@ -62,6 +86,7 @@ enum ReceiptSchemas {
                         "audit_result_refs": auditReferences, "x402_payment_ref": .name,
                         "x402_amount_minor": .integer(minimum: 0), "x402_currency": .name, "x402_network": .name,
                         "x402_payment_auth_hash_b64u": .hash, "log_inclusion_proof": inclusionProof,
+                        "kinematic_fingerprint": fingerprint, "sentinel_anomaly_report": anomalyReport,
                     ], required: [], others: .any))))
 
     /// A gateway receipt's envelope within a bundle.

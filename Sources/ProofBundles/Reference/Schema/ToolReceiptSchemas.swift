@@ -29,6 +29,7 @@ enum ToolReceiptSchemas {
                 "envelope_version": .constant("1"), "envelope_type": .constant("tool_receipt"), "payload": payload1,
                 "payload_hash_b64u": .name, "hash_algorithm": .constant("SHA-256"), "signature_b64u": .name,
                 "algorithm": .constant("Ed25519"), "signer_did": .name, "issued_at": .dateTime,
+                "expires_at": .dateTime,
             ], required: SchemaRule.envelopeMembers))
 
     /// `selective_disclosure.v1`.
