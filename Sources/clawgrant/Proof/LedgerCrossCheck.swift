@@ -2,6 +2,7 @@ import ClawWire
 import GrantLedger
 import GrantWorker
 import ProofBundles
+import ReceiptLog
 
 /// Holds a run that was put together from the topics against the ledger.
 enum LedgerCrossCheck {
