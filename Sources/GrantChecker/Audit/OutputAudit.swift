@@ -83,6 +83,7 @@ struct OutputAudit {
         case .revocations: audit(revocation: value, record, batch: Int64(batch), place)
         case .deadLetters: audit(deadLetter: value, record, batch: Int64(batch), place)
         case .controlResults: audit(controlResult: value, place)
+        case .findings: audit(finding: value, record, batch: Int64(batch), place)
         }
     }
 
@@ -256,7 +257,9 @@ struct OutputAudit {
             if let fault = line.take(control: payload) { report.violate(.stopLine, "\(place): \(fault)") }
             controlResults[Fingerprint(encoded.digest), default: 0] -= 1
             cutoffs[Fingerprint(encoded.digest), default: 0] -= payload["cutoffs"]?.array?.count ?? 0
-        case .keyChanged, .heartbeat: break
+        case .findingRaised: expect(FindingRecord(encoded).map(Essence.of), .primary)
+        case .budgetReached: expect(BudgetRecord(encoded).map(Essence.of), .primary)
+        case .gatewayReceipt, .keyChanged, .heartbeat: break
         }
     }
 
@@ -322,6 +325,21 @@ struct OutputAudit {
             let revocation = try RevocationRecord(parsing: value)
             requireKey(record, revocation.recordKey, place)
             match(Essence.of(revocation), revocation.receiptDigest, .primary, batch, place)
+        } catch {
+            report.violate(.receipts, "\(place): \(error)")
+        }
+    }
+
+    private mutating func audit(finding value: [UInt8], _ record: PublishedRecord, batch: Int64, _ place: String) {
+        do {
+            if let mark = try? BudgetRecord(parsing: value) {
+                requireKey(record, mark.recordKey, place)
+                match(Essence.of(mark), mark.receiptDigest, .primary, batch, place)
+                return
+            }
+            let finding = try FindingRecord(parsing: value)
+            requireKey(record, finding.recordKey, place)
+            match(Essence.of(finding), finding.receiptDigest, .primary, batch, place)
         } catch {
             report.violate(.receipts, "\(place): \(error)")
         }

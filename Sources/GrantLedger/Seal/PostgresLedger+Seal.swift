@@ -31,7 +31,8 @@ extension PostgresLedger {
                         SealInput(
                             tail: isEmptyLog ? nil : try tail.bytes(0, 1),
                             nextSequence: isEmptyLog
-                                ? OutputStream.allCases.map { _ in 0 } : try tail.array(0, 2, of: Int64.self),
+                                ? OutputStream.allCases.map { _ in 0 }
+                                : Self.sequences(try tail.array(0, 2, of: Int64.self)),
                             groups: groups, now: try results[3].timestampValue(0, 0)))
                     var steps = batches.map { PipelineStep.execute(SealStatements.insertBatch, Self.row($0)) }
                     var sealed = Parameters()
@@ -44,6 +45,11 @@ extension PostgresLedger {
         } catch let error as PostgresError {
             throw Self.translate(error, what)
         }
+    }
+
+    /// The next sequence of every stream: streams that came after a batch was sealed begin at 0.
+    private static func sequences(_ stored: [Int64]) -> [Int64] {
+        stored + Array(repeating: 0, count: max(0, OutputStream.allCases.count - stored.count))
     }
 
     static func groups(_ result: PostgresResult) throws -> [EffectGroup] {
@@ -103,7 +109,8 @@ extension PostgresLedger {
             number: try rows.int64(row, 0), firstPosition: try rows.int64(row, 1),
             lastPosition: try rows.int64(row, 2), headerHash: try rows.digest(row, 3), header: try rows.bytes(row, 4),
             signature: signature, checkpoint: try rows.string(row, 6), tail: try rows.bytes(row, 7), groups: groups,
-            nextSequence: try rows.array(row, 10, of: Int64.self), sealedAt: try rows.timestampValue(row, 11))
+            nextSequence: sequences(try rows.array(row, 10, of: Int64.self)), sealedAt: try rows.timestampValue(row, 11)
+        )
     }
 
     /// See ``Ledger/publishPosition(of:)``.

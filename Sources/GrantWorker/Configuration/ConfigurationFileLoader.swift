@@ -16,7 +16,8 @@ struct ConfigurationFileLoader {
 
     /// Sections whose settings may come from the environment.
     static let sections = [
-        "worker", "kafka", "topics", "database", "keys", "secrets", "wpc", "control", "limits", "log",
+        "worker", "kafka", "topics", "database", "keys", "secrets", "wpc", "control", "gateway_receipts", "limits",
+        "log",
     ]
 
     mutating func load(_ root: Node) -> (WorkerConfiguration, LogSettings)? {
@@ -43,6 +44,7 @@ struct ConfigurationFileLoader {
         let rules = required(top["rules"], "rules", document)
         let policies = policies(top["wpc"])
         let control = control(top["control"])
+        let gatewayReceipts = gatewayReceipts(top["gateway_receipts"])
         let limits = limits(top["limits"])
         let log = log(top["log"])
         reader.reportUnknownVariables(sections: Self.sections)
@@ -57,6 +59,7 @@ struct ConfigurationFileLoader {
         configuration.policies = policies
         configuration.limits = limits
         configuration.control = control
+        configuration.gatewayReceipts = gatewayReceipts
         configuration.isDryRun = isDryRun
         return (configuration, log)
     }
@@ -166,6 +169,7 @@ struct ConfigurationFileLoader {
         let streams: [(key: String, stream: GrantLedger.OutputStream)] = [
             ("grants", .grants), ("decisions", .decisions), ("revocations", .revocations),
             ("receipt_batches", .receiptBatches), ("dead_letters", .deadLetters), ("control_results", .controlResults),
+            ("findings", .findings),
         ]
         let section = reader.members(value, of: "topics", variables: streams.map(\.key))
         var outputs = WorkerConfiguration.OutputTopics()
@@ -369,6 +373,13 @@ struct ConfigurationFileLoader {
             reader.count(section["stop_view_max_age_ms"], in: 1_000...600_000, default: 15_000))
         control.stopFile = reader.text(section["stop_file"], expected: "a path").map(resolve)
         return control
+    }
+
+    private mutating func gatewayReceipts(_ value: ConfigurationValue?) -> WorkerConfiguration.GatewayReceipts {
+        let section = reader.members(value, of: "gateway_receipts", variables: ["topic"])
+        var settings = WorkerConfiguration.GatewayReceipts()
+        settings.topic = topicName(section["topic"])
+        return settings
     }
 
     private mutating func log(_ value: ConfigurationValue?) -> LogSettings {

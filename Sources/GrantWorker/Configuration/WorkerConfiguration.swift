@@ -13,7 +13,7 @@ public struct WorkerConfiguration: Sendable {
         public var names: [OutputStream: String] = [
             .grants: "claw.grants.v1", .decisions: "claw.decisions.v1", .revocations: "claw.revocations.v1",
             .receiptBatches: "claw.receipts.batches.v1", .deadLetters: "claw.dead-letters.v1",
-            .controlResults: "claw.control-results.v1",
+            .controlResults: "claw.control-results.v1", .findings: "claw.findings.v1",
         ]
         /// The standard names.
         public init() {}
@@ -42,6 +42,14 @@ public struct WorkerConfiguration: Sendable {
         /// The file whose existence halts this worker.
         public var stopFile: String?
         /// No control topic.
+        public init() {}
+    }
+
+    /// Where gateway receipts come from.
+    public struct GatewayReceipts: Sendable, Hashable {
+        /// The topic of signed gateway receipts; `nil` when usage is not followed.
+        public var topic: String?
+        /// No topic.
         public init() {}
     }
 
@@ -95,6 +103,8 @@ public struct WorkerConfiguration: Sendable {
     public var policies: PolicySources
     /// Where control events come from.
     public var control = Control()
+    /// Where gateway receipts come from.
+    public var gatewayReceipts = GatewayReceipts()
     /// Bounds.
     public var limits: Limits
     /// Decides and records, mints nothing.

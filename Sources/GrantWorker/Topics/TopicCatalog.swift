@@ -18,16 +18,19 @@ public struct TopicCatalog: Sendable, Hashable {
         case vendor(SourceName, SourceRule.Kind)
         /// Read by the worker: signed control events.
         case control
+        /// Read by the worker: signed gateway receipts.
+        case gatewayReceipts
         /// Signed WPCs, keyed by policy hash.
         case policies
 
-        /// A word for lists and JSON: `output`, `input`, `vendor`, `control` or `policies`.
+        /// A word for lists and JSON: `output`, `input`, `vendor`, `control`, `gateway-receipts` or `policies`.
         public var name: String {
             switch self {
             case .output: "output"
             case .input: "input"
             case .vendor: "vendor"
             case .control: "control"
+            case .gatewayReceipts: "gateway-receipts"
             case .policies: "policies"
             }
         }
@@ -75,8 +78,10 @@ public struct TopicCatalog: Sendable, Hashable {
     ///   - rules: the issuance rules, which name the input topics.
     ///   - controlTopic: the topic of control events, when there is one.
     ///   - policyTopic: the topic of signed WPCs, when there is one.
+    ///   - gatewayTopic: the topic of gateway receipts, when there is one.
     public init(
-        outputs: WorkerConfiguration.OutputTopics, rules: RuleSet?, controlTopic: String?, policyTopic: String?
+        outputs: WorkerConfiguration.OutputTopics, rules: RuleSet?, controlTopic: String?, policyTopic: String?,
+        gatewayTopic: String? = nil
     ) {
         var entries = OutputStream.allCases.map { Self.output($0, named: outputs.name($0)) }
         if let controlTopic { entries.append(Self.control(controlTopic)) }
@@ -85,6 +90,7 @@ public struct TopicCatalog: Sendable, Hashable {
             for topic in source.topics { inputs.append(Self.input(source, topic)) }
         }
         if let policyTopic { inputs.append(Self.policies(policyTopic)) }
+        if let gatewayTopic { inputs.append(Self.gatewayReceipts(gatewayTopic)) }
         entries += inputs.sorted { $0.name < $1.name }
         self.entries = entries
     }
@@ -138,6 +144,11 @@ public struct TopicCatalog: Sendable, Hashable {
                 name: name, role: .output(stream), key: "stop or event id", partitions: 1,
                 isPartitionCountFixed: true, settings: delete(days: 400),
                 purpose: "What became of control events: acknowledgements, with the line they drew")
+        case .findings:
+            Entry(
+                name: name, role: .output(stream), key: "job id, or what it is about", partitions: 3,
+                isPartitionCountFixed: false, settings: delete(days: 400),
+                purpose: "Use that is not as granted, and marks that budgets have come to")
         }
     }
 
@@ -165,6 +176,12 @@ public struct TopicCatalog: Sendable, Hashable {
         Entry(
             name: topic, role: .control, key: "scope, operation and id", partitions: 1, isPartitionCountFixed: true,
             settings: compact, purpose: "Signed control events: stops, lifts, revocations and the like")
+    }
+
+    private static func gatewayReceipts(_ topic: String) -> Entry {
+        Entry(
+            name: topic, role: .gatewayReceipts, key: "run id", partitions: 12, isPartitionCountFixed: false,
+            settings: delete(days: 400), purpose: "Gateways' signed receipts of model calls")
     }
 
     private static func policies(_ topic: String) -> Entry {

@@ -62,7 +62,7 @@ public struct DecisionRecord: Sendable, Hashable {
             outcome = .expired
             granted = nil
         case .decisionQuarantined, .revocation, .keyChanged, .stopDeclared, .stopLifted, .stopDrilled, .controlApplied,
-            .heartbeat:
+            .gatewayReceipt, .findingRaised, .budgetReached, .heartbeat:
             return nil
         }
         subject = receipt.subject
