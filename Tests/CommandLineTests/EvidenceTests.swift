@@ -10,13 +10,10 @@ import Testing
     "Evidence of a run on the command line", .enabled(if: BrokerTools.find().has(.noida) && ProgramRun.path != nil),
     .serialized, .timeLimit(.minutes(10)))
 struct EvidenceTests {
-    private static let topic = "evidence.gateway-receipts"
     private static let job = "job-run"
 
     private struct Gateway {
-        let signer: SeedSigner
-
-        init() throws { signer = try #require(SeedSigner(seed: Digest(hashing: "evidence tests: gateway").bytes)) }
+        let signer: any Ed25519Signer
 
         func receipt(
             _ number: Int, event: String, scope: String, at time: Timestamp = .playgroundNow
@@ -35,7 +32,7 @@ struct EvidenceTests {
             let envelope = try SignedEnvelope.sign(
                 type: "gateway_receipt", payload: payload, rule: .document, signer: signer, issuedAt: time)
             return ProducerRecord(
-                topic: EvidenceTests.topic, key: Array(EvidenceTests.job.utf8),
+                topic: PlaygroundTopic.gatewayReceipts, key: Array(EvidenceTests.job.utf8),
                 value: JSONWriter.bytes(envelope.json))
         }
     }
@@ -44,7 +41,7 @@ struct EvidenceTests {
         let out = "\(playground.directory)/run.json"
         let run = try await ProgramRun(
             [
-                "proof", "assemble", "--job", Self.job, "--gateway-topic", Self.topic, "--out", out, "--bundle-out",
+                "proof", "assemble", "--job", Self.job, "--out", out, "--bundle-out",
                 "\(playground.directory)/bundle.json",
             ], config: worker.configurationFile)
         try #require(run.code == 0, "\(run.output) \(run.errors)")
@@ -73,7 +70,9 @@ struct EvidenceTests {
     @Test(
         "Approval, grant, calls, stop, bundle: verified strictly and as the reference does; a tampered copy is refused")
     func wholeWay() async throws {
-        let playground = try await Playground.start()
+        var options = PlaygroundOptions()
+        options.followsUsage = true
+        let playground = try await Playground.start(options)
         do {
             let worker = try playground.startWorker("w1")
             try await playground.waitUntilAtWork([worker])
@@ -87,12 +86,7 @@ struct EvidenceTests {
     }
 
     private func play(_ playground: Playground, _ worker: PlaygroundWorker) async throws {
-        let gateway = try Gateway()
-        let admin = try KafkaAdmin(configuration: playground.clientConfiguration)
-        _ = try await admin.createTopics([
-            TopicSpecification(name: Self.topic, partitions: 2, replicationFactor: 1)
-        ])
-        _ = await admin.close(deadline: .seconds(2))
+        let gateway = Gateway(signer: playground.keys.gateway)
         try await playground.produce([
             try ApprovalDraft("other", .reconcile, in: playground).record(signedBy: playground.keys.eventSigner),
             try ApprovalDraft("run", .agentRun, in: playground).record(signedBy: playground.keys.eventSigner),
@@ -108,6 +102,11 @@ struct EvidenceTests {
         let scope = try #require(
             before["metadata"]?["clawgrant"]?["tokens"]?.array?.first?["token_scope_hash_b64u"]?.string)
         try await playground.produce(try (0..<3).map { try gateway.receipt($0, event: event, scope: scope) })
+        // The worker takes them into the log.
+        var logged = before
+        while logged["metadata"]?["clawgrant"]?["completeness"]?["counts"]?["gateway.receipt"]?.integer != 3 {
+            logged = try await assemble(playground, worker)
+        }
         let stopped = try await ProgramRun(
             [
                 "stop", "--job-class", PlaygroundClass.agentRun.rawValue, "--by", "soc-1", "--id", "stop-1", "--wait",
@@ -151,7 +150,7 @@ struct EvidenceTests {
 
         let checked = try await ProgramRun(
             [
-                "proof", "assemble", "--job", Self.job, "--gateway-topic", Self.topic, "--from-ledger", "cross-check",
+                "proof", "assemble", "--job", Self.job, "--from-ledger", "cross-check",
                 "--out", "\(playground.directory)/checked.json",
             ], config: worker.configurationFile)
         #expect(checked.code == 0 && checked.errors.contains("the ledger agrees about 1 tokens"), "\(checked.errors)")
@@ -171,8 +170,8 @@ struct EvidenceTests {
             ManagedProcess.Configuration(
                 executable: try #require(ProgramRun.path),
                 arguments: [
-                    "proof", "assemble", "--follow", "--folder", folder, "--settle", "0", "--gateway-topic", Self.topic,
-                    "--config", worker.configurationFile,
+                    "proof", "assemble", "--follow", "--folder", folder, "--settle", "0", "--config",
+                    worker.configurationFile,
                 ]))
         func files() -> [String] { (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] }
         try await waitUntil(deadline: .seconds(60), description: "the bundle of the ended run") {

@@ -75,8 +75,10 @@ struct ProofAssembleCommand: AsyncParsableCommand {
 
     @Option(
         name: .customLong("gateway-topic"),
-        help: ArgumentHelp("The topic of gateway receipts; passed over when it does not exist.", valueName: "name"))
-    var gatewayTopic = "claw.gateway-receipts.v1"
+        help: ArgumentHelp(
+            "The topic of gateway receipts; passed over when it does not exist. Default: the configured one.",
+            valueName: "name"))
+    var gatewayTopic: String?
 
     @Option(
         name: .customLong("gateway"),
@@ -119,7 +121,8 @@ struct ProofAssembleCommand: AsyncParsableCommand {
         let signer = try key.map(KeyArguments.signer) ?? ring.signer(for: .envelope, at: now)
         let logKeys = ring.inventory().filter { $0.configuration.purpose == .receipt }.map(\.publicKey)
         let reader = RunReader(file: file, jobID: jobID, logKeys: logKeys)
-        var material = try await reader.material(gatewayTopic: gatewayTopic)
+        var material = try await reader.material(
+            gatewayTopic: gatewayTopic ?? file.worker.gatewayReceipts.topic ?? "claw.gateway-receipts.v1")
         guard !material.log.receipts.isEmpty else {
             throw CommandFailure.negative(
                 "the log \(file.worker.logID) of \(material.log.receiptCount) receipts has none for job "
