@@ -32,6 +32,78 @@ struct SampleAnswerTests {
         }
     }
 
+    /// A bundle that the agent signs holds the approvals that it can anchor; the worker's word stays the worker's.
+    @Test func anAgentsOwnBundleHoldsItsApprovals() throws {
+        let agent = SampleRun.signer("agent")
+        var options = SampleRun.Options()
+        options.agent = AgentDID(agent.publicKey.did)
+        options.span = "span-1"
+        options.calls = [5]
+        var assembly = AssemblyOptions()
+        assembly.issuer = SampleRun.signer("envelope")
+        let run = try BundleAssembler.assemble(
+            RunRecord(try SampleRun.material(options)), signer: agent, options: assembly)
+        #expect(run.proofBundle["payload"]?["human_approval_receipts"]?.array?.count == 1)
+        for document in [run.proofBundle, run.exportBundle] {
+            let answer = CompatibleAnswer(JSONWriter.bytes(document), trust: SampleRun.trust, now: SampleRun.now)
+            #expect(answer.exitCode == 0, "\(answer.answers)")
+        }
+        var trust = SampleRun.trust
+        trust.bundleSigners = [agent.publicKey.did]
+        let verification = ProofVerifier.verify(run.fileBytes, trust: trust, now: SampleRun.now)
+        #expect(verification.verdict == .valid, "\(verification.failures)")
+        #expect(ProofVerifier.verify(run.fileBytes, trust: SampleRun.trust, now: SampleRun.now).verdict == .invalid)
+        let late = ProofVerifier.verify(
+            JSONWriter.bytes(run.proofBundle), trust: trust, now: SampleRun.now)
+        #expect(late.failures.map(\.code) == ["APPROVAL_UNSIGNED"])
+    }
+
+    /// Two calls of one span at different times: the reference refuses a bundle that holds both.
+    @Test func callsThatTheReferenceRefusesAreSetAside() throws {
+        var options = SampleRun.Options()
+        options.span = "span-1"
+        let material = try SampleRun.material(options)
+        let (run, document) = try BundleAssembler.assemble(material, signer: SampleRun.signer("envelope"))
+        #expect(run.calls.count == 1)
+        #expect(run.setAside.map(\.reason) == [.contradictory])
+        for document in [document.proofBundle, document.exportBundle] {
+            let answer = CompatibleAnswer(JSONWriter.bytes(document), trust: SampleRun.trust, now: SampleRun.now)
+            #expect(answer.exitCode == 0, "\(answer.answers)")
+        }
+        #expect(document.evidence["usage"]?["calls"]?.integer == 2)
+        let verification = SampleRun.verify(document.exportBundle)
+        #expect(verification.failures.isEmpty, "\(verification.failures)")
+    }
+
+    /// Work stays within a multiple of the size, whatever is repeated.
+    @Test func excessesAreRefused() throws {
+        let run = try SampleRun.assembled()
+        func failures(_ change: (inout JSONObject) -> Void) throws -> Set<String> {
+            var object = try #require(run.exportBundle.object)
+            change(&object)
+            return Set(SampleRun.verify(.object(object)).failures.map(\.code))
+        }
+        func evidence(_ key: String, _ value: JSONValue) throws -> Set<String> {
+            try failures { object in
+                var inner = object["metadata"]?["clawgrant"]?.object ?? [:]
+                inner[key] = value
+                object["metadata"] = ["clawgrant": .object(inner)]
+            }
+        }
+        let many = JSONValue.array(Array(repeating: [:], count: 20_001))
+        #expect(try evidence("receipts", many).contains("LIMIT_EXCEEDED"))
+        #expect(try evidence("gateway_receipts", many).contains("LIMIT_EXCEEDED"))
+        #expect(
+            try failures { $0["manifest"] = ["manifest_version": "1", "entries": many] }.contains("LIMIT_EXCEEDED"))
+        let deep = String(repeating: "[", count: 100_000)
+        #expect(verify("{\"x\":" + deep).failures.map(\.code) == ["MALFORMED_JSON"])
+        var bundle = try #require(run.proofBundle.object)
+        var payload = try #require(bundle["payload"]?.object)
+        payload["event_chain"] = many
+        bundle["payload"] = .object(payload)
+        #expect(SampleRun.verify(.object(bundle)).failures.contains { $0.code == "LIMIT_EXCEEDED" })
+    }
+
     private func verify(_ text: String, at time: Timestamp = SampleRun.noon) -> Verification {
         ProofVerifier.verify(Array(text.utf8), trust: SampleRun.trust, now: time)
     }

@@ -34,7 +34,7 @@ enum SampleRun {
     /// What the approver signed.
     static func approvalEnvelope(
         agent: AgentDID = agent, at time: Timestamp = noon.adding(seconds: -40), ttl: Int64 = 900,
-        by name: String = "approver"
+        by name: String = "approver", span: String? = nil
     ) throws -> SignedEnvelope {
         var receipt = HumanApprovalReceipt(
             receiptID: "har-30417", kind: .explicitApprove, approverSubject: "mara.lindqvist@harborline.example",
@@ -42,7 +42,12 @@ enum SampleRun {
         receipt.method = .uiClick
         receipt.policyHash = HashText(contract.policyHash)
         receipt.ttlSeconds = ttl
-        return try receipt.sign(by: signer(name))
+        guard let span else { return try receipt.sign(by: signer(name)) }
+        var payload = receipt.payload
+        payload["binding"] = ["parent_span_id": .string(span)]
+        return try SignedEnvelope.sign(
+            type: HumanApprovalReceipt.envelopeType, payload: payload, rule: .document, signer: signer(name),
+            issuedAt: time)
     }
 
     static func input(_ digest: Digest, _ offset: Int64) -> EvidenceInput {
@@ -58,14 +63,16 @@ enum SampleRun {
             authenticity: .signed, inputs: inputs, controlPosition: 4)
     }
 
-    static var subject: Receipt.Subject {
+    static func subject(_ agent: AgentDID) -> Receipt.Subject {
         Receipt.Subject(
             requestID: RequestID("req-30417"), approvalIDs: [approval], jobID: job,
             jobClass: JobClass("ledger_reconcile"), agentDID: agent)
     }
 
     /// The grant of a token that the approval carries.
-    static func grant(_ number: Int = 0, evidence: Digest) throws -> (Receipt, CSTClaims) {
+    static func grant(
+        _ number: Int = 0, evidence: Digest, agent: AgentDID = agent
+    ) throws -> (Receipt, CSTClaims) {
         let owner = RunTokens.owner(approval, [evidence])
         let claims = CSTClaims.jobToken(
             sub: agent, aud: ["clawproxy.com"], scope: ["proxy:call"], iat: noon.adding(seconds: Int64(number)),
@@ -84,7 +91,7 @@ enum SampleRun {
                         issuedAt: claims.issued, expiresAt: claims.expires), delivery: .sealed,
                     approverIDs: [PersonID("mara.lindqvist@harborline.example")],
                     rule: "job_classes.ledger_reconcile")),
-            subject: subject, provenance: provenance([input(evidence, 17)]),
+            subject: subject(agent), provenance: provenance([input(evidence, 17)]),
             occurredAt: noon.adding(seconds: Int64(number)))
         return (receipt, claims)
     }
@@ -96,7 +103,7 @@ enum SampleRun {
                 Receipt.Revocation(
                     tokenHash: grant.token.tokenHash, jti: grant.token.jti, cause: .approvalEnded,
                     revokedBy: "worker-1")),
-            subject: subject, provenance: provenance(),
+            subject: receipt.subject, provenance: provenance(),
             reasons: [Receipt.Reason(code: "TOKEN_REVOKED", detail: "the change was closed")],
             occurredAt: noon.adding(seconds: seconds))
     }
@@ -136,13 +143,14 @@ enum SampleRun {
     /// A gateway's receipt of a call.
     static func call(
         _ number: Int, event: Digest?, scope: Digest?, at time: Timestamp, run: String = job.rawValue,
-        by name: String = "gateway", id: String? = nil
+        by name: String = "gateway", id: String? = nil, span: String? = nil
     ) throws -> JSONValue {
         var binding: JSONObject = ["run_id": .string(run)]
         if let event { binding["event_hash_b64u"] = .string(event.b64u) }
         binding["nonce"] = .string("nonce-\(number)")
         binding["policy_hash"] = .string(contract.policyHash.b64u)
         if let scope { binding["token_scope_hash_b64u"] = .string(scope.b64u) }
+        if let span { binding["span_id"] = .string(span) }
         let payload: JSONObject = [
             "receipt_version": "1", "receipt_id": .string(id ?? "rcpt-\(number)"),
             "gateway_id": "did:web:clawproxy.com", "provider": "openai", "model": "gpt-5.1",
@@ -162,13 +170,16 @@ enum SampleRun {
         var calls: [Int64] = [5, 30]
         var approvalEnvelope: SignedEnvelope?
         var isPolicyKnown = true
+        var agent = SampleRun.agent
+        /// The span that the calls declare.
+        var span: String?
         var change: (inout RunMaterial) throws -> Void = { _ in }
     }
 
     static func material(_ options: Options = Options()) throws -> RunMaterial {
-        let envelope = try options.approvalEnvelope ?? approvalEnvelope()
+        let envelope = try options.approvalEnvelope ?? approvalEnvelope(agent: options.agent, span: options.span)
         let evidence = SignedEnvelope.HashRule.document.digest(envelope.payload)
-        let (grant, claims) = try grant(evidence: evidence)
+        let (grant, claims) = try grant(evidence: evidence, agent: options.agent)
         var log = try Log()
         try log.seal([stranger(0), grant, stranger(1)], at: noon.adding(seconds: 1))
         try log.seal([stranger(2)], at: noon.adding(seconds: 60))
@@ -191,7 +202,8 @@ enum SampleRun {
         material.calls = try options.calls.enumerated().map { number, seconds in
             try GatewayCall(
                 try call(
-                    number, event: event, scope: claims.tokenScopeHash?.digest, at: noon.adding(seconds: seconds)))
+                    number, event: event, scope: claims.tokenScopeHash?.digest, at: noon.adding(seconds: seconds),
+                    span: options.span))
         }
         try options.change(&material)
         return material

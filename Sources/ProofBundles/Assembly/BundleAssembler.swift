@@ -6,10 +6,13 @@ public struct AssemblyOptions: Sendable {
     /// `issued_at` of everything that is signed; `nil` is the time at which the last batch was sealed, so that the same
     /// log gives the same bytes whenever it is read.
     public var issuedAt: Timestamp?
-    /// Who co-signs issuances and revocations in the role of the approver; `nil` is the signer itself.
+    /// The worker, which signs tool receipts and attestations; `nil` is the bundle's signer. It differs where an agent
+    /// signs the bundle of its own run.
+    public var issuer: (any Ed25519Signer)?
+    /// Who co-signs issuances and revocations in the role of the approver; `nil` is the worker itself.
     public var approver: (any Ed25519Signer)?
 
-    /// The log's time, and no other co-signer.
+    /// The log's time, and one signer for all.
     public init() {}
 }
 
@@ -36,6 +39,46 @@ public enum BundleAssembler {
     /// Largest `metadata` of a proof bundle, in bytes of its JSON text.
     static let maximumMetadata = 16_384
 
+    /// Most calls that are set aside one by one before all are.
+    private static let maximumRefusals = 16
+
+    /// Puts a run in order, and writes and signs its bundles so that the reference accepts them: a call for which one of
+    /// its verifiers refuses the bundle is set aside.
+    ///
+    /// - Throws: what the signers throw.
+    public static func assemble(
+        _ material: RunMaterial, signer: any Ed25519Signer, options: AssemblyOptions = AssemblyOptions()
+    ) throws -> (run: RunRecord, document: AssembledRun) {
+        var contradictory: Set<Digest> = []
+        while true {
+            let run = RunRecord(material, contradictory: contradictory)
+            let document = try assemble(run, signer: signer, options: options)
+            guard let refused = refusedCall(document.proofBundle, run) else { return (run, document) }
+            if contradictory.count < maximumRefusals {
+                contradictory.insert(refused.payloadHash)
+            } else {
+                contradictory.formUnion(run.calls.map(\.payloadHash))
+            }
+        }
+    }
+
+    /// The call that the reference names when it refuses a bundle; `nil` when it accepts it, or names something else.
+    private static func refusedCall(_ bundle: JSONValue, _ run: RunRecord) -> GatewayCall? {
+        guard !run.calls.isEmpty else { return nil }
+        let signers = Set(run.calls.map(\.envelope.signerDID)).sorted()
+        let options = ReferenceOptions(["allowlistedReceiptSignerDids": .array(signers.map { .string($0) })])
+        let now = Timestamp(rfc3339: bundle["issued_at"]?.string ?? "") ?? run.material.log.sealedAt
+        for verifier in ReferenceVerifier.allCases {
+            let verdict = verifier.verify(bundle, options: options, now: now)
+            guard verdict.status == .invalid, let field = verdict.field, field.hasPrefix("payload.receipts["),
+                let index = Int(field.dropFirst("payload.receipts[".count).prefix { $0 != "]" }),
+                run.calls.indices.contains(index)
+            else { continue }
+            return run.calls[index]
+        }
+        return nil
+    }
+
     /// Writes and signs the bundles of a run.
     ///
     /// - Throws: what the signers throw.
@@ -44,9 +87,10 @@ public enum BundleAssembler {
     ) throws -> AssembledRun {
         let issuedAt = options.issuedAt ?? defaultTime(run)
         let agent = signer.publicKey.did
-        let tools = try toolReceipts(run, agent: agent, signer: signer, approver: options.approver ?? signer)
+        let issuer = options.issuer ?? signer
+        let tools = try toolReceipts(run, agent: agent, signer: issuer, approver: options.approver ?? issuer)
         var evidence = EvidenceWriter(run, issuedAt: issuedAt)
-        try evidence.attest(by: signer)
+        try evidence.attest(by: issuer)
         let companion = evidence.document(toolReceiptsLeftOut: tools.leftOut)
 
         let checkpoint = run.material.log.checkpoint.checkpoint

@@ -63,6 +63,8 @@ public struct CollectedLog: Sendable, Hashable {
 public struct RunCollector: Sendable {
     /// Most receipts of a run that are kept.
     public static let maximumReceipts = 5_000
+    /// Most receipts of gateway calls that are kept, so that they never take the place of issuances and revocations.
+    public static let maximumCallReceipts = 4_000
     /// Most control receipts (stops and the like) that are kept.
     public static let maximumControlReceipts = 256
 
@@ -81,6 +83,7 @@ public struct RunCollector: Sendable {
         var headers: [BatchHeader] = []
         var receipts: [LoggedReceipt] = []
         var control = 0
+        var calls = 0
         var leftOut = 0
         var signers: [Ed25519PublicKey] = []
         var checkpoint: VerifiedCheckpoint?
@@ -148,10 +151,12 @@ public struct RunCollector: Sendable {
         var compatible: ClawlogsTree?
         for (index, bytes) in batch.receipts.enumerated() {
             guard let document = concerning(bytes) else { continue }
-            guard state.receipts.count < Self.maximumReceipts else {
+            let isCall = document["kind"]?.string == "gateway.receipt"
+            guard state.receipts.count < Self.maximumReceipts, !isCall || state.calls < Self.maximumCallReceipts else {
                 state.leftOut += 1
                 continue
             }
+            if isCall { state.calls += 1 }
             var proof: LogInclusionProof?
             if let root = batch.compatibleRoot {
                 let tree = compatible ?? ClawlogsTree(leaves: batch.receipts.map { Digest(hashing: $0) })

@@ -63,11 +63,13 @@ public struct SetAsideCall: Sendable, Hashable {
         case replayed
         /// There were more than a bundle may hold.
         case limit
+        /// The reference refuses a bundle that holds it beside the others, for example for its spans.
+        case contradictory
 
         /// True when the call is one of the run all the same, and counts as its use.
         var isOfTheRun: Bool {
             switch self {
-            case .notInChain, .limit: true
+            case .notInChain, .limit, .contradictory: true
             case .otherRun, .signerUnknown, .signatureInvalid, .replayed: false
             }
         }
@@ -103,7 +105,11 @@ public struct RunRecord: Sendable {
     public let agentContinuesOurs: Bool
 
     /// Puts a run in order. The same material gives the same record.
-    public init(_ material: RunMaterial) {
+    ///
+    /// - Parameters:
+    ///   - material: what was found.
+    ///   - contradictory: payload hashes of calls that cannot stand in a bundle beside the others.
+    public init(_ material: RunMaterial, contradictory: Set<Digest> = []) {
         self.material = material
         runID = material.jobID.rawValue
         tokens = RunTokens.tokens(in: material.log.receipts, jobID: material.jobID)
@@ -140,6 +146,10 @@ public struct RunRecord: Sendable {
         for call in kept {
             guard let hash = call.eventHash, hashes.contains(hash) else {
                 aside.append(SetAsideCall(call: call, reason: .notInChain))
+                continue
+            }
+            guard !contradictory.contains(call.payloadHash) else {
+                aside.append(SetAsideCall(call: call, reason: .contradictory))
                 continue
             }
             guard bound.count < Self.maximumEntries else {

@@ -136,7 +136,7 @@ extension EvidenceVerifier {
                         "CALL_OTHER_RUN", "\(path).envelope.payload.binding.run_id",
                         "a token of this run was used in run \"\(call.runID?.prefix(64) ?? "")\"")
                 }
-            case .notInChain, .limit:
+            case .notInChain, .limit, .contradictory:
                 ofTheRun.append(call)
                 wrongly(!isSigned || !isOfRun || (reason == .notInChain) == isBound, path)
                 if CallChecks.check(call, run.tokens, trust, "\(path).envelope", &list), reason == .notInChain {

@@ -138,9 +138,10 @@ struct ProofAssembleCommand: AsyncParsableCommand {
             }
         }
         var options = AssemblyOptions()
+        // A key that is given signs the bundle; what the worker says is still signed by the worker's own.
+        if key != nil { options.issuer = try? ring.signer(for: .envelope, at: now) }
         options.approver = try approverKey.map(KeyArguments.signer)
-        let run = RunRecord(material)
-        return (run, try BundleAssembler.assemble(run, signer: signer, options: options))
+        return try BundleAssembler.assemble(material, signer: signer, options: options)
     }
 
     private func one(_ jobID: JobID, _ file: ConfigurationFile) async throws {
