@@ -50,6 +50,11 @@ public struct GatewayCall: Sendable, Hashable {
             envelope = try Self.envelope(.object(object))
             stripped = proof
         }
+        // The closed schema and the ranges are the reference's; hash and signature are judged apart from the form.
+        let verdict = GatewayReceiptVerdict(envelope: envelope.json, signers: [envelope.signerDID])
+        if let refusal = verdict.refusal, !["HASH_MISMATCH", "SIGNATURE_INVALID"].contains(refusal.code) {
+            throw DocumentFault(refusal.code, refusal.field ?? "", refusal.detail)
+        }
         let payload = envelope.payload
         func malformed(_ key: String) -> DocumentFault {
             DocumentFault("MALFORMED_ENVELOPE", "payload.\(key)", "the member is missing or out of its range")
