@@ -94,7 +94,8 @@ let package = Package(
         .testTarget(name: "PrimitivesTests", dependencies: ["Primitives"]),
         .testTarget(name: "ClawWireTests", dependencies: ["ClawWire"]),
         .testTarget(name: "ReceiptLogTests", dependencies: ["ReceiptLog", "ClawWire"]),
-        .testTarget(name: "ProofBundlesTests", dependencies: ["ProofBundles", "ClawWire", "ReceiptLog"]),
+        .testTarget(
+            name: "ProofBundlesTests", dependencies: ["ProofBundles", "ClawWire", "ReceiptLog"], exclude: ["Samples"]),
         .testTarget(
             name: "FsckTests",
             dependencies: [

@@ -1,0 +1,212 @@
+import ClawWire
+import Foundation
+import GrantLedger
+import GrantWorker
+import Kafka
+import ProofBundles
+import ReceiptLog
+
+/// Reads what the topics hold of one run. Memory holds the run and nothing else of them.
+struct RunReader {
+    let file: ConfigurationFile
+    let jobID: JobID
+    let logKeys: [Ed25519PublicKey]
+
+    /// Longest wait for the next record or the end of a partition.
+    private static let patience = Duration.seconds(30)
+
+    func material(gatewayTopic: String) async throws -> RunMaterial {
+        let events = KafkaEvents()
+        do {
+            let topics = try await KafkaAccess.admin(file) { try await $0.metadata().topics }
+            let collected = try await log(topics, events)
+            var material = RunMaterial(jobID: jobID, log: collected)
+            try await calls(gatewayTopic, topics, events, &material)
+            try await approvals(topics, events, &material)
+            try await revocationHead(topics, events, &material)
+            try await policies(topics, events, &material)
+            return material
+        } catch let error as KafkaError {
+            throw KafkaAccess.failure(error, file, events)
+        }
+    }
+
+    // MARK: Single topics
+
+    private func log(_ topics: [String: ClusterMetadata.Topic], _ events: KafkaEvents) async throws -> CollectedLog {
+        let topic = file.worker.outputs.name(.receiptBatches)
+        var collector = try RunCollector(jobID: jobID, logID: file.worker.logID, logKeys: logKeys)
+        do {
+            try await read(topic, topics, events) { record in
+                if let value = record.value { try collector.add(value) }
+            }
+        } catch let error as EvidenceError {
+            throw CommandFailure.negative(
+                "batch \(collector.batchCount) of \(topic) does not stand: \(error)",
+                remedy:
+                    "look at `clawgrant fsck`; a log whose first batches were deleted cannot be proven from the topic")
+        }
+        guard let collected = collector.collected() else {
+            throw CommandFailure.negative("the topic \(topic) holds no checkpoint of \(file.worker.logID)")
+        }
+        return collected
+    }
+
+    private func calls(
+        _ topic: String, _ topics: [String: ClusterMetadata.Topic], _ events: KafkaEvents, _ material: inout RunMaterial
+    ) async throws {
+        guard topics[topic]?.partitions.isEmpty == false else { return }
+        let filter = CallFilter(jobID: jobID, log: material.log)
+        var calls: [GatewayCall] = []
+        var unreadable = 0
+        try await read(topic, topics, events) { record in
+            guard let value = record.value, filter.mayConcern(value) else { return }
+            guard calls.count < CallFilter.maximumCalls, let call = try? CallFilter.call(value) else {
+                unreadable += 1
+                return
+            }
+            calls.append(call)
+        }
+        material.calls = calls
+        material.unreadableCalls = unreadable
+    }
+
+    /// Reads the records on which the run's grants rest, each at its offset.
+    private func approvals(
+        _ topics: [String: ClusterMetadata.Topic], _ events: KafkaEvents, _ material: inout RunMaterial
+    ) async throws {
+        var wanted: [TopicPartition: [Int64: EvidenceInput]] = [:]
+        for receipt in material.log.receipts.compactMap(\.receipt) {
+            guard case .grantIssued = receipt.content else { continue }
+            for input in receipt.provenance.inputs where topics[input.origin.topic] != nil {
+                let partition = TopicPartition(topic: input.origin.topic, partition: input.origin.partition)
+                guard wanted[partition, default: [:]].count < 256 else { continue }
+                wanted[partition, default: [:]][input.origin.offset] = input
+            }
+        }
+        for (partition, inputs) in wanted.sorted(by: { $0.key < $1.key }) {
+            let consumer = try consumer(events)
+            do {
+                for (offset, input) in inputs.sorted(by: { $0.key < $1.key }) {
+                    guard let value = try await record(at: offset, of: partition, consumer) else { continue }
+                    material.approvalEnvelopes[input.origin] = ApprovalRecords.envelope(in: value, digest: input.digest)
+                }
+                await consumer.close(deadline: .seconds(2))
+            } catch {
+                await consumer.close(deadline: .seconds(2))
+                throw error
+            }
+        }
+    }
+
+    /// The record at an offset; `nil` when the topic does not hold it any more.
+    private func record(
+        at offset: Int64, of partition: TopicPartition, _ consumer: KafkaConsumer
+    ) async throws -> [UInt8]? {
+        let marks = try await consumer.watermarks(partition, timeout: .seconds(15))
+        guard offset >= marks.low else { return nil }
+        try await consumer.assign([partition: offset])
+        let deadline = ContinuousClock.now + Self.patience
+        while ContinuousClock.now < deadline {
+            let batch = try await consumer.nextBatch(
+                maximumRecords: 1, maximumBytes: 1 << 20, linger: .zero, timeout: .seconds(1))
+            if let record = batch.records.first { return record.offset == offset ? record.value : nil }
+            if !batch.endsReached.isEmpty { return nil }
+        }
+        return nil
+    }
+
+    private func revocationHead(
+        _ topics: [String: ClusterMetadata.Topic], _ events: KafkaEvents, _ material: inout RunMaterial
+    ) async throws {
+        let topic = file.worker.outputs.name(.revocations)
+        guard topics[topic]?.partitions.isEmpty == false else { return }
+        var head: [UInt8]?
+        let key = SignedRevocationHead.recordKey
+        try await read(topic, topics, events) { record in
+            if record.key == key, let value = record.value { head = value }
+        }
+        guard let head,
+            (try? SignedRevocationHead(verifying: head, logKeys: logKeys, logID: file.worker.logID)) != nil
+        else { return }
+        material.revocationHead = head
+    }
+
+    // MARK: Policies
+
+    private func policies(
+        _ topics: [String: ClusterMetadata.Topic], _ events: KafkaEvents, _ material: inout RunMaterial
+    ) async throws {
+        let wanted = Set(material.log.receipts.compactMap { $0.document["wpc_hash_b64u"]?.string })
+        guard !wanted.isEmpty else { return }
+        let sources = file.worker.policySources(try file.rules())
+        func take(_ bytes: [UInt8], _ material: inout RunMaterial) {
+            guard bytes.count <= 131_072,
+                let envelope = try? JSONReader.parse(
+                    bytes, limits: JSONLimits(maximumBytes: 131_072, maximumDepth: 40)),
+                let text = envelope["payload_hash_b64u"]?.string, wanted.contains(text),
+                let hash = Digest(b64u: text), material.policies[hash] == nil
+            else { return }
+            material.policies[hash] = envelope
+        }
+        if let directory = sources.directory {
+            let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+            for name in names.filter({ $0.hasSuffix(".json") }).sorted().prefix(10_000) {
+                if let bytes = try? InputFile.bytes("\(directory)/\(name)", atMost: 131_072) { take(bytes, &material) }
+            }
+        }
+        if let topic = sources.topic, topics[topic]?.partitions.isEmpty == false {
+            var found: [[UInt8]] = []
+            try await read(topic, topics, events) { record in
+                guard let key = record.key, let text = String(validating: key, as: UTF8.self), wanted.contains(text),
+                    let value = record.value, found.count < 1_024
+                else { return }
+                found.append(value)
+            }
+            for bytes in found { take(bytes, &material) }
+        }
+    }
+
+    // MARK: Reading
+
+    private func consumer(_ events: KafkaEvents) throws -> KafkaConsumer {
+        var properties = file.worker.kafka
+        properties["group.id"] = nil
+        properties["isolation.level"] = file.worker.usesTransactions ? "read_committed" : "read_uncommitted"
+        return try KafkaConsumer(configuration: properties, log: events.take)
+    }
+
+    /// Hands every record of a topic to `body`, each partition in its order, until the end of each was reached.
+    private func read(
+        _ topic: String, _ topics: [String: ClusterMetadata.Topic], _ events: KafkaEvents,
+        _ body: (ConsumedRecord) throws -> Void
+    ) async throws {
+        guard let description = topics[topic], !description.partitions.isEmpty else {
+            throw CommandFailure.negative("the topic \(topic) does not exist; run `clawgrant topics apply`")
+        }
+        let consumer = try consumer(events)
+        do {
+            var open: Set<TopicPartition> = []
+            for partition in description.partitions {
+                open.insert(TopicPartition(topic: topic, partition: partition.id))
+            }
+            try await consumer.assign(
+                Dictionary(uniqueKeysWithValues: open.map { ($0, KafkaOffset.beginning) }))
+            var last = ContinuousClock.now
+            while !open.isEmpty {
+                let batch = try await consumer.nextBatch(
+                    maximumRecords: 1_000, maximumBytes: 16 << 20, linger: .zero, timeout: .milliseconds(500))
+                for record in batch.records { try body(record) }
+                open.subtract(batch.endsReached.keys)
+                if !batch.records.isEmpty || !batch.endsReached.isEmpty { last = .now }
+                guard ContinuousClock.now - last < Self.patience else {
+                    throw CommandFailure.negative("the topic \(topic) did not come to an end; try again")
+                }
+            }
+            await consumer.close(deadline: .seconds(2))
+        } catch {
+            await consumer.close(deadline: .seconds(2))
+            throw error
+        }
+    }
+}

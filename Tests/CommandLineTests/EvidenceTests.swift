@@ -1,0 +1,187 @@
+import ClawWire
+import DevStack
+import Foundation
+import Kafka
+import Playground
+import Testing
+
+/// A run played from its approval to its bundle: the program against a playground with a worker and a gateway of ours.
+@Suite(
+    "Evidence of a run on the command line", .enabled(if: BrokerTools.find().has(.noida) && ProgramRun.path != nil),
+    .serialized, .timeLimit(.minutes(10)))
+struct EvidenceTests {
+    private static let job = "job-run"
+
+    private struct Gateway {
+        let signer: any Ed25519Signer
+
+        func receipt(
+            _ number: Int, event: String, scope: String, at time: Timestamp = .playgroundNow
+        ) throws -> ProducerRecord {
+            let payload: JSONObject = [
+                "receipt_version": "1", "receipt_id": .string("rcpt-\(number)"),
+                "gateway_id": "did:web:clawproxy.com", "provider": "anthropic", "model": "claude-sonnet",
+                "request_hash_b64u": .string(Digest(hashing: "q\(number)").b64u),
+                "response_hash_b64u": .string(Digest(hashing: "a\(number)").b64u), "tokens_input": 800,
+                "tokens_output": 90, "latency_ms": 412, "timestamp": .string(time.iso8601),
+                "binding": [
+                    "run_id": .string(EvidenceTests.job), "event_hash_b64u": .string(event),
+                    "nonce": .string("n\(number)"), "token_scope_hash_b64u": .string(scope),
+                ],
+            ]
+            let envelope = try SignedEnvelope.sign(
+                type: "gateway_receipt", payload: payload, rule: .document, signer: signer, issuedAt: time)
+            return ProducerRecord(
+                topic: PlaygroundTopic.gatewayReceipts, key: Array(EvidenceTests.job.utf8),
+                value: JSONWriter.bytes(envelope.json))
+        }
+    }
+
+    private func assemble(_ playground: Playground, _ worker: PlaygroundWorker) async throws -> JSONValue {
+        let out = "\(playground.directory)/run.json"
+        let run = try await ProgramRun(
+            [
+                "proof", "assemble", "--job", Self.job, "--out", out, "--bundle-out",
+                "\(playground.directory)/bundle.json",
+            ], config: worker.configurationFile)
+        try #require(run.code == 0, "\(run.output) \(run.errors)")
+        return try JSONReader.parse(Array(try Data(contentsOf: URL(fileURLWithPath: out))))
+    }
+
+    private func trust(_ playground: Playground, _ gateway: Gateway, _ issuer: String) throws -> String {
+        let path = "\(playground.directory)/trust.json"
+        let trust: JSONValue = [
+            "trust_version": "1",
+            "logs": [
+                [
+                    "log_id": .string(playground.logID.rawValue),
+                    "keys": [.string(playground.keys.log.did)],
+                ]
+            ],
+            "bundle_signers": [.string(issuer)], "envelope_signers": [.string(issuer)],
+            "gateway_signers": [.string(gateway.signer.publicKey.did)],
+            "policy_signers": [.string(playground.keys.policySigner.publicKey.did)],
+            "token_keys": [.string(playground.keys.token.did)], "approvers": [],
+        ]
+        try Data(JSONWriter.bytes(trust)).write(to: URL(fileURLWithPath: path))
+        return path
+    }
+
+    @Test(
+        "Approval, grant, calls, stop, bundle: verified strictly and as the reference does; a tampered copy is refused")
+    func wholeWay() async throws {
+        var options = PlaygroundOptions()
+        options.followsUsage = true
+        let playground = try await Playground.start(options)
+        do {
+            let worker = try playground.startWorker("w1")
+            try await playground.waitUntilAtWork([worker])
+            try await play(playground, worker)
+        } catch {
+            for worker in playground.workers { Issue.record("\(worker.name):\n\(worker.logTail())") }
+            await playground.stop()
+            throw error
+        }
+        await playground.stop()
+    }
+
+    private func play(_ playground: Playground, _ worker: PlaygroundWorker) async throws {
+        let gateway = Gateway(signer: playground.keys.gateway)
+        try await playground.produce([
+            try ApprovalDraft("other", .reconcile, in: playground).record(signedBy: playground.keys.eventSigner),
+            try ApprovalDraft("run", .agentRun, in: playground).record(signedBy: playground.keys.eventSigner),
+        ])
+        try await playground.waitUntilSettled(waiting: 0)
+
+        // What the agent knows as soon as it has its token: the entry that stands for it.
+        let before = try await assemble(playground, worker)
+        let chain = try #require(
+            before["artifacts"]?["proof_bundle_envelope"]?["payload"]?["event_chain"]?.array)
+        let event = try #require(
+            chain.first { $0["event_type"]?.string == "cst_issued" }?["event_hash_b64u"]?.string)
+        let scope = try #require(
+            before["metadata"]?["clawgrant"]?["tokens"]?.array?.first?["token_scope_hash_b64u"]?.string)
+        try await playground.produce(try (0..<3).map { try gateway.receipt($0, event: event, scope: scope) })
+        // The worker takes them into the log.
+        var logged = before
+        while logged["metadata"]?["clawgrant"]?["completeness"]?["counts"]?["gateway.receipt"]?.integer != 3 {
+            logged = try await assemble(playground, worker)
+        }
+        let stopped = try await ProgramRun(
+            [
+                "stop", "--job-class", PlaygroundClass.agentRun.rawValue, "--by", "soc-1", "--id", "stop-1", "--wait",
+                "converged", "--reason", "drill", "--yes", "--json",
+            ], config: worker.configurationFile)
+        try #require(stopped.code == 0, "\(stopped.output) \(stopped.errors)")
+        try await playground.waitUntilSettled(waiting: 0)
+
+        let run = try await assemble(playground, worker)
+        let evidence = try #require(run["metadata"]?["clawgrant"])
+        #expect(evidence["usage"]?["calls_bound"]?.integer == 3)
+        #expect(evidence["tokens"]?.array?.first?["state_at_checkpoint"]?.string == "revoked")
+        #expect(evidence["completeness"]?["missing"]?.array == [])
+        let path = "\(playground.directory)/run.json"
+        let trust = try trust(playground, gateway, try #require(run["issuer_did"]?.string))
+        let strict = try await ProgramRun(["proof", "verify", path, "--trust", trust])
+        #expect(strict.code == 0, "\(strict.output) \(strict.errors)")
+        #expect(strict.output.hasPrefix("VALID: "))
+        let compatible = try await ProgramRun(
+            ["proof", "verify", path, "\(playground.directory)/bundle.json", "--trust", trust, "--compat"])
+        #expect(compatible.code == 0, "\(compatible.output)")
+        #expect(compatible.output.contains("service says VALID, tier gateway"))
+        // Heads of the revocations topic go on coming; what is said of the run does not change.
+        let again = try await assemble(playground, worker)
+        let inside = { (run: JSONValue) in run["artifacts"]?["proof_bundle_envelope"]?["payload"] }
+        #expect(inside(again)?["event_chain"] == inside(run)?["event_chain"])
+        #expect(inside(again)?["tool_receipts"] == inside(run)?["tool_receipts"])
+        #expect(again["metadata"]?["clawgrant"]?["receipts"] == evidence["receipts"])
+
+        let text = try String(contentsOfFile: path, encoding: .utf8)
+        let tampered = "\(playground.directory)/tampered.json"
+        try text.replacingOccurrences(of: "\"tokens_output\":90", with: "\"tokens_output\":9")
+            .write(toFile: tampered, atomically: true, encoding: .utf8)
+        let refused = try await ProgramRun(["proof", "verify", tampered, "--trust", trust, "--json"])
+        #expect(refused.code == 1)
+        #expect(
+            try refused.lines.first?["checks"]?.array?.contains {
+                $0["outcome"]?.string == "failed"
+                    && $0["path"]?.string?.hasPrefix("artifacts.proof_bundle_envelope.payload.receipts[0]") ?? false
+            } == true)
+
+        let checked = try await ProgramRun(
+            [
+                "proof", "assemble", "--job", Self.job, "--from-ledger", "cross-check",
+                "--out", "\(playground.directory)/checked.json",
+            ], config: worker.configurationFile)
+        #expect(checked.code == 0 && checked.errors.contains("the ledger agrees about 1 tokens"), "\(checked.errors)")
+        try await follows(playground, worker, trust)
+
+        try await playground.produce([try gateway.receipt(9, event: event, scope: scope)])
+        _ = try await assemble(playground, worker)
+        let late = try await ProgramRun(["proof", "verify", path, "--trust", trust])
+        #expect(late.code == 1 && late.output.contains("RECEIPT_AFTER_REVOCATION"), "\(late.output)")
+    }
+
+    /// The service writes the ended run's bundle, and leaves the other run alone.
+    private func follows(_ playground: Playground, _ worker: PlaygroundWorker, _ trust: String) async throws {
+        let folder = "\(playground.directory)/bundles"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        let service = try ManagedProcess(
+            ManagedProcess.Configuration(
+                executable: try #require(ProgramRun.path),
+                arguments: [
+                    "proof", "assemble", "--follow", "--folder", folder, "--settle", "0", "--config",
+                    worker.configurationFile,
+                ]))
+        func files() -> [String] { (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] }
+        try await waitUntil(deadline: .seconds(60), description: "the bundle of the ended run") {
+            files().contains { $0.hasPrefix("job-run.") && $0.hasSuffix(".json") }
+        }
+        #expect(await service.terminate() == .code(0))
+        let names = files()
+        #expect(names.count == 1)
+        let verified = try await ProgramRun(
+            ["proof", "verify", "\(folder)/\(try #require(names.first))", "--trust", trust])
+        #expect(verified.code == 0, "\(verified.output)")
+    }
+}
