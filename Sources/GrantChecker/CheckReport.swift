@@ -56,6 +56,8 @@ public struct CheckReport: Sendable, Hashable {
         public var waiting = 0
         /// Stops, by the receipts.
         public var stops = 0
+        /// Receipts that say nothing but that the log is still there.
+        public var heartbeats = 0
         /// Receipts.
         public var receipts = 0
         /// Batches.
@@ -104,6 +106,7 @@ public struct CheckReport: Sendable, Hashable {
             "issued": .integer(counts.issued), "denied": .integer(counts.denied),
             "expired": .integer(counts.expired), "quarantined": .integer(counts.quarantined),
             "revocations": .integer(counts.revocations), "waiting": .integer(counts.waiting),
+            "heartbeats": .integer(counts.heartbeats),
             "receipts": .integer(counts.receipts), "batches": .integer(counts.batches),
             "repeats": .integer(counts.repeats), "tokens_opened": .integer(counts.tokensOpened),
             "bytes_scanned": .integer(counts.bytesScanned), "checker": verdict,

@@ -93,9 +93,14 @@ struct ConfigurationFaultTests {
                 "line 31, column 17: limits.heartbeat_ms: found heartbeats every 5000 ms and leases of 6000 ms, expected "
                 + "at least two heartbeats within a lease's lifetime"),
         Fault(
+            text: "log_heartbeat_ms: 30000", replacement: "log_heartbeat_ms: 5",
+            message:
+                "line 33, column 21: limits.log_heartbeat_ms: found \"5\", expected 0 for no heartbeats of the log, or at "
+                + "least 200"),
+        Fault(
             text: "level: debug", replacement: "level: debig",
             message:
-                "line 36, column 14: log.level: found \"debig\", expected one of trace, debug, info, notice, warning, "
+                "line 37, column 14: log.level: found \"debig\", expected one of trace, debug, info, notice, warning, "
                 + "error, critical; did you mean \"debug\"?"),
     ]
 

@@ -63,6 +63,7 @@ struct ConfigurationFileTests {
         #expect(limits.leaseLifetime == .seconds(6))
         #expect(limits.heartbeatInterval == .seconds(1))
         #expect(limits.sweepInterval == .milliseconds(250))
+        #expect(limits.logHeartbeatInterval == .seconds(30))
         #expect(limits.drainTimeout == .seconds(5))
         #expect(limits.maximumEventAge == 86_400)
         #expect(limits.maximumEventAhead == 60)

@@ -256,7 +256,8 @@ struct OutputAudit {
             if let fault = line.take(control: payload) { report.violate(.stopLine, "\(place): \(fault)") }
             controlResults[Fingerprint(encoded.digest), default: 0] -= 1
             cutoffs[Fingerprint(encoded.digest), default: 0] -= payload["cutoffs"]?.array?.count ?? 0
-        case .keyChanged, .heartbeat: break
+        case .heartbeat: report.counts.heartbeats += 1
+        case .keyChanged: break
         }
     }
 

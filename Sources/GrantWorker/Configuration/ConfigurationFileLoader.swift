@@ -334,7 +334,7 @@ struct ConfigurationFileLoader {
             value, of: "limits",
             variables: [
                 "batch_records", "batch_bytes", "batch_linger_ms", "lanes", "lease_lifetime_ms", "heartbeat_ms",
-                "sweep_ms", "drain_timeout_ms", "max_event_age_s", "max_event_ahead_s",
+                "sweep_ms", "log_heartbeat_ms", "drain_timeout_ms", "max_event_age_s", "max_event_ahead_s",
             ])
         var limits = WorkerConfiguration.Limits()
         limits.batchRecords = reader.count(section["batch_records"], in: 1...10_000, default: limits.batchRecords)
@@ -351,6 +351,11 @@ struct ConfigurationFileLoader {
         limits.leaseLifetime = .milliseconds(lifetime)
         limits.heartbeatInterval = .milliseconds(heartbeat)
         limits.sweepInterval = .milliseconds(reader.count(section["sweep_ms"], in: 50...60_000, default: 500))
+        let silence = reader.count(section["log_heartbeat_ms"], in: 0...86_400_000, default: 60_000)
+        if (1..<200).contains(silence), let value = section["log_heartbeat_ms"] {
+            reader.report(value, expected: "0 for no heartbeats of the log, or at least 200")
+        }
+        limits.logHeartbeatInterval = silence == 0 ? nil : .milliseconds(silence)
         limits.drainTimeout = .milliseconds(
             reader.count(section["drain_timeout_ms"], in: 0...600_000, default: 15_000))
         limits.maximumEventAge = Int64(

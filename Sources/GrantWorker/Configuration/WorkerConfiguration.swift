@@ -61,6 +61,8 @@ public struct WorkerConfiguration: Sendable {
         public var heartbeatInterval: Duration = .milliseconds(500)
         /// How often waiting requests and approvals are looked at for their time.
         public var sweepInterval: Duration = .milliseconds(500)
+        /// Time without a batch after which the log says that it is still there; `nil` keeps it silent.
+        public var logHeartbeatInterval: Duration? = .seconds(60)
         /// Longest drain at a graceful stop.
         public var drainTimeout: Duration = .seconds(15)
         /// Oldest event taken, by its own clock, in seconds.

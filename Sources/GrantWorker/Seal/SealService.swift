@@ -109,11 +109,13 @@ final class SealService: Sendable {
                     feed.finish()
                     controlFeed.finish()
                 }
+                var quiet = ContinuousClock.now
                 while !stop() {
                     try Task.checkCancellation()
                     // Stops do not wait until grants are published: of them there are few, so that memory stays bounded.
                     let isBehind = ahead.value >= Self.depth
-                    let batches = try await self.sealOnce(lease, controlAlone: isBehind)
+                    let batches = try await self.sealOnce(lease, controlAlone: isBehind, quiet: quiet)
+                    if !batches.isEmpty { quiet = .now }
                     if batches.isEmpty, isBehind {
                         try await self.ledger.waitForWork(atMost: .milliseconds(10))
                     } else if batches.isEmpty {
@@ -190,13 +192,21 @@ final class SealService: Sendable {
         }
     }
 
-    private func sealOnce(_ lease: RoleLease, controlAlone: Bool) async throws -> [SealedBatch] {
+    /// - Parameter quiet: since when nothing was sealed.
+    private func sealOnce(
+        _ lease: RoleLease, controlAlone: Bool, quiet: ContinuousClock.Instant
+    ) async throws -> [SealedBatch] {
         let sealer = BatchSealer(logID: logID, signer: try keys.signer(for: .receipt, at: clock()))
         let start = ContinuousClock.now
+        // By this process's clock alone: the ledger's may be set back, and then it would be due at once and for ever.
+        let isHeartbeatDue = !controlAlone && (limits.logHeartbeatInterval.map { start - quiet >= $0 } ?? false)
+        let worker = worker
+        let beat: @Sendable (Timestamp) throws -> Effect = { try BatchSealer.heartbeat(of: worker, at: $0) }
         do {
             let batches = try await ledger.seal(
                 under: lease, maximumGroups: Self.groupsPerRound,
-                maximumBytes: controlAlone ? 0 : Self.bytesPerRound
+                maximumBytes: controlAlone ? 0 : Self.bytesPerRound,
+                whenIdle: isHeartbeatDue ? beat : nil
             ) { try sealer.seal($0) }
             if !batches.isEmpty { metrics.sealed(batches, in: .now - start) }
             return batches
