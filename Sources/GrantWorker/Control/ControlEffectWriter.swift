@@ -63,8 +63,8 @@ struct ControlEffectWriter {
         else { return nil }
         let stopID: String? = if case .stop(let stop) = event.operation { stop.stopID } else { nil }
         let record = CutoffRecord(
-            scope: published, notIssuedBefore: cutoff.notIssuedBefore, eventID: event.id.rawValue, stopID: stopID,
-            controlPosition: position, cause: cause, reason: event.reason,
+            scope: published, notIssuedBefore: cutoff.notIssuedBefore, issuedSince: cutoff.issuedSince,
+            eventID: event.id.rawValue, stopID: stopID, controlPosition: position, cause: cause, reason: event.reason,
             revokedBy: event.declaredBy.first?.id.rawValue ?? worker.rawValue, revokedAt: at,
             receiptID: encoded.receipt.id, receiptDigest: encoded.digest)
         return OutputRecord(stream: .revocations, key: record.recordKey, value: record.canonicalBytes)

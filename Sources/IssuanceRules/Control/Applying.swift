@@ -101,8 +101,12 @@ struct ControlStep {
         case .token, .jti: break
         case .all, .jobClass, .agent, .subject, .approval, .request, .entitlement, .policyHash, .policyID, .source,
             .issuerKey, .job:
+            // A key that is out already stays out: no cut-off of a scope takes back what an earlier one voids.
+            let isOut = scope.kind == .issuerKey && state.suspicion(of: KeyID(scope.value ?? "")) != nil
             effects.cutoffs.append(
-                ControlCutoff(scope: scope, notIssuedBefore: cutoffInstant, issuedSince: nil, cause: cause))
+                ControlCutoff(
+                    scope: scope, notIssuedBefore: isOut ? ControlCutoff.forever : cutoffInstant, issuedSince: nil,
+                    cause: cause))
         }
         effects.revocations.append(ControlRevocation(scope: scope, part: .all, cause: cause))
     }
@@ -295,8 +299,8 @@ extension ControlStep {
         let since = suspect.since.map { Timestamp(seconds: $0.seconds) }
         effects.cutoffs.append(
             ControlCutoff(
-                scope: scope, notIssuedBefore: Timestamp(seconds: ControlCutoff.foreverSeconds), issuedSince: since,
-                cause: .keyWithdrawn))
+                scope: scope, notIssuedBefore: ControlCutoff.forever,
+                issuedSince: state.wasCutOff(scope) ? nil : since, cause: .keyWithdrawn))
         effects.revocations.append(
             ControlRevocation(scope: scope, part: since.map { .issuedSince($0) } ?? .all, cause: .keyWithdrawn))
         result = .applied

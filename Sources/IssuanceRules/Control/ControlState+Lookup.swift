@@ -54,6 +54,19 @@ extension ControlState {
         }
     }
 
+    /// True when a stop or a revocation ever cut off all that was issued in the scope, ended ones included.
+    func wasCutOff(_ scope: StopScope) -> Bool {
+        let scope = scope.normalized
+        return orders.values.contains { order in
+            switch order.content {
+            case .stop(let stop): stop.scope == scope && stop.revokesLive
+            // A revocation that permits re-approval leaves a barrier and nothing else.
+            case .barrier(let barrier): barrier.scope == scope
+            case .pendingLift, .rotation, .elevation, .proxy, .suspectKey: false
+            }
+        }
+    }
+
     func position(of stop: StandingStop) -> Int64 {
         order(.stop(stop))?.position ?? stop.position
     }

@@ -98,7 +98,8 @@ struct RecordView {
         switch record.key.flatMap({ RevocationKey($0) }) {
         case .cutoff(let scope):
             let before = document["not_issued_before"]?.integer ?? 0
-            return "\(mark("CUT OFF", .red)) \(Console.plain(scope.description))  tokens issued before "
+            let since = document["issued_since"]?.integer.map { "since \(Timestamp(seconds: $0)) and " } ?? ""
+            return "\(mark("CUT OFF", .red)) \(Console.plain(scope.description))  tokens issued \(since)before "
                 + "\(Timestamp(seconds: before))  \(text(document["cause"]))"
         case .head: return "\(mark("HEAD", .faint)) everything up to \(text(document["as_of"]))"
         case .token, nil: return tokenRevocation
