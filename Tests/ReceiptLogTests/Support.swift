@@ -119,6 +119,7 @@ enum Samples {
             case 0: .stopDeclared(payload)
             case 1: .stopLifted(payload)
             case 2: .controlApplied(payload)
+            case 4: .controlRepeated(payload)
             default: .stopDrilled(payload)
             }
         return Receipt(content: content, subject: Receipt.Subject(), provenance: provenance(), occurredAt: noon)
@@ -132,7 +133,7 @@ enum Samples {
     static var every: [Receipt] {
         [
             grant(), grant(1), denial(), denial(1, expired: true), quarantine(), revocation(), keyChange(), stop(0),
-            stop(1), stop(2), stop(3), heartbeat(),
+            stop(1), stop(2), stop(3), stop(4), heartbeat(),
         ]
     }
 

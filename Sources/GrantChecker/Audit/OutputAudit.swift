@@ -256,6 +256,7 @@ struct OutputAudit {
             if let fault = line.take(control: payload) { report.violate(.stopLine, "\(place): \(fault)") }
             controlResults[Fingerprint(encoded.digest), default: 0] -= 1
             cutoffs[Fingerprint(encoded.digest), default: 0] -= payload["cutoffs"]?.array?.count ?? 0
+        case .controlRepeated: controlResults[Fingerprint(encoded.digest), default: 0] -= 1
         case .heartbeat: report.counts.heartbeats += 1
         case .keyChanged: break
         }

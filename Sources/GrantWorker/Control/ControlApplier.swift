@@ -80,7 +80,7 @@ public struct ControlApplier: Sendable {
             try state(before, snapshot).evidenceNeeded(by: event).approvals
         } plan: { snapshot in
             var (write, answer) = try plan(
-                event, try state(before, snapshot), snapshot, verified: policies, since: start)
+                event, try state(before, snapshot), snapshot, verified: policies, fence, since: start)
             if case .refused(let why) = answer.result { write.effects += try refused(snapshot, why) }
             return (write, answer)
         }
@@ -119,7 +119,7 @@ public struct ControlApplier: Sendable {
 
     private func plan(
         _ event: ControlEvent, _ state: ControlState, _ snapshot: ControlSnapshot, verified: Set<Digest>,
-        since start: ContinuousClock.Instant
+        _ fence: ControlFence?, since start: ContinuousClock.Instant
     ) throws -> (ControlWrite, ControlAcknowledgement) {
         let digest = Digest(hashing: event.encoded)
         let grants = snapshot.counts.reduce(0) { $0 + $1.grants }
@@ -135,7 +135,8 @@ public struct ControlApplier: Sendable {
                 revocationRuns: effects.revocations.count, receiptID: receiptID, at: snapshot.now)
         }
         if let known = snapshot.known, known.digest == digest {
-            return (ControlWrite(), acknowledgement(.repeated(of: known.position ?? snapshot.position), known.position))
+            let answer = acknowledgement(.repeated(of: known.position ?? snapshot.position), known.position)
+            return (try unchanged(by: event, answer, snapshot, fence), answer)
         }
         let outcome = state.applying(
             event,
@@ -143,10 +144,10 @@ public struct ControlApplier: Sendable {
                 at: snapshot.now, newestIssuedAt: snapshot.newestIssuedAt, grantsBefore: grants, rules: rules.control,
                 evidence: try evidence(snapshot, verified)))
         guard outcome.isRecorded else {
-            if case .repeated(let position) = outcome.result {
-                return (ControlWrite(), acknowledgement(outcome.result, position))
-            }
-            return (ControlWrite(), acknowledgement(outcome.result, nil))
+            var position: Int64?
+            if case .repeated(let earlier) = outcome.result { position = earlier }
+            let answer = acknowledgement(outcome.result, position)
+            return (try unchanged(by: event, answer, snapshot, fence), answer)
         }
         let position = outcome.state.position
         let before = acknowledgement(outcome.result, position, outcome.effects)
@@ -163,6 +164,26 @@ public struct ControlApplier: Sendable {
             run(revocation, Int32(index), event, position, outcome.effects, snapshot)
         }
         return (write, acknowledgement(outcome.result, position, outcome.effects, receiptID: receiptID))
+    }
+
+    /// What an event leaves that changes nothing. Whoever sent it over the control topic waits for an answer there; the
+    /// offset that moves in the same transaction makes it one answer for each record.
+    private func unchanged(
+        by event: ControlEvent, _ answer: ControlAcknowledgement, _ snapshot: ControlSnapshot, _ fence: ControlFence?
+    ) throws -> ControlWrite {
+        var write = ControlWrite()
+        switch answer.result {
+        case .repeated, .withoutEffect: break
+        // A refusal is told by the dead letter that it leaves.
+        case .refused, .applied, .appliedAndLifted, .pendingLift: return write
+        }
+        guard let fence else { return write }
+        write.effects = [
+            try ControlEffectWriter(worker: worker, rulesHash: rules.hash, at: snapshot.now).effect(
+                unchangedBy: event, answer,
+                record: ReceiptLog.RecordOrigin(topic: fence.topic, partition: 0, offset: fence.to - 1))
+        ]
+        return write
     }
 
     private func evidence(_ snapshot: ControlSnapshot, _ verified: Set<Digest>) throws -> LiftEvidence {

@@ -33,6 +33,29 @@ struct ControlEffectWriter {
         )
     }
 
+    /// The effect of an event that changed nothing: what it repeats, and which record said it.
+    func effect(
+        unchangedBy event: ControlEvent, _ acknowledgement: ControlAcknowledgement, record: ReceiptLog.RecordOrigin
+    ) throws -> Effect {
+        var payload: JSONObject = [
+            "stop_id": .string(event.handle), "event_id": .string(event.id.rawValue),
+            "operation": .string(event.operation.kind.rawValue), "at": .string(at.iso8601),
+            "result": .string(ControlApplier.name(acknowledgement.result)),
+            "record": [
+                "topic": .string(record.topic), "partition": .integer(Int64(record.partition)),
+                "offset": .integer(record.offset),
+            ],
+        ]
+        payload["control_position"] = acknowledgement.position.map { .integer($0) }
+        let receipt = Receipt(
+            content: .controlRepeated(payload), subject: Receipt.Subject(),
+            provenance: Receipt.Provenance(workerID: worker, rulesHash: rulesHash), occurredAt: at)
+        let encoded = try receipt.encoded()
+        return Effect(
+            receipt: encoded.bytes, receiptKind: receipt.content.kind.rawValue,
+            outputs: [result(event, payload, encoded)])
+    }
+
     private func content(_ event: ControlEvent, _ payload: JSONObject) -> Receipt.Content {
         switch event.operation {
         case .stop: .stopDeclared(payload)

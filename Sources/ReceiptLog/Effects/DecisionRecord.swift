@@ -62,7 +62,7 @@ public struct DecisionRecord: Sendable, Hashable {
             outcome = .expired
             granted = nil
         case .decisionQuarantined, .revocation, .keyChanged, .stopDeclared, .stopLifted, .stopDrilled, .controlApplied,
-            .heartbeat:
+            .controlRepeated, .heartbeat:
             return nil
         }
         subject = receipt.subject

@@ -86,7 +86,7 @@ extension Receipt.Content {
         switch self {
         case .decisionDenied(let refusal), .decisionExpired(let refusal): refusal
         case .grantIssued, .decisionQuarantined, .revocation, .keyChanged, .stopDeclared, .stopLifted, .stopDrilled,
-            .controlApplied, .heartbeat:
+            .controlApplied, .controlRepeated, .heartbeat:
             nil
         }
     }
@@ -98,7 +98,7 @@ extension Receipt.Content {
     var payload: JSONObject? {
         switch self {
         case .stopDeclared(let payload), .stopLifted(let payload), .stopDrilled(let payload),
-            .controlApplied(let payload):
+            .controlApplied(let payload), .controlRepeated(let payload):
             payload
         case .grantIssued, .decisionDenied, .decisionExpired, .decisionQuarantined, .revocation, .keyChanged,
             .heartbeat:

@@ -105,6 +105,7 @@ extension Receipt.Content {
         case .stopLifted: self = .stopLifted(try reader.nested("payload").object)
         case .stopDrilled: self = .stopDrilled(try reader.nested("payload").object)
         case .controlApplied: self = .controlApplied(try reader.nested("payload").object)
+        case .controlRepeated: self = .controlRepeated(try reader.nested("payload").object)
         case .heartbeat: self = .heartbeat
         }
     }

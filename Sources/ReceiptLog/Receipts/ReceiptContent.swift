@@ -23,6 +23,8 @@ extension Receipt {
         case stopDrilled = "stop.drilled"
         /// Another control event: a revocation, a rotation, a switch, a suspect key.
         case controlApplied = "control.applied"
+        /// A control event came again over the control topic and changed nothing.
+        case controlRepeated = "control.repeated"
         /// Nothing happened, and the log says so.
         case heartbeat
     }
@@ -49,6 +51,8 @@ extension Receipt {
         case stopDrilled(JSONObject)
         /// Another control event was applied. As for a stop.
         case controlApplied(JSONObject)
+        /// A control event came again. As for a stop; the payload names the record.
+        case controlRepeated(JSONObject)
         /// Still here. Subject: the worker; effect: the time.
         case heartbeat
 
@@ -65,6 +69,7 @@ extension Receipt {
             case .stopLifted: .stopLifted
             case .stopDrilled: .stopDrilled
             case .controlApplied: .controlApplied
+            case .controlRepeated: .controlRepeated
             case .heartbeat: .heartbeat
             }
         }
@@ -79,7 +84,7 @@ extension Receipt {
             case .revocation(let revocation): return revocation.tokenHash.hex
             case .keyChanged(let change): return change.kid.rawValue
             case .stopDeclared(let payload), .stopLifted(let payload), .stopDrilled(let payload),
-                .controlApplied(let payload):
+                .controlApplied(let payload), .controlRepeated(let payload):
                 return payload["stop_id"]?.string ?? ""
             case .heartbeat: return provenance.workerID.rawValue
             }
@@ -93,7 +98,7 @@ extension Receipt {
             case .revocation: "revoked"
             case .keyChanged(let change): "\(change.change.rawValue)@\(change.effectiveAt.iso8601)"
             case .stopDeclared(let payload), .stopLifted(let payload), .stopDrilled(let payload),
-                .controlApplied(let payload):
+                .controlApplied(let payload), .controlRepeated(let payload):
                 JSONValue.object(payload).canonicalDigest.b64u
             case .heartbeat: occurredAt.iso8601
             }

@@ -78,7 +78,7 @@ struct RequestStory {
         case .grantIssued(let grant): return grant.asked
         case .decisionDenied(let refusal), .decisionExpired(let refusal): return refusal.asked
         case .decisionQuarantined, .revocation, .keyChanged, .stopDeclared, .stopLifted, .stopDrilled, .controlApplied,
-            .heartbeat, nil:
+            .controlRepeated, .heartbeat, nil:
             return nil
         }
     }
@@ -221,7 +221,7 @@ extension Receipt.Content {
         switch self {
         case .decisionDenied(let refusal), .decisionExpired(let refusal): refusal.needed
         case .grantIssued, .decisionQuarantined, .revocation, .keyChanged, .stopDeclared, .stopLifted, .stopDrilled,
-            .controlApplied, .heartbeat:
+            .controlApplied, .controlRepeated, .heartbeat:
             []
         }
     }
@@ -232,7 +232,7 @@ extension Receipt.Content {
         case .grantIssued(let grant): grant.rule
         case .decisionDenied(let refusal), .decisionExpired(let refusal): refusal.rule
         case .decisionQuarantined, .revocation, .keyChanged, .stopDeclared, .stopLifted, .stopDrilled, .controlApplied,
-            .heartbeat:
+            .controlRepeated, .heartbeat:
             nil
         }
     }

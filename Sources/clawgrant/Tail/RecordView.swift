@@ -89,7 +89,8 @@ struct RecordView {
     }
 
     private var controlResult: String {
-        let voided = document["voided_tokens"]?.integer.map { "\($0) live tokens void" } ?? "live tokens being counted"
+        let counted = document["voided_tokens"]?.integer.map { "\($0) live tokens void" } ?? "live tokens being counted"
+        let voided = document["voided_tokens"] == nil ? "nothing changed" : counted
         return "\(mark("CONTROL", .red)) \(text(document["operation"])) \(text(document["stop_id"]))  "
             + "\(text(document["result"]))  position \(document["control_position"]?.integer ?? -1)  \(voided)"
     }
