@@ -52,6 +52,8 @@ public struct CheckReport: Sendable, Hashable {
         public var quarantined = 0
         /// Revoked tokens, by the receipts.
         public var revocations = 0
+        /// Revocations and cut-offs that were ended.
+        public var tombstones = 0
         /// Requests that wait visibly.
         public var waiting = 0
         /// Stops, by the receipts.
@@ -105,7 +107,8 @@ public struct CheckReport: Sendable, Hashable {
             "input_ignored": .integer(counts.inputIgnored), "grants": .integer(counts.grants),
             "issued": .integer(counts.issued), "denied": .integer(counts.denied),
             "expired": .integer(counts.expired), "quarantined": .integer(counts.quarantined),
-            "revocations": .integer(counts.revocations), "waiting": .integer(counts.waiting),
+            "revocations": .integer(counts.revocations), "tombstones": .integer(counts.tombstones),
+            "waiting": .integer(counts.waiting),
             "heartbeats": .integer(counts.heartbeats),
             "receipts": .integer(counts.receipts), "batches": .integer(counts.batches),
             "repeats": .integer(counts.repeats), "tokens_opened": .integer(counts.tokensOpened),

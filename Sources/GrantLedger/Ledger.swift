@@ -66,11 +66,13 @@ public protocol Ledger: Sendable {
     ///   - maximumBytes: no further group is taken once those taken hold this many bytes.
     ///   - whenIdle: makes the effect that is sealed when there is nothing else, given the database's clock; `nil` seals
     ///     nothing then. The effect is committed by this transaction, and only by it.
+    ///   - ending: how revocations and cut-offs are ended in the same transaction, behind everything else; `nil` ends none.
     ///   - seal: pure; gets the tail of the log and the groups in order.
     /// - Returns: the batches written, empty when there was nothing to seal.
     func seal(
         under lease: RoleLease, maximumGroups: Int, maximumBytes: Int,
-        whenIdle: (@Sendable (Timestamp) throws -> Effect)?, seal: @Sendable (SealInput) throws -> [SealedBatch]
+        whenIdle: (@Sendable (Timestamp) throws -> Effect)?, ending: RevocationEnding?,
+        seal: @Sendable (SealInput) throws -> [SealedBatch]
     ) async throws -> [SealedBatch]
 
     /// Sealed batches from a number on, oldest first, with their groups.
@@ -269,13 +271,14 @@ public struct RootSignatures: Sendable, Hashable {
 
 extension Ledger {
     /// One seal transaction that seals nothing when there is nothing to seal; see
-    /// ``seal(under:maximumGroups:maximumBytes:whenIdle:seal:)``.
+    /// ``seal(under:maximumGroups:maximumBytes:whenIdle:ending:seal:)``.
     public func seal(
         under lease: RoleLease, maximumGroups: Int, maximumBytes: Int,
         seal: @Sendable (SealInput) throws -> [SealedBatch]
     ) async throws -> [SealedBatch] {
         try await self.seal(
-            under: lease, maximumGroups: maximumGroups, maximumBytes: maximumBytes, whenIdle: nil, seal: seal)
+            under: lease, maximumGroups: maximumGroups, maximumBytes: maximumBytes, whenIdle: nil, ending: nil,
+            seal: seal)
     }
 }
 

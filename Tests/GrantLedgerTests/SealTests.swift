@@ -70,7 +70,8 @@ struct SealTests {
         func seal(_ number: Int64, isIdle: Bool = true, fails: Bool = false) async throws -> [SealedBatch] {
             let whenIdle: @Sendable (Timestamp) throws -> Effect = { _ in beat }
             return try await ledger.ledger.seal(
-                under: role, maximumGroups: 10, maximumBytes: 1 << 20, whenIdle: isIdle ? whenIdle : nil
+                under: role, maximumGroups: 10, maximumBytes: 1 << 20, whenIdle: isIdle ? whenIdle : nil,
+                ending: nil
             ) { input in
                 if fails { throw Stopped() }
                 return [try Self.batch(number, input)]

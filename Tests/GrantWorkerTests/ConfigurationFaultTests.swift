@@ -100,7 +100,7 @@ struct ConfigurationFaultTests {
         Fault(
             text: "level: debug", replacement: "level: debig",
             message:
-                "line 37, column 14: log.level: found \"debig\", expected one of trace, debug, info, notice, warning, "
+                "line 38, column 14: log.level: found \"debig\", expected one of trace, debug, info, notice, warning, "
                 + "error, critical; did you mean \"debug\"?"),
     ]
 

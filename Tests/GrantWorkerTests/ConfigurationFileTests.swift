@@ -64,6 +64,7 @@ struct ConfigurationFileTests {
         #expect(limits.heartbeatInterval == .seconds(1))
         #expect(limits.sweepInterval == .milliseconds(250))
         #expect(limits.logHeartbeatInterval == .seconds(30))
+        #expect(limits.revocationGrace == .seconds(7_200))
         #expect(limits.drainTimeout == .seconds(5))
         #expect(limits.maximumEventAge == 86_400)
         #expect(limits.maximumEventAhead == 60)

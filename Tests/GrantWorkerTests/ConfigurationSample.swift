@@ -85,6 +85,7 @@ enum ConfigurationSample {
           heartbeat_ms: 1000
           sweep_ms: 250
           log_heartbeat_ms: 30000
+          revocation_grace_s: 7200
           drain_timeout_ms: 5000
           max_event_age_s: 86400
           max_event_ahead_s: 60

@@ -147,6 +147,29 @@ struct RevocationStreamTests {
         }
     }
 
+    // MARK: Ends
+
+    @Test func whatIsOverIsNamedByItsKeys() throws {
+        let receipt = Samples.ended()
+        let bytes = try receipt.encoded().bytes
+        guard case .revocationsEnded(let end) = try Receipt(parsing: bytes).content else {
+            Issue.record("another kind of receipt")
+            return
+        }
+        #expect(receipt.content == .revocationsEnded(end))
+        #expect(end.keys.map(\.description) == end.payload["ended"]?.array?.compactMap(\.string))
+        try expectValid(bytes, "receipt.v1.json")
+        let text = String(decoding: bytes, as: UTF8.self)
+        for (part, other) in [
+            ("cutoff:all", "head"), ("cutoff:all", "cutoff:planet:x"), ("\"expired_before\"", "\"expired_after\""),
+            ("{\"ended\"", "{\"a\":1,\"ended\""),
+        ] {
+            let spoiled = text.replacingOccurrences(of: part, with: other)
+            #expect(spoiled != text)
+            #expect(fault { _ = try Receipt(parsing: Array(spoiled.utf8)) } != nil, "\(other)")
+        }
+    }
+
     // MARK: Heads
 
     @Test func headsAreSignedAndVerified() throws {

@@ -125,6 +125,14 @@ enum Samples {
         return Receipt(content: content, subject: Receipt.Subject(), provenance: provenance(), occurredAt: noon)
     }
 
+    static func ended() -> Receipt {
+        let entitlement = CutoffScope(.entitlement, "group:\u{7}\"é\"").map { RevocationKey.cutoff($0) }
+        let keys = [.cutoff(.all), .token(token().tokenHash), entitlement].compactMap { $0 }
+        return Receipt(
+            content: .revocationsEnded(RevocationEnd(keys: keys, expiredBefore: noon.adding(seconds: 4_000))),
+            subject: Receipt.Subject(), provenance: provenance(), occurredAt: noon.adding(seconds: 8_000))
+    }
+
     static func heartbeat() -> Receipt {
         Receipt(content: .heartbeat, subject: Receipt.Subject(), provenance: provenance(), occurredAt: noon)
     }
@@ -133,7 +141,7 @@ enum Samples {
     static var every: [Receipt] {
         [
             grant(), grant(1), denial(), denial(1, expired: true), quarantine(), revocation(), keyChange(), stop(0),
-            stop(1), stop(2), stop(3), stop(4), heartbeat(),
+            stop(1), stop(2), stop(3), stop(4), ended(), heartbeat(),
         ]
     }
 

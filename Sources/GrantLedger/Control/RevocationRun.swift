@@ -117,4 +117,6 @@ public struct RevocationHorizon: Sendable, Hashable {
     public let sweptPosition: Int64
     /// Revoked tokens that have not expired; a lower bound when there are very many.
     public let revokedTokens: Int64
+    /// Cut-offs that are not over; a lower bound where there were some before they were counted.
+    public let cutoffs: Int64
 }

@@ -37,7 +37,7 @@ enum ControlStatements {
         SELECT job_class, kid, policy_hash, sum(grants)::int8,
             coalesce(sum(live) FILTER (
                 WHERE expires_second > floor(extract(epoch FROM clock_timestamp()))::int8), 0)::int8,
-            max(newest_issued_at)
+            max(newest_issued_at), max(expires_second)
         FROM clawgrant.grant_tally GROUP BY job_class, kid, policy_hash
         """)
 
@@ -170,7 +170,8 @@ enum ControlStatements {
                 (SELECT control_position + 1 FROM clawgrant.control_state)),
             (SELECT count(*) FROM (
                 SELECT 1 FROM clawgrant.request
-                WHERE revoked_at IS NOT NULL AND expires_at > statement_timestamp() LIMIT 20000) live)
+                WHERE revoked_at IS NOT NULL AND expires_at > statement_timestamp() LIMIT 20000) live),
+            (SELECT count(*) FROM clawgrant.cutoff WHERE ended_at IS NULL)
         """)
 
     static let foldTallies = PreparedStatement(

@@ -2,10 +2,11 @@ public import ClawWire
 import Postgres
 
 extension PostgresLedger {
-    /// See ``Ledger/seal(under:maximumGroups:maximumBytes:whenIdle:seal:)``.
+    /// See ``Ledger/seal(under:maximumGroups:maximumBytes:whenIdle:ending:seal:)``.
     public func seal(
         under lease: RoleLease, maximumGroups: Int, maximumBytes: Int,
-        whenIdle: (@Sendable (Timestamp) throws -> Effect)?, seal: @Sendable (SealInput) throws -> [SealedBatch]
+        whenIdle: (@Sendable (Timestamp) throws -> Effect)?, ending: RevocationEnding?,
+        seal: @Sendable (SealInput) throws -> [SealedBatch]
     ) async throws -> [SealedBatch] {
         let what = "sealing receipts"
         do {
@@ -26,8 +27,15 @@ extension PostgresLedger {
                     let now = try results[3].timestampValue(0, 0)
                     var groups = try Self.groups(results[2])
                     var steps: [PipelineStep] = []
-                    if groups.isEmpty, let whenIdle {
-                        let (group, step) = try await self.ownGroup([try whenIdle(now)], lease, now, transaction)
+                    var own: Effect?
+                    if let ending, let end = try await self.end(ending, behind: groups, at: now, transaction) {
+                        own = end.effect
+                        steps += end.steps
+                    } else if groups.isEmpty, let whenIdle {
+                        own = try whenIdle(now)
+                    }
+                    if let own {
+                        let (group, step) = try await self.ownGroup([own], lease, now, transaction)
                         groups.append(group)
                         steps.append(step)
                     }
@@ -136,7 +144,8 @@ extension PostgresLedger {
             number: try rows.int64(row, 0), firstPosition: try rows.int64(row, 1),
             lastPosition: try rows.int64(row, 2), headerHash: try rows.digest(row, 3), header: try rows.bytes(row, 4),
             signature: signature, checkpoint: try rows.string(row, 6), tail: try rows.bytes(row, 7),
-            rootSignatures: signatures, groups: groups, nextSequence: try rows.array(row, 10, of: Int64.self), sealedAt: try rows.timestampValue(row, 11))
+            rootSignatures: signatures, groups: groups, nextSequence: try rows.array(row, 10, of: Int64.self),
+            sealedAt: try rows.timestampValue(row, 11))
     }
 
     /// See ``Ledger/publishPosition(of:)``.

@@ -334,7 +334,8 @@ struct ConfigurationFileLoader {
             value, of: "limits",
             variables: [
                 "batch_records", "batch_bytes", "batch_linger_ms", "lanes", "lease_lifetime_ms", "heartbeat_ms",
-                "sweep_ms", "log_heartbeat_ms", "drain_timeout_ms", "max_event_age_s", "max_event_ahead_s",
+                "sweep_ms", "log_heartbeat_ms", "revocation_grace_s", "drain_timeout_ms", "max_event_age_s",
+                "max_event_ahead_s",
             ])
         var limits = WorkerConfiguration.Limits()
         limits.batchRecords = reader.count(section["batch_records"], in: 1...10_000, default: limits.batchRecords)
@@ -356,6 +357,8 @@ struct ConfigurationFileLoader {
             reader.report(value, expected: "0 for no heartbeats of the log, or at least 200")
         }
         limits.logHeartbeatInterval = silence == 0 ? nil : .milliseconds(silence)
+        limits.revocationGrace = .seconds(
+            reader.count(section["revocation_grace_s"], in: 60...2_592_000, default: 3_900))
         limits.drainTimeout = .milliseconds(
             reader.count(section["drain_timeout_ms"], in: 0...600_000, default: 15_000))
         limits.maximumEventAge = Int64(

@@ -63,6 +63,8 @@ public struct WorkerConfiguration: Sendable {
         public var sweepInterval: Duration = .milliseconds(500)
         /// Time without a batch after which the log says that it is still there; `nil` keeps it silent.
         public var logHeartbeatInterval: Duration? = .seconds(60)
+        /// Time after the expiry of a token before its revocation is ended on the topic: more than any clock is behind.
+        public var revocationGrace: Duration = .seconds(3_900)
         /// Longest drain at a graceful stop.
         public var drainTimeout: Duration = .seconds(15)
         /// Oldest event taken, by its own clock, in seconds.

@@ -151,7 +151,7 @@ public struct ControlApplier: Sendable {
         }
         let position = outcome.state.position
         let before = acknowledgement(outcome.result, position, outcome.effects)
-        let (effect, receiptID) = try ControlEffectWriter(worker: worker, rulesHash: rules.hash, at: snapshot.now)
+        let (effect, receiptID, cutoffs) = try ControlEffectWriter(worker: worker, rulesHash: rules.hash, at: snapshot.now)
             .effect(of: event, outcome, before)
         var write = ControlWrite()
         write.event = StoredControlEvent(
@@ -160,10 +160,22 @@ public struct ControlApplier: Sendable {
             result: Self.name(outcome.result), digest: digest, body: event.encoded)
         write.orders = outcome.changes.map { StoredControlOrder(key: $0.key, position: $0.position, body: $0.body) }
         write.effects = [effect]
+        write.cutoffs = cutoffs.map { cutoff in
+            StoredCutoff(
+                key: RevocationKey.cutoff(cutoff.scope).description, position: position,
+                endsAt: Self.end(of: cutoff, snapshot))
+        }
         write.runs = outcome.effects.revocations.enumerated().map { index, revocation in
             run(revocation, Int32(index), event, position, outcome.effects, snapshot)
         }
         return (write, acknowledgement(outcome.result, position, outcome.effects, receiptID: receiptID))
+    }
+
+    /// When the last token that a cut-off voids has expired. Under the stop lock no token is unknown; what is issued later
+    /// is not void. A key's cut-offs stay: there are few of them, and one without end may follow.
+    private static func end(of cutoff: CutoffRecord, _ snapshot: ControlSnapshot) -> Timestamp? {
+        guard cutoff.scope.kind != .issuerKey else { return nil }
+        return max(snapshot.latestExpiry ?? cutoff.notIssuedBefore, cutoff.notIssuedBefore)
     }
 
     /// What an event leaves that changes nothing. Whoever sent it over the control topic waits for an answer there; the

@@ -11,7 +11,7 @@ struct ControlEffectWriter {
 
     func effect(
         of event: ControlEvent, _ outcome: ControlOutcome, _ acknowledgement: ControlAcknowledgement
-    ) throws -> (Effect, receiptID: String) {
+    ) throws -> (Effect, receiptID: String, cutoffs: [CutoffRecord]) {
         var payload = outcome.effects.receipt
         payload["result"] = .string(ControlApplier.name(outcome.result))
         payload["voided_tokens"] = acknowledgement.voidedTokens.map { .integer($0) } ?? .null
@@ -24,12 +24,13 @@ struct ControlEffectWriter {
             reasons: event.reason.map { [Receipt.Reason(code: "CONTROL_EVENT", detail: $0)] } ?? [], occurredAt: at)
         let encoded = try receipt.encoded()
         var outputs = [result(event, payload, encoded)]
-        for cutoff in outcome.effects.cutoffs {
-            if let record = record(of: cutoff, event, outcome.state.position, encoded) { outputs.append(record) }
+        let cutoffs = outcome.effects.cutoffs.compactMap { record(of: $0, event, outcome.state.position, encoded) }
+        for record in cutoffs {
+            outputs.append(OutputRecord(stream: .revocations, key: record.recordKey, value: record.canonicalBytes))
         }
         return (
             Effect(receipt: encoded.bytes, receiptKind: receipt.content.kind.rawValue, outputs: outputs),
-            receipt.id.rawValue
+            receipt.id.rawValue, cutoffs
         )
     }
 
@@ -78,18 +79,17 @@ struct ControlEffectWriter {
 
     private func record(
         of cutoff: ControlCutoff, _ event: ControlEvent, _ position: Int64, _ encoded: EncodedReceipt
-    ) -> OutputRecord? {
+    ) -> CutoffRecord? {
         let scope = cutoff.scope.normalized
         guard let kind = CutoffScope.Kind(rawValue: scope.kind.rawValue),
             let published = CutoffScope(kind, scope.value),
             let cause = RevocationCause(rawValue: cutoff.cause.rawValue)
         else { return nil }
         let stopID: String? = if case .stop(let stop) = event.operation { stop.stopID } else { nil }
-        let record = CutoffRecord(
+        return CutoffRecord(
             scope: published, notIssuedBefore: cutoff.notIssuedBefore, issuedSince: cutoff.issuedSince,
             eventID: event.id.rawValue, stopID: stopID, controlPosition: position, cause: cause, reason: event.reason,
             revokedBy: event.declaredBy.first?.id.rawValue ?? worker.rawValue, revokedAt: at,
             receiptID: encoded.receipt.id, receiptDigest: encoded.digest)
-        return OutputRecord(stream: .revocations, key: record.recordKey, value: record.canonicalBytes)
     }
 }

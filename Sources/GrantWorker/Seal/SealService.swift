@@ -3,6 +3,7 @@ import GrantLedger
 import Keys
 import Logging
 import Metrics
+import Primitives
 import ReceiptLog
 
 /// The elected sealer: seals what is committed, publishes what is sealed.
@@ -110,11 +111,13 @@ final class SealService: Sendable {
                     controlFeed.finish()
                 }
                 var quiet = ContinuousClock.now
+                var ends = ContinuousClock.now
                 while !stop() {
                     try Task.checkCancellation()
                     // Stops do not wait until grants are published: of them there are few, so that memory stays bounded.
                     let isBehind = ahead.value >= Self.depth
-                    let batches = try await self.sealOnce(lease, controlAlone: isBehind, quiet: quiet)
+                    let batches = try await self.sealOnce(
+                        lease, controlAlone: isBehind, quiet: quiet, nextEnds: &ends)
                     if !batches.isEmpty { quiet = .now }
                     if batches.isEmpty, isBehind {
                         try await self.ledger.waitForWork(atMost: .milliseconds(10))
@@ -192,9 +195,12 @@ final class SealService: Sendable {
         }
     }
 
-    /// - Parameter quiet: since when nothing was sealed.
+    /// - Parameters:
+    ///   - quiet: since when nothing was sealed.
+    ///   - nextEnds: when to look for revocations that are over; moved on after a look.
     private func sealOnce(
-        _ lease: RoleLease, controlAlone: Bool, quiet: ContinuousClock.Instant
+        _ lease: RoleLease, controlAlone: Bool, quiet: ContinuousClock.Instant,
+        nextEnds: inout ContinuousClock.Instant
     ) async throws -> [SealedBatch] {
         let sealer = BatchSealer(logID: logID, signer: try keys.signer(for: .receipt, at: clock()))
         let start = ContinuousClock.now
@@ -202,12 +208,27 @@ final class SealService: Sendable {
         let isHeartbeatDue = !controlAlone && (limits.logHeartbeatInterval.map { start - quiet >= $0 } ?? false)
         let worker = worker
         let beat: @Sendable (Timestamp) throws -> Effect = { try BatchSealer.heartbeat(of: worker, at: $0) }
+        var ending: RevocationEnding?
+        let found = Lock(0)
+        if !controlAlone, start >= nextEnds {
+            ending = RevocationEnding(
+                grace: limits.revocationGrace, maximumTokens: RevocationEnds.maximumTokens,
+                maximumCutoffs: RevocationEnds.maximumCutoffs
+            ) { ended in
+                found.withLock { $0 = max(ended.tokens.count, ended.cutoffs.count) }
+                return try RevocationEnds.effect(ended, by: worker)
+            }
+        }
         do {
             let batches = try await ledger.seal(
                 under: lease, maximumGroups: Self.groupsPerRound,
                 maximumBytes: controlAlone ? 0 : Self.bytesPerRound,
-                whenIdle: isHeartbeatDue ? beat : nil
+                whenIdle: isHeartbeatDue ? beat : nil, ending: ending
             ) { try sealer.seal($0) }
+            // There may be more at once; what is left of less than a chunk can wait.
+            if ending != nil, found.withLock({ $0 }) < RevocationEnds.maximumCutoffs {
+                nextEnds = start + RevocationEnds.interval
+            }
             if !batches.isEmpty { metrics.sealed(batches, in: .now - start) }
             return batches
         } catch let error as LedgerError where error.code == .outcomeUnknown || error.code == .conflict {

@@ -61,7 +61,8 @@ public struct DecisionRecord: Sendable, Hashable {
         case .decisionExpired:
             outcome = .expired
             granted = nil
-        case .decisionQuarantined, .revocation, .keyChanged, .stopDeclared, .stopLifted, .stopDrilled, .controlApplied,
+        case .decisionQuarantined, .revocation, .revocationsEnded, .keyChanged, .stopDeclared, .stopLifted,
+            .stopDrilled, .controlApplied,
             .controlRepeated, .heartbeat:
             return nil
         }

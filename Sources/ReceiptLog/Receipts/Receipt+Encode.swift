@@ -85,7 +85,8 @@ extension Receipt.Content {
     var refusal: Receipt.Refusal? {
         switch self {
         case .decisionDenied(let refusal), .decisionExpired(let refusal): refusal
-        case .grantIssued, .decisionQuarantined, .revocation, .keyChanged, .stopDeclared, .stopLifted, .stopDrilled,
+        case .grantIssued, .decisionQuarantined, .revocation, .revocationsEnded, .keyChanged, .stopDeclared,
+            .stopLifted, .stopDrilled,
             .controlApplied, .controlRepeated, .heartbeat:
             nil
         }
@@ -100,6 +101,7 @@ extension Receipt.Content {
         case .stopDeclared(let payload), .stopLifted(let payload), .stopDrilled(let payload),
             .controlApplied(let payload), .controlRepeated(let payload):
             payload
+        case .revocationsEnded(let end): end.payload
         case .grantIssued, .decisionDenied, .decisionExpired, .decisionQuarantined, .revocation, .keyChanged,
             .heartbeat:
             nil

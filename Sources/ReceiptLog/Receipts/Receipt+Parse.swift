@@ -88,6 +88,7 @@ extension Receipt.Content {
                     tokenHash: try revocation.hexDigest("token_hash"),
                     jti: try revocation.optionalString("jti").map { TokenID($0) },
                     cause: try revocation.choice("cause"), revokedBy: try revocation.string("revoked_by")))
+        case .revocationsEnded: self = .revocationsEnded(try RevocationEnd(try reader.nested("payload")))
         case .keyChanged:
             let key = try reader.nested("key")
             guard let publicKey = Ed25519PublicKey(did: try key.string("public_key_did")) else {

@@ -13,6 +13,8 @@ extension Receipt {
         case decisionQuarantined = "decision.quarantined"
         /// A token was revoked.
         case revocation
+        /// Revocations are over, because the tokens have expired.
+        case revocationsEnded = "revocations.ended"
         /// A key came, went or changed its state.
         case keyChanged = "key.changed"
         /// An emergency stop was declared.
@@ -41,6 +43,8 @@ extension Receipt {
         case decisionQuarantined(Quarantine)
         /// Revoked. Subject: the token hash.
         case revocation(Revocation)
+        /// Revocations and cut-offs are over. Effect: the digest of the payload.
+        case revocationsEnded(RevocationEnd)
         /// A key changed. Subject: the key; effect: the change and its time.
         case keyChanged(KeyChange)
         /// Stop declared. Subject: the payload's `stop_id`; effect: the digest of the payload.
@@ -64,6 +68,7 @@ extension Receipt {
             case .decisionExpired: .decisionExpired
             case .decisionQuarantined: .decisionQuarantined
             case .revocation: .revocation
+            case .revocationsEnded: .revocationsEnded
             case .keyChanged: .keyChanged
             case .stopDeclared: .stopDeclared
             case .stopLifted: .stopLifted
@@ -82,6 +87,7 @@ extension Receipt {
                 return "evidence:\(provenance.inputs.first?.digest.b64u ?? "")"
             case .decisionQuarantined(let quarantine): return quarantine.origin.description
             case .revocation(let revocation): return revocation.tokenHash.hex
+            case .revocationsEnded: return "revocations"
             case .keyChanged(let change): return change.kid.rawValue
             case .stopDeclared(let payload), .stopLifted(let payload), .stopDrilled(let payload),
                 .controlApplied(let payload), .controlRepeated(let payload):
@@ -96,6 +102,7 @@ extension Receipt {
             case .decisionDenied, .decisionExpired: "outcome"
             case .decisionQuarantined(let quarantine): quarantine.valueDigest.hex
             case .revocation: "revoked"
+            case .revocationsEnded(let end): JSONValue.object(end.payload).canonicalDigest.b64u
             case .keyChanged(let change): "\(change.change.rawValue)@\(change.effectiveAt.iso8601)"
             case .stopDeclared(let payload), .stopLifted(let payload), .stopDrilled(let payload),
                 .controlApplied(let payload), .controlRepeated(let payload):

@@ -77,7 +77,8 @@ struct RequestStory {
         switch receipt?.content {
         case .grantIssued(let grant): return grant.asked
         case .decisionDenied(let refusal), .decisionExpired(let refusal): return refusal.asked
-        case .decisionQuarantined, .revocation, .keyChanged, .stopDeclared, .stopLifted, .stopDrilled, .controlApplied,
+        case .decisionQuarantined, .revocation, .revocationsEnded, .keyChanged, .stopDeclared, .stopLifted,
+            .stopDrilled, .controlApplied,
             .controlRepeated, .heartbeat, nil:
             return nil
         }
@@ -220,7 +221,8 @@ extension Receipt.Content {
     fileprivate var refusalNeeded: [String] {
         switch self {
         case .decisionDenied(let refusal), .decisionExpired(let refusal): refusal.needed
-        case .grantIssued, .decisionQuarantined, .revocation, .keyChanged, .stopDeclared, .stopLifted, .stopDrilled,
+        case .grantIssued, .decisionQuarantined, .revocation, .revocationsEnded, .keyChanged, .stopDeclared,
+            .stopLifted, .stopDrilled,
             .controlApplied, .controlRepeated, .heartbeat:
             []
         }
@@ -231,7 +233,8 @@ extension Receipt.Content {
         switch self {
         case .grantIssued(let grant): grant.rule
         case .decisionDenied(let refusal), .decisionExpired(let refusal): refusal.rule
-        case .decisionQuarantined, .revocation, .keyChanged, .stopDeclared, .stopLifted, .stopDrilled, .controlApplied,
+        case .decisionQuarantined, .revocation, .revocationsEnded, .keyChanged, .stopDeclared, .stopLifted,
+            .stopDrilled, .controlApplied,
             .controlRepeated, .heartbeat:
             nil
         }

@@ -1,10 +1,13 @@
 import ClawWire
 import DevStack
 import GrantChecker
+import GrantLedger
+import GrantVerifier
 import GrantWorker
 import IssuanceRules
 import Kafka
 import Playground
+import Postgres
 import ReceiptLog
 import Testing
 
@@ -32,6 +35,56 @@ extension StopTests {
                 let report = try await stage.check()
                 #expect(report.counts.heartbeats >= 5)
                 #expect(report.counts.receipts > report.counts.heartbeats)
+            }
+        }
+
+        @Test func whatIsOverIsForgottenOnTheTopic() async throws {
+            try await Stage.run(.stops) { stage in
+                _ = try stage.startLocal("one") { $0.limits.revocationGrace = .seconds(1) }
+                try await stage.untilAtWork(["one"])
+                let playground = stage.playground
+                var script = Script(playground)
+                var job: JobID?
+                for name in ["a", "b"] {
+                    var draft = ApprovalDraft(name, .reconcile, in: playground)
+                    draft.request?.ttlSeconds = 8
+                    if name == "a" { job = draft.request?.jobID }
+                    try script.add(draft, .issued, in: playground)
+                }
+                script.expectRevoked(1)
+                try await stage.send(script)
+                let scope = StopScope(kind: .job, value: try #require(job).rawValue)
+                try await stage.until("two tokens") { $0.issued == 2 }
+                try await playground.declare(.revoke(.init(scope: scope)), id: "revoke", by: [PlaygroundCast.ruth])
+                try await stage.untilPosition(1)
+                try await stage.untilSwept()
+                let cutoff = try #require(CutoffScope(.job, scope.value))
+                let hash = try await playground.query(
+                    "SELECT encode(token_hash, 'hex') FROM clawgrant.request WHERE revoked_at IS NOT NULL"
+                ).string(0, 0)
+                let keys = [hash, RevocationKey.cutoff(cutoff).description]
+                let before = try await stage.read(PlaygroundTopic.revocations)
+                #expect(keys.allSatisfy { key in before.contains { $0.key == key && $0.value != nil } })
+                try await stage.untilHolds(
+                    "the ends of both",
+                    """
+                    SELECT NOT EXISTS (SELECT 1 FROM clawgrant.cutoff WHERE ended_at IS NULL)
+                        AND (SELECT request_id FROM clawgrant.revocation_end) <> ''
+                        AND (SELECT min(next_batch) FROM clawgrant.publish_position)
+                            = (SELECT max(number) + 1 FROM clawgrant.receipt_batch)
+                    """)
+                let after = try await stage.read(PlaygroundTopic.revocations)
+                for key in keys { #expect(after.last { $0.key == key }?.value == nil) }
+                let report = try await stage.check()
+                #expect(report.counts.tombstones == 2)
+                let follower = RevocationFollower(
+                    kafka: playground.clientConfiguration,
+                    settings: RevocationFollower.Settings(
+                        topic: PlaygroundTopic.revocations, logID: playground.logID, logKeys: [playground.keys.log]))
+                let task = Task { try await follower.run() }
+                let state = try await follower.state { $0.isComplete && $0.live.tokens == 0 && $0.live.cutoffs == 0 }
+                task.cancel()
+                #expect(state.head?.live == RevocationHead.Live(tokens: 0, cutoffs: 0))
             }
         }
 
