@@ -111,6 +111,13 @@ public protocol Ledger: Sendable {
     /// The control state as of now: its position and the orders that changed after a position.
     func controlState(after position: Int64) async throws(LedgerError) -> ControlStateRows
 
+    /// Takes control orders away that can never matter again; one that changed since it was read stays.
+    ///
+    /// - Parameter orders: by key, the position at which each was read.
+    /// - Returns: how many were taken away.
+    @discardableResult
+    func pruneControlOrders(_ orders: [String: Int64], under lease: RoleLease) async throws(LedgerError) -> Int
+
     /// Revokes the next tokens of the oldest unfinished run, at most `limit`.
     ///
     /// - Parameter plan: pure; makes the effects of the tokens' revocation.

@@ -186,6 +186,22 @@ extension PostgresLedger {
         }
     }
 
+    /// See ``Ledger/pruneControlOrders(_:under:)``.
+    @discardableResult
+    public func pruneControlOrders(
+        _ orders: [String: Int64], under lease: RoleLease
+    ) async throws(LedgerError) -> Int {
+        let rows = orders.sorted { $0.key < $1.key }
+        var parameters = Parameters()
+        parameters.append(column: rows) { $0.key }
+        parameters.append(column: rows) { $0.value }
+        for text in [lease.role.rawValue, lease.owner.rawValue] { parameters.append(text) }
+        parameters.append(lease.epoch.value)
+        let results = try await run(
+            "taking control orders away", [.execute(ControlStatements.pruneOrders, parameters)])
+        return Int(results[0].affectedRows)
+    }
+
     /// See ``Ledger/revocationHorizon()``.
     public func revocationHorizon() async throws(LedgerError) -> RevocationHorizon {
         let what = "reading how far revocations are sealed"

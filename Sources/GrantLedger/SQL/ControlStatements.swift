@@ -71,6 +71,15 @@ enum ControlStatements {
         """,
         parameterTypes: [.textArray, .int8Array, .byteaArray])
 
+    static let pruneOrders = PreparedStatement(
+        "prune_control_orders",
+        """
+        DELETE FROM clawgrant.control_order o USING unnest($1::text[], $2::int8[]) AS p (order_key, position)
+        WHERE o.order_key = p.order_key AND o.position = p.position AND EXISTS (
+            SELECT 1 FROM clawgrant.role_lease WHERE role = $3 AND lease_owner = $4 AND lease_epoch = $5)
+        """,
+        parameterTypes: [.textArray, .int8Array, .text, .text, .int8])
+
     static let setPosition = PreparedStatement(
         "set_control_position", "UPDATE clawgrant.control_state SET control_position = $1",
         parameterTypes: [.int8])

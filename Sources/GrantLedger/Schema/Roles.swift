@@ -34,6 +34,7 @@ public enum LedgerRoles {
         GRANT INSERT ON clawgrant.control_event TO clawgrant_worker;
         GRANT INSERT, UPDATE ON clawgrant.control_order, clawgrant.control_input, clawgrant.revocation_run,
             clawgrant.cutoff TO clawgrant_worker;
+        GRANT DELETE ON clawgrant.control_order TO clawgrant_worker;
         GRANT INSERT, DELETE ON clawgrant.grant_tally TO clawgrant_worker;
         GRANT UPDATE ON clawgrant.publish_position, clawgrant.role_lease, clawgrant.control_state,
             clawgrant.revocation_end TO clawgrant_worker;

@@ -35,8 +35,8 @@ public struct ControlApplier: Sendable {
     let worker: WorkerID
     /// WPCs that lifts name; `nil` lifts nothing on a WPC.
     let policy: @Sendable (Digest) async -> Bool
-    /// The control orders as of the last transaction: orders are never taken away, so under the stop lock only those are
-    /// read that changed since, however many stops there have been.
+    /// The control orders as of the last transaction: those that are taken away cannot matter, so under the stop lock only
+    /// those are read that changed since, however many stops there have been.
     private let known = Lock(ControlState.none)
 
     /// Makes an applier.
@@ -151,8 +151,10 @@ public struct ControlApplier: Sendable {
         }
         let position = outcome.state.position
         let before = acknowledgement(outcome.result, position, outcome.effects)
-        let (effect, receiptID, cutoffs) = try ControlEffectWriter(worker: worker, rulesHash: rules.hash, at: snapshot.now)
-            .effect(of: event, outcome, before)
+        let (effect, receiptID, cutoffs) = try ControlEffectWriter(
+            worker: worker, rulesHash: rules.hash, at: snapshot.now
+        )
+        .effect(of: event, outcome, before)
         var write = ControlWrite()
         write.event = StoredControlEvent(
             eventID: snapshot.known == nil ? event.id.rawValue : "\(event.id.rawValue)#\(digest.b64u.prefix(12))",
