@@ -130,6 +130,11 @@ public protocol Ledger: Sendable {
     /// What the revocations topic must show for a reader to know everything up to an instant.
     func revocationHorizon() async throws(LedgerError) -> RevocationHorizon
 
+    /// Revoked tokens in the order of their expiry and their requests, from one place on, at most `limit`.
+    func revokedTokens(
+        after expiry: Timestamp, _ request: RequestID, limit: Int
+    ) async throws(LedgerError) -> [RevokedTokenRow]
+
     /// Folds the counts of grants; without it they grow by a row for each transaction.
     func foldTallies() async throws(LedgerError)
 

@@ -101,6 +101,16 @@ public struct RevocationChunk: Sendable {
     public let controlPosition: Int64
 }
 
+/// A token that is revoked by its name.
+public struct RevokedTokenRow: Sendable, Hashable {
+    /// SHA-256 of the compact token.
+    public let tokenHash: Digest
+    /// The claim `exp`.
+    public let expiresAt: Timestamp
+    /// Its request.
+    public let requestID: RequestID
+}
+
 /// What a reader of the revocations topic must have seen to know everything up to an instant.
 public struct RevocationHorizon: Sendable, Hashable {
     /// The database's clock when the rest was read.

@@ -183,6 +183,15 @@ enum ControlStatements {
             (SELECT count(*) FROM clawgrant.cutoff WHERE ended_at IS NULL)
         """)
 
+    static let revokedTokens = PreparedStatement(
+        "revoked_tokens",
+        """
+        SELECT token_hash, expires_at, request_id FROM clawgrant.request
+        WHERE revoked_at IS NOT NULL AND (expires_at, request_id) > ($1, $2)
+        ORDER BY expires_at, request_id LIMIT $3
+        """,
+        parameterTypes: [.timestamptz, .text, .int8])
+
     static let foldTallies = PreparedStatement(
         "fold_tallies",
         """

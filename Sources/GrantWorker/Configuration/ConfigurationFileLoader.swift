@@ -16,7 +16,7 @@ struct ConfigurationFileLoader {
 
     /// Sections whose settings may come from the environment.
     static let sections = [
-        "worker", "kafka", "topics", "database", "keys", "secrets", "wpc", "control", "limits", "log",
+        "worker", "kafka", "topics", "database", "keys", "secrets", "wpc", "control", "status_lists", "limits", "log",
     ]
 
     mutating func load(_ root: Node) -> (WorkerConfiguration, LogSettings)? {
@@ -43,6 +43,7 @@ struct ConfigurationFileLoader {
         let rules = required(top["rules"], "rules", document)
         let policies = policies(top["wpc"])
         let control = control(top["control"])
+        let statusLists = statusLists(top["status_lists"])
         let limits = limits(top["limits"])
         let log = log(top["log"])
         reader.reportUnknownVariables(sections: Self.sections)
@@ -57,6 +58,7 @@ struct ConfigurationFileLoader {
         configuration.policies = policies
         configuration.limits = limits
         configuration.control = control
+        configuration.statusLists = statusLists
         configuration.isDryRun = isDryRun
         return (configuration, log)
     }
@@ -377,6 +379,36 @@ struct ConfigurationFileLoader {
             reader.count(section["stop_view_max_age_ms"], in: 1_000...600_000, default: 15_000))
         control.stopFile = reader.text(section["stop_file"], expected: "a path").map(resolve)
         return control
+    }
+
+    private mutating func statusLists(_ value: ConfigurationValue?) -> WorkerConfiguration.StatusLists? {
+        let section = reader.members(
+            value, of: "status_lists", variables: ["topic", "uri_base", "interval_ms", "ttl_s"])
+        guard let base = section["uri_base"] else {
+            if let place = section.isEmpty ? nil : value?.place ?? section.values.first?.place {
+                reader.report(
+                    place, "status_lists.uri_base", found: "nothing",
+                    expected: "the address under which the lists are served")
+            }
+            return nil
+        }
+        guard let text = reader.text(base) else { return nil }
+        guard text.hasPrefix("https://"), !text.hasSuffix("/") else {
+            reader.report(base, expected: "an https address without a slash at its end")
+            return nil
+        }
+        var lists = WorkerConfiguration.StatusLists(uriBase: text)
+        lists.topic = topicName(section["topic"]) ?? lists.topic
+        let interval = reader.count(section["interval_ms"], in: 500...3_600_000, default: 10_000)
+        let timeToLive = reader.count(section["ttl_s"], in: 1...86_400, default: 60)
+        if timeToLive * 1_000 < interval, let value = section["ttl_s"] ?? section["interval_ms"] {
+            reader.report(
+                value, found: "lists every \(interval) ms that may be kept for \(timeToLive) s",
+                expected: "a new list before the last may not be kept any more")
+        }
+        lists.interval = .milliseconds(interval)
+        lists.timeToLive = Int64(timeToLive)
+        return lists
     }
 
     private mutating func log(_ value: ConfigurationValue?) -> LogSettings {

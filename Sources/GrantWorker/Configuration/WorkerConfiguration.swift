@@ -45,6 +45,20 @@ public struct WorkerConfiguration: Sendable {
         public init() {}
     }
 
+    /// Signed status lists for verifiers that know the Token Status List draft and nothing of Kafka's other topics.
+    public struct StatusLists: Sendable, Hashable {
+        /// The topic, compacted, keyed by the lists' addresses.
+        public var topic = "claw.status-lists.v1"
+        /// The address under which the lists are served, without a slash at its end.
+        public var uriBase: String
+        /// Time between two versions.
+        public var interval: Duration = .seconds(10)
+        /// For how many seconds a reader may keep a list.
+        public var timeToLive: Int64 = 60
+        /// The standard settings.
+        public init(uriBase: String) { self.uriBase = uriBase }
+    }
+
     /// Bounds on batches, waits and memory.
     public struct Limits: Sendable, Hashable {
         /// Most records of one decide transaction.
@@ -99,6 +113,8 @@ public struct WorkerConfiguration: Sendable {
     public var policies: PolicySources
     /// Where control events come from.
     public var control = Control()
+    /// Which status lists are published; `nil` for none.
+    public var statusLists: StatusLists?
     /// Bounds.
     public var limits: Limits
     /// Decides and records, mints nothing.

@@ -25,6 +25,7 @@ final class SealService: Sendable {
     /// Revocations and control results: published beside everything else, and waiting for nothing of it.
     private let controlPublisher: Publisher
     private let heads: RevocationHeads
+    private let statusLists: StatusListService?
     private let limits: WorkerConfiguration.Limits
     private let clock: @Sendable () -> Timestamp
     private let metrics: WorkerMetrics
@@ -40,7 +41,8 @@ final class SealService: Sendable {
 
     init(
         ledger: any Ledger, worker: WorkerID, logID: LogID, keys: KeyRing, publisher: Publisher,
-        controlPublisher: Publisher, heads: RevocationHeads, limits: WorkerConfiguration.Limits,
+        controlPublisher: Publisher, heads: RevocationHeads, statusLists: StatusListService?,
+        limits: WorkerConfiguration.Limits,
         clock: @escaping @Sendable () -> Timestamp, metrics: WorkerMetrics,
         logger: Logger
     ) {
@@ -51,6 +53,7 @@ final class SealService: Sendable {
         self.publisher = publisher
         self.controlPublisher = controlPublisher
         self.heads = heads
+        self.statusLists = statusLists
         self.limits = limits
         self.clock = clock
         self.metrics = metrics
@@ -170,6 +173,7 @@ final class SealService: Sendable {
                     try await Task.sleep(for: RevocationHeads.interval)
                 }
             }
+            if let statusLists { group.addTask { try await statusLists.run(until: stop) } }
             // Whichever ends first with an error ends the others: they share one lease.
             do {
                 while try await group.next() != nil {}

@@ -87,6 +87,54 @@ extension StopTests {
             }
         }
 
+        @Test func statusListsTellRevokedTokens() async throws {
+            try await Stage.run(.stops) { stage in
+                let playground = stage.playground
+                let base = "https://status.northquay.example/lists"
+                _ = try await playground.admin.createTopics([
+                    TopicSpecification(name: "claw.status-lists.v1", partitions: 1, replicationFactor: 1)
+                ])
+                _ = try stage.startLocal("one") {
+                    $0.statusLists = WorkerConfiguration.StatusLists(uriBase: base)
+                    $0.statusLists?.interval = .milliseconds(500)
+                }
+                try await stage.untilAtWork(["one"])
+                var script = Script(playground)
+                for name in ["a", "b"] {
+                    try script.add(ApprovalDraft(name, .reconcile, in: playground), .issued, in: playground)
+                }
+                script.expectRevoked(1)
+                try await stage.send(script)
+                try await stage.untilSettled()
+                let revoked = ControlOperation.revoke(.init(scope: StopScope(kind: .request, value: "req-a")))
+                #expect(try await stage.apply(revoked, id: "revoke").position == 1)
+                try await stage.untilSwept()
+                let rows = try await playground.query(
+                    """
+                    SELECT request_id, encode(token_hash, 'hex'), extract(epoch FROM expires_at)::bigint::text
+                    FROM clawgrant.request ORDER BY request_id
+                    """)
+                try await waitUntil(deadline: .seconds(30), description: "a list that tells") {
+                    var told: [StatusList.Status] = []
+                    let lists = try await stage.texts(of: "claw.status-lists.v1")
+                    for row in 0..<rows.rowCount {
+                        let hash = try #require(Digest(hex: try rows.string(row, 1)))
+                        let expiry = Timestamp(seconds: Int64(try rows.string(row, 2)) ?? 0)
+                        let place = StatusPlace(token: hash, expiry: expiry)
+                        let uri = StatusPlace.uri(base: base, list: place.list)
+                        guard let text = lists[uri] else { return false }
+                        let token = try StatusListToken(
+                            verifying: text, uri: uri, keys: AcceptedKeys(signing: [playground.keys.log]),
+                            now: .playgroundNow)
+                        #expect(token.isFresh(at: .playgroundNow))
+                        told.append(try token.list.status(at: place.index))
+                    }
+                    return told == [.invalid, .valid]
+                }
+                try await stage.check()
+            }
+        }
+
         @Test func aRepeatOnTheTopicIsAnswered() async throws {
             try await Stage.run(.stops) { stage in
                 let worker = try stage.playground.startWorker("one")

@@ -126,15 +126,26 @@ extension Stage {
         }
     }
 
+    /// The newest texts of a topic by key; what was ended is left out.
+    func texts(of topic: String) async throws -> [String: String] {
+        try await read(topic) { String(decoding: $0, as: UTF8.self) }.reduce(into: [:]) { $0[$1.key] = $1.value }
+    }
+
     /// The JSON values of a topic, in the order of each partition; commit marks and tombstones left out.
     func records(of topic: String) async throws -> [JSONValue] { try await read(topic).compactMap(\.value) }
 
     /// The records of a topic, tombstones without a value.
     func read(_ topic: String) async throws -> [(key: String, value: JSONValue?)] {
+        try await read(topic) { try JSONReader.parse($0) }
+    }
+
+    private func read<Value>(
+        _ topic: String, _ parse: ([UInt8]) throws -> Value
+    ) async throws -> [(key: String, value: Value?)] {
         let metadata = try await playground.admin.metadata()
         let partitions = metadata.topics[topic]?.partitions.map { TopicPartition(topic: topic, partition: $0.id) } ?? []
         let consumer = try KafkaConsumer(configuration: playground.clientConfiguration)
-        var found: [(key: String, value: JSONValue?)] = []
+        var found: [(key: String, value: Value?)] = []
         do {
             try await consumer.assign(Dictionary(uniqueKeysWithValues: partitions.map { ($0, KafkaOffset.beginning) }))
             var open = Set(partitions)
@@ -143,7 +154,7 @@ extension Stage {
                     maximumRecords: 5_000, maximumBytes: 16 << 20, linger: .zero, timeout: .seconds(1))
                 for record in batch.records {
                     let key = String(decoding: record.key ?? [], as: UTF8.self)
-                    found.append((key, try record.value.map { try JSONReader.parse($0) }))
+                    found.append((key, try record.value.map { try parse($0) }))
                 }
                 open.subtract(batch.endsReached.keys)
                 return open.isEmpty
