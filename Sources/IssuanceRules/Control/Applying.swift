@@ -90,10 +90,12 @@ struct ControlStep {
         }
     }
 
-    /// The first whole second that no token issued so far has, by clock and by ledger.
-    var cutoffInstant: Timestamp {
+    /// The first whole second that no token issued so far has, by clock and by ledger, and no earlier than that of any
+    /// cut-off of the scope before: a clock that was set back takes nothing back.
+    func cutoffInstant(of scope: StopScope) -> Timestamp {
         let newest = context.newestIssuedAt.map { $0.seconds } ?? .min
-        return Timestamp(seconds: max(context.at.seconds, newest) + 1)
+        let before = state.lastDeclaration(in: scope).map { $0.seconds } ?? .min
+        return Timestamp(seconds: max(context.at.seconds, newest, before) + 1)
     }
 
     mutating func void(_ scope: StopScope, _ cause: ControlCause) {
@@ -105,7 +107,8 @@ struct ControlStep {
             let isOut = scope.kind == .issuerKey && state.suspicion(of: KeyID(scope.value ?? "")) != nil
             effects.cutoffs.append(
                 ControlCutoff(
-                    scope: scope, notIssuedBefore: isOut ? ControlCutoff.forever : cutoffInstant, issuedSince: nil,
+                    scope: scope, notIssuedBefore: isOut ? ControlCutoff.forever : cutoffInstant(of: scope),
+                    issuedSince: nil,
                     cause: cause))
         }
         effects.revocations.append(ControlRevocation(scope: scope, part: .all, cause: cause))
@@ -170,7 +173,8 @@ extension ControlStep {
     }
 
     mutating func bar(_ scope: StopScope, handle: String, by lift: ControlEventID? = nil) {
-        let at = state.barrier(of: scope).map { max($0.barrier.at, context.at) } ?? context.at
+        // Nothing from before the stop itself comes back, though the clock be set back between the two.
+        let at = state.lastDeclaration(in: scope).map { max($0, context.at) } ?? context.at
         put(.barrier(Barrier(scope: scope.normalized, at: at, event: lift ?? event.id, handle: handle)))
     }
 }
