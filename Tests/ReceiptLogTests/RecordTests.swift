@@ -12,7 +12,7 @@ struct RecordTests {
 
     private func grants() throws -> [(draft: GrantRecord, published: PublishedGrant)] {
         let deliveries: [GrantDelivery] = [
-            .sealed(jwe: "h..i.c.t"), .plain(BearerToken(compact: "a.b.c")), .reference("claims/jti-2"),
+            .sealed(jwe: "h..i.c.t"), .plain(BearerToken("a.b.c")), .reference("claims/jti-2"),
         ]
         return try deliveries.enumerated().map { n, delivery in
             let sample = Samples.grant(n)
@@ -63,11 +63,11 @@ struct RecordTests {
         let (draft, published) = try grants()[0]
         let stored = try StoredGrant(scanning: draft.canonicalBytes)
         let other = fault {
-            _ = try stored.complete(delivery: .plain(BearerToken(compact: "a.b.c")), proof: published.proof)
+            _ = try stored.complete(delivery: .plain(BearerToken("a.b.c")), proof: published.proof)
         }
         #expect(other?.code == .invalidMember)
         let found = fault {
-            _ = try draft.complete(delivery: .plain(BearerToken(compact: "a.b.c")), proof: published.proof)
+            _ = try draft.complete(delivery: .plain(BearerToken("a.b.c")), proof: published.proof)
         }
         #expect(found?.code == .invalidMember)
     }

@@ -80,6 +80,18 @@ byte frozen = NOBODY;
 
 #define runs(w) (frozen != (w))
 
+/* Who takes the stop lock before everything else, as a batch does that stops have overtaken for too long. Others take it
+   behind everything but the commit. */
+#define FIRST(w) ((w) == 1)
+
+/* Who holds the stop lock waits for a row for a moment only: the row's holder may wait for the stop lock behind a stop,
+   which waits for this one. */
+#ifdef ROWS_AWAITED
+#define ROW_TIMEOUT(lock)
+#else
+#define ROW_TIMEOUT(lock) :: runs(me) && open[me] && FIRST(me) && lock != NOBODY -> release(me); goto idle
+#endif
+
 /* When a lock timeout may strike a holder: at any time. Only where a stop must come to its end, not before a running
    worker has had the time for its transaction. */
 #if defined(LIVENESS) && !defined(TIMEOUT_TOO_SHORT)
@@ -98,13 +110,37 @@ inline release(w) {
     if :: requestLock[1] == w -> requestLock[1] = NOBODY :: else fi
 }
 
+/* The stop lock, shared. Who waits for it exclusively is not overtaken. */
+inline lockShared(w) {
+    atomic {
+        if
+#ifdef STOP_POLLS
+        :: runs(w) && open[w] && !exclusive -> shared[w] = 1
+#else
+        :: runs(w) && open[w] && !exclusive && !queued -> shared[w] = 1
+#endif
+        :: runs(w) && !open[w] -> goto idle
+        fi
+    }
+}
+
+/* The control state and the clock. */
+inline readState(w) {
+    atomic {
+        if
+        :: runs(w) && open[w] -> seen = position; iat = second; earliest = notIssuedBefore
+        :: runs(w) && !open[w] -> goto idle
+        fi
+    }
+}
+
 proctype Worker(byte me) {
     byte p, leaseEpoch, offset, r, seen, iat, earliest;
     mtype known = waiting;
-    bit issue;
+    bit issue, same;
 
 idle:
-    atomic { p = 0; leaseEpoch = 0; offset = 0; r = 0; seen = 0; iat = 0; earliest = 0; known = waiting; issue = 0 }
+    atomic { p = 0; leaseEpoch = 0; offset = 0; r = 0; seen = 0; iat = 0; earliest = 0; known = waiting; issue = 0; same = 0 }
 end_idle:
     atomic {
         /* A heartbeat: what is leased already, or what is taken from an owner that is held for dead. A row that is
@@ -123,39 +159,20 @@ end_idle:
         leaseEpoch = epoch[p];
         offset = next[p];
         r = topic[p].record[offset];
-        open[me] = 1;
-#ifdef EPOCH_CACHED
-        seen = position; iat = second; earliest = notIssuedBefore;
-#endif
+        open[me] = 1
     }
 
-    /* The stop lock, shared. Who waits for it exclusively is not overtaken. */
+    if
+    :: FIRST(me) ->
 #ifdef EPOCH_IN_LOCK_STATEMENT
-    atomic { runs(me) -> seen = position; iat = second; earliest = notIssuedBefore }
-#endif
-    atomic {
-        if
-#ifdef STOP_POLLS
-        :: runs(me) && open[me] && !exclusive -> shared[me] = 1
+        readState(me);
+        lockShared(me)
 #else
-        :: runs(me) && open[me] && !exclusive && !queued -> shared[me] = 1
+        lockShared(me);
+        readState(me)
 #endif
-        :: runs(me) && !open[me] -> goto idle
-        fi
-    }
-
-#if !defined(EPOCH_CACHED) && !defined(EPOCH_IN_LOCK_STATEMENT)
-    /* The next statement: the control state and the clock. */
-    atomic {
-        if
-        :: runs(me) && open[me] -> seen = position; iat = second; earliest = notIssuedBefore
-        :: runs(me) && !open[me] -> goto idle
-        fi
-    }
-#endif
-#ifdef LOCK_LET_GO
-    atomic { runs(me) -> shared[me] = 0 }
-#endif
+    :: else -> readState(me)
+    fi;
 
     /* The fence: UPDATE of the offset's row where owner, epoch and offset are as this worker knows them. */
     atomic {
@@ -177,6 +194,7 @@ end_idle:
                 goto idle
             fi
 #endif
+        ROW_TIMEOUT(rowLock[p])
         :: runs(me) && !open[me] -> goto idle
         fi
     }
@@ -188,6 +206,7 @@ end_idle:
         :: runs(me) && open[me] -> known = outcome[r]
 #else
         :: runs(me) && open[me] && requestLock[r] == NOBODY -> requestLock[r] = me; known = outcome[r]
+        ROW_TIMEOUT(requestLock[r])
 #endif
         :: runs(me) && !open[me] -> goto idle
         fi;
@@ -212,6 +231,38 @@ end_idle:
         :: else
         fi
     }
+
+    /* The stop lock, behind everything but the commit, and the check that nothing was declared meanwhile. */
+    if
+    :: !FIRST(me) ->
+#ifdef EPOCH_IN_LOCK_STATEMENT
+        atomic { runs(me) -> same = (position == seen) };
+        lockShared(me);
+#else
+        lockShared(me);
+#endif
+        atomic {
+            if
+#if defined(POSITION_NOT_CHECKED)
+            :: runs(me) && open[me]
+#elif defined(EPOCH_IN_LOCK_STATEMENT)
+            :: runs(me) && open[me] && same -> same = 0
+            :: runs(me) && open[me] && !same -> release(me); goto idle
+#else
+            :: runs(me) && open[me] && position == seen
+            :: runs(me) && open[me] && position != seen ->
+                MET(OVERTAKEN);
+                release(me);
+                goto idle
+#endif
+            :: runs(me) && !open[me] -> goto idle
+            fi
+        }
+    :: else
+    fi;
+#ifdef LOCK_LET_GO
+    atomic { runs(me) -> shared[me] = 0 }
+#endif
 
     /* COMMIT. A contract or key that cannot be read takes the batch back instead: the input waits. */
     atomic {

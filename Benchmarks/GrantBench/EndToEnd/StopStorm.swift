@@ -15,8 +15,6 @@ struct StopStorm {
     let playground: Playground
     let desk: StopDesk
     let load: StopLoad
-    /// First part of the stops' names.
-    let name: String
     /// Stops follow each other after a random time up to this many milliseconds.
     let longestPause: Int
 
@@ -26,6 +24,35 @@ struct StopStorm {
         let declaredAt: Timestamp
     }
 
+    /// What was measured, of one storm or of several.
+    struct Result: Sendable {
+        var answers: [StopDesk.Answer] = []
+        var lifts: [Double] = []
+        var decisions = 0
+        var grants = 0
+        var seconds = 0.0
+
+        mutating func add(_ other: Result) {
+            answers += other.answers
+            lifts += other.lifts
+            decisions += other.decisions
+            grants += other.grants
+            seconds += other.seconds
+        }
+
+        /// The figures, below a name.
+        func rows(_ name: String) -> [BenchRow] {
+            var rows = Spread(answers.map(\.milliseconds)).figures("\(name)acknowledged")
+            rows += Spread(answers.map(\.acknowledgement.waitedMilliseconds)).figures("\(name)lock_wait")
+            if !lifts.isEmpty { rows += Spread(lifts).figures("\(name)lifted") }
+            rows += [
+                ("\(name)decisions_per_second", Double(decisions) / seconds, .perSecond),
+                ("\(name)grants_per_second", Double(grants) / seconds, .perSecond),
+            ]
+            return rows
+        }
+    }
+
     private struct State: Sendable {
         var standing: [Standing] = []
         var lifts: [Double] = []
@@ -33,7 +60,7 @@ struct StopStorm {
     }
 
     /// Declares so many stops.
-    func run(_ count: Int) async throws -> [BenchRow] {
+    func run(_ count: Int) async throws -> Result {
         let state = Lock(State())
         let decided = try await load.decided()
         let granted = try await load.granted()
@@ -51,22 +78,17 @@ struct StopStorm {
             for try await part in group { all += part }
             return all
         }
-        let seconds = (ContinuousClock.now - start).inSeconds
-        var rows = Spread(answers.map(\.milliseconds)).figures("stop.\(name)acknowledged")
-        rows += Spread(answers.map(\.acknowledgement.waitedMilliseconds)).figures("stop.\(name)lock_wait")
-        rows += Spread(state.withLock { $0.lifts }).figures("stop.\(name)lifted")
-        rows += [
-            ("stop.\(name)decisions_per_second", Double(try await load.decided() - decided) / seconds, .perSecond),
-            ("stop.\(name)grants_per_second", Double(try await load.granted() - granted) / seconds, .perSecond),
-        ]
-        return rows
+        return Result(
+            answers: answers, lifts: state.withLock { $0.lifts },
+            decisions: Int(try await load.decided() - decided), grants: Int(try await load.granted() - granted),
+            seconds: (ContinuousClock.now - start).inSeconds)
     }
 
     private func declare(_ count: Int, _ state: Lock<State>) async throws -> [StopDesk.Answer] {
         var answers: [StopDesk.Answer] = []
         for number in 0..<count {
             try await Task.sleep(for: .milliseconds(Int.random(in: 0...longestPause)), tolerance: .zero)
-            let stopID = "\(name)stop-\(number)"
+            let stopID = "stop-\(number)"
             let (scope, revokesLive, touchesLoad) = target(number, state.withLock { $0.standing.map(\.scope) })
             let declaredAt = Timestamp.playgroundNow
             answers.append(try await desk.stop(stopID, scope, revokesLive: revokesLive))
@@ -94,7 +116,7 @@ struct StopStorm {
         default:
             let kinds: [StopScope.Kind] = [.subject, .approval, .request, .policyID, .source]
             let kind = kinds.randomElement() ?? .subject
-            return (StopScope(kind: kind, value: "unheard-of-\(name)\(number)"), revokesLive, false)
+            return (StopScope(kind: kind, value: "unheard-of-\(number)"), revokesLive, false)
         }
     }
 
@@ -108,7 +130,7 @@ struct StopStorm {
             }
             if state.withLock({ $0.isOver }) { return }
             let now = Timestamp.playgroundNow
-            let draft = ApprovalDraft("\(name)lift-\(round)", .agentRun, in: playground, at: now)
+            let draft = ApprovalDraft("lift-\(round)", .agentRun, in: playground, at: now)
             round += 1
             try await playground.produce([try draft.record(signedBy: playground.keys.eventSigner)])
             try await waitForApproval(draft.decision.approvalID)

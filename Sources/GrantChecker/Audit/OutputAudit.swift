@@ -174,7 +174,7 @@ struct OutputAudit {
     /// True for the one token that a class allows by name to be delivered in the clear.
     private func isPlainDelivery(_ tokens: [String], _ value: [UInt8], _ stream: CheckedStream) -> Bool {
         guard stream == .grants, tokens.count == 1, let published = try? PublishedGrant(parsing: value),
-            case .plain(let token) = published.delivery, token.compact == tokens[0]
+            case .plain(let token) = published.delivery, token.exposed == tokens[0]
         else { return false }
         return published.grant.jobClass.map(plan.plainJobClasses.contains) ?? false
     }

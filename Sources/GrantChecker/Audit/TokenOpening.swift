@@ -17,7 +17,7 @@ struct TokenOpening {
         let compact: String
         switch published.delivery {
         case .reference: return .notOurs
-        case .plain(let token): compact = token.compact
+        case .plain(let token): compact = token.exposed
         case .sealed(let jwe):
             switch unseal(jwe, published.grant) {
             case .success(let text?): compact = text

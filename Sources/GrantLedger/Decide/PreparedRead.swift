@@ -21,7 +21,9 @@ struct PreparedRead {
             return a.day != b.day ? a.day < b.day : a.key.lexicographicallyPrecedes(b.key)
         }
         var steps: [PipelineStep] = []
-        if read.stopLock == .first { steps.append(.execute(DecideStatements.stopLock)) }
+        if read.stopLock == .first {
+            steps += [.execute(DecideStatements.stopLock), .execute(DecideStatements.rowPatience)]
+        }
         controlStep = steps.count
         steps += [
             .execute(DecideStatements.controlState),

@@ -155,8 +155,7 @@ struct BatchRenderer: Sendable {
         }
         let remade = try minter.remint(payload: material.claims, expecting: TokenHash(material.tokenHash))
         guard let recipient = material.recipientKey else {
-            let token = ReceiptLog.BearerToken(compact: remade.exposed)
-            return try record.complete(delivery: .plain(token), proof: proof)
+            return try record.complete(delivery: .plain(remade), proof: proof)
         }
         let jwe = try SealedToken.seal(
             remade, to: recipient, ephemeralSecret: sealingSecret, context: Array(record.requestID.rawValue.utf8))

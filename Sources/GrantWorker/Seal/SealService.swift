@@ -17,6 +17,10 @@ final class SealService: Sendable {
     private static let groupsPerRound = 512
     /// Most bytes of one round, some five hundred receipts: a stop waits for the round that is under way.
     private static let bytesPerRound = 2 << 20
+    /// How long a stop waits to be sealed while grants wait to be published.
+    private static let stopDelay: Duration = .milliseconds(10)
+    /// How old the position that is written down may be: what lies behind it is read back when publishing starts anew.
+    private static let saveInterval: Duration = .milliseconds(250)
     private let ledger: any Ledger
     private let worker: WorkerID
     private let logID: LogID
@@ -115,6 +119,7 @@ final class SealService: Sendable {
                 }
                 var quiet = ContinuousClock.now
                 var ends = ContinuousClock.now
+                var saved = ContinuousClock.now
                 while !stop() {
                     try Task.checkCancellation()
                     // Stops do not wait until grants are published: of them there are few, so that memory stays bounded.
@@ -123,10 +128,14 @@ final class SealService: Sendable {
                         lease, controlAlone: isBehind, quiet: quiet, nextEnds: &ends)
                     if !batches.isEmpty { quiet = .now }
                     if batches.isEmpty, isBehind {
-                        try await self.ledger.waitForWork(atMost: .milliseconds(10))
+                        await ahead.waitUntilBelow(Self.depth, atMost: Self.stopDelay)
                     } else if batches.isEmpty {
-                        if ahead.value == 0 { try await self.publisher.savePosition(under: lease) }
-                        try await self.controlPublisher.savePosition(under: lease)
+                        // Not at each pause: when approvals come one by one, every one of them would pay for a commit.
+                        if ContinuousClock.now - saved > Self.saveInterval {
+                            if ahead.value == 0 { try await self.publisher.savePosition(under: lease) }
+                            try await self.controlPublisher.savePosition(under: lease)
+                            saved = .now
+                        }
                         try await self.ledger.waitForWork(atMost: .milliseconds(100))
                     } else {
                         ahead.add()
@@ -140,7 +149,7 @@ final class SealService: Sendable {
                 for await batches in rounds {
                     defer { ahead.remove() }
                     try await self.publisher.publish(batches)
-                    if ContinuousClock.now - saved > .milliseconds(500) {
+                    if ContinuousClock.now - saved > Self.saveInterval {
                         try await self.publisher.savePosition(under: lease)
                         saved = .now
                     }

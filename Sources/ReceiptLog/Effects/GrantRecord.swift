@@ -125,18 +125,6 @@ public struct GrantRecord: Sendable, Hashable {
     }
 }
 
-/// A compact token in the clear. Its description is a placeholder.
-public struct BearerToken: Sendable, Hashable, CustomStringConvertible, CustomReflectable {
-    /// The compact text; for the wire only.
-    public let compact: String
-    /// Wraps a token.
-    public init(compact: String) { self.compact = compact }
-    /// A placeholder.
-    public var description: String { "[bearer token]" }
-    /// Shows no stored property.
-    public var customMirror: Mirror { Mirror(self, children: []) }
-}
-
 /// A token on its way to its job.
 public enum GrantDelivery: Sendable, Hashable {
     /// A compact JWE that only the job can open.
@@ -184,7 +172,7 @@ public struct PublishedGrant: Sendable, Hashable {
         switch try delivery.choice("mode", DeliveryMode.self) {
         case .sealed: self.delivery = .sealed(jwe: try delivery.string("jwe", maximumBytes: 65_536))
         case .plain:
-            self.delivery = .plain(BearerToken(compact: try delivery.string("token", maximumBytes: 65_536)))
+            self.delivery = .plain(BearerToken(try delivery.string("token", maximumBytes: 65_536)))
         case .reference: self.delivery = .reference(try delivery.string("reference"))
         }
         proof = try BatchProof(try reader.nested("proof"))
@@ -205,7 +193,7 @@ extension CanonicalWriter {
             member("mode", delivery.mode.rawValue)
         case .plain(let token):
             member("mode", delivery.mode.rawValue)
-            member("token", token.compact)
+            member("token", token.exposed)
         case .reference(let reference):
             member("mode", delivery.mode.rawValue)
             member("reference", reference)

@@ -186,7 +186,7 @@ struct SealAndRenderTests {
                     let opened = try SealedToken.open(jwe, privateKey: jobKey)
                     #expect(opened.context == Array(published.grant.requestID.rawValue.utf8))
                     compact = opened.token.exposed
-                case .plain(let token): compact = token.compact
+                case .plain(let token): compact = token.exposed
                 case .reference(let jti):
                     #expect(jti == published.grant.token.jti.rawValue)
                     continue
