@@ -98,7 +98,8 @@ let package = Package(
         .testTarget(
             name: "FsckTests",
             dependencies: [
-                "Fsck", "ClawWire", "DevStack", "GrantWorker", "Kafka", "Playground", "Postgres", "Primitives", "ReceiptLog",
+                "Fsck", "ClawWire", "DevStack", "GrantWorker", "Kafka", "Playground", "Postgres", "Primitives",
+                "ReceiptLog",
             ]),
         .testTarget(name: "IssuanceRulesTests", dependencies: ["IssuanceRules", "ClawWire"]),
         .testTarget(
@@ -112,7 +113,9 @@ let package = Package(
             dependencies: ["GrantVerifier", "ClawWire", "Kafka", "Primitives", "ReceiptLog"]),
         .testTarget(
             name: "GrantLedgerTests",
-            dependencies: ["GrantLedger", "DevStack", "Postgres", "ReceiptLog", "ClawWire", "Primitives"]),
+            dependencies: [
+                "GrantLedger", "DevStack", "IssuanceRules", "Postgres", "ReceiptLog", "ClawWire", "Primitives",
+            ]),
         .testTarget(
             name: "GrantCheckerTests", dependencies: ["GrantChecker", "ReceiptLog", "ClawWire"]),
         .testTarget(

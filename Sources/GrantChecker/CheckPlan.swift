@@ -93,11 +93,13 @@ public enum CheckedStream: String, Sendable, Hashable, CaseIterable {
     case deadLetters = "dead-letters"
     /// What became of control events.
     case controlResults = "control-results"
+    /// Findings and marks of budgets.
+    case findings
 
     /// The standard topics.
     public static let standardTopics: [CheckedStream: String] = [
         .receiptBatches: "claw.receipts.batches.v1", .grants: "claw.grants.v1", .decisions: "claw.decisions.v1",
         .revocations: "claw.revocations.v1", .deadLetters: "claw.dead-letters.v1",
-        .controlResults: "claw.control-results.v1",
+        .controlResults: "claw.control-results.v1", .findings: "claw.findings.v1",
     ]
 }

@@ -98,13 +98,19 @@ public final class Worker: Sendable {
                     return true
                 }
             }
+            if let usage = parts.usage {
+                readers.addTask {
+                    try await usage.run(until: isStopping)
+                    return true
+                }
+            }
             let limits = configuration.limits
             readers.addTask {
                 while !isStopping() { try await Task.sleep(for: limits.heartbeatInterval) }
                 try await Task.sleep(for: limits.drainTimeout)
                 return false
             }
-            var open = parts.lanes.count + (parts.control == nil ? 3 : 4)
+            var open = parts.lanes.count + 3 + (parts.control == nil ? 0 : 1) + (parts.usage == nil ? 0 : 1)
             do {
                 while open > 0, let isReader = try await readers.next() {
                     guard isReader else {

@@ -21,6 +21,7 @@ struct WorkerParts: Sendable {
     let seal: SealService
     let revoke: RevokeService
     let control: ControlService?
+    let usage: UsageService?
     let applier: ControlApplier
     let followers: [TopicPolicySource]
     let admin: KafkaAdmin
@@ -30,12 +31,17 @@ struct WorkerParts: Sendable {
     ) async throws -> WorkerParts {
         let clock: @Sendable () -> Timestamp = { Timestamp(microseconds: Int64(Date().timeIntervalSince1970 * 1e6)) }
         let rules = try RuleSet(yaml: try readText(configuration.rulesFile, "the issuance rules"))
+        if configuration.gatewayReceipts.topic == nil, rules.jobClasses.values.contains(where: { $0.budget != nil }) {
+            logger.warning(
+                "the rules have budgets and the configuration names no topic of gateway receipts: nothing enforces them"
+            )
+        }
         let keys = try KeyRing.load(configuration.keys, required: [.token, .receipt], at: clock())
         try keys.selfTest()
         let secrets = try DerivationSecrets.load(configuration)
         var database = configuration.database
         PostgresLedger.configure(&database, worker: configuration.workerID)
-        database.poolSize = max(database.poolSize, configuration.limits.lanes + 8)
+        database.poolSize = max(database.poolSize, configuration.limits.lanes + 9)
         let pool = PostgresPool(database)
         let ledger = PostgresLedger(pool: pool, configuration: database)
         try await ledger.openLog(configuration.logID)
@@ -121,6 +127,11 @@ struct WorkerParts: Sendable {
                     topic: $0, configuration: configuration.kafka, ledger: ledger, applier: applier,
                     rules: rules.control, worker: configuration.workerID, limits: configuration.limits, clock: clock,
                     metrics: metrics, logger: logger)
+            },
+            usage: configuration.gatewayReceipts.topic.map {
+                UsageService(
+                    topic: $0, configuration: reading, ledger: ledger, admin: admin, rules: rules,
+                    worker: configuration.workerID, limits: configuration.limits, logger: logger)
             },
             applier: applier,
             followers: followers, admin: admin)

@@ -156,6 +156,7 @@ public final class Playground: Sendable {
             sealingSecretFile: "\(directory)/secrets/sealing", rulesFile: "\(directory)/rules.yaml")
         configuration.policies.directory = "\(directory)/policies"
         configuration.usesTransactions = options.usesTransactions
+        if options.followsUsage { configuration.gatewayReceipts.topic = PlaygroundTopic.gatewayReceipts }
         if let lanes = options.limits["lanes"] { configuration.limits.lanes = lanes }
         return configuration
     }
@@ -239,8 +240,13 @@ public final class Playground: Sendable {
                 name: $0, partitions: PlaygroundTopic.ordered.contains($0) ? 1 : options.outputPartitions,
                 replicationFactor: 1)
         }
-        let control = [TopicSpecification(name: PlaygroundTopic.control, partitions: 1, replicationFactor: 1)]
-        for (name, outcome) in try await admin.createTopics(inputs + outputs + control) where !outcome.isDone {
+        var beside = [TopicSpecification(name: PlaygroundTopic.control, partitions: 1, replicationFactor: 1)]
+        if options.followsUsage {
+            beside.append(
+                TopicSpecification(
+                    name: PlaygroundTopic.gatewayReceipts, partitions: options.inputPartitions, replicationFactor: 1))
+        }
+        for (name, outcome) in try await admin.createTopics(inputs + outputs + beside) where !outcome.isDone {
             throw PlaygroundError("the topic \(name) was not created: \(outcome)")
         }
     }

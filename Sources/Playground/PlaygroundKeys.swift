@@ -23,6 +23,8 @@ public struct PlaygroundKeys: Sendable {
     public let controlSigner: NativeEventSigner
     /// Signs control events: may stop, and nothing else.
     public let stopOnly: ControlEmitter
+    /// Signs gateway receipts.
+    public let gateway: any Ed25519Signer
     /// Signs WPC envelopes.
     public let policySigner: any Ed25519Signer
     /// The job's private key, to which tokens are sealed.
@@ -83,6 +85,7 @@ public struct PlaygroundKeys: Sendable {
         batchSignerDID = batch.publicKey.did
         requestSignerDID = request.publicKey.did
         policySigner = try signer("policies")
+        gateway = try signer("gateway")
         _ = try secret("token-id")
         _ = try secret("sealing")
         guard let job = SealingPrivateKey(bytes: try secret("job")) else {

@@ -23,10 +23,14 @@ public enum PlaygroundTopic {
     public static let deadLetters = "claw.dead-letters.v1"
     /// What became of control events.
     public static let controlResults = "claw.control-results.v1"
+    /// Findings and marks of budgets.
+    public static let findings = "claw.findings.v1"
+    /// Gateways' signed receipts of model calls.
+    public static let gatewayReceipts = "claw.gateway-receipts.v1"
     /// Control events.
     public static let control = "claw.control.v1"
     /// What workers write.
-    public static let outputs = [grants, decisions, revocations, receiptBatches, deadLetters, controlResults]
+    public static let outputs = [grants, decisions, revocations, receiptBatches, deadLetters, controlResults, findings]
     /// Topics of one partition, because their order is part of what they say.
     public static let ordered: Set<String> = [revocations, receiptBatches, controlResults, control]
 }

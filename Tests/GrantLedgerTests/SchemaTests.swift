@@ -54,10 +54,14 @@ struct SchemaTests {
         try await worker.ledger.openLog(LogID("example/log"))
         #expect(try await worker.beat().held.count == 4)
         #expect(try await worker.ledger.claim(role: .sealer, for: worker.worker) != nil)
+        let usage = try #require(try await worker.ledger.claim(role: .usage, for: worker.worker))
+        #expect(try await worker.ledger.openUsage(topic: "gateway", partitions: [0: 0]) == [0: 0])
+        try await UsageTests.recordOne(worker.ledger, usage)
         for statement in [
             "DELETE FROM clawgrant.request", "DELETE FROM clawgrant.approval", "DROP TABLE clawgrant.event",
             "ALTER TABLE clawgrant.event DISABLE TRIGGER ALL", "SELECT clawgrant.archive_before(1)",
-            "UPDATE clawgrant.ledger SET log_id = 'x'",
+            "UPDATE clawgrant.ledger SET log_id = 'x'", "DELETE FROM clawgrant.gateway_receipt",
+            "UPDATE clawgrant.finding SET code = 'x'", "DELETE FROM clawgrant.job_usage",
         ] {
             await #expect(throws: (any Error).self, "\(statement)") { try await worker.sql(statement) }
         }

@@ -16,8 +16,8 @@ struct ConfigurationFaultTests {
             text: "worker: {id: worker-a, dry_run: true}", replacement: "wroker: {id: worker-a}",
             message:
                 "line 3, column 1: wroker: found the key \"wroker\", expected one of config_version, log_id, rules, "
-                + "worker, kafka, topics, database, keys, secrets, wpc, control, status_lists, limits, log; did you mean \"worker\"?"
-        ),
+                + "worker, kafka, topics, database, keys, secrets, wpc, control, gateway_receipts, status_lists, "
+                + "limits, log; did you mean \"worker\"?"),
         Fault(
             text: "dry_run: true", replacement: "dry_run: perhaps",
             message: "line 3, column 33: worker.dry_run: found \"perhaps\", expected true or false"),

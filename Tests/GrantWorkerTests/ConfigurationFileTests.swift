@@ -41,7 +41,7 @@ struct ConfigurationFileTests {
         #expect(worker.kafka["metadata.max.age.ms"] == "180000")
         #expect(worker.kafka["sasl.password"] == "hunter2")
         #expect(!worker.usesTransactions)
-        #expect(OutputStream.allCases.map(worker.outputs.name) == ["g", "d", "r", "b", "l", "c"])
+        #expect(OutputStream.allCases.map(worker.outputs.name) == ["g", "d", "r", "b", "l", "c", "f"])
         #expect(worker.database.poolSize == 12)
         #expect(worker.database.description == "host=db.harborline.example password=<secret> user=claw")
         #expect(worker.tokenIDSecretFile == "\(here)/secrets/token-id")

@@ -64,7 +64,7 @@ enum ConfigurationSample {
             metadata.max.age.ms: 180000
           secret_files: {sasl.password: secrets/sasl}
           transactions: false
-        topics: {grants: g, decisions: d, revocations: r, receipt_batches: b, dead_letters: l, control_results: c}
+        topics: {grants: g, decisions: d, revocations: r, receipt_batches: b, dead_letters: l, control_results: c, findings: f}
         database: {conninfo: "host=db.harborline.example user=claw", password_file: secrets/database, pool_size: 12}
         keys:
           - {purpose: token, file: /keys/token.pem, state: active, not_before: 2026-01-01T00:00:00Z}

@@ -186,6 +186,14 @@ struct RecordTests {
         try expectValid(
             try #require(DeadLetterRecord(try Samples.quarantine().encoded(), excerpt: excerpt)).canonicalBytes,
             "dead-letter.v1.json")
+        for finding in [Samples.finding(), Samples.finding(1)] {
+            let record = try #require(FindingRecord(try finding.encoded()))
+            #expect(try FindingRecord(parsing: record.canonicalBytes) == record)
+            try expectValid(record.canonicalBytes, "finding.v1.json")
+        }
+        let mark = try #require(BudgetRecord(try Samples.budgetMark().encoded()))
+        #expect(try BudgetRecord(parsing: mark.canonicalBytes) == mark)
+        try expectValid(mark.canonicalBytes, "budget.v1.json")
         let sealed = try batch(Samples.every)
         let note = try sealed.tail.checkpoint.signed(by: Samples.signer)
         let root = try LogInclusionProof.SignedRoot(

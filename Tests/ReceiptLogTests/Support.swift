@@ -133,6 +133,37 @@ enum Samples {
             subject: Receipt.Subject(), provenance: provenance(), occurredAt: noon.adding(seconds: 8_000))
     }
 
+    static func gatewayCall(_ n: Int = 0) -> Receipt {
+        Receipt(
+            content: .gatewayReceipt(
+                Receipt.GatewayCall(
+                    signerDID: signer("gateway").publicKey.did, receiptID: "rcpt-\(n)",
+                    payloadHash: Digest(hashing: "payload \(n)"), calledAt: noon, provider: "openai", model: "gpt-5.1",
+                    inputTokens: 1_200, outputTokens: Int64(n), scopeHash: token(n).scopeHash.b64u,
+                    policyHash: n.isMultiple(of: 2) ? Digest(hashing: "policy").b64u : nil, runID: "job-\(n)")),
+            subject: subject(n), provenance: provenance(n), occurredAt: noon)
+    }
+
+    static func finding(_ n: Int = 0) -> Receipt {
+        let excess = Receipt.BudgetExcess(dimension: .modelCalls, limit: 10, used: 12, callsInFlight: 1)
+        return Receipt(
+            content: .findingRaised(
+                Receipt.Finding(
+                    code: n == 0 ? "BUDGET_EXCEEDED" : "GATEWAY_UNKNOWN_SCOPE", severity: .critical,
+                    about: "job:job-\(n)",
+                    evidence: [Digest(hashing: "payload \(n)")], excess: n == 0 ? excess : nil)),
+            subject: n == 0 ? subject(n) : Receipt.Subject(), provenance: provenance(n),
+            reasons: [Receipt.Reason(code: "BUDGET_EXCEEDED", detail: "12 of 10 model calls were made")],
+            occurredAt: noon)
+    }
+
+    static func budgetMark(_ percent: Int64 = 80) -> Receipt {
+        Receipt(
+            content: .budgetReached(
+                Receipt.BudgetMark(dimension: .cost, percent: percent, limit: 5_000, used: 4_100, currency: "EUR")),
+            subject: subject(0), provenance: provenance(), occurredAt: noon)
+    }
+
     static func heartbeat() -> Receipt {
         Receipt(content: .heartbeat, subject: Receipt.Subject(), provenance: provenance(), occurredAt: noon)
     }
@@ -141,7 +172,8 @@ enum Samples {
     static var every: [Receipt] {
         [
             grant(), grant(1), denial(), denial(1, expired: true), quarantine(), revocation(), keyChange(), stop(0),
-            stop(1), stop(2), stop(3), stop(4), ended(), heartbeat(),
+            stop(1), stop(2), stop(3), stop(4), ended(), gatewayCall(), gatewayCall(1), finding(), finding(1),
+            budgetMark(), budgetMark(100), heartbeat(),
         ]
     }
 

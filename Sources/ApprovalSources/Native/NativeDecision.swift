@@ -57,6 +57,8 @@ public struct NativeDecision: Sendable, Hashable {
     public var ticket: Ticket?
     /// Why an ``Verdict/ended`` approval ended.
     public var endReason: Fact.EndReason
+    /// How much the calls of the jobs that rest on the approval may use.
+    public var budget: Budget?
     /// The contained request, as it was written.
     public var request: JSONValue?
 
@@ -109,6 +111,14 @@ public struct NativeDecision: Sendable, Hashable {
             }
             endReason = known
         }
+        if let value = reader.value("budget") {
+            do {
+                budget = try Budget(json: value)
+            } catch {
+                let field = error.field.isEmpty ? "budget" : "budget.\(error.field)"
+                throw SourceFault(.invalidValue, field: reader.name(field), "\(error.expected) was expected")
+            }
+        }
         request = reader.value("request")
     }
 
@@ -144,6 +154,7 @@ public struct NativeDecision: Sendable, Hashable {
         object["justification"] = justification.map { .string($0) }
         object["ticket"] = ticket.map(FactDocument.ticket)
         if verdict == .ended { object["end_reason"] = .string(endReason.rawValue) }
+        object["budget"] = budget.map(\.json)
         object["request"] = request
         return .object(object)
     }

@@ -157,6 +157,7 @@ public enum NativeSource: ApprovalSource {
         common.entitlement = decision.entitlement
         common.justification = TextRules.justification(decision.justification)
         common.ticket = decision.ticket
+        common.budget = decision.budget
         common.jobClass = request?.jobClass ?? decision.jobClass
         return facts(of: decision, request, common)
     }

@@ -29,6 +29,12 @@ enum Essence {
         Fingerprint(Digest(hashing: revocation.canonicalBytes))
     }
 
+    /// A finding, to the last byte.
+    static func of(_ finding: FindingRecord) -> Fingerprint { Fingerprint(Digest(hashing: finding.canonicalBytes)) }
+
+    /// A mark of a budget, to the last byte.
+    static func of(_ mark: BudgetRecord) -> Fingerprint { Fingerprint(Digest(hashing: mark.canonicalBytes)) }
+
     /// A dead letter: everything but the excerpt.
     static func of(_ letter: DeadLetterRecord) -> Fingerprint {
         deadLetter(

@@ -88,6 +88,7 @@ struct OutputAudit {
         case .revocations: audit(revocation: value, record, batch: Int64(batch), place)
         case .deadLetters: audit(deadLetter: value, record, batch: Int64(batch), place)
         case .controlResults: audit(controlResult: value, place)
+        case .findings: audit(finding: value, record, batch: Int64(batch), place)
         }
     }
 
@@ -286,7 +287,9 @@ struct OutputAudit {
         case .heartbeat: report.counts.heartbeats += 1
         case .revocationsEnded(let end):
             for fault in ends.take(end) { report.violate(.receipts, "\(place): \(fault)") }
-        case .keyChanged: break
+        case .findingRaised: expect(FindingRecord(encoded).map(Essence.of), .primary)
+        case .budgetReached: expect(BudgetRecord(encoded).map(Essence.of), .primary)
+        case .gatewayReceipt, .keyChanged: break
         }
     }
 
@@ -352,6 +355,21 @@ struct OutputAudit {
             let revocation = try RevocationRecord(parsing: value)
             requireKey(record, revocation.recordKey, place)
             match(Essence.of(revocation), revocation.receiptDigest, .primary, batch, place)
+        } catch {
+            report.violate(.receipts, "\(place): \(error)")
+        }
+    }
+
+    private mutating func audit(finding value: [UInt8], _ record: PublishedRecord, batch: Int64, _ place: String) {
+        do {
+            if let mark = try? BudgetRecord(parsing: value) {
+                requireKey(record, mark.recordKey, place)
+                match(Essence.of(mark), mark.receiptDigest, .primary, batch, place)
+                return
+            }
+            let finding = try FindingRecord(parsing: value)
+            requireKey(record, finding.recordKey, place)
+            match(Essence.of(finding), finding.receiptDigest, .primary, batch, place)
         } catch {
             report.violate(.receipts, "\(place): \(error)")
         }

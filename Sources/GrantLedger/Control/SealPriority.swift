@@ -17,7 +17,7 @@ enum SealPriority: Int16 {
                     self = .control
                     return
                 case .revocations: priority = .revocations
-                case .grants, .decisions, .receiptBatches, .deadLetters: break
+                case .grants, .decisions, .receiptBatches, .deadLetters, .findings: break
                 }
             }
         }

@@ -14,6 +14,8 @@ public enum OutputStream: UInt8, Sendable, Hashable, CaseIterable {
     case deadLetters = 4
     /// What became of control events.
     case controlResults = 5
+    /// What is not as the grants say it should be, and marks of budgets.
+    case findings = 6
 
     /// The name in the `claw_stream` header.
     public var name: String {
@@ -24,6 +26,7 @@ public enum OutputStream: UInt8, Sendable, Hashable, CaseIterable {
         case .receiptBatches: "receipts.batches"
         case .deadLetters: "dead-letters"
         case .controlResults: "control-results"
+        case .findings: "findings"
         }
     }
 }

@@ -55,6 +55,8 @@ public enum WorkerRole: String, Sendable, Hashable, CaseIterable {
     case control
     /// Revokes, token by token, what a control event voided.
     case revoker
+    /// Reads the topic of gateway receipts.
+    case usage
 }
 
 /// A held role.

@@ -21,6 +21,7 @@ public struct Migration: Sendable, Hashable {
         Migration(number: 2, name: "append_only", sql: MigrationText.appendOnly),
         Migration(number: 3, name: "partitions_and_archive", sql: MigrationText.partitions),
         Migration(number: 4, name: "control", sql: MigrationText.control),
+        Migration(number: 5, name: "usage", sql: MigrationText.usage),
         Migration(number: 6, name: "signed_roots_and_ends", sql: MigrationText.signedRootsAndEnds),
     ]
 

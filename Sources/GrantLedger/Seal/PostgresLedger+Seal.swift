@@ -46,7 +46,8 @@ extension PostgresLedger {
                         SealInput(
                             tail: isEmptyLog ? nil : try tail.bytes(0, 1),
                             nextSequence: isEmptyLog
-                                ? OutputStream.allCases.map { _ in 0 } : try tail.array(0, 2, of: Int64.self),
+                                ? OutputStream.allCases.map { _ in 0 }
+                                : Self.sequences(try tail.array(0, 2, of: Int64.self)),
                             groups: groups, now: now))
                     steps += batches.map { PipelineStep.execute(SealStatements.insertBatch, Self.row($0)) }
                     var sealed = Parameters()
@@ -74,6 +75,11 @@ extension PostgresLedger {
             EffectGroup(groupID: ids[0], day: now.day, effects: effects),
             .execute(DecideStatements.insertGroups, row)
         )
+    }
+
+    /// The next sequence of every stream: streams that came after a batch was sealed begin at 0.
+    private static func sequences(_ stored: [Int64]) -> [Int64] {
+        stored + Array(repeating: 0, count: max(0, OutputStream.allCases.count - stored.count))
     }
 
     static func groups(_ result: PostgresResult) throws -> [EffectGroup] {
@@ -144,7 +150,8 @@ extension PostgresLedger {
             number: try rows.int64(row, 0), firstPosition: try rows.int64(row, 1),
             lastPosition: try rows.int64(row, 2), headerHash: try rows.digest(row, 3), header: try rows.bytes(row, 4),
             signature: signature, checkpoint: try rows.string(row, 6), tail: try rows.bytes(row, 7),
-            rootSignatures: signatures, groups: groups, nextSequence: try rows.array(row, 10, of: Int64.self),
+            rootSignatures: signatures, groups: groups,
+            nextSequence: sequences(try rows.array(row, 10, of: Int64.self)),
             sealedAt: try rows.timestampValue(row, 11))
     }
 

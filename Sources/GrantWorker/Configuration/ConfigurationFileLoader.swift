@@ -16,7 +16,8 @@ struct ConfigurationFileLoader {
 
     /// Sections whose settings may come from the environment.
     static let sections = [
-        "worker", "kafka", "topics", "database", "keys", "secrets", "wpc", "control", "status_lists", "limits", "log",
+        "worker", "kafka", "topics", "database", "keys", "secrets", "wpc", "control", "gateway_receipts",
+        "status_lists", "limits", "log",
     ]
 
     mutating func load(_ root: Node) -> (WorkerConfiguration, LogSettings)? {
@@ -44,6 +45,7 @@ struct ConfigurationFileLoader {
         let policies = policies(top["wpc"])
         let control = control(top["control"])
         let statusLists = statusLists(top["status_lists"])
+        let gatewayReceipts = gatewayReceipts(top["gateway_receipts"])
         let limits = limits(top["limits"])
         let log = log(top["log"])
         reader.reportUnknownVariables(sections: Self.sections)
@@ -59,6 +61,7 @@ struct ConfigurationFileLoader {
         configuration.limits = limits
         configuration.control = control
         configuration.statusLists = statusLists
+        configuration.gatewayReceipts = gatewayReceipts
         configuration.isDryRun = isDryRun
         return (configuration, log)
     }
@@ -168,6 +171,7 @@ struct ConfigurationFileLoader {
         let streams: [(key: String, stream: GrantLedger.OutputStream)] = [
             ("grants", .grants), ("decisions", .decisions), ("revocations", .revocations),
             ("receipt_batches", .receiptBatches), ("dead_letters", .deadLetters), ("control_results", .controlResults),
+            ("findings", .findings),
         ]
         let section = reader.members(value, of: "topics", variables: streams.map(\.key))
         var outputs = WorkerConfiguration.OutputTopics()
@@ -409,6 +413,13 @@ struct ConfigurationFileLoader {
         lists.interval = .milliseconds(interval)
         lists.timeToLive = Int64(timeToLive)
         return lists
+    }
+
+    private mutating func gatewayReceipts(_ value: ConfigurationValue?) -> WorkerConfiguration.GatewayReceipts {
+        let section = reader.members(value, of: "gateway_receipts", variables: ["topic"])
+        var settings = WorkerConfiguration.GatewayReceipts()
+        settings.topic = topicName(section["topic"])
+        return settings
     }
 
     private mutating func log(_ value: ConfigurationValue?) -> LogSettings {

@@ -13,7 +13,7 @@ public struct WorkerConfiguration: Sendable {
         public var names: [OutputStream: String] = [
             .grants: "claw.grants.v1", .decisions: "claw.decisions.v1", .revocations: "claw.revocations.v1",
             .receiptBatches: "claw.receipts.batches.v1", .deadLetters: "claw.dead-letters.v1",
-            .controlResults: "claw.control-results.v1",
+            .controlResults: "claw.control-results.v1", .findings: "claw.findings.v1",
         ]
         /// The standard names.
         public init() {}
@@ -57,6 +57,14 @@ public struct WorkerConfiguration: Sendable {
         public var timeToLive: Int64 = 60
         /// The standard settings.
         public init(uriBase: String) { self.uriBase = uriBase }
+    }
+
+    /// Where gateway receipts come from.
+    public struct GatewayReceipts: Sendable, Hashable {
+        /// The topic of signed gateway receipts; `nil` when usage is not followed.
+        public var topic: String?
+        /// No topic.
+        public init() {}
     }
 
     /// Bounds on batches, waits and memory.
@@ -115,6 +123,8 @@ public struct WorkerConfiguration: Sendable {
     public var control = Control()
     /// Which status lists are published; `nil` for none.
     public var statusLists: StatusLists?
+    /// Where gateway receipts come from.
+    public var gatewayReceipts = GatewayReceipts()
     /// Bounds.
     public var limits: Limits
     /// Decides and records, mints nothing.

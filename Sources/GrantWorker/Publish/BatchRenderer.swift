@@ -190,6 +190,7 @@ extension OutputStream {
         case .receiptBatches: "com.clawbureau.receipts.batch.v1"
         case .deadLetters: "com.clawbureau.deadletter.v1"
         case .controlResults: "com.clawbureau.control.result.v1"
+        case .findings: "com.clawbureau.finding.raised.v1"
         }
     }
 }

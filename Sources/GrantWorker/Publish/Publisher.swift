@@ -204,7 +204,7 @@ extension PublishLane {
     var streams: [OutputStream] {
         switch self {
         case .control: [.controlResults, .revocations]
-        case .main: [.receiptBatches, .grants, .decisions, .deadLetters]
+        case .main: [.receiptBatches, .grants, .decisions, .deadLetters, .findings]
         }
     }
 

@@ -18,18 +18,22 @@ public struct TopicCatalog: Sendable, Hashable {
         case vendor(SourceName, SourceRule.Kind)
         /// Read by the worker: signed control events.
         case control
+        /// Read by the worker: signed gateway receipts.
+        case gatewayReceipts
         /// Signed WPCs, keyed by policy hash.
         case policies
         /// Written by the worker: signed status lists.
         case statusLists
 
-        /// A word for lists and JSON: `output`, `input`, `vendor`, `control`, `policies` or `status-lists`.
+        /// A word for lists and JSON: `output`, `input`, `vendor`, `control`, `gateway-receipts`, `policies` or
+        /// `status-lists`.
         public var name: String {
             switch self {
             case .output: "output"
             case .input: "input"
             case .vendor: "vendor"
             case .control: "control"
+            case .gatewayReceipts: "gateway-receipts"
             case .policies: "policies"
             case .statusLists: "status-lists"
             }
@@ -78,10 +82,11 @@ public struct TopicCatalog: Sendable, Hashable {
     ///   - rules: the issuance rules, which name the input topics.
     ///   - controlTopic: the topic of control events, when there is one.
     ///   - policyTopic: the topic of signed WPCs, when there is one.
+    ///   - gatewayTopic: the topic of gateway receipts, when there is one.
     ///   - statusListTopic: the topic of status lists, when there is one.
     public init(
         outputs: WorkerConfiguration.OutputTopics, rules: RuleSet?, controlTopic: String?, policyTopic: String?,
-        statusListTopic: String? = nil
+        gatewayTopic: String? = nil, statusListTopic: String? = nil
     ) {
         var entries = OutputStream.allCases.map { Self.output($0, named: outputs.name($0)) }
         if let statusListTopic { entries.append(Self.statusLists(statusListTopic)) }
@@ -91,6 +96,7 @@ public struct TopicCatalog: Sendable, Hashable {
             for topic in source.topics { inputs.append(Self.input(source, topic)) }
         }
         if let policyTopic { inputs.append(Self.policies(policyTopic)) }
+        if let gatewayTopic { inputs.append(Self.gatewayReceipts(gatewayTopic)) }
         entries += inputs.sorted { $0.name < $1.name }
         self.entries = entries
     }
@@ -144,6 +150,11 @@ public struct TopicCatalog: Sendable, Hashable {
                 name: name, role: .output(stream), key: "stop or event id", partitions: 1,
                 isPartitionCountFixed: true, settings: delete(days: 400),
                 purpose: "What became of control events: acknowledgements, with the line they drew")
+        case .findings:
+            Entry(
+                name: name, role: .output(stream), key: "job id, or what it is about", partitions: 3,
+                isPartitionCountFixed: false, settings: delete(days: 400),
+                purpose: "Use that is not as granted, and marks that budgets have come to")
         }
     }
 
@@ -178,6 +189,12 @@ public struct TopicCatalog: Sendable, Hashable {
             name: topic, role: .statusLists, key: "address", partitions: 1, isPartitionCountFixed: true,
             settings: ["cleanup.policy": "compact", "retention.ms": "-1", "max.message.bytes": messageBytes],
             purpose: "Signed Token Status Lists, for whoever serves them to verifiers")
+    }
+
+    private static func gatewayReceipts(_ topic: String) -> Entry {
+        Entry(
+            name: topic, role: .gatewayReceipts, key: "run id", partitions: 12, isPartitionCountFixed: false,
+            settings: delete(days: 400), purpose: "Gateways' signed receipts of model calls")
     }
 
     private static func policies(_ topic: String) -> Entry {

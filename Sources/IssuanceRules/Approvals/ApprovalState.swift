@@ -38,6 +38,8 @@ public struct ApprovalState: Sendable, Hashable {
     var invalidated: Earliest<String>?
     var direct: DirectRecord?
     var justificationRecord: JustificationRecord?
+    /// How much the calls of the jobs that rest on it may use, whoever says so: a budget can only take away.
+    public internal(set) var budget: Budget?
     var evidenceDigests = BoundedMap<Digest, Present>()
     var sourceNames = BoundedMap<SourceName, Present>()
     /// Time of the first fact, by its source's clock.
@@ -78,6 +80,7 @@ public struct ApprovalState: Sendable, Hashable {
         if let requester = fact.requester {
             requesters.join(Self.record(of: requester, at), at: requester.id, limit: Limits.people)
         }
+        if let limits = fact.budget { budget.join(limits) }
         if let text = fact.justification { justificationRecord.join(JustificationRecord(at: at, text: text)) }
     }
 

@@ -110,6 +110,10 @@ extension ApprovalState {
                 Self.write(direct.window, to: &writer)
             }
         }
+        if let budget {
+            writer.key("bu")
+            writer.value(budget.json)
+        }
         if let record = justificationRecord {
             writer.key("ju")
             writer.object { writer in
@@ -175,6 +179,13 @@ extension ApprovalState {
                 first: Moment(at: $0.time("t")), outsidePIM: $0.flag("o"), window: Self.windowRecord($0))
         }
         justificationRecord = try Self.justification(value["ju"])
+        if let stored = value["bu"] {
+            do {
+                budget = try Budget(json: stored)
+            } catch {
+                throw StorageError(subject: Self.subject, detail: "bu is no budget: \(error)")
+            }
+        }
         evidenceDigests.hasLost = value.flag("evx")
         for element in value.elements("ev") {
             guard let digest = element.string.flatMap({ Digest(b64u: $0) }) else {

@@ -192,6 +192,8 @@ public struct Fact: Sendable, Hashable {
     public var approverJustification: Justification?
     /// The ticket named.
     public var ticket: Ticket?
+    /// How much the calls of the jobs that rest on the approval may use.
+    public var budget: Budget?
     /// SHA-256 of the canonical (RFC 8785) record: the evidence.
     public var recordDigest: Digest?
     /// What happened.

@@ -42,6 +42,7 @@ extension Fact {
         object["ticket"] = ticket.map {
             .object(["system": .optional($0.system), "number": .optional($0.number)])
         }
+        object["budget"] = budget.map(\.json)
         object["record_sha256"] = recordDigest.map { .string($0.hex) }
         return .object(object)
     }

@@ -32,6 +32,13 @@ extension Fact {
             let ticketReader = FactReader(value: value, path: "ticket.")
             ticket = Ticket(system: try ticketReader.text("system"), number: try ticketReader.text("number"))
         }
+        if let value = reader.member("budget") {
+            do {
+                budget = try Budget(json: value)
+            } catch {
+                throw FactError(path: "budget.\(error.field)", expected: error.expected)
+            }
+        }
         if let hex = try reader.text("record_sha256") {
             guard let digest = Digest(hex: hex) else {
                 throw FactError(path: "record_sha256", expected: "64 hexadecimal digits")

@@ -55,6 +55,13 @@ struct StorageWriter {
         number(value)
     }
 
+    /// A whole value behind its key.
+    mutating func value(_ value: JSONValue) {
+        separate()
+        JSONWriter.append(value, order: .asGiven, to: &bytes)
+        needsComma = true
+    }
+
     /// A member that is there only when it is true.
     mutating func flag(_ key: StaticString, _ value: Bool) {
         guard value else { return }

@@ -37,7 +37,7 @@ extension RulesLoader {
             tooWide: reader.choice(fields["too_wide"], JobClassRule.TooWide.self) ?? .deny,
             elevatedActions: loadElevatedActions(own["elevated_actions"]),
             workPolicy: loadWorkPolicyDemand(fields["wpc"]), deliveries: loadDeliveries(fields["delivery"]),
-            agents: loadAgents(own["agents"]))
+            agents: loadAgents(own["agents"]), budget: loadBudget(own["budget"]))
     }
 
     private mutating func checkReachability(

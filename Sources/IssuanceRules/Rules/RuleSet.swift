@@ -24,6 +24,10 @@ public struct RuleSet: Sendable, Hashable {
     public let hardCapSeconds: Int64
     /// Who may stop, lift, revoke and restrict.
     public let control: ControlRules
+    /// Which gateways are believed.
+    public let gateways: GatewayRules
+    /// What model calls cost.
+    public let prices: PriceTable
     /// The rules with every default written out.
     public let document: JSONValue
     /// JCS digest of ``document``.
@@ -32,7 +36,7 @@ public struct RuleSet: Sendable, Hashable {
     init(
         name: String?, sources: [SourceName: SourceRule], entitlements: [EntitlementMap.Entry],
         jobClasses: [JobClass: JobClassRule], groups: [String: Set<PersonID>], workPolicies: WorkPolicyRule,
-        hardCapSeconds: Int64, control: ControlRules
+        hardCapSeconds: Int64, control: ControlRules, gateways: GatewayRules, prices: PriceTable
     ) {
         self.name = name
         self.sources = sources
@@ -44,10 +48,18 @@ public struct RuleSet: Sendable, Hashable {
         self.workPolicies = workPolicies
         self.hardCapSeconds = hardCapSeconds
         self.control = control
-        document = Self.document(
-            name: name, sources: sources, entitlements: entitlements, jobClasses: jobClasses, groups: groups,
-            workPolicies: workPolicies, hardCapSeconds: hardCapSeconds, control: control)
-        hash = document.canonicalDigest
+        self.gateways = gateways
+        self.prices = prices
+        var document =
+            Self.document(
+                name: name, sources: sources, entitlements: entitlements, jobClasses: jobClasses, groups: groups,
+                workPolicies: workPolicies, hardCapSeconds: hardCapSeconds, control: control
+            ).object ?? JSONObject()
+        // Rules without these sections keep the hash they had before the sections were known.
+        if gateways != GatewayRules() { document["gateways"] = gateways.document }
+        if !prices.lines.isEmpty { document["prices"] = prices.document }
+        self.document = .object(document)
+        hash = self.document.canonicalDigest
     }
 }
 
@@ -284,6 +296,8 @@ public struct JobClassRule: Sendable, Hashable {
     public let deliveries: Set<DeliveryMode>
     /// Agents allowed: DIDs, or prefixes that end in `*`; empty means any.
     public let agents: [String]
+    /// How much the calls of one job may use; `nil` for as much as they like.
+    public let budget: Budget?
 
     /// Path in the rules.
     var path: String { "job_classes.\(name)" }

@@ -80,6 +80,12 @@ extension ControlRules {
 
 extension JobClassRule {
     fileprivate var document: JSONValue {
+        guard let budget, var object = unbudgeted.object else { return unbudgeted }
+        object["budget"] = budget.json
+        return .object(object)
+    }
+
+    private var unbudgeted: JSONValue {
         [
             "description": .optional(summary), "owners": texts(owners.map(\.rawValue)),
             "binding": .string(binding.rawValue), "max_grants_per_window": .integer(maximumGrantsPerWindow),

@@ -6,13 +6,14 @@ enum RulesKeys: String, CaseIterable {
     case jobClass = "job_class", defaults, approvals, requirement, separation, scopes
     case elevatedAction = "elevated_action", workPolicyDemand = "work_policy_demand"
     case control, controlSigner = "control_signer", lift
+    case gateways, price, budget, cost
 
     var keys: [String] {
         switch self {
         case .rules:
             [
                 "rules_version", "name", "sources", "entitlements", "wpc", "job_classes", "groups", "hard_cap",
-                "defaults", "control",
+                "defaults", "control", "gateways", "prices",
             ]
         case .hardCap: ["max_ttl"]
         case .source:
@@ -26,7 +27,7 @@ enum RulesKeys: String, CaseIterable {
         case .jobClass:
             Self.defaults.keys + [
                 "description", "owners", "binding", "max_grants_per_window", "window", "scopes", "elevated_actions",
-                "agents",
+                "agents", "budget",
             ]
         case .defaults:
             [
@@ -46,6 +47,10 @@ enum RulesKeys: String, CaseIterable {
         case .control: ["signers", "lift"]
         case .controlSigner: ["did", "operations", "scopes", "job_classes"]
         case .lift: ["min_people"]
+        case .gateways: ["signers", "clock_skew"]
+        case .price: ["provider", "model", "currency", "input_per_million_minor", "output_per_million_minor"]
+        case .budget: ["model_calls", "input_tokens", "output_tokens", "cost", "wall_time_seconds", "thresholds"]
+        case .cost: ["currency", "amount_minor"]
         }
     }
 }

@@ -97,10 +97,13 @@ struct RulesLoader {
         }
         let name = reader.text(fields["name"])
         let control = loadControl(fields["control"])
+        let gateways = loadGateways(fields["gateways"])
+        let prices = loadPrices(fields["prices"])
         guard reader.problems.isEmpty else { return nil }
         return RuleSet(
             name: name, sources: sources, entitlements: entitlements, jobClasses: jobClasses, groups: groups,
-            workPolicies: workPolicies, hardCapSeconds: hardCapSeconds, control: control)
+            workPolicies: workPolicies, hardCapSeconds: hardCapSeconds, control: control, gateways: gateways,
+            prices: prices)
     }
 
     mutating func classSet(_ value: YAMLValue?) -> Set<JobClass>? {

@@ -60,6 +60,14 @@ enum PlaygroundFiles {
             - {did: "\(keys.stopOnlyDID)", operations: [stop]}
           lift: {min_people: 2}
 
+        gateways: {signers: ["\(keys.gateway.publicKey.did)"], clock_skew: 5s}
+        prices:
+          - provider: openai
+            model: "gpt-5.1*"
+            currency: EUR
+            input_per_million_minor: 125
+            output_per_million_minor: 1000
+
         entitlements:
           - {kind: entra_role, id: "\(PlaygroundCast.appAdminRole.id)", scope: /, job_class: identity_app_admin}
           - {kind: entra_role, id: "\(PlaygroundCast.userAdminRole.id)", scope: /, job_class: identity_user_admin}
@@ -96,6 +104,7 @@ enum PlaygroundFiles {
             approvals:
               all_of: [{group: platform_oncall, count: 1}, {group: security, count: 1}]
               distinct_across_groups: true
+            budget: {model_calls: 100, cost: {currency: EUR, amount_minor: 5000}, thresholds: [50, 80]}
           ledger_reconcile:
             binding: contained
             scopes: {allow: ["proxy:call", "proxy:provider:anthropic"]}
@@ -170,6 +179,7 @@ enum PlaygroundFiles {
             rules: rules.yaml
             wpc: {directory: policies}
             control: {topic: \(PlaygroundTopic.control), stop_file: stop-\(id)\(viewAge)}
+            \(options.followsUsage ? "gateway_receipts: {topic: \(PlaygroundTopic.gatewayReceipts)}" : "")
             limits: {\(limits.joined(separator: ", "))}
             log: {level: \(options.logLevel), format: text}
 

@@ -62,8 +62,8 @@ public struct DecisionRecord: Sendable, Hashable {
             outcome = .expired
             granted = nil
         case .decisionQuarantined, .revocation, .revocationsEnded, .keyChanged, .stopDeclared, .stopLifted,
-            .stopDrilled, .controlApplied,
-            .controlRepeated, .heartbeat:
+            .stopDrilled, .controlApplied, .controlRepeated, .gatewayReceipt, .findingRaised, .budgetReached,
+            .heartbeat:
             return nil
         }
         subject = receipt.subject

@@ -41,11 +41,14 @@ extension Receipt {
         if case .grantIssued(let grant) = content { writer.member("approver_ids", grant.approverIDs.map(\.rawValue)) }
         if let asked = content.asked { writer.member("asked", asked) }
         writer.member("authenticity", provenance.authenticity?.rawValue)
+        if case .budgetReached(let mark) = content { writer.budget(mark) }
         if let position = provenance.controlPosition { writer.member("control_position", position) }
         if case .grantIssued(let grant) = content {
             writer.member("delivery", grant.delivery.rawValue)
-            writer.member("granted", grant.granted)
         }
+        if case .findingRaised(let finding) = content { writer.finding(finding) }
+        if case .gatewayReceipt(let call) = content { writer.gatewayCall(call) }
+        if case .grantIssued(let grant) = content { writer.member("granted", grant.granted) }
         writer.key("inputs")
         writer.openArray()
         for input in provenance.inputs { writer.input(input) }
@@ -86,8 +89,8 @@ extension Receipt.Content {
         switch self {
         case .decisionDenied(let refusal), .decisionExpired(let refusal): refusal
         case .grantIssued, .decisionQuarantined, .revocation, .revocationsEnded, .keyChanged, .stopDeclared,
-            .stopLifted, .stopDrilled,
-            .controlApplied, .controlRepeated, .heartbeat:
+            .stopLifted, .stopDrilled, .controlApplied, .controlRepeated, .gatewayReceipt, .findingRaised,
+            .budgetReached, .heartbeat:
             nil
         }
     }
@@ -103,7 +106,7 @@ extension Receipt.Content {
             payload
         case .revocationsEnded(let end): end.payload
         case .grantIssued, .decisionDenied, .decisionExpired, .decisionQuarantined, .revocation, .keyChanged,
-            .heartbeat:
+            .gatewayReceipt, .findingRaised, .budgetReached, .heartbeat:
             nil
         }
     }

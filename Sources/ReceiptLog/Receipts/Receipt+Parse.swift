@@ -107,6 +107,9 @@ extension Receipt.Content {
         case .stopDrilled: self = .stopDrilled(try reader.nested("payload").object)
         case .controlApplied: self = .controlApplied(try reader.nested("payload").object)
         case .controlRepeated: self = .controlRepeated(try reader.nested("payload").object)
+        case .gatewayReceipt: self = .gatewayReceipt(try Receipt.GatewayCall(try reader.nested("gateway_call")))
+        case .findingRaised: self = .findingRaised(try Receipt.Finding(try reader.nested("finding")))
+        case .budgetReached: self = .budgetReached(try Receipt.BudgetMark(try reader.nested("budget")))
         case .heartbeat: self = .heartbeat
         }
     }

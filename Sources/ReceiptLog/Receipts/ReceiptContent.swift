@@ -27,6 +27,12 @@ extension Receipt {
         case controlApplied = "control.applied"
         /// A control event came again over the control topic and changed nothing.
         case controlRepeated = "control.repeated"
+        /// A gateway's signed receipt of a model call was accepted.
+        case gatewayReceipt = "gateway.receipt"
+        /// Something is not as the grants say it should be.
+        case findingRaised = "finding.raised"
+        /// A job's usage came to a mark of its budget.
+        case budgetReached = "budget.reached"
         /// Nothing happened, and the log says so.
         case heartbeat
     }
@@ -57,6 +63,12 @@ extension Receipt {
         case controlApplied(JSONObject)
         /// A control event came again. As for a stop; the payload names the record.
         case controlRepeated(JSONObject)
+        /// A model call. Subject: the gateway's signer and receipt id; effect: the hash that was signed.
+        case gatewayReceipt(GatewayCall)
+        /// A finding. Subject: what it is about; effect: a digest of code and evidence.
+        case findingRaised(Finding)
+        /// A mark of a budget. Subject: the job; effect: dimension, percent and limit.
+        case budgetReached(BudgetMark)
         /// Still here. Subject: the worker; effect: the time.
         case heartbeat
 
@@ -75,6 +87,9 @@ extension Receipt {
             case .stopDrilled: .stopDrilled
             case .controlApplied: .controlApplied
             case .controlRepeated: .controlRepeated
+            case .gatewayReceipt: .gatewayReceipt
+            case .findingRaised: .findingRaised
+            case .budgetReached: .budgetReached
             case .heartbeat: .heartbeat
             }
         }
@@ -92,6 +107,9 @@ extension Receipt {
             case .stopDeclared(let payload), .stopLifted(let payload), .stopDrilled(let payload),
                 .controlApplied(let payload), .controlRepeated(let payload):
                 return payload["stop_id"]?.string ?? ""
+            case .gatewayReceipt(let call): return call.name
+            case .findingRaised(let finding): return finding.about
+            case .budgetReached: return "job:\(subject.jobID?.rawValue ?? "")"
             case .heartbeat: return provenance.workerID.rawValue
             }
         }
@@ -107,6 +125,9 @@ extension Receipt {
             case .stopDeclared(let payload), .stopLifted(let payload), .stopDrilled(let payload),
                 .controlApplied(let payload), .controlRepeated(let payload):
                 JSONValue.object(payload).canonicalDigest.b64u
+            case .gatewayReceipt(let call): call.payloadHash.b64u
+            case .findingRaised(let finding): finding.effect
+            case .budgetReached(let mark): mark.name
             case .heartbeat: occurredAt.iso8601
             }
         }

@@ -78,8 +78,8 @@ struct RequestStory {
         case .grantIssued(let grant): return grant.asked
         case .decisionDenied(let refusal), .decisionExpired(let refusal): return refusal.asked
         case .decisionQuarantined, .revocation, .revocationsEnded, .keyChanged, .stopDeclared, .stopLifted,
-            .stopDrilled, .controlApplied,
-            .controlRepeated, .heartbeat, nil:
+            .stopDrilled, .controlApplied, .controlRepeated, .gatewayReceipt, .findingRaised, .budgetReached,
+            .heartbeat, nil:
             return nil
         }
     }
@@ -222,8 +222,8 @@ extension Receipt.Content {
         switch self {
         case .decisionDenied(let refusal), .decisionExpired(let refusal): refusal.needed
         case .grantIssued, .decisionQuarantined, .revocation, .revocationsEnded, .keyChanged, .stopDeclared,
-            .stopLifted, .stopDrilled,
-            .controlApplied, .controlRepeated, .heartbeat:
+            .stopLifted, .stopDrilled, .controlApplied, .controlRepeated, .gatewayReceipt, .findingRaised,
+            .budgetReached, .heartbeat:
             []
         }
     }
@@ -234,8 +234,8 @@ extension Receipt.Content {
         case .grantIssued(let grant): grant.rule
         case .decisionDenied(let refusal), .decisionExpired(let refusal): refusal.rule
         case .decisionQuarantined, .revocation, .revocationsEnded, .keyChanged, .stopDeclared, .stopLifted,
-            .stopDrilled, .controlApplied,
-            .controlRepeated, .heartbeat:
+            .stopDrilled, .controlApplied, .controlRepeated, .gatewayReceipt, .findingRaised, .budgetReached,
+            .heartbeat:
             nil
         }
     }

@@ -56,6 +56,7 @@ struct RecordView {
         case .receiptBatches: return "\(head) \(batch)"
         case .deadLetters: return "\(head) \(deadLetter)"
         case .controlResults: return "\(head) \(controlResult)"
+        case .findings: return "\(head) \(finding)"
         }
     }
 
@@ -86,6 +87,16 @@ struct RecordView {
         return
             "\(mark("GRANT", .blue)) \(text(document["request_id"]))  job \(text(document["job_id"]))  \(delivery) for "
             + "\(text(document["agent_did"]))  token \(text(document["token"]?["jti"]))  batch \(header("claw_batch") ?? "-")"
+    }
+
+    private var finding: String {
+        if let budget = document["budget"] {
+            let (used, limit) = (budget["used"]?.integer ?? 0, budget["limit"]?.integer ?? 0)
+            return "\(mark("BUDGET", .yellow)) job \(text(document["job_id"]))  \(budget["percent"]?.integer ?? 0) %: "
+                + "\(used) of \(limit) \(text(budget["dimension"]))"
+        }
+        return "\(mark("FINDING", .red)) \(text(document["code"]))  \(text(document["job_id"] ?? document["about"]))  "
+            + text(document["detail"])
     }
 
     private var controlResult: String {

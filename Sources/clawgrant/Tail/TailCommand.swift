@@ -14,6 +14,7 @@ struct TailCommand: AsyncParsableCommand {
         case receipts
         case deadLetters = "dead-letters"
         case control
+        case findings
 
         var stream: OutputStream {
             switch self {
@@ -23,6 +24,7 @@ struct TailCommand: AsyncParsableCommand {
             case .receipts: .receiptBatches
             case .deadLetters: .deadLetters
             case .control: .controlResults
+            case .findings: .findings
             }
         }
     }
