@@ -47,8 +47,8 @@ let package = Package(
         .target(
             name: "GrantWorker",
             dependencies: [
-                "GrantLedger", "Kafka", "Keys", "ApprovalSources", "IssuanceRules", "ReceiptLog", "ClawWire",
-                "Primitives",
+                "GrantLedger", "GrantVerifier", "Kafka", "Keys", "ApprovalSources", "IssuanceRules", "ReceiptLog",
+                "ClawWire", "Primitives",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "Yams", package: "Yams"),

@@ -52,12 +52,16 @@ public struct CheckReport: Sendable, Hashable {
         public var quarantined = 0
         /// Revoked tokens, by the receipts.
         public var revocations = 0
+        /// Revocations and cut-offs that were ended.
+        public var tombstones = 0
         /// Requests that wait visibly.
         public var waiting = 0
         /// Stops, by the receipts.
         public var stops = 0
         /// Gateway receipts that were counted, by the receipts.
         public var gatewayReceipts = 0
+        /// Receipts that say nothing but that the log is still there.
+        public var heartbeats = 0
         /// Receipts.
         public var receipts = 0
         /// Batches.
@@ -105,9 +109,10 @@ public struct CheckReport: Sendable, Hashable {
             "input_ignored": .integer(counts.inputIgnored), "grants": .integer(counts.grants),
             "issued": .integer(counts.issued), "denied": .integer(counts.denied),
             "expired": .integer(counts.expired), "quarantined": .integer(counts.quarantined),
-            "revocations": .integer(counts.revocations), "waiting": .integer(counts.waiting),
-            "gateway_receipts": .integer(counts.gatewayReceipts), "receipts": .integer(counts.receipts),
-            "batches": .integer(counts.batches),
+            "revocations": .integer(counts.revocations), "tombstones": .integer(counts.tombstones),
+            "waiting": .integer(counts.waiting), "gateway_receipts": .integer(counts.gatewayReceipts),
+            "heartbeats": .integer(counts.heartbeats),
+            "receipts": .integer(counts.receipts), "batches": .integer(counts.batches),
             "repeats": .integer(counts.repeats), "tokens_opened": .integer(counts.tokensOpened),
             "bytes_scanned": .integer(counts.bytesScanned), "checker": verdict,
         ]

@@ -52,8 +52,8 @@ public enum GrantChecker {
         var ledger = LedgerAudit(outputs)
         try await reader.requests { ledger.take($0) }
         try await reader.approvals { ledger.take(approval: $0, usedBy: $1, isClosed: $2, hasDeadline: $3) }
-        try await reader.batches { ledger.take($0) }
         let effects = try await reader.effects()
+        try await reader.batches { ledger.take($0) }
         ledger.finish(
             committed: effects.committed, unsealed: effects.unsealed, unsealedGroups: effects.unsealedGroups)
 

@@ -198,6 +198,7 @@ public struct Demo: Sendable {
         summary.quarantined = counts.quarantined
         summary.grants = counts.grants
         summary.receipts = counts.receipts
+        summary.heartbeats = counts.heartbeats
         summary.batches = counts.batches
         summary.repeatsSeen = counts.inputRepeats
         summary.kills = 1

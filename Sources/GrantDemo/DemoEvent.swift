@@ -82,8 +82,10 @@ public struct DemoSummary: Sendable {
     public var quarantined = 0
     /// Grants published.
     public var grants = 0
-    /// Receipts.
+    /// Receipts, heartbeats included.
     public var receipts = 0
+    /// Receipts that say nothing but that the log is still there.
+    public var heartbeats = 0
     /// Batches of receipts.
     public var batches = 0
     /// Deliveries of an event that was known already.
@@ -107,6 +109,7 @@ public struct DemoSummary: Sendable {
                     "issued": .integer(issued), "denied": .integer(denied), "expired": .integer(expired),
                     "quarantined": .integer(quarantined),
                 ], "grants": .integer(grants), "receipts": .integer(receipts), "batches": .integer(batches),
+                "heartbeats": .integer(heartbeats),
                 "dead_letters": .integer(quarantined), "repeats_seen": .integer(repeatsSeen), "kills": .integer(kills),
                 "checker": checker, "seconds": .number((seconds * 10).rounded() / 10),
             ]

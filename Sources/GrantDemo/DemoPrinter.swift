@@ -52,13 +52,17 @@ public final class DemoPrinter: Sendable {
                 \(summary.recordsRead) records read: \(summary.issued) tokens issued, \(summary.denied) refused, \
                 \(summary.expired) expired, \(summary.quarantined) set aside; \(summary.repeatsSeen) repeats seen and \
                 not counted twice
-                \(summary.grants) grants and \(summary.receipts) receipts in \(summary.batches) batches, \
+                \(summary.grants) grants and \(summary.receipts) receipts\(Self.heartbeats(summary)) in \(summary.batches) batches, \
                 \(summary.kills) worker killed, checker: \(Self.verdict(summary.checker)), \
                 \((summary.seconds * 10).rounded() / 10) s
 
                 """
             write(clearProgress() + (style == .terminal ? paint(text, summary.isPass ? "32" : "31") : text))
         }
+    }
+
+    private static func heartbeats(_ summary: DemoSummary) -> String {
+        summary.heartbeats == 0 ? "" : " (\(summary.heartbeats) of them heartbeats)"
     }
 
     private static func verdict(_ checker: JSONValue) -> String {

@@ -64,10 +64,14 @@ public protocol Ledger: Sendable {
     /// - Parameters:
     ///   - maximumGroups: most groups to take.
     ///   - maximumBytes: no further group is taken once those taken hold this many bytes.
+    ///   - whenIdle: makes the effect that is sealed when there is nothing else, given the database's clock; `nil` seals
+    ///     nothing then. The effect is committed by this transaction, and only by it.
+    ///   - ending: how revocations and cut-offs are ended in the same transaction, behind everything else; `nil` ends none.
     ///   - seal: pure; gets the tail of the log and the groups in order.
     /// - Returns: the batches written, empty when there was nothing to seal.
     func seal(
         under lease: RoleLease, maximumGroups: Int, maximumBytes: Int,
+        whenIdle: (@Sendable (Timestamp) throws -> Effect)?, ending: RevocationEnding?,
         seal: @Sendable (SealInput) throws -> [SealedBatch]
     ) async throws -> [SealedBatch]
 
@@ -107,6 +111,13 @@ public protocol Ledger: Sendable {
     /// The control state as of now: its position and the orders that changed after a position.
     func controlState(after position: Int64) async throws(LedgerError) -> ControlStateRows
 
+    /// Takes control orders away that can never matter again; one that changed since it was read stays.
+    ///
+    /// - Parameter orders: by key, the position at which each was read.
+    /// - Returns: how many were taken away.
+    @discardableResult
+    func pruneControlOrders(_ orders: [String: Int64], under lease: RoleLease) async throws(LedgerError) -> Int
+
     /// Revokes the next tokens of the oldest unfinished run, at most `limit`.
     ///
     /// - Parameter plan: pure; makes the effects of the tokens' revocation.
@@ -118,6 +129,11 @@ public protocol Ledger: Sendable {
 
     /// What the revocations topic must show for a reader to know everything up to an instant.
     func revocationHorizon() async throws(LedgerError) -> RevocationHorizon
+
+    /// Revoked tokens in the order of their expiry and their requests, from one place on, at most `limit`.
+    func revokedTokens(
+        after expiry: Timestamp, _ request: RequestID, limit: Int
+    ) async throws(LedgerError) -> [RevokedTokenRow]
 
     /// Folds the counts of grants; without it they grow by a row for each transaction.
     func foldTallies() async throws(LedgerError)
@@ -221,6 +237,8 @@ public struct SealedBatch: Sendable {
     public let checkpoint: String
     /// Encoded tail of the log after this batch.
     public let tail: [UInt8]
+    /// The log's signatures under the root by the compatible rule; `nil` for a batch from before there were any.
+    public let rootSignatures: RootSignatures?
     /// The groups covered, in order.
     public let groups: [EffectGroup]
     /// The next sequence number of each stream after this batch.
@@ -231,8 +249,8 @@ public struct SealedBatch: Sendable {
     /// Makes a batch.
     public init(
         number: Int64, firstPosition: Int64, lastPosition: Int64, headerHash: Digest, header: [UInt8],
-        signature: Ed25519Signature, checkpoint: String, tail: [UInt8], groups: [EffectGroup], nextSequence: [Int64],
-        sealedAt: Timestamp
+        signature: Ed25519Signature, checkpoint: String, tail: [UInt8], rootSignatures: RootSignatures?,
+        groups: [EffectGroup], nextSequence: [Int64], sealedAt: Timestamp
     ) {
         self.number = number
         self.firstPosition = firstPosition
@@ -242,9 +260,37 @@ public struct SealedBatch: Sendable {
         self.signature = signature
         self.checkpoint = checkpoint
         self.tail = tail
+        self.rootSignatures = rootSignatures
         self.groups = groups
         self.nextSequence = nextSequence
         self.sealedAt = sealedAt
+    }
+}
+
+/// The log's two signatures under a batch's root by the compatible rule.
+public struct RootSignatures: Sendable, Hashable {
+    /// Over the root alone, as the reference log signs it.
+    public let root: Ed25519Signature
+    /// Over log, size, root and time.
+    public let statement: Ed25519Signature
+
+    /// Makes a pair.
+    public init(root: Ed25519Signature, statement: Ed25519Signature) {
+        self.root = root
+        self.statement = statement
+    }
+}
+
+extension Ledger {
+    /// One seal transaction that seals nothing when there is nothing to seal; see
+    /// ``seal(under:maximumGroups:maximumBytes:whenIdle:ending:seal:)``.
+    public func seal(
+        under lease: RoleLease, maximumGroups: Int, maximumBytes: Int,
+        seal: @Sendable (SealInput) throws -> [SealedBatch]
+    ) async throws -> [SealedBatch] {
+        try await self.seal(
+            under: lease, maximumGroups: maximumGroups, maximumBytes: maximumBytes, whenIdle: nil, ending: nil,
+            seal: seal)
     }
 }
 

@@ -113,6 +113,11 @@ struct WorkerParts: Sendable {
                 heads: RevocationHeads(
                     ledger: ledger, logID: configuration.logID, topic: configuration.outputs.name(.revocations),
                     keys: keys, clock: clock),
+                statusLists: configuration.statusLists.map {
+                    StatusListService(
+                        settings: $0, ledger: ledger, keys: keys, configuration: configuration.kafka, clock: clock,
+                        logger: logger)
+                },
                 limits: configuration.limits, clock: clock, metrics: metrics, logger: logger),
             revoke: RevokeService(
                 ledger: ledger, worker: configuration.workerID, interval: configuration.limits.sweepInterval,

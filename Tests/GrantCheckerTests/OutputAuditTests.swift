@@ -110,6 +110,70 @@ struct OutputAuditTests {
         #expect(try audit(log, log.published()).totals[.oneOutcome] == 1)
     }
 
+    @Test func countsHeartbeatsApart() throws {
+        var log = try healthy()
+        log.batches += [[log.heartbeat(1)], [log.heartbeat(61)]]
+        let report = try audit(log, log.published())
+        #expect(report.isPass)
+        #expect(report.counts.heartbeats == 2 && report.counts.receipts == 7 && report.counts.batches == 5)
+    }
+
+    /// Two tokens that were revoked, and one of them is over.
+    private func ended() throws -> SyntheticLog {
+        var log = try healthy()
+        log.batches += [[try log.revocation("a"), try log.revocation("c")], [try log.ended(["a"])]]
+        return log
+    }
+
+    @Test func followsWhatIsOver() throws {
+        let log = try ended()
+        let records = try log.published()
+        let report = try audit(log, records)
+        #expect(report.violations.map(\.description) == [])
+        #expect(report.counts.tombstones == 1 && report.counts.revocations == 2)
+        var without = records
+        without.removeAll { $0.record.value == nil }
+        #expect(try audit(log, without).totals[.receipts] == 1)
+        // A record without a value that no receipt speaks of.
+        var stray = try #require(records.last { $0.stream == .revocations })
+        stray.record = PublishedRecord(
+            partition: 0, offset: 99, key: try #require(records.first { $0.stream == .revocations }).record.key,
+            value: nil, headers: SyntheticLog.headers("revocations", 3, 4))
+        #expect(try audit(log, records + [stray]).totals[.receipts] == 1)
+    }
+
+    @Test func knowsWhatCompactionMayHaveTaken() throws {
+        let log = try ended()
+        let records = try log.published()
+        let revocations = records.indices.filter { records[$0].stream == .revocations }
+        try #require(revocations.count == 3)
+        func without(_ places: [Int]) throws -> CheckReport {
+            let gone = Set(places.map { revocations[$0] })
+            return try audit(log, records.enumerated().filter { !gone.contains($0.offset) }.map(\.element))
+        }
+        #expect(try without([0]).violations.map(\.description) == [])
+        #expect(try without([1]).totals[.receipts] != nil)
+        #expect(try without([0, 1]).totals[.receipts] != nil)
+        // Both the revocation and, later, the record without a value; what stands behind them shows the gap.
+        var longer = log
+        longer.batches.append([try longer.revocation("e")])
+        let all = try longer.published()
+        let gone = Set(
+            all.indices.filter { all[$0].stream == .revocations }.enumerated().filter { $0.offset % 2 == 0 }.map(
+                \.element))
+        #expect(
+            try audit(longer, all.enumerated().filter { !gone.contains($0.offset) }.map(\.element)).violations
+                .map(\.description) == [])
+    }
+
+    @Test func noticesALivingTokenThatIsForgotten() throws {
+        var log = try healthy()
+        log.batches += [[try log.revocation("a")], [try log.ended(["a"], after: 600)]]
+        #expect(try audit(log, log.published()).violations.map(\.description).contains { $0.contains("lives until") })
+        log.batches[4] = [try log.ended(["c"])]
+        #expect(try audit(log, log.published()).violations.map(\.description).contains { $0.contains("never revoked") })
+    }
+
     @Test func noticesASecondToken() throws {
         var log = try healthy()
         log.batches.append([try log.grant("a", jti: "other")])

@@ -65,6 +65,23 @@ struct SyntheticLog {
             reasons: [Receipt.Reason(code: "TOKEN_REVOKED", detail: "stop")], occurredAt: Self.time)
     }
 
+    /// Tokens of ``grant(_:scope:jti:ttl:)`` whose revocation is over.
+    func ended(_ names: [String], after seconds: Int64 = 700) throws -> Receipt {
+        let keys = try names.map { RevocationKey.token(try token($0).hash.digest) }
+        return Receipt(
+            content: .revocationsEnded(
+                RevocationEnd(keys: keys, expiredBefore: Self.time.adding(seconds: seconds))),
+            subject: Receipt.Subject(), provenance: Receipt.Provenance(workerID: WorkerID("worker")),
+            occurredAt: Self.time)
+    }
+
+    func heartbeat(_ seconds: Int64) -> Receipt {
+        Receipt(
+            content: .heartbeat, subject: Receipt.Subject(),
+            provenance: Receipt.Provenance(workerID: WorkerID("worker")),
+            occurredAt: Self.time.adding(seconds: seconds))
+    }
+
     func denial(_ name: String) -> Receipt {
         Receipt(
             content: .decisionDenied(Receipt.Refusal(asked: nil, rule: "job_classes.test")), subject: subject(name),
@@ -95,7 +112,7 @@ struct SyntheticLog {
                 receipts: encoded.map(\.bytes), previous: tail, at: Self.time, signer: logSigner)
             tail = sealed.tail
             let number = Int(sealed.batch.header.number.value)
-            func add(_ stream: CheckedStream, _ key: [UInt8], _ value: [UInt8]) {
+            func add(_ stream: CheckedStream, _ key: [UInt8], _ value: [UInt8]?) {
                 let position = sequence[stream, default: 0]
                 sequence[stream] = position + 1
                 records.append(
@@ -115,6 +132,9 @@ struct SyntheticLog {
                 }
                 if let revocation = RevocationRecord(receipt) {
                     add(.revocations, revocation.recordKey, revocation.canonicalBytes)
+                }
+                if case .revocationsEnded(let end) = receipt.receipt.content {
+                    for key in end.keys { add(.revocations, key.bytes, nil) }
                 }
                 if let decision = DecisionRecord(receipt) {
                     add(.decisions, decision.recordKey, decision.canonicalBytes)

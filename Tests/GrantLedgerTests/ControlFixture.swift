@@ -95,7 +95,8 @@ final class ControlFixture: Sendable {
     @discardableResult
     func control(
         _ id: String, fence: ControlFence? = nil, patience: Duration = .seconds(20),
-        runs: @escaping @Sendable (ControlSnapshot) -> [RevocationRun] = { _ in [] }
+        runs: @escaping @Sendable (ControlSnapshot) -> [RevocationRun] = { _ in [] },
+        cutoffs: @escaping @Sendable (ControlSnapshot) -> [StoredCutoff] = { _ in [] }
     ) async throws -> ControlSnapshot {
         let read = ControlRead(worker: ledger.worker, fence: fence, eventID: id, patience: patience)
         return try await ledger.ledger.control(read) { _ in
@@ -109,6 +110,7 @@ final class ControlFixture: Sendable {
                 digest: Digest(hashing: id), body: Array("{}".utf8))
             write.orders = [StoredControlOrder(key: "stop/\(id)", position: position, body: Array(id.utf8))]
             write.runs = runs(snapshot)
+            write.cutoffs = cutoffs(snapshot)
             return (write, snapshot)
         }
     }

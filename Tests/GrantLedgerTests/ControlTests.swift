@@ -272,4 +272,21 @@ struct ControlTests {
         await #expect(throws: Refused.self) { try await fixture.decide { _ in throw Refused() } }
         #expect(Self.grants(try await fixture.control("s1")) == 0)
     }
+
+    @Test func ordersAreTakenAwayByTheSweeperUnlessTheyChanged() async throws {
+        let fixture = try await ControlFixture.make()
+        let ledger = fixture.ledger.ledger
+        for id in ["s1", "s2", "s3"] { try await fixture.control(id) }
+        let lease = try #require(try await ledger.claim(role: .sweeper, for: fixture.ledger.worker))
+        // The second is asked for as it was at another position, as if it had changed since.
+        let orders: [String: Int64] = ["stop/s1": 1, "stop/s2": 1, "stop/none": 1]
+        #expect(try await ledger.pruneControlOrders(orders, under: lease) == 1)
+        #expect(try await ledger.pruneControlOrders(orders, under: lease) == 0)
+        #expect(try await ledger.controlState(after: 0).orders.map(\.key) == ["stop/s2", "stop/s3"])
+        #expect(try await ledger.controlState(after: 0).position == 3)
+        // The event itself stays, so that a repeat is known.
+        #expect(try await fixture.control("s1").known?.position == 1)
+        try await ledger.leave(worker: fixture.ledger.worker)
+        #expect(try await ledger.pruneControlOrders(["stop/s3": 3], under: lease) == 0)
+    }
 }

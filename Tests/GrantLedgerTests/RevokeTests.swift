@@ -153,6 +153,19 @@ struct RevokeTests {
         #expect(try await Self.revokedRows(fixture.ledger).isEmpty)
     }
 
+    @Test func revokedTokensAreReadPageByPage() async throws {
+        let fixture = try await ControlFixture.make()
+        let ledger = fixture.ledger.ledger
+        try await fixture.issue((0..<5).map { .init(name: "r\($0)", expiresIn: 600 + Int64($0)) } + [.init(name: "x")])
+        _ = try await fixture.ledger.sql("UPDATE clawgrant.request SET revoked_at = now() WHERE request_id <> 'x'")
+        let first = try await ledger.revokedTokens(after: Timestamp(seconds: 0), RequestID(""), limit: 3)
+        #expect(first.map(\.requestID.rawValue) == ["r0", "r1", "r2"])
+        #expect(first.map(\.tokenHash) == (0..<3).map { Digest(hashing: "r\($0)") })
+        let last = try #require(first.last)
+        let second = try await ledger.revokedTokens(after: last.expiresAt, last.requestID, limit: 3)
+        #expect(second.map(\.requestID.rawValue) == ["r3", "r4"])
+    }
+
     @Test func theHorizonStandsWhereEverythingIsSealedAndSwept() async throws {
         let fixture = try await ControlFixture.make()
         let ledger = fixture.ledger.ledger

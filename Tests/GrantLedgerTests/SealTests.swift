@@ -2,6 +2,7 @@ import ClawWire
 import DevStack
 import Foundation
 import GrantLedger
+import Postgres
 import Testing
 
 let nowSeconds = Int64(Date().timeIntervalSince1970)
@@ -15,7 +16,9 @@ struct SealTests {
         return SealedBatch(
             number: number, firstPosition: first, lastPosition: first + count - 1,
             headerHash: Digest(hashing: "h\(number)"), header: [1], signature: signature, checkpoint: "c",
-            tail: [UInt8((first + count) >> 8), UInt8((first + count) & 0xFF)], groups: input.groups,
+            tail: [UInt8((first + count) >> 8), UInt8((first + count) & 0xFF)],
+            rootSignatures: number.isMultiple(of: 2) ? nil : RootSignatures(root: signature, statement: signature),
+            groups: input.groups,
             nextSequence: input.nextSequence.map { $0 + count },
             sealedAt: input.now)
     }
@@ -56,6 +59,40 @@ struct SealTests {
         #expect(read.count == 1)
         #expect(read[0].groups == first[0].groups)
         #expect(read[0].nextSequence == first[0].nextSequence)
+    }
+
+    @Test func whatIsSealedWhenIdleIsCommittedWithItsBatchAndOnlyThen() async throws {
+        struct Stopped: Error {}
+        let ledger = try await LedgerServer.shared.value.ledger()
+        let lease = try #require(try await ledger.beat().held.first)
+        let role = try #require(try await ledger.ledger.claim(role: .sealer, for: ledger.worker))
+        let beat = Effect(receipt: Array("beat".utf8), receiptKind: "heartbeat", outputs: [])
+        func seal(_ number: Int64, isIdle: Bool = true, fails: Bool = false) async throws -> [SealedBatch] {
+            let whenIdle: @Sendable (Timestamp) throws -> Effect = { _ in beat }
+            return try await ledger.ledger.seal(
+                under: role, maximumGroups: 10, maximumBytes: 1 << 20, whenIdle: isIdle ? whenIdle : nil,
+                ending: nil
+            ) { input in
+                if fails { throw Stopped() }
+                return [try Self.batch(number, input)]
+            }
+        }
+        try await Self.commit(ledger, lease, 0, effects: 2)
+        // What waits is sealed, and nothing else with it.
+        #expect(try await seal(0).flatMap(\.groups).flatMap(\.effects).count == 2)
+        await #expect(throws: Stopped.self) { try await seal(1, fails: true) }
+        #expect(try await seal(1, isIdle: false).isEmpty)
+        let sealed = try await seal(1)
+        #expect(sealed.flatMap(\.groups).flatMap(\.effects) == [beat])
+        let read = try await ledger.ledger.batches(from: 0, limit: 10)
+        #expect(read.count == 2)
+        #expect(read[1].groups == sealed[0].groups)
+        #expect(read.map(\.rootSignatures) == [nil, sealed[0].rootSignatures])
+        #expect(read[1].rootSignatures != nil)
+        let left = try await ledger.sql(
+            "SELECT (SELECT count(*) FROM clawgrant.unsealed), (SELECT sum(entries) FROM clawgrant.effect_group)::int8")
+        #expect(try left[0].int64(0, 0) == 0)
+        #expect(try left[0].int64(0, 1) == 3)
     }
 
     @Test func aSealerThatLostItsRoleSealsNothing() async throws {

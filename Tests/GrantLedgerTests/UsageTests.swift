@@ -135,7 +135,8 @@ struct UsageTests {
                     SealedBatch(
                         number: number, firstPosition: number, lastPosition: number,
                         headerHash: Digest(hashing: "header"), header: [1], signature: signature, checkpoint: "",
-                        tail: [1], groups: input.groups, nextSequence: [5, 5, 5, 5, 5, 5], sealedAt: input.now)
+                        tail: [1], rootSignatures: nil, groups: input.groups, nextSequence: [5, 5, 5, 5, 5, 5],
+                        sealedAt: input.now)
                 ]
             }
         }

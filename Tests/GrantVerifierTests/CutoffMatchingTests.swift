@@ -48,6 +48,15 @@ struct CutoffMatchingTests {
         #expect(try verdict(Samples.claims(issuedAt: Samples.noon.adding(seconds: -1)), [record]).code == .revoked)
     }
 
+    @Test func tokensFromBeforeTheSuspicionAreSpared() throws {
+        let key = try Samples.scope(.issuerKey, Samples.issuer.publicKey.kid.rawValue)
+        let record = Samples.cutoff(
+            key, before: Timestamp(seconds: 253_402_300_799), since: Samples.noon.adding(seconds: -10))
+        #expect(try verdict(Samples.claims(issuedAt: Samples.noon.adding(seconds: -11)), [record]).isValid)
+        #expect(try verdict(Samples.claims(issuedAt: Samples.noon.adding(seconds: -10)), [record]).code == .revoked)
+        #expect(try verdict(Samples.claims(issuedAt: Samples.noon), [record]).code == .revoked)
+    }
+
     @Test func overlappingCutoffsAreIndependent() throws {
         let job = Samples.cutoff(try Samples.scope(.job, "job-0"), before: Samples.noon, position: 1)
         let agent = Samples.cutoff(

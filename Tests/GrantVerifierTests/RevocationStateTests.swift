@@ -189,6 +189,24 @@ struct RevocationStateTests {
         #expect(code(cut.apply(Samples.topic(later, 0))) == .twoRecordsOneSequence)
     }
 
+    @Test func aCutoffNeverSparesWhatItVoided() throws {
+        let end = Samples.noon.adding(seconds: 60)
+        let earlier = Samples.noon.adding(seconds: -20)
+        func outcome(_ first: Timestamp?, _ second: Timestamp?) throws -> RevocationFault.Code? {
+            var state = Samples.state([
+                Samples.topic(Samples.cutoff(.all, before: end, since: first, position: 1), 0),
+                try Samples.head(1, position: 2, cutoffs: 1),
+            ])
+            let next = Samples.cutoff(.all, before: end, since: second, position: 2)
+            return code(state.apply(Samples.topic(next, 1)))
+        }
+        #expect(try outcome(Samples.noon, earlier) == nil)
+        #expect(try outcome(Samples.noon, nil) == nil)
+        #expect(try outcome(Samples.noon, Samples.noon) == nil)
+        #expect(try outcome(earlier, Samples.noon) == .cutoffMovedBack)
+        #expect(try outcome(nil, earlier) == .cutoffMovedBack)
+    }
+
     @Test func aCutoffNeverMovesBack() throws {
         let late = Samples.cutoff(.all, before: Samples.noon.adding(seconds: 60), position: 1)
         let early = Samples.cutoff(.all, before: Samples.noon, position: 2)

@@ -3,6 +3,23 @@ import GrantVerifier
 import Testing
 
 struct StatusListTests {
+    @Test func aTokensPlaceFollowsFromTheTokenAlone() throws {
+        let expiry = Timestamp(seconds: 1_772_370_000)
+        let hash = Digest(hashing: "token")
+        let place = StatusPlace(token: hash, expiry: expiry)
+        #expect(place.list == 1_772_370_000 / 3_600)
+        // The first eight bytes of SHA-256 over the context line and the hash in hexadecimal, by 2^24.
+        let own = Digest(hashing: "clawgrant-status-place-v1\n\(hash.hex)").hex
+        let number = try #require(UInt64(own.prefix(16), radix: 16))
+        #expect(place.index == Int(number % (1 << 24)))
+        #expect(StatusPlace(token: hash, expiry: expiry.adding(seconds: 599)) == place)
+        #expect(StatusPlace(token: hash, expiry: expiry.adding(seconds: 3_600)).list == place.list + 1)
+        #expect(StatusPlace.spreadList(at: Timestamp(seconds: -1)) == -1)
+        #expect(StatusPlace.uri(base: "https://s.example/l", list: 7) == "https://s.example/l/7")
+        let places = Set((0..<1_000).map { StatusPlace(token: Digest(hashing: "\($0)"), expiry: expiry).index })
+        #expect(places.count > 990)
+    }
+
     private static let uri = "https://issuer.harborline.example/status/0"
 
     private func code(_ body: () throws -> Void) -> StatusListError.Code? {

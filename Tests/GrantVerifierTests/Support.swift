@@ -104,10 +104,11 @@ enum Samples {
     }
 
     static func cutoff(
-        _ scope: CutoffScope, before instant: Timestamp, position: Int64 = 0
+        _ scope: CutoffScope, before instant: Timestamp, since: Timestamp? = nil, position: Int64 = 0
     ) -> CutoffRecord {
         CutoffRecord(
-            scope: scope, notIssuedBefore: instant, eventID: "ctl-\(position)", controlPosition: position,
+            scope: scope, notIssuedBefore: instant, issuedSince: since, eventID: "ctl-\(position)",
+            controlPosition: position,
             cause: .stopped, reason: "the agent left its sandbox", revokedBy: "ops/avery", revokedAt: instant,
             receiptID: ReceiptID(Digest(hashing: "id \(position)").b64u),
             receiptDigest: Digest(hashing: "receipt \(position)"))

@@ -22,6 +22,7 @@ struct ConfigurationFileTests {
         #expect(worker.outputs == WorkerConfiguration.OutputTopics())
         #expect(worker.limits == WorkerConfiguration.Limits())
         #expect(worker.policies == WorkerConfiguration.PolicySources())
+        #expect(worker.statusLists == nil)
         #expect(worker.database.poolSize == 8)
         #expect(worker.database.keywords == ["host": "/run/postgresql", "dbname": "clawgrant"])
         #expect(file.log == LogSettings())
@@ -55,6 +56,11 @@ struct ConfigurationFileTests {
         #expect(file.log.level == .debug)
         #expect(file.log.format == .json)
 
+        var lists = WorkerConfiguration.StatusLists(uriBase: "https://status.harborline.example/lists")
+        lists.topic = "s"
+        lists.interval = .seconds(5)
+        lists.timeToLive = 30
+        #expect(worker.statusLists == lists)
         let limits = worker.limits
         #expect(limits.batchRecords == 100)
         #expect(limits.batchBytes == 1_048_576)
@@ -63,6 +69,8 @@ struct ConfigurationFileTests {
         #expect(limits.leaseLifetime == .seconds(6))
         #expect(limits.heartbeatInterval == .seconds(1))
         #expect(limits.sweepInterval == .milliseconds(250))
+        #expect(limits.logHeartbeatInterval == .seconds(30))
+        #expect(limits.revocationGrace == .seconds(7_200))
         #expect(limits.drainTimeout == .seconds(5))
         #expect(limits.maximumEventAge == 86_400)
         #expect(limits.maximumEventAhead == 60)

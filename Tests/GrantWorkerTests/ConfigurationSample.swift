@@ -84,10 +84,13 @@ enum ConfigurationSample {
           lease_lifetime_ms: 6000
           heartbeat_ms: 1000
           sweep_ms: 250
+          log_heartbeat_ms: 30000
+          revocation_grace_s: 7200
           drain_timeout_ms: 5000
           max_event_age_s: 86400
           max_event_ahead_s: 60
         log: {level: debug, format: json}
+        status_lists: {uri_base: "https://status.harborline.example/lists", topic: s, interval_ms: 5000, ttl_s: 30}
         control: {topic: claw.control.v1, stop_view_max_age_ms: 5000, stop_file: halt/stop}
 
         """

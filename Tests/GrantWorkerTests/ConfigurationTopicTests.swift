@@ -46,7 +46,8 @@ struct ConfigurationTopicTests {
     static func catalog() throws -> TopicCatalog {
         TopicCatalog(
             outputs: WorkerConfiguration.OutputTopics(), rules: try rules(), controlTopic: "claw.control.v1",
-            policyTopic: "claw.policies.v1", gatewayTopic: "claw.gateway-receipts.v1")
+            policyTopic: "claw.policies.v1", gatewayTopic: "claw.gateway-receipts.v1",
+            statusListTopic: "claw.status-lists.v1")
     }
 
     static func topic(_ name: String, partitions: Int32, leader: Int32? = 1) -> ClusterMetadata.Topic {
@@ -74,9 +75,9 @@ struct ConfigurationTopicTests {
         #expect(
             catalog.entries.map(\.name) == [
                 "claw.grants.v1", "claw.decisions.v1", "claw.revocations.v1", "claw.receipts.batches.v1",
-                "claw.dead-letters.v1", "claw.control-results.v1", "claw.findings.v1", "claw.control.v1",
-                "claw.approvals.decisions.v1", "claw.capability.requests.v1", "claw.gateway-receipts.v1",
-                "claw.policies.v1", "insights-logs-auditlogs",
+                "claw.dead-letters.v1", "claw.control-results.v1", "claw.findings.v1", "claw.status-lists.v1",
+                "claw.control.v1", "claw.approvals.decisions.v1", "claw.capability.requests.v1",
+                "claw.gateway-receipts.v1", "claw.policies.v1", "insights-logs-auditlogs",
             ])
         #expect(catalog.entries.filter { !$0.isOurs }.map(\.name) == ["insights-logs-auditlogs"])
         #expect(catalog.entry(named: "claw.receipts.batches.v1")?.partitions == 1)

@@ -56,6 +56,31 @@ struct BatchTests {
         #expect(try LogTail(parsing: tail.canonicalBytes) == tail)
     }
 
+    @Test func aRecordAloneGivesProofsByTheCompatibleRule() throws {
+        for count in [1, 2, 3, 17] {
+            let sealed = try seal(try Samples.mixed(count))
+            let root = try LogInclusionProof.SignedRoot(of: sealed.batch.header, signer: signer)
+            #expect(
+                try root
+                    == LogInclusionProof.SignedRoot(
+                        tree: sealed.batch.compatibleTree(), logID: Samples.logID,
+                        publishedAt: sealed.batch.header.sealedAt, signer: signer))
+            let verified = try VerifiedBatch(
+                parsing: sealed.batch.record(compatibleRoot: root), previous: nil, logKeys: keys)
+            for (index, receipt) in verified.receipts.enumerated() {
+                let proof = try #require(verified.compatibleProof(of: index))
+                #expect(proof.leaf == Digest(hashing: receipt).bytes)
+                #expect(try LogInclusionProof.verify(proof.json) == proof)
+                #expect(
+                    try LogInclusionProof.verifyStrictly(
+                        proof.json, logKey: signer.publicKey, logID: Samples.logID) == proof)
+            }
+            #expect(verified.compatibleProof(of: count) == nil)
+            let bare = try VerifiedBatch(parsing: sealed.batch.record(), previous: nil, logKeys: keys)
+            #expect(bare.compatibleProof(of: 0) == nil)
+        }
+    }
+
     @Test func reopenedFromTheLedger() throws {
         let sealed = try seal(try Samples.mixed(5))
         let header = sealed.batch.header.canonicalBytes

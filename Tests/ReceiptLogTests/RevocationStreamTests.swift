@@ -100,6 +100,30 @@ struct RevocationStreamTests {
         #expect(cutoff(Self.scopes[1]).canonicalBytes == Array(text.utf8))
     }
 
+    @Test func aCutoffMaySpareWhatWasIssuedBeforeAnInstant() throws {
+        func record(since: Timestamp?, before: Int64 = 60) -> CutoffRecord {
+            CutoffRecord(
+                scope: Self.scopes[10], notIssuedBefore: Samples.noon.adding(seconds: before), issuedSince: since,
+                eventID: "ctl-9", controlPosition: 9, cause: .keyWithdrawn, revokedBy: "ops/avery",
+                revokedAt: Samples.noon, receiptID: ReceiptID(Digest(hashing: "r").b64u),
+                receiptDigest: Digest(hashing: "r"))
+        }
+        let since = record(since: Timestamp(milliseconds: Samples.noon.milliseconds + 900))
+        #expect(since.issuedSince == Samples.noon)
+        let text = String(decoding: since.canonicalBytes, as: UTF8.self)
+        #expect(text.contains(#""event_id":"ctl-9","issued_since":1772366400,"not_issued_before":1772366460,"#))
+        #expect(try CutoffRecord(parsing: since.canonicalBytes) == since)
+        try expectValid(since.canonicalBytes, "cutoff.v1.json")
+        #expect(!since.voids(issuedAt: Samples.noon.adding(seconds: -1)) && since.voids(issuedAt: Samples.noon))
+        #expect(since.voids(issuedAt: Samples.noon.adding(seconds: 59)))
+        #expect(!since.voids(issuedAt: Samples.noon.adding(seconds: 60)))
+        let all = record(since: nil)
+        #expect(all.covers(since) && !since.covers(all) && since.covers(since))
+        #expect(record(since: Samples.noon.adding(seconds: -1)).covers(since))
+        #expect(!record(since: Samples.noon.adding(seconds: 1)).covers(since))
+        #expect(!record(since: nil, before: 59).covers(since))
+    }
+
     @Test func cutoffsThatSayMoreOrLessAreRefused() throws {
         let object = try #require(try JSONReader.parse(cutoff(Self.scopes[1]).canonicalBytes).object)
         func refusal(_ change: (inout JSONObject) -> Void) -> EvidenceError.Code? {
@@ -120,6 +144,29 @@ struct RevocationStreamTests {
             var changed = object
             changed[member] = nil
             #expect(try !Schema.faults(.object(changed), in: "cutoff.v1.json").isEmpty)
+        }
+    }
+
+    // MARK: Ends
+
+    @Test func whatIsOverIsNamedByItsKeys() throws {
+        let receipt = Samples.ended()
+        let bytes = try receipt.encoded().bytes
+        guard case .revocationsEnded(let end) = try Receipt(parsing: bytes).content else {
+            Issue.record("another kind of receipt")
+            return
+        }
+        #expect(receipt.content == .revocationsEnded(end))
+        #expect(end.keys.map(\.description) == end.payload["ended"]?.array?.compactMap(\.string))
+        try expectValid(bytes, "receipt.v1.json")
+        let text = String(decoding: bytes, as: UTF8.self)
+        for (part, other) in [
+            ("cutoff:all", "head"), ("cutoff:all", "cutoff:planet:x"), ("\"expired_before\"", "\"expired_after\""),
+            ("{\"ended\"", "{\"a\":1,\"ended\""),
+        ] {
+            let spoiled = text.replacingOccurrences(of: part, with: other)
+            #expect(spoiled != text)
+            #expect(fault { _ = try Receipt(parsing: Array(spoiled.utf8)) } != nil, "\(other)")
         }
     }
 

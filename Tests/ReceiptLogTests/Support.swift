@@ -119,9 +119,18 @@ enum Samples {
             case 0: .stopDeclared(payload)
             case 1: .stopLifted(payload)
             case 2: .controlApplied(payload)
+            case 4: .controlRepeated(payload)
             default: .stopDrilled(payload)
             }
         return Receipt(content: content, subject: Receipt.Subject(), provenance: provenance(), occurredAt: noon)
+    }
+
+    static func ended() -> Receipt {
+        let entitlement = CutoffScope(.entitlement, "group:\u{7}\"é\"").map { RevocationKey.cutoff($0) }
+        let keys = [.cutoff(.all), .token(token().tokenHash), entitlement].compactMap { $0 }
+        return Receipt(
+            content: .revocationsEnded(RevocationEnd(keys: keys, expiredBefore: noon.adding(seconds: 4_000))),
+            subject: Receipt.Subject(), provenance: provenance(), occurredAt: noon.adding(seconds: 8_000))
     }
 
     static func gatewayCall(_ n: Int = 0) -> Receipt {
@@ -163,8 +172,8 @@ enum Samples {
     static var every: [Receipt] {
         [
             grant(), grant(1), denial(), denial(1, expired: true), quarantine(), revocation(), keyChange(), stop(0),
-            stop(1), stop(2), stop(3), gatewayCall(), gatewayCall(1), finding(), finding(1), budgetMark(),
-            budgetMark(100), heartbeat(),
+            stop(1), stop(2), stop(3), stop(4), ended(), gatewayCall(), gatewayCall(1), finding(), finding(1),
+            budgetMark(), budgetMark(100), heartbeat(),
         ]
     }
 

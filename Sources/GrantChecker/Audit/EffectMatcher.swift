@@ -51,6 +51,11 @@ struct EffectMatcher {
         return wanted == record ? nil : .differs
     }
 
+    /// Asks no longer for the record of a receipt; true when it had not come.
+    mutating func forgive(_ receipt: Fingerprint, _ slot: Slot) -> Bool {
+        expected.removeValue(forKey: Key(receipt: receipt, slot: slot)) != nil
+    }
+
     /// Receipts whose record never came.
     var missingRecords: Int { expected.count }
     /// Records whose receipt is not in the log, or which came a second time under another position.

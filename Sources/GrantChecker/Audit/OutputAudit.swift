@@ -16,6 +16,7 @@ struct OutputAudit {
     private var line = LineAudit()
     private var controlResults: [Fingerprint: Int] = [:]
     private var cutoffs: [Fingerprint: Int] = [:]
+    private var ends = EndAudit()
     private var positions: [CheckedStream: StreamPositions] = [:]
     private var matcher = EffectMatcher()
     private var receiptIDs: Set<Fingerprint> = []
@@ -64,7 +65,11 @@ struct OutputAudit {
             return
         }
         guard let value = record.value else {
-            if stream == .revocations { return }
+            if stream == .revocations, let key = record.key {
+                report.counts.tombstones += 1
+                ends.take(tombstone: key)
+                return
+            }
             report.violate(.receipts, "\(place) has no value")
             return
         }
@@ -108,7 +113,10 @@ struct OutputAudit {
 
     /// Says what is missing once every record was taken.
     mutating func finish() {
+        let removable = removeCompacted()
         for stream in CheckedStream.allCases {
+            // What compaction took of the revocations is known by the receipts that end it.
+            if stream == .revocations, positions[stream]?.missing ?? 0 <= removable { continue }
             let gaps = positions[stream]?.gaps(limit: 5) ?? []
             if !gaps.isEmpty {
                 report.violate(
@@ -131,12 +139,28 @@ struct OutputAudit {
         if plan.isSettled, controlResults.values.contains(where: { $0 != 0 }) {
             report.violate(.receipts, "control events have no result of their own, or results no receipt")
         }
-        if plan.isSettled, cutoffs.values.contains(where: { $0 != 0 }) {
+        for fault in ends.faults(isSettled: plan.isSettled, isCompacted: isCompacted) {
+            report.violate(.receipts, fault)
+        }
+        if plan.isSettled, cutoffs.values.contains(where: { $0 > 0 || $0 < 0 && !isCompacted }) {
             report.violate(.receipts, "cut-offs on the topic and in the receipts of control events are not the same")
         }
         report.counts.stops = line.stops
         report.counts.batches = headerHashes.count
         report.counts.grants = positions[.grants]?.count ?? 0
+    }
+
+    /// True when the revocations topic does not hold every position any more.
+    private var isCompacted: Bool { positions[.revocations]?.missing ?? 0 > 0 }
+
+    /// Asks no longer for records of the revocations topic that compaction may have taken.
+    ///
+    /// - Returns: how many of them are not there.
+    private mutating func removeCompacted() -> Int {
+        guard isCompacted else { return 0 }
+        var removed = ends.missingTombstones
+        for receipt in ends.endedReceipts where matcher.forgive(receipt, .primary) { removed += 1 }
+        return removed + cutoffs.values.reduce(0) { $0 - min(0, $1) }
     }
 
     private mutating func scan(_ record: PublishedRecord, of stream: CheckedStream, _ place: String) {
@@ -233,6 +257,7 @@ struct OutputAudit {
             expect(record.flatMap { record in proof.map { Essence.of(record, $0) } }, .primary)
             expect(DecisionRecord(encoded).map(Essence.of), .decision)
             if let fault = outcomes.issue(receipt, grant) { report.violate(.oneOutcome, "\(place): \(fault)") }
+            ends.take(grant.token)
             if let fault = line.take(grant: grant, receipt) { report.violate(.stopLine, "\(place): \(fault)") }
             for fault in ExtentCheck.faults(grant, receipt, plan) { report.violate(.neverWider, "\(place): \(fault)") }
         case .decisionDenied, .decisionExpired:
@@ -252,12 +277,17 @@ struct OutputAudit {
         case .revocation(let revocation):
             report.counts.revocations += 1
             expect(RevocationRecord(encoded).map(Essence.of), .primary)
+            ends.take(revocation, receipt: Fingerprint(encoded.digest))
             if let fault = outcomes.revoke(revocation) { report.violate(.oneOutcome, "\(place): \(fault)") }
         case .stopDeclared(let payload), .stopLifted(let payload), .stopDrilled(let payload),
             .controlApplied(let payload):
             if let fault = line.take(control: payload) { report.violate(.stopLine, "\(place): \(fault)") }
             controlResults[Fingerprint(encoded.digest), default: 0] -= 1
             cutoffs[Fingerprint(encoded.digest), default: 0] -= payload["cutoffs"]?.array?.count ?? 0
+        case .controlRepeated: controlResults[Fingerprint(encoded.digest), default: 0] -= 1
+        case .heartbeat: report.counts.heartbeats += 1
+        case .revocationsEnded(let end):
+            for fault in ends.take(end) { report.violate(.receipts, "\(place): \(fault)") }
         case .findingRaised: expect(FindingRecord(encoded).map(Essence.of), .primary)
         case .budgetReached: expect(BudgetRecord(encoded).map(Essence.of), .primary)
         case .gatewayReceipt(let call):
@@ -265,7 +295,7 @@ struct OutputAudit {
             if !gatewayReceipts.insert(Fingerprint(call.name)).inserted {
                 report.violate(.receipts, "\(place): the gateway receipt \(call.name) is counted already")
             }
-        case .keyChanged, .heartbeat: break
+        case .keyChanged: break
         }
     }
 

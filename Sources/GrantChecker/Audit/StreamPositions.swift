@@ -20,6 +20,9 @@ struct StreamPositions {
         return .new
     }
 
+    /// How many positions below the last that came never did.
+    var missing: Int { fingerprints.count - count }
+
     /// Positions that never came below the last that did, at most `limit` of them.
     func gaps(limit: Int) -> [Int] {
         guard count < fingerprints.count else { return [] }

@@ -1,5 +1,6 @@
 import ClawWire
 import Postgres
+import ReceiptLog
 
 /// Reads the ledger with SQL of the checker's own, page by page.
 struct LedgerReader {
@@ -15,6 +16,8 @@ struct LedgerReader {
         let number: Int64
         let headerHash: [UInt8]
         let lastPosition: Int64
+        /// True when it holds a heartbeat and nothing else.
+        let isHeartbeat: Bool
     }
 
     private static let page: Int64 = 5_000
@@ -118,7 +121,7 @@ struct LedgerReader {
         let statement = PreparedStatement(
             "check_batches",
             """
-            SELECT number, header_hash, last_position FROM clawgrant.receipt_batch
+            SELECT number, header_hash, last_position, first_position, header FROM clawgrant.receipt_batch
             WHERE number > $1 ORDER BY number LIMIT $2
             """, parameterTypes: [.int8, .int8])
         var last: Int64 = -1
@@ -126,8 +129,15 @@ struct LedgerReader {
             let rows = try await connection.execute(statement, Parameters(last, Self.page))
             for row in 0..<rows.rowCount {
                 last = try rows.int64(row, 0)
+                let (end, start) = (try rows.int64(row, 2), try rows.int64(row, 3))
+                var isHeartbeat = false
+                if start == end {
+                    let header = try? BatchHeader(parsing: try rows.bytes(row, 4))
+                    isHeartbeat = header?.counts == [Receipt.Kind.heartbeat.rawValue: 1]
+                }
                 body(
-                    Batch(number: last, headerHash: try rows.bytes(row, 1), lastPosition: try rows.int64(row, 2)))
+                    Batch(
+                        number: last, headerHash: try rows.bytes(row, 1), lastPosition: end, isHeartbeat: isHeartbeat))
             }
             if rows.rowCount < Int(Self.page) { return }
         }

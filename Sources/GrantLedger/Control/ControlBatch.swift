@@ -107,6 +107,8 @@ public struct ControlSnapshot: Sendable {
     public let counts: [Count]
     /// The newest `iat` of any grant.
     public let newestIssuedAt: Timestamp?
+    /// The latest `exp` of any grant.
+    public let latestExpiry: Timestamp?
     /// The event, when it was applied before.
     public let known: KnownEvent?
     /// How long the lock was waited for.
@@ -156,6 +158,8 @@ public struct ControlWrite: Sendable {
     public var effects: [Effect] = []
     /// Tokens to revoke one by one.
     public var runs: [RevocationRun] = []
+    /// Cut-offs that are published by the effects.
+    public var cutoffs: [StoredCutoff] = []
     /// Makes an empty write.
     public init() {}
 }

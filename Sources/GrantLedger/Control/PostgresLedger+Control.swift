@@ -69,7 +69,7 @@ extension PostgresLedger {
         }
         let state = results[0]
         guard state.rowCount == 1 else { throw corrupted("clawgrant.control_state") }
-        let (counts, newest) = try Self.counts(results[2])
+        let (counts, newest, latest) = try Self.counts(results[2])
         var known: ControlSnapshot.KnownEvent?
         if read.eventID != nil, results[3].rowCount == 1 {
             known = ControlSnapshot.KnownEvent(
@@ -78,14 +78,17 @@ extension PostgresLedger {
         }
         return ControlSnapshot(
             now: try state.timestampValue(0, 2), position: try state.int64(0, 0),
-            orders: try StoredRows.controlOrders(results[1]), counts: counts, newestIssuedAt: newest, known: known,
-            waited: waited, approvals: [:])
+            orders: try StoredRows.controlOrders(results[1]), counts: counts, newestIssuedAt: newest,
+            latestExpiry: latest, known: known, waited: waited, approvals: [:])
     }
 
-    /// Grants and live tokens, and the newest `iat` of any grant.
-    static func counts(_ tally: PostgresResult) throws -> (counts: [ControlSnapshot.Count], newest: Timestamp?) {
+    /// Grants and live tokens, the newest `iat` of any grant, and the latest `exp` of any that has not come.
+    static func counts(
+        _ tally: PostgresResult
+    ) throws -> (counts: [ControlSnapshot.Count], newest: Timestamp?, latestExpiry: Timestamp?) {
         var counts: [ControlSnapshot.Count] = []
         var newest: Timestamp?
+        var latest: Int64 = 0
         for row in 0..<tally.rowCount {
             let hash: [UInt8]? = try tally.optional(row, 2)
             counts.append(
@@ -94,8 +97,9 @@ extension PostgresLedger {
                     policyHash: hash.flatMap { Digest(bytes: $0) }, grants: try tally.int64(row, 3),
                     live: try tally.int64(row, 4)))
             if let time = try tally.optionalTimestamp(row, 5) { newest = max(newest ?? time, time) }
+            latest = max(latest, try tally.int64(row, 6))
         }
-        return (counts, newest)
+        return (counts, newest, latest > 0 ? Timestamp(seconds: latest) : nil)
     }
 
     private func controlSteps(
@@ -132,6 +136,7 @@ extension PostgresLedger {
             row.append(run.startedAt.postgres)
             steps.append(.execute(ControlStatements.insertRun, row))
         }
+        if let step = Self.cutoffStep(write.cutoffs) { steps.append(step) }
         let ranges = EffectCodec.groups(write.effects)
         let ids = try await takeGroupIDs(ranges.count, in: transaction)
         return steps + Self.groupSteps(write.effects, ranges, ids, worker: read.worker, now: snapshot.now)
@@ -181,6 +186,22 @@ extension PostgresLedger {
         }
     }
 
+    /// See ``Ledger/pruneControlOrders(_:under:)``.
+    @discardableResult
+    public func pruneControlOrders(
+        _ orders: [String: Int64], under lease: RoleLease
+    ) async throws(LedgerError) -> Int {
+        let rows = orders.sorted { $0.key < $1.key }
+        var parameters = Parameters()
+        parameters.append(column: rows) { $0.key }
+        parameters.append(column: rows) { $0.value }
+        for text in [lease.role.rawValue, lease.owner.rawValue] { parameters.append(text) }
+        parameters.append(lease.epoch.value)
+        let results = try await run(
+            "taking control orders away", [.execute(ControlStatements.pruneOrders, parameters)])
+        return Int(results[0].affectedRows)
+    }
+
     /// See ``Ledger/revocationHorizon()``.
     public func revocationHorizon() async throws(LedgerError) -> RevocationHorizon {
         let what = "reading how far revocations are sealed"
@@ -189,7 +210,8 @@ extension PostgresLedger {
             return RevocationHorizon(
                 now: try rows.timestampValue(0, 0), controlPosition: try rows.int64(0, 1),
                 isSealed: try rows.bool(0, 2), nextBatch: try rows.int64(0, 3), nextSequence: try rows.int64(0, 4),
-                sweptPosition: try rows.int64(0, 5), revokedTokens: try rows.int64(0, 6))
+                sweptPosition: try rows.int64(0, 5), revokedTokens: try rows.int64(0, 6),
+                cutoffs: try rows.int64(0, 7))
         } catch {
             throw Self.translate(error, what)
         }

@@ -1,4 +1,4 @@
-import ClawWire
+public import ClawWire
 import Postgres
 
 extension PostgresLedger {
@@ -70,6 +70,28 @@ extension PostgresLedger {
             scopeValue: run.scopeValue, part: run.part, cause: run.cause, detail: run.detail,
             issuedBefore: run.issuedBefore, revoked: run.revoked + Int64(requests.count), startedAt: run.startedAt,
             finishedAt: isLast ? now : nil)
+    }
+
+    /// See ``Ledger/revokedTokens(after:_:limit:)``.
+    public func revokedTokens(
+        after expiry: Timestamp, _ request: RequestID, limit: Int
+    ) async throws(LedgerError) -> [RevokedTokenRow] {
+        let what = "reading revoked tokens"
+        let rows = try await run(
+            what,
+            [
+                .execute(
+                    ControlStatements.revokedTokens, Parameters(expiry.postgres, request.rawValue, Int64(limit)))
+            ])[0]
+        do {
+            return try (0..<rows.rowCount).map { row in
+                RevokedTokenRow(
+                    tokenHash: try rows.digest(row, 0), expiresAt: try rows.timestampValue(row, 1),
+                    requestID: RequestID(try rows.string(row, 2)))
+            }
+        } catch {
+            throw Self.translate(error, what)
+        }
     }
 
     static func run(_ rows: PostgresResult, row: Int) throws -> RevocationRun {

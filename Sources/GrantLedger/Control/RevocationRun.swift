@@ -101,6 +101,16 @@ public struct RevocationChunk: Sendable {
     public let controlPosition: Int64
 }
 
+/// A token that is revoked by its name.
+public struct RevokedTokenRow: Sendable, Hashable {
+    /// SHA-256 of the compact token.
+    public let tokenHash: Digest
+    /// The claim `exp`.
+    public let expiresAt: Timestamp
+    /// Its request.
+    public let requestID: RequestID
+}
+
 /// What a reader of the revocations topic must have seen to know everything up to an instant.
 public struct RevocationHorizon: Sendable, Hashable {
     /// The database's clock when the rest was read.
@@ -117,4 +127,6 @@ public struct RevocationHorizon: Sendable, Hashable {
     public let sweptPosition: Int64
     /// Revoked tokens that have not expired; a lower bound when there are very many.
     public let revokedTokens: Int64
+    /// Cut-offs that are not over; a lower bound where there were some before they were counted.
+    public let cutoffs: Int64
 }

@@ -37,7 +37,7 @@ enum ControlStatements {
         SELECT job_class, kid, policy_hash, sum(grants)::int8,
             coalesce(sum(live) FILTER (
                 WHERE expires_second > floor(extract(epoch FROM clock_timestamp()))::int8), 0)::int8,
-            max(newest_issued_at)
+            max(newest_issued_at), max(expires_second)
         FROM clawgrant.grant_tally GROUP BY job_class, kid, policy_hash
         """)
 
@@ -70,6 +70,15 @@ enum ControlStatements {
         ON CONFLICT (order_key) DO UPDATE SET position = excluded.position, body = excluded.body
         """,
         parameterTypes: [.textArray, .int8Array, .byteaArray])
+
+    static let pruneOrders = PreparedStatement(
+        "prune_control_orders",
+        """
+        DELETE FROM clawgrant.control_order o USING unnest($1::text[], $2::int8[]) AS p (order_key, position)
+        WHERE o.order_key = p.order_key AND o.position = p.position AND EXISTS (
+            SELECT 1 FROM clawgrant.role_lease WHERE role = $3 AND lease_owner = $4 AND lease_epoch = $5)
+        """,
+        parameterTypes: [.textArray, .int8Array, .text, .text, .int8])
 
     static let setPosition = PreparedStatement(
         "set_control_position", "UPDATE clawgrant.control_state SET control_position = $1",
@@ -170,8 +179,18 @@ enum ControlStatements {
                 (SELECT control_position + 1 FROM clawgrant.control_state)),
             (SELECT count(*) FROM (
                 SELECT 1 FROM clawgrant.request
-                WHERE revoked_at IS NOT NULL AND expires_at > statement_timestamp() LIMIT 20000) live)
+                WHERE revoked_at IS NOT NULL AND expires_at > statement_timestamp() LIMIT 20000) live),
+            (SELECT count(*) FROM clawgrant.cutoff WHERE ended_at IS NULL)
         """)
+
+    static let revokedTokens = PreparedStatement(
+        "revoked_tokens",
+        """
+        SELECT token_hash, expires_at, request_id FROM clawgrant.request
+        WHERE revoked_at IS NOT NULL AND (expires_at, request_id) > ($1, $2)
+        ORDER BY expires_at, request_id LIMIT $3
+        """,
+        parameterTypes: [.timestamptz, .text, .int8])
 
     static let foldTallies = PreparedStatement(
         "fold_tallies",

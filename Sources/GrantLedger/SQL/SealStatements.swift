@@ -4,7 +4,7 @@ import Postgres
 enum SealStatements {
     static let batchColumns = """
         number, first_position, last_position, header_hash, header, signature, checkpoint, tail, group_ids, \
-        group_days, next_sequence, sealed_at
+        group_days, next_sequence, sealed_at, root_signature, statement_signature
         """
 
     static let clock = PreparedStatement("clock", "SELECT clock_timestamp()")
@@ -30,11 +30,11 @@ enum SealStatements {
         "insert_receipt_batch",
         """
         INSERT INTO clawgrant.receipt_batch (\(batchColumns))
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
         """,
         parameterTypes: [
             .int8, .int8, .int8, .bytea, .bytea, .bytea, .text, .bytea, .int8Array, .int4Array, .int8Array,
-            .timestamptz,
+            .timestamptz, .bytea, .bytea,
         ])
 
     static let deleteUnsealed = PreparedStatement(

@@ -22,7 +22,11 @@ public struct Migration: Sendable, Hashable {
         Migration(number: 3, name: "partitions_and_archive", sql: MigrationText.partitions),
         Migration(number: 4, name: "control", sql: MigrationText.control),
         Migration(number: 5, name: "usage", sql: MigrationText.usage),
+        Migration(number: 6, name: "signed_roots_and_ends", sql: MigrationText.signedRootsAndEnds),
     ]
+
+    /// Number of the last one: what a schema of this build has.
+    public static var latest: Int32 { all.last?.number ?? 0 }
 }
 
 enum MigrationText {}

@@ -53,7 +53,7 @@ public struct Migrator: Sendable {
                             floor(extract(epoch FROM now()) / 86400)::int + 2)
                         """)
                 ])
-                return Report(from: last, to: Int32(Migration.all.count), applied: names)
+                return Report(from: last, to: Migration.latest, applied: names)
             }
         } catch {
             throw PostgresLedger.translate(error, what)
@@ -86,7 +86,7 @@ public struct Migrator: Sendable {
                 throw LedgerError(
                     .schema,
                     "the database has migration \(number) (\(try rows.string(row, 1))) and this build knows "
-                        + "\(Migration.all.count); use a newer build")
+                        + "\(Migration.latest); use a newer build")
             }
             guard try rows.string(row, 2) == migration.digest else {
                 throw LedgerError(

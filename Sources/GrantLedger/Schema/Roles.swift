@@ -32,13 +32,14 @@ public enum LedgerRoles {
         GRANT INSERT, UPDATE ON clawgrant.approval, clawgrant.request, clawgrant.input_partition
             TO clawgrant_worker;
         GRANT INSERT ON clawgrant.control_event TO clawgrant_worker;
-        GRANT INSERT, UPDATE ON clawgrant.control_order, clawgrant.control_input, clawgrant.revocation_run
-            TO clawgrant_worker;
+        GRANT INSERT, UPDATE ON clawgrant.control_order, clawgrant.control_input, clawgrant.revocation_run,
+            clawgrant.cutoff TO clawgrant_worker;
+        GRANT DELETE ON clawgrant.control_order TO clawgrant_worker;
         GRANT INSERT, DELETE ON clawgrant.grant_tally TO clawgrant_worker;
         GRANT INSERT ON clawgrant.gateway_receipt, clawgrant.gateway_run, clawgrant.finding TO clawgrant_worker;
         GRANT INSERT, UPDATE ON clawgrant.usage_input, clawgrant.job_usage TO clawgrant_worker;
-        GRANT UPDATE ON clawgrant.publish_position, clawgrant.role_lease, clawgrant.control_state
-            TO clawgrant_worker;
+        GRANT UPDATE ON clawgrant.publish_position, clawgrant.role_lease, clawgrant.control_state,
+            clawgrant.revocation_end TO clawgrant_worker;
         GRANT INSERT, DELETE ON clawgrant.unsealed TO clawgrant_worker;
         GRANT INSERT, UPDATE, DELETE ON clawgrant.worker TO clawgrant_worker;
         GRANT INSERT ON clawgrant.ledger TO clawgrant_worker;

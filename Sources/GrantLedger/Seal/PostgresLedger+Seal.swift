@@ -1,10 +1,11 @@
-import ClawWire
+public import ClawWire
 import Postgres
 
 extension PostgresLedger {
-    /// See ``Ledger/seal(under:maximumGroups:maximumBytes:seal:)``.
+    /// See ``Ledger/seal(under:maximumGroups:maximumBytes:whenIdle:ending:seal:)``.
     public func seal(
         under lease: RoleLease, maximumGroups: Int, maximumBytes: Int,
+        whenIdle: (@Sendable (Timestamp) throws -> Effect)?, ending: RevocationEnding?,
         seal: @Sendable (SealInput) throws -> [SealedBatch]
     ) async throws -> [SealedBatch] {
         let what = "sealing receipts"
@@ -23,7 +24,21 @@ extension PostgresLedger {
                         throw LedgerError(
                             .fenced, "\(what): the role \(lease.role.rawValue) is held by another worker")
                     }
-                    let groups = try Self.groups(results[2])
+                    let now = try results[3].timestampValue(0, 0)
+                    var groups = try Self.groups(results[2])
+                    var steps: [PipelineStep] = []
+                    var own: Effect?
+                    if let ending, let end = try await self.end(ending, behind: groups, at: now, transaction) {
+                        own = end.effect
+                        steps += end.steps
+                    } else if groups.isEmpty, let whenIdle {
+                        own = try whenIdle(now)
+                    }
+                    if let own {
+                        let (group, step) = try await self.ownGroup([own], lease, now, transaction)
+                        groups.append(group)
+                        steps.append(step)
+                    }
                     guard !groups.isEmpty else { return [] }
                     let tail = results[1]
                     let isEmptyLog = tail.rowCount == 0
@@ -33,8 +48,8 @@ extension PostgresLedger {
                             nextSequence: isEmptyLog
                                 ? OutputStream.allCases.map { _ in 0 }
                                 : Self.sequences(try tail.array(0, 2, of: Int64.self)),
-                            groups: groups, now: try results[3].timestampValue(0, 0)))
-                    var steps = batches.map { PipelineStep.execute(SealStatements.insertBatch, Self.row($0)) }
+                            groups: groups, now: now))
+                    steps += batches.map { PipelineStep.execute(SealStatements.insertBatch, Self.row($0)) }
                     var sealed = Parameters()
                     sealed.append(array: batches.flatMap { $0.groups.map(\.groupID) })
                     steps.append(.execute(SealStatements.deleteUnsealed, sealed))
@@ -45,6 +60,21 @@ extension PostgresLedger {
         } catch let error as PostgresError {
             throw Self.translate(error, what)
         }
+    }
+
+    /// A group that the sealer itself commits: it is sealed by the transaction that writes it and never waits.
+    private func ownGroup(
+        _ effects: [Effect], _ lease: RoleLease, _ now: Timestamp, _ transaction: Transaction
+    ) async throws -> (EffectGroup, PipelineStep) {
+        let ids = try await takeGroupIDs(1, in: transaction)
+        var row = Parameters(now.day, lease.owner.rawValue, now.postgres)
+        row.append(array: ids)
+        row.append(array: [Int32(effects.count)])
+        row.append(array: [EffectCodec.encode(effects)])
+        return (
+            EffectGroup(groupID: ids[0], day: now.day, effects: effects),
+            .execute(DecideStatements.insertGroups, row)
+        )
     }
 
     /// The next sequence of every stream: streams that came after a batch was sealed begin at 0.
@@ -77,6 +107,8 @@ extension PostgresLedger {
         parameters.append(column: batch.groups) { $0.day }
         parameters.append(array: batch.nextSequence)
         parameters.append(batch.sealedAt.postgres)
+        parameters.append(batch.rootSignatures?.root.bytes)
+        parameters.append(batch.rootSignatures?.statement.bytes)
         return parameters
     }
 
@@ -105,12 +137,22 @@ extension PostgresLedger {
         guard let signature = Ed25519Signature(bytes: try rows.bytes(row, 5)) else {
             throw corrupted("the signature of batch \(try rows.int64(row, 0))")
         }
+        let root: [UInt8]? = try rows.optional(row, 12)
+        let statement: [UInt8]? = try rows.optional(row, 13)
+        var signatures: RootSignatures?
+        if let root, let statement {
+            guard let root = Ed25519Signature(bytes: root), let statement = Ed25519Signature(bytes: statement) else {
+                throw corrupted("the signatures under the root of batch \(try rows.int64(row, 0))")
+            }
+            signatures = RootSignatures(root: root, statement: statement)
+        }
         return SealedBatch(
             number: try rows.int64(row, 0), firstPosition: try rows.int64(row, 1),
             lastPosition: try rows.int64(row, 2), headerHash: try rows.digest(row, 3), header: try rows.bytes(row, 4),
-            signature: signature, checkpoint: try rows.string(row, 6), tail: try rows.bytes(row, 7), groups: groups,
-            nextSequence: sequences(try rows.array(row, 10, of: Int64.self)), sealedAt: try rows.timestampValue(row, 11)
-        )
+            signature: signature, checkpoint: try rows.string(row, 6), tail: try rows.bytes(row, 7),
+            rootSignatures: signatures, groups: groups,
+            nextSequence: sequences(try rows.array(row, 10, of: Int64.self)),
+            sealedAt: try rows.timestampValue(row, 11))
     }
 
     /// See ``Ledger/publishPosition(of:)``.

@@ -81,9 +81,9 @@ extension RevocationState {
                 guard held.record == parsed else { return refuse(contradiction(record), record) }
                 return .repeated
             }
-            guard held.record.notIssuedBefore <= parsed.notIssuedBefore else {
+            guard parsed.covers(held.record) else {
                 let detail =
-                    "\(parsed.notIssuedBefore) is before \(held.record.notIssuedBefore), which stays in force"
+                    "\(parsed.interval) is less than \(held.record.interval), which stays in force"
                 return refuse(RevocationFault(.cutoffMovedBack, record, detail), record)
             }
         }
@@ -186,6 +186,13 @@ extension RevocationState {
         if let sequence = fault.sequence, let newer = record.sequence, newer <= sequence { return false }
         faults[record.key] = nil
         return true
+    }
+}
+
+extension CutoffRecord {
+    /// What it voids of its scope, for people.
+    fileprivate var interval: String {
+        issuedSince.map { "from \($0) to \(notIssuedBefore)" } ?? "what was issued before \(notIssuedBefore)"
     }
 }
 

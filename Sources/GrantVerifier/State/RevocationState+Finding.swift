@@ -35,7 +35,7 @@ extension RevocationState {
     }
 
     private func covering(_ scope: CutoffScope, _ token: VerifiedCST) -> CutoffRecord? {
-        guard let record = cutoffs[scope]?.record, token.claims.issued < record.notIssuedBefore else { return nil }
+        guard let record = cutoffs[scope]?.record, record.voids(issuedAt: token.claims.issued) else { return nil }
         return record
     }
 

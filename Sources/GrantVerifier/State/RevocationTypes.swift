@@ -46,7 +46,7 @@ public struct RevocationFault: Sendable, Hashable, CustomStringConvertible {
         case noSequence = "no_sequence"
         /// Two records of one key have one sequence and say different things.
         case twoRecordsOneSequence = "two_records_one_sequence"
-        /// A cut-off names an earlier instant than the one before it, which would make void tokens valid.
+        /// A cut-off voids less than the one before it, which would make void tokens valid.
         case cutoffMovedBack = "cutoff_moved_back"
         /// A head takes something back that an earlier head said, or two heads of one time differ.
         case headMovedBack = "head_moved_back"

@@ -16,8 +16,8 @@ struct ConfigurationFileLoader {
 
     /// Sections whose settings may come from the environment.
     static let sections = [
-        "worker", "kafka", "topics", "database", "keys", "secrets", "wpc", "control", "gateway_receipts", "limits",
-        "log",
+        "worker", "kafka", "topics", "database", "keys", "secrets", "wpc", "control", "gateway_receipts",
+        "status_lists", "limits", "log",
     ]
 
     mutating func load(_ root: Node) -> (WorkerConfiguration, LogSettings)? {
@@ -44,6 +44,7 @@ struct ConfigurationFileLoader {
         let rules = required(top["rules"], "rules", document)
         let policies = policies(top["wpc"])
         let control = control(top["control"])
+        let statusLists = statusLists(top["status_lists"])
         let gatewayReceipts = gatewayReceipts(top["gateway_receipts"])
         let limits = limits(top["limits"])
         let log = log(top["log"])
@@ -59,6 +60,7 @@ struct ConfigurationFileLoader {
         configuration.policies = policies
         configuration.limits = limits
         configuration.control = control
+        configuration.statusLists = statusLists
         configuration.gatewayReceipts = gatewayReceipts
         configuration.isDryRun = isDryRun
         return (configuration, log)
@@ -338,7 +340,8 @@ struct ConfigurationFileLoader {
             value, of: "limits",
             variables: [
                 "batch_records", "batch_bytes", "batch_linger_ms", "lanes", "lease_lifetime_ms", "heartbeat_ms",
-                "sweep_ms", "drain_timeout_ms", "max_event_age_s", "max_event_ahead_s",
+                "sweep_ms", "log_heartbeat_ms", "revocation_grace_s", "drain_timeout_ms", "max_event_age_s",
+                "max_event_ahead_s",
             ])
         var limits = WorkerConfiguration.Limits()
         limits.batchRecords = reader.count(section["batch_records"], in: 1...10_000, default: limits.batchRecords)
@@ -355,6 +358,13 @@ struct ConfigurationFileLoader {
         limits.leaseLifetime = .milliseconds(lifetime)
         limits.heartbeatInterval = .milliseconds(heartbeat)
         limits.sweepInterval = .milliseconds(reader.count(section["sweep_ms"], in: 50...60_000, default: 500))
+        let silence = reader.count(section["log_heartbeat_ms"], in: 0...86_400_000, default: 60_000)
+        if (1..<200).contains(silence), let value = section["log_heartbeat_ms"] {
+            reader.report(value, expected: "0 for no heartbeats of the log, or at least 200")
+        }
+        limits.logHeartbeatInterval = silence == 0 ? nil : .milliseconds(silence)
+        limits.revocationGrace = .seconds(
+            reader.count(section["revocation_grace_s"], in: 60...2_592_000, default: 3_900))
         limits.drainTimeout = .milliseconds(
             reader.count(section["drain_timeout_ms"], in: 0...600_000, default: 15_000))
         limits.maximumEventAge = Int64(
@@ -373,6 +383,36 @@ struct ConfigurationFileLoader {
             reader.count(section["stop_view_max_age_ms"], in: 1_000...600_000, default: 15_000))
         control.stopFile = reader.text(section["stop_file"], expected: "a path").map(resolve)
         return control
+    }
+
+    private mutating func statusLists(_ value: ConfigurationValue?) -> WorkerConfiguration.StatusLists? {
+        let section = reader.members(
+            value, of: "status_lists", variables: ["topic", "uri_base", "interval_ms", "ttl_s"])
+        guard let base = section["uri_base"] else {
+            if let place = section.isEmpty ? nil : value?.place ?? section.values.first?.place {
+                reader.report(
+                    place, "status_lists.uri_base", found: "nothing",
+                    expected: "the address under which the lists are served")
+            }
+            return nil
+        }
+        guard let text = reader.text(base) else { return nil }
+        guard text.hasPrefix("https://"), !text.hasSuffix("/") else {
+            reader.report(base, expected: "an https address without a slash at its end")
+            return nil
+        }
+        var lists = WorkerConfiguration.StatusLists(uriBase: text)
+        lists.topic = topicName(section["topic"]) ?? lists.topic
+        let interval = reader.count(section["interval_ms"], in: 500...3_600_000, default: 10_000)
+        let timeToLive = reader.count(section["ttl_s"], in: 1...86_400, default: 60)
+        if timeToLive * 1_000 < interval, let value = section["ttl_s"] ?? section["interval_ms"] {
+            reader.report(
+                value, found: "lists every \(interval) ms that may be kept for \(timeToLive) s",
+                expected: "a new list before the last may not be kept any more")
+        }
+        lists.interval = .milliseconds(interval)
+        lists.timeToLive = Int64(timeToLive)
+        return lists
     }
 
     private mutating func gatewayReceipts(_ value: ConfigurationValue?) -> WorkerConfiguration.GatewayReceipts {

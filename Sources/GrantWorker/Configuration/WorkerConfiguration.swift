@@ -45,6 +45,20 @@ public struct WorkerConfiguration: Sendable {
         public init() {}
     }
 
+    /// Signed status lists for verifiers that know the Token Status List draft and nothing of Kafka's other topics.
+    public struct StatusLists: Sendable, Hashable {
+        /// The topic, compacted, keyed by the lists' addresses.
+        public var topic = "claw.status-lists.v1"
+        /// The address under which the lists are served, without a slash at its end.
+        public var uriBase: String
+        /// Time between two versions.
+        public var interval: Duration = .seconds(10)
+        /// For how many seconds a reader may keep a list.
+        public var timeToLive: Int64 = 60
+        /// The standard settings.
+        public init(uriBase: String) { self.uriBase = uriBase }
+    }
+
     /// Where gateway receipts come from.
     public struct GatewayReceipts: Sendable, Hashable {
         /// The topic of signed gateway receipts; `nil` when usage is not followed.
@@ -69,6 +83,10 @@ public struct WorkerConfiguration: Sendable {
         public var heartbeatInterval: Duration = .milliseconds(500)
         /// How often waiting requests and approvals are looked at for their time.
         public var sweepInterval: Duration = .milliseconds(500)
+        /// Time without a batch after which the log says that it is still there; `nil` keeps it silent.
+        public var logHeartbeatInterval: Duration? = .seconds(60)
+        /// Time after the expiry of a token before its revocation is ended on the topic: more than any clock is behind.
+        public var revocationGrace: Duration = .seconds(3_900)
         /// Longest drain at a graceful stop.
         public var drainTimeout: Duration = .seconds(15)
         /// Oldest event taken, by its own clock, in seconds.
@@ -103,6 +121,8 @@ public struct WorkerConfiguration: Sendable {
     public var policies: PolicySources
     /// Where control events come from.
     public var control = Control()
+    /// Which status lists are published; `nil` for none.
+    public var statusLists: StatusLists?
     /// Where gateway receipts come from.
     public var gatewayReceipts = GatewayReceipts()
     /// Bounds.

@@ -35,8 +35,8 @@ public struct ControlApplier: Sendable {
     let worker: WorkerID
     /// WPCs that lifts name; `nil` lifts nothing on a WPC.
     let policy: @Sendable (Digest) async -> Bool
-    /// The control orders as of the last transaction: orders are never taken away, so under the stop lock only those are
-    /// read that changed since, however many stops there have been.
+    /// The control orders as of the last transaction: those that are taken away cannot matter, so under the stop lock only
+    /// those are read that changed since, however many stops there have been.
     private let known = Lock(ControlState.none)
 
     /// Makes an applier.
@@ -80,7 +80,7 @@ public struct ControlApplier: Sendable {
             try state(before, snapshot).evidenceNeeded(by: event).approvals
         } plan: { snapshot in
             var (write, answer) = try plan(
-                event, try state(before, snapshot), snapshot, verified: policies, since: start)
+                event, try state(before, snapshot), snapshot, verified: policies, fence, since: start)
             if case .refused(let why) = answer.result { write.effects += try refused(snapshot, why) }
             return (write, answer)
         }
@@ -119,7 +119,7 @@ public struct ControlApplier: Sendable {
 
     private func plan(
         _ event: ControlEvent, _ state: ControlState, _ snapshot: ControlSnapshot, verified: Set<Digest>,
-        since start: ContinuousClock.Instant
+        _ fence: ControlFence?, since start: ContinuousClock.Instant
     ) throws -> (ControlWrite, ControlAcknowledgement) {
         let digest = Digest(hashing: event.encoded)
         let grants = snapshot.counts.reduce(0) { $0 + $1.grants }
@@ -135,7 +135,8 @@ public struct ControlApplier: Sendable {
                 revocationRuns: effects.revocations.count, receiptID: receiptID, at: snapshot.now)
         }
         if let known = snapshot.known, known.digest == digest {
-            return (ControlWrite(), acknowledgement(.repeated(of: known.position ?? snapshot.position), known.position))
+            let answer = acknowledgement(.repeated(of: known.position ?? snapshot.position), known.position)
+            return (try unchanged(by: event, answer, snapshot, fence), answer)
         }
         let outcome = state.applying(
             event,
@@ -143,15 +144,17 @@ public struct ControlApplier: Sendable {
                 at: snapshot.now, newestIssuedAt: snapshot.newestIssuedAt, grantsBefore: grants, rules: rules.control,
                 evidence: try evidence(snapshot, verified)))
         guard outcome.isRecorded else {
-            if case .repeated(let position) = outcome.result {
-                return (ControlWrite(), acknowledgement(outcome.result, position))
-            }
-            return (ControlWrite(), acknowledgement(outcome.result, nil))
+            var position: Int64?
+            if case .repeated(let earlier) = outcome.result { position = earlier }
+            let answer = acknowledgement(outcome.result, position)
+            return (try unchanged(by: event, answer, snapshot, fence), answer)
         }
         let position = outcome.state.position
         let before = acknowledgement(outcome.result, position, outcome.effects)
-        let (effect, receiptID) = try ControlEffectWriter(worker: worker, rulesHash: rules.hash, at: snapshot.now)
-            .effect(of: event, outcome, before)
+        let (effect, receiptID, cutoffs) = try ControlEffectWriter(
+            worker: worker, rulesHash: rules.hash, at: snapshot.now
+        )
+        .effect(of: event, outcome, before)
         var write = ControlWrite()
         write.event = StoredControlEvent(
             eventID: snapshot.known == nil ? event.id.rawValue : "\(event.id.rawValue)#\(digest.b64u.prefix(12))",
@@ -159,10 +162,42 @@ public struct ControlApplier: Sendable {
             result: Self.name(outcome.result), digest: digest, body: event.encoded)
         write.orders = outcome.changes.map { StoredControlOrder(key: $0.key, position: $0.position, body: $0.body) }
         write.effects = [effect]
+        write.cutoffs = cutoffs.map { cutoff in
+            StoredCutoff(
+                key: RevocationKey.cutoff(cutoff.scope).description, position: position,
+                endsAt: Self.end(of: cutoff, snapshot))
+        }
         write.runs = outcome.effects.revocations.enumerated().map { index, revocation in
             run(revocation, Int32(index), event, position, outcome.effects, snapshot)
         }
         return (write, acknowledgement(outcome.result, position, outcome.effects, receiptID: receiptID))
+    }
+
+    /// When the last token that a cut-off voids has expired. Under the stop lock no token is unknown; what is issued later
+    /// is not void. A key's cut-offs stay: there are few of them, and one without end may follow.
+    private static func end(of cutoff: CutoffRecord, _ snapshot: ControlSnapshot) -> Timestamp? {
+        guard cutoff.scope.kind != .issuerKey else { return nil }
+        return max(snapshot.latestExpiry ?? cutoff.notIssuedBefore, cutoff.notIssuedBefore)
+    }
+
+    /// What an event leaves that changes nothing. Whoever sent it over the control topic waits for an answer there; the
+    /// offset that moves in the same transaction makes it one answer for each record.
+    private func unchanged(
+        by event: ControlEvent, _ answer: ControlAcknowledgement, _ snapshot: ControlSnapshot, _ fence: ControlFence?
+    ) throws -> ControlWrite {
+        var write = ControlWrite()
+        switch answer.result {
+        case .repeated, .withoutEffect: break
+        // A refusal is told by the dead letter that it leaves.
+        case .refused, .applied, .appliedAndLifted, .pendingLift: return write
+        }
+        guard let fence else { return write }
+        write.effects = [
+            try ControlEffectWriter(worker: worker, rulesHash: rules.hash, at: snapshot.now).effect(
+                unchangedBy: event, answer,
+                record: ReceiptLog.RecordOrigin(topic: fence.topic, partition: 0, offset: fence.to - 1))
+        ]
+        return write
     }
 
     private func evidence(_ snapshot: ControlSnapshot, _ verified: Set<Digest>) throws -> LiftEvidence {

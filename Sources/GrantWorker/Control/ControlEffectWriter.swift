@@ -11,7 +11,7 @@ struct ControlEffectWriter {
 
     func effect(
         of event: ControlEvent, _ outcome: ControlOutcome, _ acknowledgement: ControlAcknowledgement
-    ) throws -> (Effect, receiptID: String) {
+    ) throws -> (Effect, receiptID: String, cutoffs: [CutoffRecord]) {
         var payload = outcome.effects.receipt
         payload["result"] = .string(ControlApplier.name(outcome.result))
         payload["voided_tokens"] = acknowledgement.voidedTokens.map { .integer($0) } ?? .null
@@ -24,13 +24,37 @@ struct ControlEffectWriter {
             reasons: event.reason.map { [Receipt.Reason(code: "CONTROL_EVENT", detail: $0)] } ?? [], occurredAt: at)
         let encoded = try receipt.encoded()
         var outputs = [result(event, payload, encoded)]
-        for cutoff in outcome.effects.cutoffs {
-            if let record = record(of: cutoff, event, outcome.state.position, encoded) { outputs.append(record) }
+        let cutoffs = outcome.effects.cutoffs.compactMap { record(of: $0, event, outcome.state.position, encoded) }
+        for record in cutoffs {
+            outputs.append(OutputRecord(stream: .revocations, key: record.recordKey, value: record.canonicalBytes))
         }
         return (
             Effect(receipt: encoded.bytes, receiptKind: receipt.content.kind.rawValue, outputs: outputs),
-            receipt.id.rawValue
+            receipt.id.rawValue, cutoffs
         )
+    }
+
+    /// The effect of an event that changed nothing: what it repeats, and which record said it.
+    func effect(
+        unchangedBy event: ControlEvent, _ acknowledgement: ControlAcknowledgement, record: ReceiptLog.RecordOrigin
+    ) throws -> Effect {
+        var payload: JSONObject = [
+            "stop_id": .string(event.handle), "event_id": .string(event.id.rawValue),
+            "operation": .string(event.operation.kind.rawValue), "at": .string(at.iso8601),
+            "result": .string(ControlApplier.name(acknowledgement.result)),
+            "record": [
+                "topic": .string(record.topic), "partition": .integer(Int64(record.partition)),
+                "offset": .integer(record.offset),
+            ],
+        ]
+        payload["control_position"] = acknowledgement.position.map { .integer($0) }
+        let receipt = Receipt(
+            content: .controlRepeated(payload), subject: Receipt.Subject(),
+            provenance: Receipt.Provenance(workerID: worker, rulesHash: rulesHash), occurredAt: at)
+        let encoded = try receipt.encoded()
+        return Effect(
+            receipt: encoded.bytes, receiptKind: receipt.content.kind.rawValue,
+            outputs: [result(event, payload, encoded)])
     }
 
     private func content(_ event: ControlEvent, _ payload: JSONObject) -> Receipt.Content {
@@ -55,18 +79,17 @@ struct ControlEffectWriter {
 
     private func record(
         of cutoff: ControlCutoff, _ event: ControlEvent, _ position: Int64, _ encoded: EncodedReceipt
-    ) -> OutputRecord? {
+    ) -> CutoffRecord? {
         let scope = cutoff.scope.normalized
         guard let kind = CutoffScope.Kind(rawValue: scope.kind.rawValue),
             let published = CutoffScope(kind, scope.value),
             let cause = RevocationCause(rawValue: cutoff.cause.rawValue)
         else { return nil }
         let stopID: String? = if case .stop(let stop) = event.operation { stop.stopID } else { nil }
-        let record = CutoffRecord(
-            scope: published, notIssuedBefore: cutoff.notIssuedBefore, eventID: event.id.rawValue, stopID: stopID,
-            controlPosition: position, cause: cause, reason: event.reason,
+        return CutoffRecord(
+            scope: published, notIssuedBefore: cutoff.notIssuedBefore, issuedSince: cutoff.issuedSince,
+            eventID: event.id.rawValue, stopID: stopID, controlPosition: position, cause: cause, reason: event.reason,
             revokedBy: event.declaredBy.first?.id.rawValue ?? worker.rawValue, revokedAt: at,
             receiptID: encoded.receipt.id, receiptDigest: encoded.digest)
-        return OutputRecord(stream: .revocations, key: record.recordKey, value: record.canonicalBytes)
     }
 }

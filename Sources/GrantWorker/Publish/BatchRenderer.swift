@@ -104,7 +104,10 @@ struct BatchRenderer: Sendable {
         }
         if let receipts {
             let checkpoint = try SignedNote(parsing: batch.checkpoint)
-            add(.receiptBatches, key: Array(logID.rawValue.utf8), value: receipts.record(checkpoint: checkpoint))
+            let root = try batch.rootSignatures.map { try signedRoot($0, receipts) }
+            add(
+                .receiptBatches, key: Array(logID.rawValue.utf8),
+                value: receipts.record(checkpoint: checkpoint, compatibleRoot: root))
         }
         for stream in lane.streams {
             for effect in effects {
@@ -116,6 +119,22 @@ struct BatchRenderer: Sendable {
             }
         }
         return records
+    }
+
+    private func signedRoot(
+        _ signatures: RootSignatures, _ batch: ReceiptBatch
+    ) throws -> LogInclusionProof.SignedRoot {
+        guard
+            let root = LogInclusionProof.SignedRoot(
+                header: batch.header, signer: batch.signer, rootSignature: signatures.root,
+                statementSignature: signatures.statement)
+        else {
+            throw RenderError(
+                description:
+                    "the signatures under the root of batch \(batch.header.number) are not its signer's; compare "
+                    + "the ledger with a backup")
+        }
+        return root
     }
 
     private func grant(

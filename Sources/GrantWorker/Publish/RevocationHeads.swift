@@ -25,7 +25,7 @@ struct RevocationHeads: Sendable {
             logID: logID, asOf: horizon.now, nextSequence: SequenceNumber(horizon.nextSequence),
             controlPosition: horizon.controlPosition,
             sweptPosition: horizon.sweptPosition,
-            live: RevocationHead.Live(tokens: horizon.revokedTokens, cutoffs: 0)
+            live: RevocationHead.Live(tokens: horizon.revokedTokens, cutoffs: horizon.cutoffs)
         ).signed(by: keys.signer(for: .receipt, at: clock()))
         func header(_ name: String, _ value: String) -> KafkaHeader {
             KafkaHeader(name: name, value: Array(value.utf8))

@@ -30,15 +30,25 @@ struct BatchSealer: Sendable {
             }
             sequence[Int(OutputStream.receiptBatches.rawValue)] += 1
             let header = sealed.batch.header
+            let root = try LogInclusionProof.SignedRoot(of: header, signer: signer)
             batches.append(
                 SealedBatch(
                     number: header.number.value, firstPosition: header.firstPosition.value,
                     lastPosition: header.lastPosition.value, headerHash: sealed.batch.headerHash,
                     header: header.canonicalBytes, signature: sealed.batch.signature,
                     checkpoint: try tail.checkpoint.signed(by: signer).encoded, tail: tail.canonicalBytes,
+                    rootSignatures: RootSignatures(root: root.rootSignature, statement: root.statementSignature),
                     groups: groups, nextSequence: sequence, sealedAt: header.sealedAt))
         }
         return batches
+    }
+
+    /// What is sealed when there is nothing else, so that silence can be told from absence.
+    static func heartbeat(of worker: WorkerID, at now: Timestamp) throws -> Effect {
+        let receipt = Receipt(
+            content: .heartbeat, subject: Receipt.Subject(), provenance: Receipt.Provenance(workerID: worker),
+            occurredAt: now)
+        return Effect(receipt: try receipt.encoded().bytes, receiptKind: receipt.content.kind.rawValue, outputs: [])
     }
 
     static func divide(_ groups: [EffectGroup]) -> [[EffectGroup]] {

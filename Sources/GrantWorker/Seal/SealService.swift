@@ -3,6 +3,7 @@ import GrantLedger
 import Keys
 import Logging
 import Metrics
+import Primitives
 import ReceiptLog
 
 /// The elected sealer: seals what is committed, publishes what is sealed.
@@ -28,6 +29,7 @@ final class SealService: Sendable {
     /// Revocations and control results: published beside everything else, and waiting for nothing of it.
     private let controlPublisher: Publisher
     private let heads: RevocationHeads
+    private let statusLists: StatusListService?
     private let limits: WorkerConfiguration.Limits
     private let clock: @Sendable () -> Timestamp
     private let metrics: WorkerMetrics
@@ -43,7 +45,8 @@ final class SealService: Sendable {
 
     init(
         ledger: any Ledger, worker: WorkerID, logID: LogID, keys: KeyRing, publisher: Publisher,
-        controlPublisher: Publisher, heads: RevocationHeads, limits: WorkerConfiguration.Limits,
+        controlPublisher: Publisher, heads: RevocationHeads, statusLists: StatusListService?,
+        limits: WorkerConfiguration.Limits,
         clock: @escaping @Sendable () -> Timestamp, metrics: WorkerMetrics,
         logger: Logger
     ) {
@@ -54,6 +57,7 @@ final class SealService: Sendable {
         self.publisher = publisher
         self.controlPublisher = controlPublisher
         self.heads = heads
+        self.statusLists = statusLists
         self.limits = limits
         self.clock = clock
         self.metrics = metrics
@@ -113,12 +117,16 @@ final class SealService: Sendable {
                     feed.finish()
                     controlFeed.finish()
                 }
+                var quiet = ContinuousClock.now
+                var ends = ContinuousClock.now
                 var saved = ContinuousClock.now
                 while !stop() {
                     try Task.checkCancellation()
                     // Stops do not wait until grants are published: of them there are few, so that memory stays bounded.
                     let isBehind = ahead.value >= Self.depth
-                    let batches = try await self.sealOnce(lease, controlAlone: isBehind)
+                    let batches = try await self.sealOnce(
+                        lease, controlAlone: isBehind, quiet: quiet, nextEnds: &ends)
+                    if !batches.isEmpty { quiet = .now }
                     if batches.isEmpty, isBehind {
                         await ahead.waitUntilBelow(Self.depth, atMost: Self.stopDelay)
                     } else if batches.isEmpty {
@@ -174,6 +182,7 @@ final class SealService: Sendable {
                     try await Task.sleep(for: RevocationHeads.interval)
                 }
             }
+            if let statusLists { group.addTask { try await statusLists.run(until: stop) } }
             // Whichever ends first with an error ends the others: they share one lease.
             do {
                 while try await group.next() != nil {}
@@ -199,14 +208,40 @@ final class SealService: Sendable {
         }
     }
 
-    private func sealOnce(_ lease: RoleLease, controlAlone: Bool) async throws -> [SealedBatch] {
+    /// - Parameters:
+    ///   - quiet: since when nothing was sealed.
+    ///   - nextEnds: when to look for revocations that are over; moved on after a look.
+    private func sealOnce(
+        _ lease: RoleLease, controlAlone: Bool, quiet: ContinuousClock.Instant,
+        nextEnds: inout ContinuousClock.Instant
+    ) async throws -> [SealedBatch] {
         let sealer = BatchSealer(logID: logID, signer: try keys.signer(for: .receipt, at: clock()))
         let start = ContinuousClock.now
+        // By this process's clock alone: the ledger's may be set back, and then it would be due at once and for ever.
+        let isHeartbeatDue = !controlAlone && (limits.logHeartbeatInterval.map { start - quiet >= $0 } ?? false)
+        let worker = worker
+        let beat: @Sendable (Timestamp) throws -> Effect = { try BatchSealer.heartbeat(of: worker, at: $0) }
+        var ending: RevocationEnding?
+        let found = Lock(0)
+        if !controlAlone, start >= nextEnds {
+            ending = RevocationEnding(
+                grace: limits.revocationGrace, maximumTokens: RevocationEnds.maximumTokens,
+                maximumCutoffs: RevocationEnds.maximumCutoffs
+            ) { ended in
+                found.withLock { $0 = max(ended.tokens.count, ended.cutoffs.count) }
+                return try RevocationEnds.effect(ended, by: worker)
+            }
+        }
         do {
             let batches = try await ledger.seal(
                 under: lease, maximumGroups: Self.groupsPerRound,
-                maximumBytes: controlAlone ? 0 : Self.bytesPerRound
+                maximumBytes: controlAlone ? 0 : Self.bytesPerRound,
+                whenIdle: isHeartbeatDue ? beat : nil, ending: ending
             ) { try sealer.seal($0) }
+            // There may be more at once; what is left of less than a chunk can wait.
+            if ending != nil, found.withLock({ $0 }) < RevocationEnds.maximumCutoffs {
+                nextEnds = start + RevocationEnds.interval
+            }
             if !batches.isEmpty { metrics.sealed(batches, in: .now - start) }
             return batches
         } catch let error as LedgerError where error.code == .outcomeUnknown || error.code == .conflict {

@@ -10,6 +10,9 @@ final class SweepService: Sendable {
     private static let limit = 200
     /// How often the counts of grants are folded: a stop reads what has come since, a row for each transaction.
     private static let foldInterval: Duration = .seconds(10)
+    /// How often control orders are looked through for those that can never matter again, and most taken away at once.
+    private static let pruneInterval: Duration = .seconds(3_600)
+    private static let pruneLimit = 500
     private let ledger: any Ledger
     private let worker: WorkerID
     private let decider: Decider
@@ -32,6 +35,7 @@ final class SweepService: Sendable {
     func run(until stop: @Sendable () -> Bool) async throws {
         var daysMade = ContinuousClock.now
         var folded = ContinuousClock.now
+        var pruned: ContinuousClock.Instant?
         while !stop() {
             try Task.checkCancellation()
             do {
@@ -44,6 +48,10 @@ final class SweepService: Sendable {
                         try await ledger.foldTallies()
                         folded = .now
                     }
+                    if pruned.map({ ContinuousClock.now - $0 > Self.pruneInterval }) ?? true {
+                        try await pruneControlOrders(lease, until: stop)
+                        pruned = .now
+                    }
                     while !stop(), try await sweep(lease) == Self.limit {}
                 }
             } catch is CancellationError {
@@ -52,6 +60,22 @@ final class SweepService: Sendable {
                 logger.warning("a sweep failed", metadata: ["error": "\(error)"])
             }
             try await Task.sleep(for: limits.sweepInterval)
+        }
+    }
+
+    /// Takes away the control orders that can never matter again, in chunks.
+    private func pruneControlOrders(_ lease: RoleLease, until stop: @Sendable () -> Bool) async throws {
+        let day: Int64 = 86_400
+        while !stop() {
+            let rows = try await ledger.controlState(after: 0)
+            let state = try ControlState.none.advanced(to: rows.position, with: rows.orders)
+            let instant = rows.now.adding(seconds: -limits.maximumEventAge - day)
+            let over = state.prunable(before: instant, limit: Self.pruneLimit)
+            guard !over.isEmpty else { return }
+            let count = try await ledger.pruneControlOrders(
+                Dictionary(over.map { ($0.key, $0.position) }) { first, _ in first }, under: lease)
+            logger.info("control orders that can never matter again are gone", metadata: ["orders": "\(count)"])
+            guard over.count == Self.pruneLimit, count > 0 else { return }
         }
     }
 

@@ -22,8 +22,11 @@ public struct TopicCatalog: Sendable, Hashable {
         case gatewayReceipts
         /// Signed WPCs, keyed by policy hash.
         case policies
+        /// Written by the worker: signed status lists.
+        case statusLists
 
-        /// A word for lists and JSON: `output`, `input`, `vendor`, `control`, `gateway-receipts` or `policies`.
+        /// A word for lists and JSON: `output`, `input`, `vendor`, `control`, `gateway-receipts`, `policies` or
+        /// `status-lists`.
         public var name: String {
             switch self {
             case .output: "output"
@@ -32,6 +35,7 @@ public struct TopicCatalog: Sendable, Hashable {
             case .control: "control"
             case .gatewayReceipts: "gateway-receipts"
             case .policies: "policies"
+            case .statusLists: "status-lists"
             }
         }
     }
@@ -79,11 +83,13 @@ public struct TopicCatalog: Sendable, Hashable {
     ///   - controlTopic: the topic of control events, when there is one.
     ///   - policyTopic: the topic of signed WPCs, when there is one.
     ///   - gatewayTopic: the topic of gateway receipts, when there is one.
+    ///   - statusListTopic: the topic of status lists, when there is one.
     public init(
         outputs: WorkerConfiguration.OutputTopics, rules: RuleSet?, controlTopic: String?, policyTopic: String?,
-        gatewayTopic: String? = nil
+        gatewayTopic: String? = nil, statusListTopic: String? = nil
     ) {
         var entries = OutputStream.allCases.map { Self.output($0, named: outputs.name($0)) }
+        if let statusListTopic { entries.append(Self.statusLists(statusListTopic)) }
         if let controlTopic { entries.append(Self.control(controlTopic)) }
         var inputs: [Entry] = []
         for source in (rules?.sources ?? [:]).values {
@@ -176,6 +182,13 @@ public struct TopicCatalog: Sendable, Hashable {
         Entry(
             name: topic, role: .control, key: "scope, operation and id", partitions: 1, isPartitionCountFixed: true,
             settings: compact, purpose: "Signed control events: stops, lifts, revocations and the like")
+    }
+
+    private static func statusLists(_ topic: String) -> Entry {
+        Entry(
+            name: topic, role: .statusLists, key: "address", partitions: 1, isPartitionCountFixed: true,
+            settings: ["cleanup.policy": "compact", "retention.ms": "-1", "max.message.bytes": messageBytes],
+            purpose: "Signed Token Status Lists, for whoever serves them to verifiers")
     }
 
     private static func gatewayReceipts(_ topic: String) -> Entry {

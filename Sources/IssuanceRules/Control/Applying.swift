@@ -90,10 +90,12 @@ struct ControlStep {
         }
     }
 
-    /// The first whole second that no token issued so far has, by clock and by ledger.
-    var cutoffInstant: Timestamp {
+    /// The first whole second that no token issued so far has, by clock and by ledger, and no earlier than that of any
+    /// cut-off of the scope before: a clock that was set back takes nothing back.
+    func cutoffInstant(of scope: StopScope) -> Timestamp {
         let newest = context.newestIssuedAt.map { $0.seconds } ?? .min
-        return Timestamp(seconds: max(context.at.seconds, newest) + 1)
+        let before = state.lastDeclaration(in: scope).map { $0.seconds } ?? .min
+        return Timestamp(seconds: max(context.at.seconds, newest, before) + 1)
     }
 
     mutating func void(_ scope: StopScope, _ cause: ControlCause) {
@@ -101,8 +103,13 @@ struct ControlStep {
         case .token, .jti: break
         case .all, .jobClass, .agent, .subject, .approval, .request, .entitlement, .policyHash, .policyID, .source,
             .issuerKey, .job:
+            // A key that is out already stays out: no cut-off of a scope takes back what an earlier one voids.
+            let isOut = scope.kind == .issuerKey && state.suspicion(of: KeyID(scope.value ?? "")) != nil
             effects.cutoffs.append(
-                ControlCutoff(scope: scope, notIssuedBefore: cutoffInstant, issuedSince: nil, cause: cause))
+                ControlCutoff(
+                    scope: scope, notIssuedBefore: isOut ? ControlCutoff.forever : cutoffInstant(of: scope),
+                    issuedSince: nil,
+                    cause: cause))
         }
         effects.revocations.append(ControlRevocation(scope: scope, part: .all, cause: cause))
     }
@@ -166,7 +173,8 @@ extension ControlStep {
     }
 
     mutating func bar(_ scope: StopScope, handle: String, by lift: ControlEventID? = nil) {
-        let at = state.barrier(of: scope).map { max($0.barrier.at, context.at) } ?? context.at
+        // Nothing from before the stop itself comes back, though the clock be set back between the two.
+        let at = state.lastDeclaration(in: scope).map { max($0, context.at) } ?? context.at
         put(.barrier(Barrier(scope: scope.normalized, at: at, event: lift ?? event.id, handle: handle)))
     }
 }
@@ -295,8 +303,8 @@ extension ControlStep {
         let since = suspect.since.map { Timestamp(seconds: $0.seconds) }
         effects.cutoffs.append(
             ControlCutoff(
-                scope: scope, notIssuedBefore: Timestamp(seconds: ControlCutoff.foreverSeconds), issuedSince: since,
-                cause: .keyWithdrawn))
+                scope: scope, notIssuedBefore: ControlCutoff.forever,
+                issuedSince: state.wasCutOff(scope) ? nil : since, cause: .keyWithdrawn))
         effects.revocations.append(
             ControlRevocation(scope: scope, part: since.map { .issuedSince($0) } ?? .all, cause: .keyWithdrawn))
         result = .applied

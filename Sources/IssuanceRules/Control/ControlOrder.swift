@@ -2,8 +2,9 @@ public import ClawWire
 
 /// A standing order: what a control event leaves behind until another ends it, as the ledger keeps it, one a row.
 ///
-/// Rows are only added and replaced, never taken away, so a reader that knows the state at a position needs the rows
-/// with a greater ``position`` and nothing else. A row whose order is over stays with ``isEnded``.
+/// Rows are added and replaced, so a reader that knows the state at a position needs the rows with a greater ``position``
+/// and nothing else. A row whose order is over stays with ``isEnded``; it is taken away once no one can ask for it, see
+/// ``ControlState/prunable(before:limit:)``, and a reader that still holds it judges no otherwise.
 public struct ControlOrder: Sendable, Hashable {
     /// What holds.
     public enum Content: Sendable, Hashable {

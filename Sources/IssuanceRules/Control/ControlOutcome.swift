@@ -159,6 +159,7 @@ public struct ControlEffects: Sendable, Hashable {
 public struct ControlCutoff: Sendable, Hashable {
     /// The instant of a cut-off without end, in seconds: 9999-12-31T23:59:59Z. Only for keys, which sign nothing more.
     public static let foreverSeconds: Int64 = 253_402_300_799
+    static let forever = Timestamp(seconds: foreverSeconds)
 
     /// The scope.
     public let scope: StopScope

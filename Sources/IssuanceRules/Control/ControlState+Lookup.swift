@@ -54,6 +54,27 @@ extension ControlState {
         }
     }
 
+    /// The latest instant, by the ledger's clock, of what holds in exactly this scope: stops, revocations, and the barrier
+    /// that they leave when they end.
+    func lastDeclaration(in scope: StopScope) -> Timestamp? {
+        let scope = scope.normalized
+        let stops = (index.stops[scope] ?? []).map(\.at)
+        return (stops + [index.barriers[scope]?.at].compactMap(\.self)).max()
+    }
+
+    /// True when a stop or a revocation ever cut off all that was issued in the scope, ended ones included.
+    func wasCutOff(_ scope: StopScope) -> Bool {
+        let scope = scope.normalized
+        return orders.values.contains { order in
+            switch order.content {
+            case .stop(let stop): stop.scope == scope && stop.revokesLive
+            // A revocation that permits re-approval leaves a barrier and nothing else.
+            case .barrier(let barrier): barrier.scope == scope
+            case .pendingLift, .rotation, .elevation, .proxy, .suspectKey: false
+            }
+        }
+    }
+
     func position(of stop: StandingStop) -> Int64 {
         order(.stop(stop))?.position ?? stop.position
     }

@@ -30,8 +30,8 @@ extension ControlStep {
         }
         for var stop in targets {
             stop.lift = StandingStop.Ended(event: event.id, at: context.at, people: pending.people)
-            put(.stop(stop))
             bar(stop.scope, handle: stop.stopID)
+            put(.stop(stop))
         }
         result = .applied
     }

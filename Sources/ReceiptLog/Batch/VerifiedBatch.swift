@@ -74,6 +74,15 @@ public struct VerifiedBatch: Sendable, Hashable {
         BatchProof(header: header, headerHash: headerHash, tree: tree, index: index)
     }
 
+    /// The proof of a receipt by the compatible rule, for verifiers that know no other; `nil` when there is no such receipt,
+    /// or when the batch came without ``compatibleRoot``. The leaf is the receipt's digest.
+    public func compatibleProof(of index: Int) -> LogInclusionProof? {
+        compatibleRoot.flatMap {
+            LogInclusionProof(
+                tree: ClawlogsTree(leaves: receipts.map { Digest(hashing: $0) }), index: index, signedRoot: $0)
+        }
+    }
+
     private static func signer(
         _ parts: BatchParts, _ headerHash: Digest, _ logKeys: [Ed25519PublicKey]
     ) throws(EvidenceError) -> Ed25519PublicKey {

@@ -3,12 +3,14 @@ public import ClawWire
 /// A cut-off, as published: every token in its scope that was issued before an instant is void, however many there are.
 ///
 /// It is published first; records of the single tokens follow in chunks for readers that need them. A later cut-off of
-/// the same scope replaces it and never names an earlier instant.
+/// the same scope replaces it and voids no less: see ``covers(_:)``.
 public struct CutoffRecord: Sendable, Hashable {
     /// Which tokens.
     public let scope: CutoffScope
     /// A token in scope is void when its `iat` is smaller; whole seconds.
     public let notIssuedBefore: Timestamp
+    /// A token in scope with a smaller `iat` is spared; whole seconds. `nil` spares none.
+    public let issuedSince: Timestamp?
     /// The control event that made it.
     public let eventID: String
     /// The stop it belongs to, when a stop made it.
@@ -34,6 +36,7 @@ public struct CutoffRecord: Sendable, Hashable {
     ///   - scope: which tokens.
     ///   - notIssuedBefore: tokens with a smaller `iat` are void. Give the second after the commit, so that tokens of the
     ///     commit's own second are void too.
+    ///   - issuedSince: tokens with a smaller `iat` are spared; `nil` spares none.
     ///   - eventID: the control event.
     ///   - stopID: the stop, when it was one.
     ///   - controlPosition: the event's position, not negative.
@@ -44,12 +47,13 @@ public struct CutoffRecord: Sendable, Hashable {
     ///   - receiptID: the event's receipt.
     ///   - receiptDigest: digest of the event's receipt.
     public init(
-        scope: CutoffScope, notIssuedBefore: Timestamp, eventID: String, stopID: String? = nil,
-        controlPosition: Int64, cause: RevocationCause, reason: String? = nil, revokedBy: String,
+        scope: CutoffScope, notIssuedBefore: Timestamp, issuedSince: Timestamp? = nil, eventID: String,
+        stopID: String? = nil, controlPosition: Int64, cause: RevocationCause, reason: String? = nil, revokedBy: String,
         revokedAt: Timestamp, receiptID: ReceiptID, receiptDigest: Digest
     ) {
         self.scope = scope
         self.notIssuedBefore = Timestamp(seconds: notIssuedBefore.seconds)
+        self.issuedSince = issuedSince.map { Timestamp(seconds: $0.seconds) }
         self.eventID = eventID
         self.stopID = stopID
         self.controlPosition = controlPosition
@@ -60,6 +64,17 @@ public struct CutoffRecord: Sendable, Hashable {
         self.revokedAt = Timestamp(seconds: revokedAt.seconds)
         self.receiptID = receiptID
         self.receiptDigest = receiptDigest
+    }
+
+    /// True when a token in scope with this `iat` is void.
+    public func voids(issuedAt: Timestamp) -> Bool {
+        issuedAt < notIssuedBefore && issuedSince.map { issuedAt >= $0 } ?? true
+    }
+
+    /// True when whatever another cut-off of the same scope voids is void by this one too.
+    public func covers(_ other: CutoffRecord) -> Bool {
+        notIssuedBefore >= other.notIssuedBefore
+            && issuedSince.map { since in other.issuedSince.map { since <= $0 } ?? false } ?? true
     }
 
     /// Key on the revocations topic: `cutoff:` and the scope.
@@ -73,6 +88,7 @@ public struct CutoffRecord: Sendable, Hashable {
         writer.member("control_position", controlPosition)
         writer.member("cutoff_version", "1")
         writer.member("event_id", eventID)
+        writer.member("issued_since", issuedSince?.seconds)
         writer.member("not_issued_before", notIssuedBefore.seconds)
         writer.member("reason", reason)
         writer.member("receipt_digest_b64u", receiptDigest)
@@ -107,6 +123,7 @@ public struct CutoffRecord: Sendable, Hashable {
         }
         self.init(
             scope: scope, notIssuedBefore: try reader.seconds("not_issued_before"),
+            issuedSince: try reader.optionalInteger("issued_since") == nil ? nil : reader.seconds("issued_since"),
             eventID: try reader.string("event_id"), stopID: try reader.optionalString("stop_id"),
             controlPosition: try reader.integer("control_position"), cause: try reader.choice("cause"),
             reason: try reader.optionalString("reason"), revokedBy: try reader.string("revoked_by"),

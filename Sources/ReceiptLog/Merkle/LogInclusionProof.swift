@@ -82,8 +82,24 @@ public struct LogInclusionProof: Sendable, Hashable {
             statementSignature = try signer.sign(statement.signedBytes)
         }
 
+        /// Signs the compatible root of a batch, dated when the batch was sealed.
+        ///
+        /// - Throws: what the signer throws.
+        public init(of header: BatchHeader, signer: any Ed25519Signer) throws {
+            logID = header.logID
+            treeSize = header.count
+            root = header.compatibleRoot
+            publishedAt = header.sealedAt
+            self.signer = signer.publicKey
+            rootSignature = try signer.sign(Array(root.b64u.utf8))
+            statementSignature = try signer.sign(
+                Statement(
+                    logID: logID, treeSize: UInt64(treeSize), root: root.bytes, publishedAt: publishedAt.iso8601
+                ).signedBytes)
+        }
+
         /// Takes signatures that came with a batch, or returns `nil` when they are not over its compatible root.
-        init?(
+        public init?(
             header: BatchHeader, signer: Ed25519PublicKey, rootSignature: Ed25519Signature,
             statementSignature: Ed25519Signature
         ) {

@@ -88,8 +88,9 @@ extension Receipt.Content {
     var refusal: Receipt.Refusal? {
         switch self {
         case .decisionDenied(let refusal), .decisionExpired(let refusal): refusal
-        case .grantIssued, .decisionQuarantined, .revocation, .keyChanged, .stopDeclared, .stopLifted, .stopDrilled,
-            .controlApplied, .gatewayReceipt, .findingRaised, .budgetReached, .heartbeat:
+        case .grantIssued, .decisionQuarantined, .revocation, .revocationsEnded, .keyChanged, .stopDeclared,
+            .stopLifted, .stopDrilled, .controlApplied, .controlRepeated, .gatewayReceipt, .findingRaised,
+            .budgetReached, .heartbeat:
             nil
         }
     }
@@ -101,8 +102,9 @@ extension Receipt.Content {
     var payload: JSONObject? {
         switch self {
         case .stopDeclared(let payload), .stopLifted(let payload), .stopDrilled(let payload),
-            .controlApplied(let payload):
+            .controlApplied(let payload), .controlRepeated(let payload):
             payload
+        case .revocationsEnded(let end): end.payload
         case .grantIssued, .decisionDenied, .decisionExpired, .decisionQuarantined, .revocation, .keyChanged,
             .gatewayReceipt, .findingRaised, .budgetReached, .heartbeat:
             nil

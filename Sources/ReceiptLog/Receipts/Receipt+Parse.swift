@@ -88,6 +88,7 @@ extension Receipt.Content {
                     tokenHash: try revocation.hexDigest("token_hash"),
                     jti: try revocation.optionalString("jti").map { TokenID($0) },
                     cause: try revocation.choice("cause"), revokedBy: try revocation.string("revoked_by")))
+        case .revocationsEnded: self = .revocationsEnded(try RevocationEnd(try reader.nested("payload")))
         case .keyChanged:
             let key = try reader.nested("key")
             guard let publicKey = Ed25519PublicKey(did: try key.string("public_key_did")) else {
@@ -105,6 +106,7 @@ extension Receipt.Content {
         case .stopLifted: self = .stopLifted(try reader.nested("payload").object)
         case .stopDrilled: self = .stopDrilled(try reader.nested("payload").object)
         case .controlApplied: self = .controlApplied(try reader.nested("payload").object)
+        case .controlRepeated: self = .controlRepeated(try reader.nested("payload").object)
         case .gatewayReceipt: self = .gatewayReceipt(try Receipt.GatewayCall(try reader.nested("gateway_call")))
         case .findingRaised: self = .findingRaised(try Receipt.Finding(try reader.nested("finding")))
         case .budgetReached: self = .budgetReached(try Receipt.BudgetMark(try reader.nested("budget")))

@@ -13,6 +13,8 @@ extension Receipt {
         case decisionQuarantined = "decision.quarantined"
         /// A token was revoked.
         case revocation
+        /// Revocations are over, because the tokens have expired.
+        case revocationsEnded = "revocations.ended"
         /// A key came, went or changed its state.
         case keyChanged = "key.changed"
         /// An emergency stop was declared.
@@ -23,6 +25,8 @@ extension Receipt {
         case stopDrilled = "stop.drilled"
         /// Another control event: a revocation, a rotation, a switch, a suspect key.
         case controlApplied = "control.applied"
+        /// A control event came again over the control topic and changed nothing.
+        case controlRepeated = "control.repeated"
         /// A gateway's signed receipt of a model call was accepted.
         case gatewayReceipt = "gateway.receipt"
         /// Something is not as the grants say it should be.
@@ -45,6 +49,8 @@ extension Receipt {
         case decisionQuarantined(Quarantine)
         /// Revoked. Subject: the token hash.
         case revocation(Revocation)
+        /// Revocations and cut-offs are over. Effect: the digest of the payload.
+        case revocationsEnded(RevocationEnd)
         /// A key changed. Subject: the key; effect: the change and its time.
         case keyChanged(KeyChange)
         /// Stop declared. Subject: the payload's `stop_id`; effect: the digest of the payload.
@@ -55,6 +61,8 @@ extension Receipt {
         case stopDrilled(JSONObject)
         /// Another control event was applied. As for a stop.
         case controlApplied(JSONObject)
+        /// A control event came again. As for a stop; the payload names the record.
+        case controlRepeated(JSONObject)
         /// A model call. Subject: the gateway's signer and receipt id; effect: the hash that was signed.
         case gatewayReceipt(GatewayCall)
         /// A finding. Subject: what it is about; effect: a digest of code and evidence.
@@ -72,11 +80,13 @@ extension Receipt {
             case .decisionExpired: .decisionExpired
             case .decisionQuarantined: .decisionQuarantined
             case .revocation: .revocation
+            case .revocationsEnded: .revocationsEnded
             case .keyChanged: .keyChanged
             case .stopDeclared: .stopDeclared
             case .stopLifted: .stopLifted
             case .stopDrilled: .stopDrilled
             case .controlApplied: .controlApplied
+            case .controlRepeated: .controlRepeated
             case .gatewayReceipt: .gatewayReceipt
             case .findingRaised: .findingRaised
             case .budgetReached: .budgetReached
@@ -92,9 +102,10 @@ extension Receipt {
                 return "evidence:\(provenance.inputs.first?.digest.b64u ?? "")"
             case .decisionQuarantined(let quarantine): return quarantine.origin.description
             case .revocation(let revocation): return revocation.tokenHash.hex
+            case .revocationsEnded: return "revocations"
             case .keyChanged(let change): return change.kid.rawValue
             case .stopDeclared(let payload), .stopLifted(let payload), .stopDrilled(let payload),
-                .controlApplied(let payload):
+                .controlApplied(let payload), .controlRepeated(let payload):
                 return payload["stop_id"]?.string ?? ""
             case .gatewayReceipt(let call): return call.name
             case .findingRaised(let finding): return finding.about
@@ -109,9 +120,10 @@ extension Receipt {
             case .decisionDenied, .decisionExpired: "outcome"
             case .decisionQuarantined(let quarantine): quarantine.valueDigest.hex
             case .revocation: "revoked"
+            case .revocationsEnded(let end): JSONValue.object(end.payload).canonicalDigest.b64u
             case .keyChanged(let change): "\(change.change.rawValue)@\(change.effectiveAt.iso8601)"
             case .stopDeclared(let payload), .stopLifted(let payload), .stopDrilled(let payload),
-                .controlApplied(let payload):
+                .controlApplied(let payload), .controlRepeated(let payload):
                 JSONValue.object(payload).canonicalDigest.b64u
             case .gatewayReceipt(let call): call.payloadHash.b64u
             case .findingRaised(let finding): finding.effect

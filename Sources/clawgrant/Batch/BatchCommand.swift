@@ -63,7 +63,8 @@ struct BatchProveCommand: AsyncParsableCommand {
         commandName: "prove", abstract: "Prove that a grant or a receipt is in a batch.",
         discussion: """
             With --grant, checks the proof that the grant carries against the batch. With --receipt, prints the proof \
-            of that receipt.
+            of that receipt; with --clawlogs as a log_inclusion_proof.v1 of the reference log, with the log's additional \
+            signature over log, size and time.
             """)
 
     @OptionGroup var input: BatchInput
@@ -77,7 +78,11 @@ struct BatchProveCommand: AsyncParsableCommand {
     @Option(name: .customLong("receipt"), help: ArgumentHelp("A receipt in the batches.", valueName: "id"))
     var receiptID: String?
 
+    @Flag(help: "With --receipt: print a log_inclusion_proof.v1.")
+    var clawlogs = false
+
     mutating func validate() throws {
+        guard !clawlogs || receiptID != nil else { throw ValidationError("--clawlogs goes with --receipt") }
         guard (grant != nil) != (receiptID != nil) else { throw ValidationError("give either --grant or --receipt") }
     }
 
@@ -120,6 +125,15 @@ struct BatchProveCommand: AsyncParsableCommand {
     private func prove(_ id: String, _ batches: [VerifiedBatch]) throws {
         for batch in batches {
             guard let index = batch.index(of: id), let proof = batch.proof(of: index) else { continue }
+            guard !clawlogs else {
+                guard let compatible = batch.compatibleProof(of: index) else {
+                    throw CommandFailure.negative(
+                        "batch \(proof.batchNumber) came without a signed root by that rule",
+                        remedy: "prove it with its own path, without --clawlogs")
+                }
+                Console.out(compatible.json)
+                return
+            }
             Console.out([
                 "receipt_id": .string(id), "log_id": .string(batch.header.logID.rawValue),
                 "receipt_digest_b64u": .string(Digest(hashing: batch.receipts[index]).b64u),

@@ -16,7 +16,7 @@ enum DatabaseChecks {
                             "database", "the server's identity is not proved",
                             "add sslmode=verify-full and sslrootcert to database.conninfo, or use a Unix socket"))
                 }
-                let current = Int32(Migration.all.count)
+                let current = Migration.latest
                 let version = try await Migrator.version(connection)
                 guard version == current else {
                     findings.append(

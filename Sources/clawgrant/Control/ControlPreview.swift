@@ -44,8 +44,19 @@ struct ControlPreview {
                     "\(own.map(\.rawValue).joined(separator: ", ")) declared it, and a declarer cannot lift: it will be "
                         + "refused")
             }
+            if let idle = Self.idle(lift, state) { warnings.append(idle) }
         }
         self.warnings = warnings
+    }
+
+    /// A sentence when a lift ends nothing that holds now: a slip of the pen, or a stop that has not come yet.
+    private static func idle(_ lift: ControlOperation.Lift, _ state: ControlState) -> String? {
+        let known = state.declarations(of: lift.stopID)
+        guard known.allSatisfy({ $0.lift != nil }) else { return nil }
+        if let ended = known.last?.lift { return "\(lift.stopID) was lifted at \(ended.at) already" }
+        let active = Set(state.activeStops.map(\.stopID)).sorted()
+        return "there is no stop or revocation \(lift.stopID), so the lift will wait for it; "
+            + (active.isEmpty ? "none holds" : "these hold: \(active.joined(separator: ", "))")
     }
 
     private static func isInRules(_ kind: StopScope.Kind) -> Bool { kind == .jobClass || kind == .source }

@@ -82,8 +82,12 @@ struct ControlReport {
             object["apply_ms"] = .number(answer.milliseconds)
             object["lock_wait_ms"] = .number(answer.waitedMilliseconds)
             object["cutoffs"] = .array(
-                answer.cutoffs.map {
-                    ["scope": $0.scope.document, "not_issued_before": .integer($0.notIssuedBefore.seconds)]
+                answer.cutoffs.map { cutoff in
+                    var object: JSONObject = [
+                        "scope": cutoff.scope.document, "not_issued_before": .integer(cutoff.notIssuedBefore.seconds),
+                    ]
+                    object["issued_since"] = cutoff.issuedSince.map { .integer($0.seconds) }
+                    return .object(object)
                 })
             object["receipt_id"] = .optional(answer.receiptID)
         }

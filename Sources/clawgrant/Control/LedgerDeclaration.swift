@@ -46,7 +46,6 @@ struct LedgerDeclaration {
         _ overview: ControlOverview, _ rules: RuleSet, _ ledger: PostgresLedger
     ) async throws -> ControlPreview {
         let state = try ControlState(overview)
-        if case .lift(let lift) = declaration.operation { try Self.check(lift, state) }
         var live: Int64?
         if let scope = declaration.operation.scope {
             live = overview.live(in: scope)
@@ -57,19 +56,6 @@ struct LedgerDeclaration {
             }
         }
         return ControlPreview(declaration, overview, state, rules, file, live: live)
-    }
-
-    /// A lift of something that does not hold would wait for a stop to come: here it is a slip of the pen.
-    private static func check(_ lift: ControlOperation.Lift, _ state: ControlState) throws {
-        let known = state.declarations(of: lift.stopID)
-        guard known.allSatisfy({ $0.lift != nil }) else { return }
-        if let ended = known.last?.lift {
-            throw CommandFailure.negative("\(lift.stopID) was lifted at \(ended.at) already; nothing was declared")
-        }
-        let active = Set(state.activeStops.map(\.stopID)).sorted()
-        throw CommandFailure.negative(
-            "there is no stop or revocation \(lift.stopID); "
-                + (active.isEmpty ? "none holds" : "these hold: \(active.joined(separator: ", "))"))
     }
 
     private func tell(_ preview: ControlPreview) {

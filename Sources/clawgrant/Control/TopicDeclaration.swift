@@ -60,6 +60,19 @@ struct TopicDeclaration {
         }
     }
 
+    /// An answer for people.
+    private static func text(_ answer: JSONValue) -> String {
+        let position = answer["control_position"]?.integer
+        switch answer["result"]?.string ?? "" {
+        case "repeated": return "repeated: it holds already since control position \(position ?? 0); nothing changed"
+        case "without_effect": return "without effect: nothing holds that it would end"
+        case let result:
+            return
+                "\(result) at control position \(position ?? 0); \(answer["grants_before"]?.integer ?? 0) grants precede "
+                + "it; in force \(answer["effective_ms"]?.integer ?? 0) ms after a worker had read it"
+        }
+    }
+
     /// Writes a record to the control topic, and waits until its answer can be read.
     static func send(
         _ record: SourceRecord, eventID: String, handle: String, _ file: ConfigurationFile, until level: WaitLevel,
@@ -92,17 +105,11 @@ struct TopicDeclaration {
             guard let answer = try await reader.answer(to: eventID, within: .seconds(seconds)) else {
                 throw CommandFailure.negative(
                     "no answer to \(handle) was published within \(seconds) s",
-                    remedy: "a repeat has none; what is not obeyed goes to "
+                    remedy: "what is not obeyed goes to "
                         + "\(file.worker.outputs.name(.deadLetters)); ask `clawgrant stop status` where the database is"
                 )
             }
-            let position = answer["control_position"]?.integer ?? 0
-            let result = answer["result"]?.string ?? ""
-            tell(
-                "published", stopwatch,
-                "\(result) at control position \(position); \(answer["grants_before"]?.integer ?? 0) grants precede it; "
-                    + "in force \(answer["effective_ms"]?.integer ?? 0) ms after a worker had read it",
-                ["answer": answer])
+            tell("published", stopwatch, Self.text(answer), ["answer": answer])
         }
     }
 }

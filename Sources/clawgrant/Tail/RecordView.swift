@@ -100,7 +100,8 @@ struct RecordView {
     }
 
     private var controlResult: String {
-        let voided = document["voided_tokens"]?.integer.map { "\($0) live tokens void" } ?? "live tokens being counted"
+        let counted = document["voided_tokens"]?.integer.map { "\($0) live tokens void" } ?? "live tokens being counted"
+        let voided = document["voided_tokens"] == nil ? "nothing changed" : counted
         return "\(mark("CONTROL", .red)) \(text(document["operation"])) \(text(document["stop_id"]))  "
             + "\(text(document["result"]))  position \(document["control_position"]?.integer ?? -1)  \(voided)"
     }
@@ -109,7 +110,8 @@ struct RecordView {
         switch record.key.flatMap({ RevocationKey($0) }) {
         case .cutoff(let scope):
             let before = document["not_issued_before"]?.integer ?? 0
-            return "\(mark("CUT OFF", .red)) \(Console.plain(scope.description))  tokens issued before "
+            let since = document["issued_since"]?.integer.map { "since \(Timestamp(seconds: $0)) and " } ?? ""
+            return "\(mark("CUT OFF", .red)) \(Console.plain(scope.description))  tokens issued \(since)before "
                 + "\(Timestamp(seconds: before))  \(text(document["cause"]))"
         case .head: return "\(mark("HEAD", .faint)) everything up to \(text(document["as_of"]))"
         case .token, nil: return tokenRevocation

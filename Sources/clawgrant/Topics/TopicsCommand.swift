@@ -16,7 +16,8 @@ extension TopicCatalog {
         let rules = try file.rules()
         self.init(
             outputs: file.worker.outputs, rules: rules, controlTopic: file.worker.control.topic,
-            policyTopic: file.worker.policySources(rules).topic, gatewayTopic: file.worker.gatewayReceipts.topic)
+            policyTopic: file.worker.policySources(rules).topic, gatewayTopic: file.worker.gatewayReceipts.topic,
+            statusListTopic: file.worker.statusLists?.topic)
     }
 
     /// What differs on the cluster.

@@ -99,9 +99,78 @@ struct SealAndRenderTests {
                 parsing: try #require(record.record.value), previous: tail, logKeys: [PlanFixture.logKey.publicKey])
             tail = try #require(verified.tail)
             receipts += verified.receipts.count
+            let proof = try #require(verified.compatibleProof(of: verified.receipts.count - 1))
+            _ = try LogInclusionProof.verify(proof.json)
+            _ = try LogInclusionProof.verifyStrictly(
+                proof.json, logKey: PlanFixture.logKey.publicKey, logID: PlanFixture.logID)
         }
         let expected = try groups().reduce(0) { $0 + $1.effects.count }
         #expect(receipts == expected)
+    }
+
+    @Test func aBatchFromBeforeThereWereSignedRootsIsPublishedAsItWas() throws {
+        let batch = try #require(try seal(try groups(), perRound: 1).first)
+        let old = SealedBatch(
+            number: batch.number, firstPosition: batch.firstPosition, lastPosition: batch.lastPosition,
+            headerHash: batch.headerHash, header: batch.header, signature: batch.signature,
+            checkpoint: batch.checkpoint, tail: batch.tail, rootSignatures: nil, groups: batch.groups,
+            nextSequence: batch.nextSequence, sealedAt: batch.sealedAt)
+        let record = try #require(try renderer().render(old).first { $0.stream == .receiptBatches })
+        let verified = try VerifiedBatch(
+            parsing: try #require(record.record.value), previous: nil, logKeys: [PlanFixture.logKey.publicKey])
+        #expect(verified.compatibleRoot == nil)
+    }
+
+    @Test func aHeartbeatIsSealedAndPublishedLikeAnyBatch() throws {
+        let effect = try BatchSealer.heartbeat(of: WorkerID("worker-a"), at: PlanFixture.now)
+        let again = try BatchSealer.heartbeat(of: WorkerID("worker-a"), at: PlanFixture.now)
+        #expect(effect == again)
+        let batch = try #require(
+            try seal([EffectGroup(groupID: 1, day: 20_000, effects: [effect])], perRound: 1).first)
+        let records = try renderer().render(batch)
+        #expect(records.map(\.stream) == [.receiptBatches])
+        let verified = try VerifiedBatch(
+            parsing: try #require(records[0].record.value), previous: try LogTail(logID: PlanFixture.logID),
+            logKeys: [PlanFixture.logKey.publicKey])
+        #expect(verified.header.counts == ["heartbeat": 1])
+        #expect(try Receipt(parsing: verified.receipts[0]).content == .heartbeat)
+    }
+
+    @Test func whatIsOverIsForgottenByRecordsWithoutAValue() throws {
+        let scope = try #require(CutoffScope(.jobClass, "deploy"))
+        let ended = EndedRevocations(
+            tokens: [Digest(hashing: "a"), Digest(hashing: "b")], cutoffs: ["cutoff:\(scope)", "cutoff:all"],
+            expiredBefore: PlanFixture.now.adding(seconds: -60), now: PlanFixture.now)
+        let effect = try RevocationEnds.effect(ended, by: WorkerID("worker-a"))
+        let batch = try #require(
+            try seal([EffectGroup(groupID: 1, day: 20_000, effects: [effect])], perRound: 1).first)
+        let records = try renderer().render(batch).filter { $0.stream == .revocations }
+        #expect(records.map(\.sequence) == [0, 1, 2, 3])
+        #expect(records.allSatisfy { $0.record.value == nil })
+        let keys = records.compactMap { $0.record.key.flatMap { RevocationKey($0) } }
+        #expect(keys == [.cutoff(scope), .cutoff(.all)] + ended.tokens.map { .token($0) })
+        guard case .revocationsEnded(let end) = try Receipt(parsing: effect.receipt).content else {
+            Issue.record("another kind of receipt")
+            return
+        }
+        #expect(end.keys == keys)
+        let spoiled = EndedRevocations(
+            tokens: [], cutoffs: ["head"], expiredBefore: PlanFixture.now, now: PlanFixture.now)
+        #expect(throws: LedgerError.self) {
+            // The head is no cut-off: it is replaced, never ended.
+            try RevocationEnds.effect(spoiled, by: WorkerID("worker-a"))
+        }
+    }
+
+    @Test func oneChunkOfTheLongestKeysFitsItsReceipt() throws {
+        let value = String(repeating: "\u{1}", count: CutoffScope.maximumValueBytes)
+        let scope = try #require(CutoffScope(.job, "x\(value.dropFirst())"))
+        let ended = EndedRevocations(
+            tokens: (0..<RevocationEnds.maximumTokens).map { Digest(hashing: "\($0)") },
+            cutoffs: [String](repeating: "cutoff:\(scope)", count: RevocationEnds.maximumCutoffs),
+            expiredBefore: PlanFixture.now, now: PlanFixture.now)
+        let effect = try RevocationEnds.effect(ended, by: WorkerID("worker-a"))
+        #expect(try EffectCodec.decode(EffectCodec.encode([effect])) == [effect])
     }
 
     @Test func aSealedTokenOpensWithTheJobsKeyAndIsTheRecordedOne() throws {

@@ -121,10 +121,31 @@ extension Stage {
 
     /// The JSON values of a topic by key, the newest of each; commit marks and tombstones left out.
     func values(of topic: String) async throws -> [String: JSONValue] {
+        try await read(topic).reduce(into: [:]) { values, record in
+            if let value = record.value { values[record.key] = value }
+        }
+    }
+
+    /// The newest texts of a topic by key; what was ended is left out.
+    func texts(of topic: String) async throws -> [String: String] {
+        try await read(topic) { String(decoding: $0, as: UTF8.self) }.reduce(into: [:]) { $0[$1.key] = $1.value }
+    }
+
+    /// The JSON values of a topic, in the order of each partition; commit marks and tombstones left out.
+    func records(of topic: String) async throws -> [JSONValue] { try await read(topic).compactMap(\.value) }
+
+    /// The records of a topic, tombstones without a value.
+    func read(_ topic: String) async throws -> [(key: String, value: JSONValue?)] {
+        try await read(topic) { try JSONReader.parse($0) }
+    }
+
+    private func read<Value>(
+        _ topic: String, _ parse: ([UInt8]) throws -> Value
+    ) async throws -> [(key: String, value: Value?)] {
         let metadata = try await playground.admin.metadata()
         let partitions = metadata.topics[topic]?.partitions.map { TopicPartition(topic: topic, partition: $0.id) } ?? []
         let consumer = try KafkaConsumer(configuration: playground.clientConfiguration)
-        var values: [String: JSONValue] = [:]
+        var found: [(key: String, value: Value?)] = []
         do {
             try await consumer.assign(Dictionary(uniqueKeysWithValues: partitions.map { ($0, KafkaOffset.beginning) }))
             var open = Set(partitions)
@@ -132,8 +153,8 @@ extension Stage {
                 let batch = try await consumer.nextBatch(
                     maximumRecords: 5_000, maximumBytes: 16 << 20, linger: .zero, timeout: .seconds(1))
                 for record in batch.records {
-                    guard let value = record.value else { continue }
-                    values[String(decoding: record.key ?? [], as: UTF8.self)] = try JSONReader.parse(value)
+                    let key = String(decoding: record.key ?? [], as: UTF8.self)
+                    found.append((key, try record.value.map { try parse($0) }))
                 }
                 open.subtract(batch.endsReached.keys)
                 return open.isEmpty
@@ -143,7 +164,7 @@ extension Stage {
             throw error
         }
         _ = await consumer.close(deadline: .seconds(2))
-        return values
+        return found
     }
 
     /// The reason code of each request's decision, `granted` for a grant.

@@ -248,6 +248,23 @@ import Testing
         #expect(try Setup.under(bench, decided: 1) { $0.signingKey = KeyID("other") }.decision.word == "issue")
     }
 
+    @Test func noCutOffOfAKeyTakesBackWhatAnEarlierOneVoids() throws {
+        let scope = StopScope(kind: .issuerKey, value: Setup.kid.rawValue)
+        let suspect = ControlOperation.suspectKey(.init(kid: Setup.kid, since: ControlBench.at(-500)))
+        let stop = ControlOperation.stop(.init(stopID: "s", scope: scope, revokesLive: true))
+        let revoke = ControlOperation.revoke(.init(scope: scope, permitsReapproval: true))
+        for earlier in [stop, revoke] {
+            var bench = ControlBench()
+            #expect(try bench.apply(earlier, id: "e1").effects.cutoffs.map(\.isForever) == [false])
+            let after = try bench.apply(suspect, id: "e2").effects
+            #expect(after.cutoffs.map(\.isForever) == [true] && after.cutoffs.map(\.issuedSince) == [nil])
+            var reversed = ControlBench()
+            try reversed.apply(suspect, id: "e1")
+            let later = try reversed.apply(earlier, id: "e2").effects
+            #expect(later.cutoffs.map(\.isForever) == [true] && later.cutoffs.map(\.issuedSince) == [nil])
+        }
+    }
+
     @Test func suspectingTwiceOnlyReachesFurtherBack() throws {
         var bench = ControlBench()
         func suspect(_ seconds: Int64?) -> ControlOperation {

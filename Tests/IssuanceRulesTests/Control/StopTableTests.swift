@@ -286,6 +286,26 @@ import Testing
         #expect(try bench.apply(ControlBench.stop("s3", revokes: false), id: "e3").effects.cutoffs.isEmpty)
     }
 
+    @Test func aClockThatIsSetBackTakesNothingBack() throws {
+        var bench = ControlBench()
+        bench.clock = 3_600
+        let first = try bench.apply(ControlBench.stop(), id: "e1", declared: 0).effects.cutoffs
+        #expect(first.map(\.notIssuedBefore) == [ControlBench.at(3_601)])
+        bench.clock = 100
+        let second = try bench.apply(ControlBench.stop("s2"), id: "e2").effects.cutoffs
+        #expect(second.map(\.notIssuedBefore) == [ControlBench.at(3_601)])
+        let other = try bench.apply(ControlBench.stop("s3", ControlBench.scope(.jobClass, "run")), id: "e3").effects
+        #expect(other.cutoffs.map(\.notIssuedBefore) == [ControlBench.at(101)])
+        // Nor does the lift let through what was decided before the stop, nor a stop after it spare what the first voided.
+        let lift = try bench.apply(ControlBench.lift(), id: "l1", by: ControlBench.lifters)
+        #expect(lift.result == .applied)
+        #expect(bench.state.barrier(of: ControlBench.scope(.jobClass, "ref"))?.barrier.at == ControlBench.at(3_600))
+        bench.clock = 150
+        try bench.apply(ControlBench.lift("s2"), id: "l2", by: ControlBench.lifters)
+        let third = try bench.apply(ControlBench.stop("s4"), id: "e4").effects.cutoffs
+        #expect(third.map(\.notIssuedBefore) == [ControlBench.at(3_601)])
+    }
+
     static func lifted() throws -> ControlBench {
         var bench = ControlBench()
         try bench.apply(ControlBench.stop(), id: "e1")
