@@ -59,8 +59,10 @@ final class ControlFixture: Sendable {
 
     /// One decide transaction that issues; returns what it saw.
     @discardableResult
-    func issue(_ grants: [Grant], stopLock: StopLock = .first) async throws -> DecideSnapshot {
-        try await decide(stopLock: stopLock) { snapshot in
+    func issue(
+        _ grants: [Grant], stopLock: StopLock = .first, rowPatience: Duration = .seconds(60)
+    ) async throws -> DecideSnapshot {
+        try await decide(stopLock: stopLock, rowPatience: rowPatience) { snapshot in
             var write = DecideWrite()
             for (index, grant) in grants.enumerated() {
                 let request = Self.request(grant, decidedAt: snapshot.now)
@@ -74,7 +76,7 @@ final class ControlFixture: Sendable {
 
     @discardableResult
     func decide(
-        reading requests: Set<RequestID> = [], stopLock: StopLock = .first,
+        reading requests: Set<RequestID> = [], stopLock: StopLock = .first, rowPatience: Duration = .seconds(60),
         _ plan: @Sendable (DecideSnapshot) throws -> DecideWrite
     ) async throws -> DecideSnapshot {
         let from = offset.withLock { offset in
@@ -88,6 +90,7 @@ final class ControlFixture: Sendable {
             ]))
         read.requestIDs = requests
         read.stopLock = stopLock
+        read.rowPatience = rowPatience
         return try await ledger.ledger.decide(read) { snapshot in (try plan(snapshot), snapshot) }
     }
 

@@ -9,6 +9,18 @@ import Testing
 struct ControlTests {
     private static func grants(_ snapshot: ControlSnapshot) -> Int64 { snapshot.counts.reduce(0) { $0 + $1.grants } }
 
+    @Test func whoLocksFirstWaitsForNoRowForLong() async throws {
+        let fixture = try await ControlFixture.make()
+        let holder = try await fixture.block("effect_group")
+        let error = await #expect(throws: LedgerError.self) {
+            try await fixture.issue([.init(name: "r1")], rowPatience: .milliseconds(50))
+        }
+        #expect(error?.isRetriable == true)
+        _ = try await holder.simple("COMMIT")
+        await holder.close()
+        #expect(Self.grants(try await fixture.control("s1")) == 0)
+    }
+
     @Test func aStopWaitsForADecisionInFlightAndCountsIt() async throws {
         let fixture = try await ControlFixture.make()
         let holder = try await fixture.block("effect_group")

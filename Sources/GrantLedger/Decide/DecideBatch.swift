@@ -55,6 +55,8 @@ public struct DecideRead: Sendable {
     public var knownControlPosition: Int64 = 0
     /// When the stop lock is taken.
     public var stopLock = StopLock.first
+    /// How long a transaction that took the stop lock first waits for a row.
+    public var rowPatience: Duration = .milliseconds(200)
     /// The batch's events.
     public var events: [EventKey] = []
     /// Approvals named by facts or requests of the batch.

@@ -27,7 +27,9 @@ extension PostgresLedger {
                     let ranges = EffectCodec.groups(write.effects)
                     let ids = try await self.takeGroupIDs(ranges.count, in: transaction)
                     var steps = Self.writeSteps(write, ranges, ids, worker: read.worker, now: snapshot.now)
-                    if read.stopLock == .last {
+                    switch read.stopLock {
+                    case .first: steps.append(.execute(DecideStatements.rowPatience, Parameters("0")))
+                    case .last:
                         steps += [
                             .execute(DecideStatements.stopLock),
                             .execute(DecideStatements.requirePosition, Parameters(snapshot.controlPosition)),

@@ -22,7 +22,10 @@ struct PreparedRead {
         }
         var steps: [PipelineStep] = []
         if read.stopLock == .first {
-            steps += [.execute(DecideStatements.stopLock), .execute(DecideStatements.rowPatience)]
+            steps += [
+                .execute(DecideStatements.stopLock),
+                .execute(DecideStatements.rowPatience, Parameters(String(Int64(read.rowPatience / .milliseconds(1))))),
+            ]
         }
         controlStep = steps.count
         steps += [

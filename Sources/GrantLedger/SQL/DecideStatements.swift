@@ -9,9 +9,10 @@ enum DecideStatements {
     static let stopLock = PreparedStatement("stop_lock_shared", "SELECT pg_advisory_xact_lock_shared(8603000)")
 
     /// For whoever took the stop lock first: a row's holder may wait for the stop lock behind a stop, which waits for
-    /// this transaction. Found by the model as `ROWS_AWAITED`.
+    /// this transaction. Found by the model as `ROWS_AWAITED`. Milliseconds; 0 before the commit, which waits its turn to
+    /// announce.
     static let rowPatience = PreparedStatement(
-        "row_patience", "SELECT set_config('lock_timeout', '200ms', true)")
+        "row_patience", "SELECT set_config('lock_timeout', $1, true)", parameterTypes: [.text])
 
     static let controlState = PreparedStatement(
         "control_state",
