@@ -33,10 +33,13 @@ public enum Fsck {
     public static func check(
         kafka: KafkaConfiguration, database: PostgresConfiguration?, _ plan: FsckPlan
     ) async throws -> FsckReport {
-        guard let database else { return try await run(plan, KafkaSource(kafka), ledger: nil) }
+        let source = KafkaSource(kafka)
+        var plan = plan
+        plan.streams = try await source.described(plan.streams)
+        guard let database else { return try await run(plan, source, ledger: nil) }
         let connection = try await PostgresConnection.connect(database)
         do {
-            let report = try await run(plan, KafkaSource(kafka), ledger: PostgresLedgerSource(connection))
+            let report = try await run(plan, source, ledger: PostgresLedgerSource(connection))
             await connection.close()
             return report
         } catch {
@@ -50,7 +53,10 @@ public enum Fsck {
     /// - Returns: the number of records.
     /// - Throws: when topics cannot be read or the directory cannot be written.
     public static func dump(kafka: KafkaConfiguration, to directory: String, _ plan: FsckPlan) async throws -> Int64 {
-        try await DumpWriter(directory: directory).write(plan, from: KafkaSource(kafka))
+        let source = KafkaSource(kafka)
+        var plan = plan
+        plan.streams = try await source.described(plan.streams)
+        return try await DumpWriter(directory: directory).write(plan, from: source)
     }
 
     /// Runs every audit.

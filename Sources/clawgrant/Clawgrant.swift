@@ -27,6 +27,7 @@ struct Clawgrant: AsyncParsableCommand {
                 name: "Records",
                 subcommands: [
                     RequestCommand.self, ApproveCommand.self, TokenCommand.self, BatchCommand.self, TailCommand.self,
+                    FsckCommand.self,
                 ]),
             CommandGroup(
                 name: "More", subcommands: [DemoCommand.self, BenchCommand.self, CompletionsCommand.self]),

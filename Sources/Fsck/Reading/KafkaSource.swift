@@ -17,6 +17,17 @@ final class KafkaSource: TopicSource {
         try await marks(of: topic).mapValues(\.low)
     }
 
+    /// The streams with what the broker says of their compaction; a broker that does not say changes nothing.
+    func described(_ streams: [FsckPlan.Stream]) async throws -> [FsckPlan.Stream] {
+        let admin = try KafkaAdmin(configuration: configuration)
+        let settings = try? await admin.describeTopicConfiguration(streams.map(\.topic), timeout: .seconds(10))
+        _ = await admin.close(deadline: .seconds(2))
+        return streams.map { stream in
+            guard let cleanup = settings?[stream.topic]?["cleanup.policy"] else { return stream }
+            return FsckPlan.Stream(name: stream.name, topic: stream.topic, isCompacted: cleanup.contains("compact"))
+        }
+    }
+
     private func marks(of topic: String) async throws -> [Int32: (low: Int64, high: Int64)] {
         let admin = try KafkaAdmin(configuration: configuration)
         let partitions: [Int32]

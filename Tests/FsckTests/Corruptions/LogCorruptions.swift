@@ -1,4 +1,5 @@
 import ClawWire
+import Foundation
 import ReceiptLog
 
 @testable import Fsck

@@ -1,4 +1,5 @@
 import ClawWire
+import ReceiptLog
 
 @testable import Fsck
 
