@@ -2,7 +2,7 @@
 ///
 /// Both sides are sorted by kind and receipt on disk; equal keys meet whatever came first.
 final class EffectAudit {
-    private static let width = 1 + 16 + 8 + 1 + 8 + 8 + 4 + 8 + 1 + 16 + 4 * EffectImage.slotCount
+    private static let width = 1 + 16 + 8 + 1 + 8 + 8 + 4 + 8 + 1 + 16 + 16 + 4 * EffectImage.slotCount
     private static let orderWidth = 1 + 8 + 8 + 4 + 8
 
     private let plan: FsckPlan
@@ -45,6 +45,7 @@ final class EffectAudit {
         entry.put(offset)
         entry.put(stream)
         entry.put(image.essence)
+        entry.put(image.proof)
         for slot in image.slots { entry.put(slot) }
         try runs.add(entry.bytes)
     }
@@ -62,6 +63,7 @@ final class EffectAudit {
         let offset: Int64
         let stream: Int
         let essence: Fingerprint
+        let proof: Fingerprint
         let slots: [UInt32]
 
         init?(_ bytes: [UInt8]) {
@@ -77,6 +79,7 @@ final class EffectAudit {
             offset = entry.int64()
             stream = Int(entry.byte())
             essence = entry.fingerprint()
+            proof = entry.fingerprint()
             slots = (0..<EffectImage.slotCount).map { _ in entry.uint32() }
         }
 
@@ -155,6 +158,10 @@ final class EffectAudit {
             book.add(
                 .recordBatch, at: place(found), "claw_batch is \(found.batch); its receipt is in \(place(wanted))")
         }
+        if wanted.proof != Fingerprint(high: 0, low: 0), wanted.proof != found.proof {
+            book.add(
+                .grantProof, at: place(found), "the proof does not lead from \(place(wanted)) to its batch's root")
+        }
         guard wanted.essence != found.essence else { return }
         var others: [String] = []
         for (slot, name) in wanted.kind.slots.enumerated() where wanted.slots[slot] != found.slots[slot] {
@@ -162,9 +169,6 @@ final class EffectAudit {
             case "key": book.add(.recordKey, at: place(found), "the key is not the one of \(place(wanted))")
             case "receipt_digest_b64u", "clawgrant.receipt_digest_b64u":
                 book.add(.recordDigest, at: place(found), "the digest is not that of \(place(wanted))")
-            case "proof":
-                book.add(
-                    .grantProof, at: place(found), "the proof does not lead from \(place(wanted)) to its batch's root")
             default: others.append(name)
             }
         }

@@ -27,10 +27,10 @@ final class ReceiptAudit {
 
     /// Takes a receipt.
     ///
-    /// - Parameter path: the siblings from the receipt to the root of its batch.
+    /// - Parameter path: the siblings from the receipt to the root of its batch; `nil` when the receipts do not have it.
     func take(
         _ receipt: Members, kind: String, bytes: [UInt8], digest: Digest, sealedAt: Timestamp, at place: ReceiptPlace,
-        path: () -> [Digest]
+        path: () -> [Digest]?
     ) throws {
         for secret in SecretScan.secrets(in: bytes) { SecretAudit.report(secret, book, at: place.text) }
         guard let form = ReceiptForm.of(kind) else {

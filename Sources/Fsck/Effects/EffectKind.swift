@@ -112,6 +112,9 @@ struct EffectImage {
     let sub: UInt64
     let slots: [UInt32]
     let essence: Fingerprint
+    /// The proof in a grant; zero where there is none, or where the receipts of a batch do not have its root, so that
+    /// nothing can be said of its proofs.
+    let proof: Fingerprint
 }
 
 /// Collects the slots of an image in order.
@@ -120,6 +123,7 @@ struct EffectImageWriter {
     private var slots = [UInt32](repeating: 0, count: EffectImage.slotCount)
     private var all: [UInt8] = []
     private var next = 0
+    private var proof = Fingerprint(high: 0, low: 0)
 
     init(_ kind: EffectKind) {
         self.kind = kind
@@ -139,6 +143,12 @@ struct EffectImageWriter {
         all.append(contentsOf: bytes)
     }
 
+    /// The slot of the proof, which is compared by itself.
+    mutating func put(proof bytes: [UInt8]?) {
+        next += 1
+        if let bytes { proof = Fingerprint(bytes) }
+    }
+
     mutating func put(optional bytes: ArraySlice<UInt8>?) { put(bytes ?? [], isThere: bytes != nil) }
 
     /// A text as JSON.
@@ -150,7 +160,7 @@ struct EffectImageWriter {
     mutating func put(number: Int64) { put(String(number).utf8.map { $0 }) }
 
     func image(of receiptID: String, sub: UInt64 = 0) -> EffectImage {
-        EffectImage(kind: kind, receiptID: receiptID, sub: sub, slots: slots, essence: Fingerprint(all))
+        EffectImage(kind: kind, receiptID: receiptID, sub: sub, slots: slots, essence: Fingerprint(all), proof: proof)
     }
 
     /// RFC 8785 text of a string.

@@ -15,9 +15,9 @@ struct ReceiptPlace {
 enum ExpectedEffects {
     /// The images of all records that follow from a receipt.
     ///
-    /// - Parameter path: the siblings from the receipt to the root of its batch.
+    /// - Parameter path: the siblings from the receipt to the root of its batch; `nil` when the receipts do not have it.
     static func of(
-        _ receipt: Members, kind: String, digest: Digest, at place: ReceiptPlace, path: () -> [Digest]
+        _ receipt: Members, kind: String, digest: Digest, at place: ReceiptPlace, path: () -> [Digest]?
     ) -> [EffectImage] {
         let id = receipt.string("receipt_id") ?? ""
         let digestText = EffectImageWriter.quoted(digest.b64u)
@@ -37,12 +37,12 @@ enum ExpectedEffects {
     }
 
     private static func grant(
-        _ receipt: Members, _ id: String, _ digest: [UInt8], _ place: ReceiptPlace, _ path: [Digest]
+        _ receipt: Members, _ id: String, _ digest: [UInt8], _ place: ReceiptPlace, _ path: [Digest]?
     ) -> EffectImage {
         var writer = EffectImageWriter(.grant)
         writer.put((receipt.string("job_id") ?? "").utf8)
         writer.put(digest)
-        writer.put(proof(place, path))
+        writer.put(proof: path.map { proof(place, $0) })
         writer.put(optional: receipt.raw("agent_did"))
         writer.put(optional: receipt.raw("approval_ids"))
         writer.put(optional: receipt.raw("delivery"))

@@ -60,6 +60,8 @@ struct FoundEffect {
         for slot in slots.dropFirst() {
             if slot == "(other members)" {
                 writer.put(ExpectedEffects.others(of: record, than: named.union(kind.freeMembers)))
+            } else if slot == "proof" {
+                writer.put(proof: record.raw(slot).map { Array($0) } ?? [])
             } else if slot.hasPrefix("clawgrant.") {
                 writer.put(optional: ours.raw(String(slot.dropFirst(10))))
             } else {
