@@ -1,8 +1,8 @@
 public import Kafka
 public import Postgres
 
-/// A second reader of everything a Clawgrant leaves behind. It shares no evidence code with the worker: hashing, headers,
-/// proofs and receipts are read by docs/receipts.md anew.
+/// A second reader of everything a Clawgrant leaves behind. It shares no evidence code with the worker: hashing,
+/// headers, proofs and receipts are read by docs/receipts.md anew.
 public enum Fsck {
     /// Checks a dump.
     ///
@@ -14,7 +14,7 @@ public enum Fsck {
         let manifest = source.manifest
         var plan = plan
         plan.logID = plan.logID ?? manifest.logID
-        plan.isSettled = manifest.isSettled
+        plan.isSettled = plan.isSettled || manifest.isSettled
         plan.streams = manifest.topics.map {
             FsckPlan.Stream(name: $0.stream, topic: $0.name, isCompacted: $0.isCompacted)
         }

@@ -47,6 +47,10 @@ public struct FsckReport: Sendable, Hashable {
     /// Most findings of one code that are listed.
     public let maximumPerCode: Int
 
+    /// What strangers write must not make the report grow: most notes, and most kinds that are counted by name.
+    private static let maximumNotes = 100
+    private static let maximumKinds = 100
+
     init(maximumPerCode: Int) { self.maximumPerCode = maximumPerCode }
 
     /// True when there is no finding.
@@ -59,7 +63,12 @@ public struct FsckReport: Sendable, Hashable {
     }
 
     mutating func note(_ text: String) {
-        if !notes.contains(text) { notes.append(text) }
+        if notes.count < Self.maximumNotes, !notes.contains(text) { notes.append(text) }
+    }
+
+    mutating func count(_ receipts: Int64, of kind: String) {
+        let isNamed = counts.kinds[kind] != nil || counts.kinds.count < Self.maximumKinds && kind.utf8.count <= 64
+        counts.kinds[isNamed ? kind : "(others)", default: 0] += receipts
     }
 
     /// How a property stands.

@@ -5,7 +5,7 @@ import Testing
 @testable import Fsck
 
 struct RunTests {
-    @Test(arguments: [1, 2, 3, 10, 1_000]) func sortsWhatDoesNotFitMemory(entries: Int) throws {
+    @Test(arguments: [1, 2, 3, 10, 1_000, 3_000]) func sortsWhatDoesNotFitMemory(entries: Int) throws {
         let directory = try WorkDirectory(in: nil)
         let runs = SortedRuns(width: 9, memory: 13 * 4, in: directory)
         var expected: [[UInt8]] = []
@@ -52,7 +52,9 @@ struct RunTests {
 
     @Test func aRangeLooksAtItsBatches() async throws {
         let log = try HealthyLog.forge().publish()
-        for (from, through, batches) in [(0, 4, 1), (5, 12, 2), (11, 11, 1), (13, 52, 3), (52, 52, 1)] as [(Int64, Int64, Int64)] {
+        for (from, through, batches) in [(0, 4, 1), (5, 12, 2), (11, 11, 1), (13, 52, 3), (52, 52, 1)]
+            as [(Int64, Int64, Int64)]
+        {
             var plan = HealthyLog.plan()
             plan.from = from
             plan.through = through
@@ -208,9 +210,10 @@ struct DumpTests {
             #expect(read.timestamp == record.timestamp)
             #expect((read.key == nil) == (record.key == nil))
         }
-        for line in ["", "{}", "{\"headers\":[],\"key\":null,\"offset\":-1,\"value\":null}",
-            "{\"headers\":[],\"key\":\"*\",\"offset\":1,\"value\":null}"]
-        {
+        for line in [
+            "", "{}", "{\"headers\":[],\"key\":null,\"offset\":-1,\"value\":null}",
+            "{\"headers\":[],\"key\":\"*\",\"offset\":1,\"value\":null}",
+        ] {
             #expect(DumpSource.record(Array(line.utf8), partition: 0) == nil)
         }
     }

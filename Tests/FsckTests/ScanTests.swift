@@ -5,7 +5,7 @@ import Testing
 
 struct ScanTests {
     @Test(arguments: [
-        "{}", "[]".isEmpty ? "" : "{\"a\":[]}", "{\"a\":1,\"b\":[true,false,null,-5,0],\"c\":{\"d\":\"é\\n\\u0007\\\\\"}}",
+        "{}", "{\"a\":[]}", "{\"a\":1,\"b\":[true,false,null,-5,0],\"c\":{\"d\":\"é\\n\\u0007\\\\\"}}",
         "{\"\":1,\"A\":2,\"a\":3,\"é\":4,\"\u{20AC}\":5,\"\u{1F600}\":6,\"\u{FB33}\":7}", "{\"a\":1.5,\"b\":1e+30}",
         "{\"a\":9007199254740991}",
     ])
@@ -16,8 +16,10 @@ struct ScanTests {
     }
 
     @Test(arguments: [
-        "", "{", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{\"a\":1}}", "{ }", "{\"a\": 1}", "{\"b\":1,\"a\":2}", "{\"a\":1,\"a\":1}",
-        "{\"a\":01}", "{\"a\":-0}", "{\"a\":+1}", "{\"a\":1.0}", "{\"a\":1e3}", "{\"a\":\"\\/\"}", "{\"a\":\"\\u0041\"}",
+        "", "{", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{\"a\":1}}", "{ }", "{\"a\": 1}", "{\"b\":1,\"a\":2}",
+        "{\"a\":1,\"a\":1}",
+        "{\"a\":01}", "{\"a\":-0}", "{\"a\":+1}", "{\"a\":1.0}", "{\"a\":1e3}", "{\"a\":\"\\/\"}",
+        "{\"a\":\"\\u0041\"}",
         "{\"a\":\"\\u000A\"}", "{\"a\":\"\\u000a\"}", "{\"a\":\"\u{1}\"}", "{\"a\":tru}", "{\"a\":nul}", "{\"a\":[1,]}",
         "{\"a\":[1 ,2]}", "{\"\u{1F600}\":1,\"\u{20AC}\":2}", "{\"\u{FB33}\":1,\"\u{1F600}\":2}", "[1]", "1",
         "{\"a\":\"x", "{\"a\":\"\\", "{\"a\":\"\\u00", "{\"a\":--1}", "{\"a\":-}", "{\"a\":.5}",
@@ -59,7 +61,7 @@ struct ScanTests {
     @Test func findsSecretsAndNothingElse() {
         func found(_ text: String) -> [SecretScan.Secret] { SecretScan.secrets(in: Array(text.utf8)) }
         #expect(found("Authorization: Bearer \(HealthyLog.loose).") == [.token])
-        #expect(found("a\(HealthyLog.loose)").isEmpty == false || found(HealthyLog.loose) == [.token])
+        #expect(found(HealthyLog.loose) == [.token])
         #expect(found("\"jwe\":\"\(HealthyLog.sealed)\"") == [.sealed])
         #expect(found("-----BEGIN ENCRYPTED PRIVATE KEY-----") == [.privateKey])
         #expect(found("-----BEGIN PUBLIC KEY-----").isEmpty)

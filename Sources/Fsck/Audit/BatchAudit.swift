@@ -100,9 +100,8 @@ final class BatchAudit {
         let place = "\(topicPlace) (batch \(header.number))"
         checkPlace(header, record, sequence, place)
         let isIn = header.lastPosition >= plan.from && header.firstPosition <= plan.through ?? .max
-        let path = header.number
         previous = header.hash
-        nextNumber = path + 1
+        nextNumber = header.number + 1
         nextPosition = header.lastPosition + 1
         sealedAt = max(header.sealedAt, sealedAt ?? header.sealedAt)
         last = header.number
@@ -280,7 +279,7 @@ final class BatchAudit {
             }
         }
         book.report.counts.receipts += Int64(batch.receipts.count)
-        for (kind, count) in counts { book.report.counts.kinds[kind, default: 0] += count }
+        for (kind, count) in counts { book.report.count(count, of: kind) }
         let levels = Trees.levels(leaves)
         let hasRoot = levels.last?.first == header.root
         if !hasRoot {

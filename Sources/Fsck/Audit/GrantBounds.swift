@@ -45,7 +45,8 @@ struct GrantBounds {
             if let jobClass {
                 if !jobClass.allowsPlain {
                     book.add(
-                        .secretPlainDelivery, at: place, "the token goes out in the clear, which its class does not allow")
+                        .secretPlainDelivery, at: place,
+                        "the token goes out in the clear, which its class does not allow")
                 }
             } else {
                 book.note("tokens delivered in the clear: whether their class allows it is in the rules")

@@ -67,7 +67,8 @@ final class PositionAudit {
             if let last = lastOffsets[found.partition], found.offset < last {
                 book.add(
                     .sequenceOutOfOrder, at: Place.record(stream.topic, found.partition, found.offset),
-                    "position \(found.sequence) of \(stream.name) stands before a smaller one of its partition, at \(last)")
+                    "position \(found.sequence) of \(stream.name) stands before a smaller one, which is at \(last)"
+                )
             }
             lastOffsets[found.partition] = max(found.offset, lastOffsets[found.partition] ?? found.offset)
             first = found
@@ -89,7 +90,8 @@ final class PositionAudit {
         } else if found.partition != known.partition {
             book.add(
                 .sequenceMoved, at: place,
-                "position \(found.sequence) of \(stream.name) was delivered before in another partition, at \(firstPlace)")
+                "position \(found.sequence) of \(stream.name) was delivered before, in another partition: \(firstPlace)"
+            )
         } else {
             book.report.counts.repeats += 1
         }

@@ -27,7 +27,8 @@ final class ReceiptAudit {
 
     /// Takes a receipt.
     ///
-    /// - Parameter path: the siblings from the receipt to the root of its batch; `nil` when the receipts do not have it.
+    /// - Parameter path: the siblings from the receipt to the root of its batch; `nil` when the receipts do not have
+    ///   it.
     func take(
         _ receipt: Members, kind: String, bytes: [UInt8], digest: Digest, sealedAt: Timestamp, at place: ReceiptPlace,
         path: () -> [Digest]?
@@ -59,7 +60,9 @@ final class ReceiptAudit {
 
     private func checkIdentity(_ receipt: Members, _ kind: String, _ form: ReceiptForm, at place: ReceiptPlace) {
         let parts = form.identity(receipt)
-        let text = "[\"clawgrant-receipt-v1\"," + [kind, parts.subject, parts.effect]
+        let text =
+            "[\"clawgrant-receipt-v1\","
+            + [kind, parts.subject, parts.effect]
             .map { String(decoding: EffectImageWriter.quoted($0), as: UTF8.self) }.joined(separator: ",") + "]"
         let id = Digest(hashing: text).b64u
         if receipt.string("receipt_id") != id {
@@ -106,7 +109,8 @@ final class ReceiptAudit {
             try stops.take(grant: receipt, controlPosition: position, at: place)
         } else {
             book.add(
-                .grantWithoutControlPosition, at: place.text, "the grant does not say after which control event it came")
+                .grantWithoutControlPosition, at: place.text, "the grant does not say after which control event it came"
+            )
         }
         if !receipt.has("rules_hash_b64u") {
             book.add(.grantWithoutRules, at: place.text, "the grant does not say under which rules it came")
@@ -134,8 +138,8 @@ final class ReceiptAudit {
     }
 }
 
-/// Derives `jti` from requests: a UUID of version 4's form made of HMAC-SHA-256 over `clawgrant jti`, a zero byte and the
-/// request's identifier.
+/// Derives `jti` from requests: a UUID of version 4's form made of HMAC-SHA-256 over `clawgrant jti`, a zero byte and
+/// the request's identifier.
 struct TokenIDDerivation {
     private let inner: [UInt8]
     private let outer: [UInt8]

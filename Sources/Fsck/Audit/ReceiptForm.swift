@@ -14,7 +14,8 @@ struct ReceiptForm: Sendable {
     ]
 
     private init(
-        _ further: Set<String>, required: [String], _ identity: @escaping @Sendable (Members) -> (subject: String, effect: String)
+        _ further: Set<String>, required: [String],
+        _ identity: @escaping @Sendable (Members) -> (subject: String, effect: String)
     ) {
         members = Self.common.union(further)
         self.required = required
@@ -35,8 +36,10 @@ struct ReceiptForm: Sendable {
         return [
             "grant.issued": ReceiptForm(
                 ["approver_ids", "asked", "delivery", "granted", "replaces_request_id", "rule", "token"],
-                required: ["approver_ids", "asked", "delivery", "granted", "rule", "token", "request_id", "job_id",
-                    "agent_did"]
+                required: [
+                    "approver_ids", "asked", "delivery", "granted", "rule", "token", "request_id", "job_id",
+                    "agent_did",
+                ]
             ) { (decisionSubject($0), $0.object("token")?.string("jti") ?? "") },
             "decision.denied": decision, "decision.expired": decision,
             "decision.quarantined": ReceiptForm(["quarantine"], required: ["quarantine"]) { receipt in

@@ -60,7 +60,8 @@ final class RecordAudit {
             book.add(.recordUnknownMember, at: place, "unknown member \(Place.quoted(name))")
         }
         if kind == .grant {
-            try ledger?.published(claims: members.string("claims_digest_b64u"), of: found.image.receiptID, record, stream)
+            try ledger?.published(
+                claims: members.string("claims_digest_b64u"), of: found.image.receiptID, record, stream)
         }
         if let batches = effects.batches, !batches.contains(batch), !(plan.isSettled && plan.isWholeLog) { return }
         try effects.found(found.image, record, stream: stream, sequence: sequence, batch: batch)
@@ -197,7 +198,8 @@ struct HeadAudit {
         // A head that was sent again after a crash may stand behind a younger one; what it says is still checked.
         if let nextSequence, next != nextSequence, next > nextSequence || asOf.map({ at >= $0 }) ?? true {
             book.add(
-                .headSequence, at: place, "next_sequence is \(next), the next record after this head is \(nextSequence)")
+                .headSequence, at: place, "next_sequence is \(next), the next record after this head is \(nextSequence)"
+            )
         } else if nextSequence == nil, next != 0, plan.isWholeLog, !isCompacted {
             book.add(.headSequence, at: place, "next_sequence is \(next), and no record stands before the head")
         }

@@ -1,7 +1,7 @@
 import ClawWire
 
-/// Proves P2 from the log alone: every grant says after which control event it was decided, and every control event says
-/// how many grants precede it.
+/// Proves P2 from the log alone: every grant says after which control event it was decided, and every control event
+/// says how many grants precede it.
 ///
 /// Grants are sorted by control position on disk. Control events are kept in memory, some hundred bytes each: they are
 /// what people declare, not what jobs ask for.
@@ -111,7 +111,8 @@ final class StopAudit {
                 if isElevated, let since = line.elevation[0] ?? line.elevation[jobClass] {
                     book.add(
                         .stopElevation, at: place,
-                        "an elevated action was granted at control position \(controlPosition), disabled since \(since)")
+                        "an elevated action was granted at control position \(controlPosition), disabled since \(since)"
+                    )
                 }
                 if let rotation = line.rotation(of: jobClass, forbidding: policy) {
                     book.add(
@@ -124,8 +125,8 @@ final class StopAudit {
         for event in events[next...] { apply(event, to: &line, after: count, newest, isWhole: isWhole) }
         if line.hasInvisibleScope {
             book.note(
-                "stops of subjects, entitlements, sources and WPC identifiers, and required proxies: receipts do not say "
-                    + "whether a grant is concerned")
+                "stops of subjects, entitlements, sources and WPC identifiers, and required proxies: receipts do not "
+                    + "say whether a grant is concerned")
         }
     }
 

@@ -15,7 +15,8 @@ struct ReceiptPlace {
 enum ExpectedEffects {
     /// The images of all records that follow from a receipt.
     ///
-    /// - Parameter path: the siblings from the receipt to the root of its batch; `nil` when the receipts do not have it.
+    /// - Parameter path: the siblings from the receipt to the root of its batch; `nil` when the receipts do not have
+    ///   it.
     static func of(
         _ receipt: Members, kind: String, digest: Digest, at place: ReceiptPlace, path: () -> [Digest]?
     ) -> [EffectImage] {
@@ -61,7 +62,8 @@ enum ExpectedEffects {
     private static func proof(_ place: ReceiptPlace, _ path: [Digest]) -> [UInt8] {
         let siblings = path.map { "\"\($0.b64u)\"" }.joined(separator: ",")
         let text =
-            "{\"batch_number\":\(place.batch),\"count\":\(place.count),\"header_hash_b64u\":\"\(place.headerHash.b64u)\","
+            "{\"batch_number\":\(place.batch),\"count\":\(place.count),"
+            + "\"header_hash_b64u\":\"\(place.headerHash.b64u)\","
             + "\"index\":\(place.index),\"path\":[\(siblings)],\"position\":\(place.position)}"
         return Array(text.utf8)
     }
@@ -102,8 +104,9 @@ enum ExpectedEffects {
 
     /// `granted_capability`, as a reader of the closed schema knows it.
     private static func capability(_ receipt: Members) -> ArraySlice<UInt8>? {
-        guard let token = receipt.object("token"), let jti = token.raw("jti"), let scope = token.raw(
-            "token_scope_hash_b64u"), let iat = token.integer("iat"), let exp = token.integer("exp")
+        guard let token = receipt.object("token"), let jti = token.raw("jti"),
+            let scope = token.raw(
+                "token_scope_hash_b64u"), let iat = token.integer("iat"), let exp = token.integer("exp")
         else { return nil }
         var text: [UInt8] = Array("{\"capability_id\":".utf8)
         text += jti

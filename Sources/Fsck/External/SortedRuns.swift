@@ -1,9 +1,11 @@
 import Foundation
 import Glibc
 
-/// Sorts any number of fixed-width entries by their bytes in bounded memory: full buffers are sorted and written as runs,
-/// and the runs are merged when they are read.
+/// Sorts any number of fixed-width entries by their bytes in bounded memory: full buffers are sorted and written as
+/// runs, and the runs are merged when they are read.
 final class SortedRuns {
+    /// Runs that are open at once; more are merged into one first.
+    private static let maximumRuns = 128
     private let width: Int
     private let capacity: Int
     private let directory: WorkDirectory
@@ -53,6 +55,22 @@ final class SortedRuns {
     }
 
     private func spill() throws {
+        let starts = order()
+        runs.append(
+            try write { put in
+                for start in starts { try put(buffer[start..<(start + width)]) }
+            })
+        buffer.removeAll(keepingCapacity: true)
+        guard runs.count >= Self.maximumRuns else { return }
+        let merged = try write { put in try merge { try put($0[...]) } }
+        for run in runs { try? FileManager.default.removeItem(atPath: run) }
+        runs = [merged]
+    }
+
+    /// Writes a run.
+    ///
+    /// - Returns: its path.
+    private func write(_ entries: ((ArraySlice<UInt8>) throws -> Void) throws -> Void) throws -> String {
         let path = directory.path()
         guard FileManager.default.createFile(atPath: path, contents: nil) else {
             throw FsckError("\(path) cannot be written; free space, or name another --work-directory")
@@ -61,8 +79,8 @@ final class SortedRuns {
             let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
             var chunk: [UInt8] = []
             chunk.reserveCapacity(1 << 20)
-            for start in order() {
-                chunk.append(contentsOf: buffer[start..<(start + width)])
+            try entries { entry in
+                chunk.append(contentsOf: entry)
                 if chunk.count >= 1 << 20 {
                     try file.write(contentsOf: Data(chunk))
                     chunk.removeAll(keepingCapacity: true)
@@ -70,11 +88,12 @@ final class SortedRuns {
             }
             try file.write(contentsOf: Data(chunk))
             try file.close()
+        } catch let error as FsckError {
+            throw error
         } catch {
             throw FsckError("\(path) cannot be written: \(error.localizedDescription)")
         }
-        runs.append(path)
-        buffer.removeAll(keepingCapacity: true)
+        return path
     }
 
     private func merge(_ body: ([UInt8]) throws -> Void) throws {

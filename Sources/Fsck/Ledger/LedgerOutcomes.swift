@@ -16,7 +16,8 @@ final class LedgerOutcomes {
     }
 
     private func add(
-        _ domain: UInt8, _ key: String, side: UInt8, state: UInt8, _ value: Fingerprint?, _ first: Int64, _ second: Int64,
+        _ domain: UInt8, _ key: String, side: UInt8, state: UInt8, _ value: Fingerprint?, _ first: Int64,
+        _ second: Int64,
         _ part: Int32, name: String = ""
     ) throws {
         var entry = EntryWriter(width: Self.width)
@@ -98,7 +99,8 @@ final class LedgerOutcomes {
         func close() {
             guard let side = logged, side.domain == 1, !isMatched, plan.isWholeLog else { return }
             book.add(
-                .ledgerReceiptWithoutRequest, at: side.place, "the ledger has no request with the outcome of this receipt")
+                .ledgerReceiptWithoutRequest, at: side.place,
+                "the ledger has no request with the outcome of this receipt")
         }
         try runs.forEach { bytes in
             let side = Side(bytes)

@@ -62,8 +62,10 @@ extension Corruption {
         ).spoiled { $0.topics["receipts.batches"]?.remove(at: 1) },
         Corruption(
             "a batch is there twice under two positions",
-            [(.headerNumberGap, "claw.receipts.batches.v1/0@6"), (.batchSequence, "claw.receipts.batches.v1/0@6"),
-                (.receiptRepeated, "batch 5 receipt 0")],
+            [
+                (.headerNumberGap, "claw.receipts.batches.v1/0@6"), (.batchSequence, "claw.receipts.batches.v1/0@6"),
+                (.receiptRepeated, "batch 5 receipt 0"),
+            ],
             also: [.checkpointSize, .checkpointRoot]
         ).spoiled {
             try $0.append("receipts.batches", copyOf: 5) {
@@ -86,7 +88,9 @@ extension Corruption {
                 }
             },
         Corruption("a signature that is none", .batchSignatureInvalid, at: "batch 5")
-            .spoiled { try $0.edit("receipts.batches", 5) { $0.within("signature") { $0["signature_b64u"] = "AAAA" } } },
+            .spoiled {
+                try $0.edit("receipts.batches", 5) { $0.within("signature") { $0["signature_b64u"] = "AAAA" } }
+            },
         Corruption("a stranger signs a batch", .batchSignerUnknown, at: "batch 5")
             .forged { $0.batchSigner = { $0 == 5 ? Forge.signer("stranger") : Forge.log } },
         Corruption(
@@ -99,7 +103,9 @@ extension Corruption {
         Corruption("a number in another spelling", .batchNotCanonical, at: "claw.receipts.batches.v1/0@5")
             .spoiled { try $0.replace("receipts.batches", 5, "\"number\":5", "\"number\":5.0") },
         Corruption("an escape in another spelling", .batchNotCanonical, at: "claw.receipts.batches.v1/0@5")
-            .spoiled { try $0.replace("receipts.batches", 5, "\"kind\":\"heartbeat\"", "\"kind\":\"\\u0068eartbeat\"") },
+            .spoiled {
+                try $0.replace("receipts.batches", 5, "\"kind\":\"heartbeat\"", "\"kind\":\"\\u0068eartbeat\"")
+            },
         Corruption("a batch with a member that nobody knows", .batchUnknownMember, at: "claw.receipts.batches.v1/0@5")
             .spoiled { try $0.edit("receipts.batches", 5) { $0["comment"] = "x" } },
         Corruption("a batch that is too large", .batchTooLarge, at: "claw.receipts.batches.v1/0@5")

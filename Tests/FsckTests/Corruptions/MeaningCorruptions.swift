@@ -8,7 +8,8 @@ extension Corruption {
     private static let added = "batch 5 receipt 1"
 
     private static func adding(
-        _ name: String, _ code: FindingCode, also: Set<FindingCode> = [], _ make: @escaping @Sendable () throws -> ForgedEffect
+        _ name: String, _ code: FindingCode, also: Set<FindingCode> = [],
+        _ make: @escaping @Sendable () throws -> ForgedEffect
     ) -> Corruption {
         Corruption(name, code, at: added, also: also).forged { $0.batches[5].append(try make()) }
     }

@@ -62,7 +62,9 @@ extension Corruption {
         Corruption(
             "a record with its members out of order", .recordNotCanonical, at: "claw.dead-letters.v1/0@0",
             also: [.effectMissing]
-        ).spoiled { try $0.replace("dead-letters", 0, "{\"dead_letter_version\":", "{\"z\":1,\"dead_letter_version\":") },
+        ).spoiled {
+            try $0.replace("dead-letters", 0, "{\"dead_letter_version\":", "{\"z\":1,\"dead_letter_version\":")
+        },
         Corruption("a member that nobody knows", .recordUnknownMember, at: "claw.grants.v1/0@0")
             .spoiled { try $0.edit("grants", 0) { $0["approved_by"] = "nobody" } },
         Corruption("a member that nobody knows, inside", .recordUnknownMember, at: "claw.decisions.v1/0@0")
@@ -157,8 +159,11 @@ extension Corruption {
             .spoiled { try $0.edit("grants", 0) { $0.within("delivery") { $0["jwe"] = "a.b.c.d" } } },
         Corruption("a reference to another token", .deliveryReference, at: "claw.grants.v1/1@0")
             .spoiled { try $0.edit("grants", 1) { $0.within("delivery") { $0["reference"] = "other" } } },
-        Corruption("another token in the clear", [(.deliveryMalformed, "claw.grants.v1/0@1"), (.secretToken, "claw.grants.v1/0@1")])
-            .spoiled { try $0.edit("grants", 2) { $0.within("delivery") { $0["token"] = .string(HealthyLog.loose) } } },
+        Corruption(
+            "another token in the clear",
+            [(.deliveryMalformed, "claw.grants.v1/0@1"), (.secretToken, "claw.grants.v1/0@1")]
+        )
+        .spoiled { try $0.edit("grants", 2) { $0.within("delivery") { $0["token"] = .string(HealthyLog.loose) } } },
         Corruption("a grant without a delivery", .deliveryMalformed, at: "claw.grants.v1/1@0")
             .spoiled { try $0.edit("grants", 1) { $0["delivery"] = nil } },
     ]
