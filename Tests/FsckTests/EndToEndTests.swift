@@ -44,6 +44,38 @@ struct EndToEndTests {
         await playground.stop()
     }
 
+    @Test func aKilledSealerLeavesRepeatsAndNothingElse() async throws {
+        let program = try #require(Self.program)
+        let playground = try await Playground.start()
+        do {
+            let workers = [try playground.startWorker("one"), try playground.startWorker("two")]
+            try await playground.waitUntilAtWork(workers)
+            for round in 0..<3 {
+                let drafts = (0..<400).map { ApprovalDraft("r\(round)-\($0)", .reconcile, in: playground) }
+                let records = try ApprovalDraft.records(drafts, signedTogetherBy: playground.keys.batchSigner)
+                try await playground.produce(records)
+                let batches = try await playground.status().batches
+                try await playground.waitForStatus("a batch to be sealed") { $0.batches > batches }
+                let sealer = try await playground.status().sealer
+                if let worker = workers.first(where: { $0.isNamed(sealer) }) {
+                    await worker.kill()
+                    try worker.start()
+                }
+            }
+            try await playground.waitUntilSettled(waiting: 0, within: .seconds(180))
+            let found = try await Self.run(
+                program,
+                ["fsck", "--config", workers[0].configurationFile, "--ledger", "--settled", "--json"])
+            #expect(found.code == 0, "\(found.output)")
+            #expect(try JSONReader.parse(found.output)["kinds"]?["grant.issued"]?.integer == 1_200)
+            Attachment.record(found.output, named: "report.json")
+        } catch {
+            await playground.stop()
+            throw error
+        }
+        await playground.stop()
+    }
+
     private func check(_ playground: Playground, _ program: String) async throws {
         let worker = try playground.startWorker("one")
         try await playground.waitUntilAtWork([worker])
