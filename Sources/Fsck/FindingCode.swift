@@ -78,6 +78,7 @@ public enum FindingCode: String, Sendable, Hashable, CaseIterable {
     case cutoffMismatch = "cutoff.mismatch"
     case deadLetterMismatch = "dead_letter.mismatch"
     case controlResultMismatch = "control_result.mismatch"
+    case findingMismatch = "finding.mismatch"
     case revocationWithoutGrant = "revocation.without_grant"
     case headUnreadable = "head.unreadable"
     case headLog = "head.log_id"
@@ -163,7 +164,7 @@ public enum FindingCode: String, Sendable, Hashable, CaseIterable {
             .receiptID, .receiptRepeated, .receiptAfterSealing, .effectMissing, .effectStray, .effectOrder,
             .recordUnreadable, .recordNotCanonical, .recordUnknownMember, .recordKey, .recordBatch, .recordDigest,
             .grantMismatch, .grantProof, .decisionMismatch, .revocationMismatch, .cutoffMismatch, .deadLetterMismatch,
-            .controlResultMismatch, .revocationWithoutGrant, .headUnreadable, .headLog, .headSignerUnknown,
+            .controlResultMismatch, .findingMismatch, .revocationWithoutGrant, .headUnreadable, .headLog, .headSignerUnknown,
             .headSignatureInvalid, .headSequence, .headTimeReversed, .headControlPosition, .ledgerBatchMissing,
             .ledgerBatchUnpublished, .ledgerBatchDiffers, .ledgerReceiptsDiffer, .ledgerGroupUnreadable,
             .ledgerGroupLost, .ledgerGroupTwice, .ledgerGroupMissing, .ledgerUnsealed:

@@ -94,7 +94,7 @@ public struct FsckPlan: Sendable {
     /// Where sorted runs are written; `nil` for the system's directory for temporary files.
     public var workDirectory: String?
     /// Memory for each sort, in bytes.
-    public var sortMemory = 64 << 20
+    public var sortMemory = 32 << 20
 
     /// Names what is checked.
     public init(logID: String?, logKeys: [Ed25519PublicKey], streams: [Stream] = Stream.standard) {

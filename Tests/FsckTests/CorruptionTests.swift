@@ -1,3 +1,4 @@
+import ClawWire
 import Testing
 
 @testable import Fsck
@@ -7,11 +8,20 @@ struct CorruptionTests {
         let log = try HealthyLog.forge().publish()
         let report = try await Fsck.run(HealthyLog.plan(), MemoryTopics(log), ledger: MemoryLedger(log: log))
         #expect(report.findings.map(\.description) == [])
-        #expect(report.counts.receipts == 53)
+        #expect(report.counts.receipts == 57)
         #expect(report.counts.batches == 6)
         #expect(report.counts.tokens == 15)
-        #expect(report.positions == 0...52)
+        #expect(report.positions == 0...56)
         for property in Finding.Property.allCases { #expect(report.verdict(property) == .holds, "\(property)") }
+    }
+
+    @Test func revocationsEnd() async throws {
+        var forge = try HealthyLog.forge()
+        forge.batches[5].append(HealthyLog.end(of: Hex.encode(forge.batches[2][1].tokenHash)))
+        let log = try forge.publish()
+        #expect(log.topics["revocations"]?.count == 4)
+        let report = try await Fsck.run(HealthyLog.plan(), MemoryTopics(log), ledger: MemoryLedger(log: log))
+        #expect(report.findings.map(\.description) == [])
     }
 
     @Test func everyKindHasItsName() {

@@ -57,6 +57,24 @@ struct ReceiptForm: Sendable {
                 return (key?.string("kid") ?? "", change)
             },
             "stop.declared": control, "stop.lifted": control, "stop.drilled": control, "control.applied": control,
+            "control.repeated": control,
+            "revocations.ended": ReceiptForm(["payload"], required: ["payload"]) { receipt in
+                ("revocations", receipt.raw("payload").map { Digest(hashing: Array($0)).b64u } ?? "")
+            },
+            "gateway.receipt": ReceiptForm(["gateway_call"], required: ["gateway_call"]) { receipt in
+                let call = receipt.object("gateway_call")
+                return (
+                    "\(call?.string("signer_did") ?? "")/\(call?.string("receipt_id") ?? "")",
+                    call?.string("payload_hash_b64u") ?? ""
+                )
+            },
+            "finding.raised": ReceiptForm(["finding"], required: ["finding"]) { receipt in
+                let finding = receipt.object("finding")
+                return (finding?.string("about") ?? "", findingEffect(finding))
+            },
+            "budget.reached": ReceiptForm(["budget"], required: ["budget", "job_id"]) { receipt in
+                ("job:\(receipt.string("job_id") ?? "")", budgetEffect(receipt.object("budget")))
+            },
             "heartbeat": ReceiptForm([], required: []) {
                 ($0.string("worker_id") ?? "", $0.string("occurred_at") ?? "")
             },
@@ -67,6 +85,25 @@ struct ReceiptForm: Sendable {
         if let request = receipt.string("request_id") { return "request:\(request)" }
         if let approval = receipt.strings("approval_ids")?.first { return "approval:\(approval)" }
         return "evidence:\(receipt.objects("inputs")?.first?.string("digest_b64u") ?? "")"
+    }
+
+    /// Digest of the array of code, evidence and, where there is one, the excess in one text.
+    private static func findingEffect(_ finding: Members?) -> String {
+        var parts = [finding?.string("code") ?? ""] + (finding?.strings("evidence_b64u") ?? [])
+        if let excess = finding?.object("excess") {
+            parts.append(
+                "\(excess.string("dimension") ?? ""):\(excess.string("currency") ?? ""):"
+                    + "\(excess.integer("limit") ?? 0):\(excess.integer("used") ?? 0)")
+        }
+        let text = parts.map { String(decoding: EffectImageWriter.quoted($0), as: UTF8.self) }
+        return Digest(hashing: "[\(text.joined(separator: ","))]").b64u
+    }
+
+    /// Dimension, with its currency where it has one, percent and limit.
+    private static func budgetEffect(_ budget: Members?) -> String {
+        let dimension = budget?.string("dimension") ?? ""
+        let kind = budget?.string("currency").map { "\(dimension)/\($0)" } ?? dimension
+        return "\(kind):\(budget?.integer("percent") ?? 0):\(budget?.integer("limit") ?? 0)"
     }
 
     // MARK: Members
@@ -103,7 +140,7 @@ struct ReceiptForm: Sendable {
         case "quarantine": isWell = receipt.object(name).map(isQuarantine) ?? false
         case "revocation": isWell = receipt.object(name).map(isRevocation) ?? false
         case "key": isWell = receipt.object(name).map(isKey) ?? false
-        case "payload": isWell = receipt.object(name) != nil
+        case "payload", "gateway_call", "finding", "budget": isWell = receipt.object(name) != nil
         default: isWell = true
         }
         return isWell ? nil : "\(name) is not what it must be"

@@ -22,8 +22,13 @@ final class RecordAudit {
         let place = Place.record(plan.streams[stream].topic, record.partition, record.offset)
         if name == "revocations" { heads.numbered(sequence) }
         guard let value = record.value else {
-            // The end of a record on a compacted topic has a position and nothing to say.
-            if name != "revocations" { book.add(.recordUnreadable, at: place, "the record has no value") }
+            guard name == "revocations" else {
+                book.add(.recordUnreadable, at: place, "the record has no value")
+                return
+            }
+            SecretAudit.scan(record, book, at: place, allowing: nil)
+            let image = ExpectedEffects.end(of: String(decoding: record.key ?? [], as: UTF8.self), batch: batch)
+            try found(image, record, stream: stream, sequence: sequence, batch: batch)
             return
         }
         guard value.count <= 1_048_576 else {
@@ -37,6 +42,7 @@ final class RecordAudit {
         case "revocations": kind = record.key?.starts(with: "cutoff:".utf8) ?? false ? .cutoff : .revocation
         case "dead-letters": kind = .deadLetter
         case "control-results": kind = .controlResult
+        case "findings": kind = Self.isBudget(value) ? .budget : .finding
         default:
             SecretAudit.scan(record, book, at: place, allowing: nil)
             return
@@ -63,9 +69,18 @@ final class RecordAudit {
             try ledger?.published(
                 claims: members.string("claims_digest_b64u"), of: found.image.receiptID, record, stream)
         }
-        if let batches = effects.batches, !batches.contains(batch), !(plan.isSettled && plan.isWholeLog) { return }
-        try effects.found(found.image, record, stream: stream, sequence: sequence, batch: batch)
+        try self.found(found.image, record, stream: stream, sequence: sequence, batch: batch)
     }
+
+    private func found(
+        _ image: EffectImage, _ record: FsckRecord, stream: Int, sequence: Int64, batch: Int64
+    ) throws {
+        if let batches = effects.batches, !batches.contains(batch), !(plan.isSettled && plan.isWholeLog) { return }
+        try effects.found(image, record, stream: stream, sequence: sequence, batch: batch)
+    }
+
+    /// The findings stream carries findings and marks of budgets.
+    private static func isBudget(_ value: [UInt8]) -> Bool { (try? Members(value))?.has("budget_version") ?? false }
 
     /// Takes a head of the revocations topic, which has no position of its own.
     func take(head record: FsckRecord, topic: String) {

@@ -8,15 +8,20 @@ enum EffectKind: UInt8, CaseIterable {
     case cutoff = 4
     case deadLetter = 5
     case controlResult = 6
+    /// A record without a value: a revocation that is over.
+    case end = 7
+    case finding = 8
+    case budget = 9
 
     /// The stream that carries it.
     var stream: String {
         switch self {
         case .grant: "grants"
         case .decision: "decisions"
-        case .revocation, .cutoff: "revocations"
+        case .revocation, .cutoff, .end: "revocations"
         case .deadLetter: "dead-letters"
         case .controlResult: "control-results"
+        case .finding, .budget: "findings"
         }
     }
 
@@ -29,6 +34,9 @@ enum EffectKind: UInt8, CaseIterable {
         case .cutoff: "cut-off"
         case .deadLetter: "dead letter"
         case .controlResult: "control result"
+        case .end: "end of a revocation"
+        case .finding: "finding"
+        case .budget: "budget mark"
         }
     }
 
@@ -41,6 +49,8 @@ enum EffectKind: UInt8, CaseIterable {
         case .cutoff: .cutoffMismatch
         case .deadLetter: .deadLetterMismatch
         case .controlResult: .controlResultMismatch
+        case .end: .revocationMismatch
+        case .finding, .budget: .findingMismatch
         }
     }
 
@@ -71,7 +81,7 @@ enum EffectKind: UInt8, CaseIterable {
         case .cutoff:
             [
                 "key", "receipt_digest_b64u", "cause", "control_position", "cutoff_version", "event_id",
-                "not_issued_before", "reason", "revoked_at", "revoked_at_iso", "scope", "stop_id",
+                "issued_since", "not_issued_before", "reason", "revoked_at", "revoked_at_iso", "scope", "stop_id",
             ]
         case .deadLetter:
             [
@@ -85,6 +95,17 @@ enum EffectKind: UInt8, CaseIterable {
                 "lifted_by_event", "lock_wait_ms", "operation", "origin", "pending", "reason", "record_sha256_b64u",
                 "result", "stop_id", "voided_tokens", "(other members)",
             ]
+        case .end: ["key"]
+        case .finding:
+            [
+                "key", "receipt_digest_b64u", "about", "agent_did", "code", "detail", "evidence_b64u", "excess",
+                "finding_version", "job_class", "job_id", "occurred_at", "request_id", "severity",
+            ]
+        case .budget:
+            [
+                "key", "receipt_digest_b64u", "agent_did", "budget", "budget_version", "job_class", "job_id",
+                "occurred_at", "request_id",
+            ]
         }
     }
 
@@ -94,9 +115,10 @@ enum EffectKind: UInt8, CaseIterable {
         case .grant: ["claims_digest_b64u", "delivery", "receipt_id"]
         case .decision: ["clawgrant"]
         case .revocation: ["receipt_id"]
-        case .cutoff: ["receipt_id", "revoked_by", "issued_since"]
+        case .cutoff: ["receipt_id", "revoked_by"]
         case .deadLetter: ["receipt_id", "excerpt"]
-        case .controlResult: ["receipt_id"]
+        case .controlResult, .finding, .budget: ["receipt_id"]
+        case .end: []
         }
     }
 }

@@ -33,8 +33,54 @@ enum ExpectedEffects {
         case "revocation": return [revocation(receipt, id, digestText)]
         case "stop.declared", "stop.lifted", "stop.drilled", "control.applied":
             return [controlResult(receipt, id, digestText)] + cutoffs(receipt, id, digestText)
+        case "control.repeated": return [controlResult(receipt, id, digestText)]
+        case "revocations.ended":
+            return (receipt.object("payload")?.strings("ended") ?? []).map { end(of: $0, batch: place.batch) }
+        case "finding.raised": return [finding(receipt, id, digestText)]
+        case "budget.reached": return [budget(receipt, id, digestText)]
         default: return []
         }
+    }
+
+    /// The end of a revocation has no value and names no receipt: it is known by its key and its batch.
+    static func end(of key: String, batch: Int64) -> EffectImage {
+        var writer = EffectImageWriter(.end)
+        writer.put(key.utf8)
+        return writer.image(of: "\(batch) \(key)")
+    }
+
+    private static func finding(_ receipt: Members, _ id: String, _ digest: [UInt8]) -> EffectImage {
+        let finding = receipt.object("finding")
+        var writer = EffectImageWriter(.finding)
+        writer.put((receipt.string("job_id") ?? finding?.string("about") ?? "").utf8)
+        writer.put(digest)
+        writer.put(optional: finding?.raw("about"))
+        writer.put(optional: receipt.raw("agent_did"))
+        writer.put(optional: finding?.raw("code"))
+        writer.put(receipt.objects("reasons")?.first?.raw("detail") ?? Array("\"\"".utf8)[...])
+        writer.put(optional: finding?.raw("evidence_b64u"))
+        writer.put(optional: finding?.raw("excess"))
+        writer.put(text: "1")
+        writer.put(optional: receipt.raw("job_class"))
+        writer.put(optional: receipt.raw("job_id"))
+        writer.put(optional: receipt.raw("occurred_at"))
+        writer.put(optional: receipt.raw("request_id"))
+        writer.put(optional: finding?.raw("severity"))
+        return writer.image(of: id)
+    }
+
+    private static func budget(_ receipt: Members, _ id: String, _ digest: [UInt8]) -> EffectImage {
+        var writer = EffectImageWriter(.budget)
+        writer.put((receipt.string("job_id") ?? "").utf8)
+        writer.put(digest)
+        writer.put(optional: receipt.raw("agent_did"))
+        writer.put(optional: receipt.raw("budget"))
+        writer.put(text: "1")
+        writer.put(optional: receipt.raw("job_class"))
+        writer.put(optional: receipt.raw("job_id"))
+        writer.put(optional: receipt.raw("occurred_at"))
+        writer.put(optional: receipt.raw("request_id"))
+        return writer.image(of: id)
     }
 
     private static func grant(
@@ -204,6 +250,7 @@ enum ExpectedEffects {
             writer.put(optional: payload.raw("control_position"))
             writer.put(text: "1")
             writer.put(optional: payload.raw("event_id"))
+            writer.put(optional: cutoff.raw("issued_since"))
             writer.put(optional: cutoff.raw("not_issued_before"))
             writer.put(text: short(payload.string("reason")))
             writer.put(number: at)

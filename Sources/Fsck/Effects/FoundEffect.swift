@@ -75,7 +75,7 @@ struct FoundEffect {
             unknown = record.names.filter { !named.contains($0) && !kind.freeMembers.contains($0) }
             named.insert("clawgrant.receipt_id")
             unknown += ours.names.filter { !named.contains("clawgrant.\($0)") }.map { "clawgrant.\($0)" }
-        case .grant, .revocation, .cutoff, .deadLetter:
+        case .grant, .revocation, .cutoff, .deadLetter, .end, .finding, .budget:
             unknown = record.names.filter { !named.contains($0) && !kind.freeMembers.contains($0) }
         }
         self.unknown = unknown

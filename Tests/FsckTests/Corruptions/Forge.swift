@@ -27,6 +27,7 @@ struct ForgedEffect {
         change(&receipt)
         let digest = JSONValue.string(Digest(hashing: bytes).b64u)
         for index in outputs.indices {
+            if outputs[index].value.isEmpty { continue }
             if var ours = outputs[index].value["clawgrant"]?.object {
                 ours["receipt_id"] = receipt["receipt_id"]
                 ours["receipt_digest_b64u"] = digest
@@ -91,7 +92,7 @@ struct Forge {
         var sequences: [String: Int64] = [:]
         var offsets: [String: Int64] = [:]
         func publish(
-            _ stream: String, _ batch: Int, key: [UInt8], value: [UInt8], partitions: Int64 = 1
+            _ stream: String, _ batch: Int, key: [UInt8], value: [UInt8]?, partitions: Int64 = 1
         ) {
             let sequence = sequences[stream, default: 0]
             sequences[stream] = sequence + 1
@@ -194,10 +195,12 @@ struct Forge {
 
     private func publishEffects(
         _ number: Int, _ effects: [ForgedEffect], _ receipts: [[UInt8]], _ header: JSONObject, _ hash: Digest,
-        _ publish: (String, Int, [UInt8], [UInt8], Int64) -> Void
+        _ publish: (String, Int, [UInt8], [UInt8]?, Int64) -> Void
     ) {
         let tree = MerkleTree(leaves: receipts)
-        for stream in ["grants", "decisions", "revocations", "dead-letters", "control-results"] {
+        for stream in [
+            "grants", "decisions", "revocations", "dead-letters", "control-results", "findings",
+        ] {
             for (index, effect) in effects.enumerated() {
                 for output in effect.outputs where output.stream == stream {
                     var value = output.value
@@ -213,7 +216,8 @@ struct Forge {
                         value["proof"] = .object(proof)
                     }
                     publish(
-                        stream, number, output.key, JSONWriter.bytes(.object(value), order: .canonical),
+                        stream, number, output.key,
+                        value.isEmpty ? nil : JSONWriter.bytes(.object(value), order: .canonical),
                         ["grants", "decisions"].contains(stream) ? 2 : 1)
                 }
             }
@@ -265,7 +269,7 @@ struct Forge {
             for output in effect.outputs {
                 body.append(0)
                 put(output.key)
-                put(JSONWriter.bytes(.object(output.value), order: .canonical))
+                put(output.value.isEmpty ? [] : JSONWriter.bytes(.object(output.value), order: .canonical))
                 guard output.stream == "grants" else {
                     body.append(0)
                     continue

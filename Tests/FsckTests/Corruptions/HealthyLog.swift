@@ -244,6 +244,95 @@ enum HealthyLog {
         return try effect(encoded, outputs)
     }
 
+    /// A receipt of a kind that is told by its members alone, with the records that follow from it.
+    static func receipt(
+        _ kind: String, subject: String, effect: String, _ members: JSONObject,
+        _ outputs: (JSONObject, String) -> [(stream: String, key: String, value: JSONObject)] = { _, _ in [] }
+    ) -> ForgedEffect {
+        var receipt: JSONObject = [
+            "approval_ids": [], "inputs": [], "kind": .string(kind), "occurred_at": .string(Forge.noon.iso8601),
+            "reasons": [["code": "X", "detail": "why"]], "receipt_version": "1", "worker_id": "worker-1",
+        ]
+        for member in members.members { receipt[member.key] = member.value }
+        let identity: JSONValue = ["clawgrant-receipt-v1", .string(kind), .string(subject), .string(effect)]
+        receipt["receipt_id"] = .string(identity.canonicalDigest.b64u)
+        let digest = JSONValue.object(receipt).canonicalDigest.b64u
+        return ForgedEffect(
+            receipt: receipt,
+            outputs: outputs(receipt, digest).map {
+                ForgedEffect.Output(stream: $0.stream, key: Array($0.key.utf8), value: $0.value)
+            })
+    }
+
+    /// The end of a revocation.
+    static func end(of hash: String) -> ForgedEffect {
+        let ended: JSONObject = ["ended": [.string(hash)], "expired_before": .string(Forge.noon.iso8601)]
+        return receipt(
+            "revocations.ended", subject: "revocations", effect: JSONValue.object(ended).canonicalDigest.b64u,
+            ["payload": .object(ended)]
+        ) { _, _ in [("revocations", hash, JSONObject())] }
+    }
+
+    /// A repeat on the control topic, a gateway's receipt, a finding and a mark of a budget.
+    static var further: [ForgedEffect] {
+        let repeated: JSONObject = [
+            "stop_id": "stop-1", "operation": "stop", "result": "repeated", "control_position": 2,
+        ]
+        let finding: JSONObject = [
+            "about": "run:1", "code": "UNKNOWN_SCOPE", "evidence_b64u": [.string(rulesHash.b64u)],
+            "severity": "warning",
+        ]
+        let evidence: JSONValue = ["UNKNOWN_SCOPE", .string(rulesHash.b64u)]
+        let budget: JSONObject = ["dimension": "model_calls", "limit": 10, "percent": 80, "used": 8]
+        func names(_ receipt: JSONObject, _ digest: String) -> JSONObject {
+            var object = JSONObject()
+            object["receipt_id"] = receipt["receipt_id"]
+            object["receipt_digest_b64u"] = .string(digest)
+            object["occurred_at"] = receipt["occurred_at"]
+            object["job_id"] = receipt["job_id"]
+            return object
+        }
+        return [
+            receipt(
+                "control.repeated", subject: "stop-1", effect: JSONValue.object(repeated).canonicalDigest.b64u,
+                ["payload": .object(repeated)]
+            ) { receipt, digest in
+                var value = repeated
+                value["control_result_version"] = "1"
+                value["receipt_id"] = receipt["receipt_id"]
+                value["receipt_digest_b64u"] = .string(digest)
+                return [("control-results", "stop-1", value)]
+            },
+            receipt(
+                "gateway.receipt", subject: "did:key:gateway/r-1", effect: rulesHash.b64u,
+                [
+                    "gateway_call": [
+                        "signer_did": "did:key:gateway", "receipt_id": "r-1",
+                        "payload_hash_b64u": .string(rulesHash.b64u),
+                    ]
+                ]),
+            receipt(
+                "finding.raised", subject: "run:1", effect: evidence.canonicalDigest.b64u,
+                ["finding": .object(finding), "job_id": "job-g0"]
+            ) { receipt, digest in
+                var value = names(receipt, digest)
+                for member in finding.members { value[member.key] = member.value }
+                value["detail"] = "why"
+                value["finding_version"] = "1"
+                return [("findings", "job-g0", value)]
+            },
+            receipt(
+                "budget.reached", subject: "job:job-g0", effect: "model_calls:80:10",
+                ["budget": .object(budget), "job_id": "job-g0"]
+            ) { receipt, digest in
+                var value = names(receipt, digest)
+                value["budget"] = .object(budget)
+                value["budget_version"] = "1"
+                return [("findings", "job-g0", value)]
+            },
+        ]
+    }
+
     /// Six batches. Grants before control event 2: four; before 4: five.
     static func forge() throws -> Forge {
         guard let halted = CutoffScope(.jobClass, "halted") else { preconditionFailure("a scope with a value") }
@@ -303,13 +392,16 @@ enum HealthyLog {
                     $0.controlPosition = 6
                     $0.policy = secondPolicy
                 },
-            ], many, [try heartbeat(9)],
+            ], many + further, [try heartbeat(9)],
         ])
     }
 
+    /// Its streams.
+    static let streams = FsckPlan.Stream.standard + [FsckPlan.Stream(name: "findings", topic: "claw.findings.v1")]
+
     /// What the checker is told of it.
     static func plan() -> FsckPlan {
-        var plan = FsckPlan(logID: Forge.logID, logKeys: [Forge.log.publicKey])
+        var plan = FsckPlan(logID: Forge.logID, logKeys: [Forge.log.publicKey], streams: streams)
         plan.tokenKeys = [Forge.token.publicKey]
         plan.tokenSigners = [Forge.token]
         plan.tokenIDSecret = secret
@@ -335,7 +427,7 @@ struct MemoryTopics: TopicSource {
 
     init(_ log: ForgedLog) {
         topics = Dictionary(
-            uniqueKeysWithValues: FsckPlan.Stream.standard.map { ($0.topic, log.topics[$0.name] ?? []) })
+            uniqueKeysWithValues: HealthyLog.streams.map { ($0.topic, log.topics[$0.name] ?? []) })
     }
 
     func beginnings(of topic: String) -> [Int32: Int64] { [0: 0, 1: 0] }

@@ -125,6 +125,27 @@ extension Corruption {
             .spoiled { try $0.edit("control-results", 1) { $0["grants_before"] = 3 } },
         Corruption("an added member in the control result", .controlResultMismatch, at: "claw.control-results.v1/0@1")
             .spoiled { try $0.edit("control-results", 1) { $0["severity"] = "low" } },
+        Corruption("another severity of a finding", .findingMismatch, at: "claw.findings.v1/0@0")
+            .spoiled { try $0.edit("findings", 0) { $0["severity"] = "notice" } },
+        Corruption("another mark of a budget", .findingMismatch, at: "claw.findings.v1/0@1")
+            .spoiled { try $0.edit("findings", 1) { $0.within("budget") { $0["used"] = 1 } } },
+        Corruption("the end of a revocation that nothing ended", .effectStray, at: "claw.revocations.v1/0@3")
+            .spoiled { log in
+                try log.append("revocations", copyOf: 1) { record in
+                    FsckRecord(
+                        partition: 0, offset: 0, timestamp: nil, key: record.key, value: nil,
+                        headers: [
+                            ("claw_stream", Array("revocations".utf8)), ("claw_seq", Array("2".utf8)),
+                            ("claw_batch", Array("5".utf8)),
+                        ])
+                }
+            },
+        Corruption("a revocation that does not end", .effectMissing, at: "batch 5 receipt 1")
+            .forged { forge in
+                var end = HealthyLog.end(of: Hex.encode(forge.batches[2][1].tokenHash))
+                end.outputs = []
+                forge.batches[5].append(end)
+            },
         Corruption("another sibling in a grant's proof", .grantProof, at: "claw.grants.v1/0@3")
             .spoiled {
                 try $0.edit("grants", 6) {
