@@ -25,8 +25,6 @@ extension Corruption {
                 (.recordDigest, "claw.decisions.v1/0@1"),
             ]
         ).spoiled { log in
-            // The denial is the only receipt of its batch with this request.
-            try log.replace("receipts.batches", 0, "\"request_id\":\"req-d0\",", "\"request_id\":\"req-d0\",")
             try log.edit("receipts.batches", 0) { record in
                 var receipts = record["receipts"]?.array ?? []
                 var denial = receipts[3].object ?? JSONObject()
