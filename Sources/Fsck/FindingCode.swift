@@ -164,7 +164,8 @@ public enum FindingCode: String, Sendable, Hashable, CaseIterable {
             .receiptID, .receiptRepeated, .receiptAfterSealing, .effectMissing, .effectStray, .effectOrder,
             .recordUnreadable, .recordNotCanonical, .recordUnknownMember, .recordKey, .recordBatch, .recordDigest,
             .grantMismatch, .grantProof, .decisionMismatch, .revocationMismatch, .cutoffMismatch, .deadLetterMismatch,
-            .controlResultMismatch, .findingMismatch, .revocationWithoutGrant, .headUnreadable, .headLog, .headSignerUnknown,
+            .controlResultMismatch, .findingMismatch, .revocationWithoutGrant, .headUnreadable, .headLog,
+            .headSignerUnknown,
             .headSignatureInvalid, .headSequence, .headTimeReversed, .headControlPosition, .ledgerBatchMissing,
             .ledgerBatchUnpublished, .ledgerBatchDiffers, .ledgerReceiptsDiffer, .ledgerGroupUnreadable,
             .ledgerGroupLost, .ledgerGroupTwice, .ledgerGroupMissing, .ledgerUnsealed:

@@ -148,8 +148,8 @@ final class LedgerAudit {
                     book.add(.ledgerGroupLost, at: Self.place(stored), "the group is in no batch and does not wait")
                 }
                 if uses.count > 1 {
-                    let where_ = sealed.map { "batch \($0.number)" }.joined(separator: ", ")
-                    book.add(.ledgerGroupTwice, at: Self.place(stored), "the group is sealed more than once: \(where_)")
+                    let places = sealed.map { "batch \($0.number)" }.joined(separator: ", ")
+                    book.add(.ledgerGroupTwice, at: Self.place(stored), "the group is sealed more than once: \(places)")
                 }
             } else if let use = sealed.first, use.day >= oldestDay ?? .max {
                 book.add(
