@@ -99,8 +99,8 @@ let package = Package(
         .testTarget(
             name: "FsckTests",
             dependencies: [
-                "Fsck", "ClawWire", "DevStack", "GrantWorker", "Kafka", "Playground", "Postgres", "Primitives",
-                "ReceiptLog",
+                "Fsck", "ClawWire", "DevStack", "GrantWorker", "IssuanceRules", "Kafka", "Playground", "Postgres",
+                "Primitives", "ReceiptLog",
             ]),
         .testTarget(name: "IssuanceRulesTests", dependencies: ["IssuanceRules", "ClawWire"]),
         .testTarget(
