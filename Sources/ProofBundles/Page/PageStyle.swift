@@ -120,6 +120,8 @@ enum PageStyle {
         .what .place { color: var(--soft); font-size: 0.86rem; }
         .what[data-state="fail"], .card[data-state="fail"] { background: var(--bad-wash); box-shadow: inset 4px 0 0 var(--bad); }
         .card[data-state="fail"] { border-color: var(--bad); }
+        .tile[data-state="fail"] { background: var(--bad-wash); box-shadow: inset 4px 0 0 var(--bad); }
+        td .faults { white-space: normal; }
 
         .cards { display: grid; gap: 1rem; }
         .card { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 1.2rem 1.4rem; min-width: 0; }

@@ -1,4 +1,4 @@
-public import ClawWire
+import ClawWire
 
 /// Why a file cannot be shown as a page.
 public struct ProofPageError: Error, Hashable, Sendable, CustomStringConvertible {

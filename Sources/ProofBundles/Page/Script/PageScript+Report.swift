@@ -84,6 +84,15 @@ extension PageScript {
             case "input": return `a signed approval of grant ${number}`;
             case "attest": return `an attestation of grant ${number}`;
             case "bundle": return "the seal of the proof bundle";
+            case "export": return "the seal of the file";
+            case "evidence": return "the hash of the evidence";
+            case "manifest": return "the manifest";
+            case "form": return "the form of the file";
+            case "usage": return "the sums of use";
+            case "revocations": return "the list of revocations";
+            case "head": return "the head of the revocations topic";
+            case "completeness": return "the statement of completeness";
+            case "chain": return "the event chain";
             default: return "another item";
           }
         }

@@ -98,6 +98,8 @@ extension PageScript {
           };
         }
 
+        const capitalised = (words) => words.charAt(0).toUpperCase() + words.slice(1);
+
         /** What failed, with ways to the items. */
         function failureList(report) {
           const failed = report.rows.filter((each) => each.outcome === "fail");
@@ -108,7 +110,8 @@ extension PageScript {
             const target = marks.targets.get(each.subject);
             const name = each.path || subjectName(each.subject);
             const link = target ? el("a", { href: `#${target.id}`, onclick: () => reveal(target) }, shown(name, 120)) : said(name, 120);
-            return el("li", {}, each.sentence, " ", el("span", { class: "where" }, link));
+            const whose = capitalised(subjectName(each.subject));
+            return el("li", {}, el("strong", {}, whose, ": "), each.sentence, " ", el("span", { class: "where" }, link));
           });
           const rest = failed.length - items.length;
           const note = rest === 0 ? null

@@ -16,7 +16,8 @@ extension PageScript {
         /** Text with places where a long name may be broken. */
         function breakable(string) {
           if (string.length > 200 || string.length < 16 || string.includes(" ")) return string;
-          return string.split(/(?=[@.])|(?<=[/:_-])/).flatMap((part, index) => (index === 0 ? [part] : [el("wbr"), part]));
+          const places = string.includes("@") ? /(?=@)/ : /(?=\.)|(?<=[/:_-])/;
+          return string.split(places).flatMap((part, index) => (index === 0 ? [part] : [el("wbr"), part]));
         }
 
         /** Text of the bundle: isolated, so that its direction does not spill over. */
@@ -105,7 +106,9 @@ extension PageScript {
             const told = [...new Set(rows.filter((each) => each.outcome === outcome).map((each) => each.sentence))];
             entry.faults = el("ul", { class: "faults" },
               told.slice(0, outcome === "fail" ? 4 : 1).map((sentence) => el("li", {}, sentence)));
-            entry.box.append(entry.faults);
+            (entry.box.tagName === "TR" ? entry.box.lastElementChild : entry.box).append(entry.faults);
+            const folded = entry.box.closest("details");
+            if (outcome === "fail" && folded) folded.open = true;
           },
 
           apply(report) {
