@@ -25,7 +25,7 @@ enum Chromium {
         let file = folder.appendingPathComponent("page.html")
         try Data(page).write(to: file)
         let output = folder.appendingPathComponent("document")
-        FileManager.default.createFile(atPath: output.path, contents: nil)
+        try Data().write(to: output)
         let process = Process()
         process.executableURL = URL(fileURLWithPath: program)
         process.arguments = [
