@@ -133,7 +133,7 @@ enum PageTampering {
           walk(JSON.parse(source), []);
           let deep = 1;
           for (let level = 0; level < 50; level += 1) deep = [deep];
-          const odd = [null, 1e308, "</script><img src=x onerror=tell(1)>", {}, [], [null], deep, true];
+          const odd = [null, 1e308, "<\/script><img src=x onerror=tell(1)>", {}, [], [null], deep, true];
           const results = { tried: 0, wrong: [] };
           for (const [index, path] of paths.entries()) {
             const value = JSON.parse(source);

@@ -121,7 +121,7 @@ extension PageScript {
             const id = `call:${text(at(payload, "receipt_id"))}`;
             taken.add(id);
             items.push({
-              call: payload, time: timeOf(at(payload, "timestamp")), icon: "call", tone: "call",
+              call: isObject(payload) ? payload : {}, time: timeOf(at(payload, "timestamp")), icon: "call", tone: "call",
               subjects: [`call:${index}`, ...eventOf(id), ...(logged.has(index) ? [logged.get(index)] : [])],
             });
           });

@@ -83,7 +83,8 @@ extension PageScript {
               box.tabIndex = -1;
               for (const subject of subjects) if (!this.targets.has(subject)) this.targets.set(subject, box);
             }
-            this.show(entry);
+            // Later, when the box has what is shown above the sentences.
+            queueMicrotask(() => this.show(entry));
             return span;
           },
 
