@@ -27,8 +27,8 @@ public struct ProofPageError: Error, Hashable, Sendable, CustomStringConvertible
 /// Makes the page of a bundle: one HTML file that shows the run and checks itself in the reader's browser
 /// (docs/trust-pulse.md).
 ///
-/// Nothing of the bundle is believed or even looked at here, but whether it is JSON and a bundle at all. It is embedded as
-/// it is, in a data block that no browser runs; the page's program reads it there.
+/// Nothing of the bundle is believed or even looked at here, but whether it is JSON and a bundle at all. It is embedded
+/// as it is, in a data block that no browser runs; the page's program reads it there.
 public enum ProofPage {
     /// The largest bundle that is made a page of, in bytes.
     public static let maximumBytes = 32 << 20
@@ -83,8 +83,8 @@ public enum ProofPage {
         return text + String(repeating: "=", count: (4 - text.utf8.count % 4) % 4)
     }
 
-    /// JSON stays the same JSON when `<` is written as an escape, since it stands in strings only; and without it nothing in
-    /// a bundle can end the element, or begin another.
+    /// JSON stays the same JSON when `<` is written as an escape, since it stands in strings only; and without it nothing
+    /// in a bundle can end the element, or begin another.
     private static func appendEmbedded(_ bundle: [UInt8], to page: inout [UInt8]) {
         for byte in bundle {
             if byte == UInt8(ascii: "<") {

@@ -13,30 +13,42 @@ enum PageTampering {
     static let eachKind = #"""
         const E = (d) => d.metadata.clawgrant;
         const P = (d) => d.artifacts.proof_bundle_envelope.payload;
-        const flip = (s) => s.slice(0, s.length >> 1) + (s[s.length >> 1] === "A" ? "B" : "A") + s.slice((s.length >> 1) + 1);
+        const flip = (s) => s.slice(0,
+          s.length >> 1) + (s[s.length >> 1] === "A" ? "B" : "A") + s.slice((s.length >> 1) + 1);
         const set = (object, key, change) => { object[key] = change(object[key]); };
         const KINDS_OF_CHANGE = [
-          ["text of a receipt", "receipt:3", (d) => set(E(d).receipts[3], "text", (t) => t.replace("worker-1", "worker-2"))],
-          ["text of the grant", "receipt:0", (d) => set(E(d).receipts[0], "text", (t) => t.replace("proxy:call", "proxy:kall"))],
-          ["text of a revocation", "receipt:7", (d) => set(E(d).receipts[7], "text", (t) => t.replace("stopped", "requested"))],
+          ["text of a receipt", "receipt:3",
+            (d) => set(E(d).receipts[3], "text", (t) => t.replace("worker-1", "worker-2"))],
+          ["text of the grant", "receipt:0",
+            (d) => set(E(d).receipts[0], "text", (t) => t.replace("proxy:call", "proxy:kall"))],
+          ["text of a revocation", "receipt:7",
+            (d) => set(E(d).receipts[7], "text", (t) => t.replace("stopped", "requested"))],
           ["receipt that is no JSON", "receipt:3", (d) => set(E(d).receipts[3], "text", (t) => t.slice(1))],
           ["path of a receipt", "receipt:0", (d) => set(E(d).receipts[0].path, 0, flip)],
           ["position of a receipt", "receipt:2", (d) => set(E(d).receipts[2], "position", (p) => p + 100)],
-          ["leaf of the second tree", "receipt:5", (d) => set(E(d).receipts[5].log_inclusion_proof, "leaf_hash_b64u", flip)],
-          ["signature of the second root", "receipt:5", (d) => set(E(d).receipts[5].log_inclusion_proof.root_signature, "sig_b64u", flip)],
+          ["leaf of the second tree", "receipt:5",
+            (d) => set(E(d).receipts[5].log_inclusion_proof, "leaf_hash_b64u", flip)],
+          ["signature of the second root", "receipt:5",
+            (d) => set(E(d).receipts[5].log_inclusion_proof.root_signature, "sig_b64u", flip)],
           ["time of a batch", "batch:2", (d) => set(E(d).log.batches[2], "header", (t) => t.replace("12:05", "12:06"))],
           ["path of a batch", "batch:1", (d) => set(E(d).log.batches[1].path, 1, flip)],
-          ["signature of the checkpoint", "checkpoint", (d) => set(E(d).log, "checkpoint", (t) => t.slice(0, -10) + (t.at(-10) === "A" ? "B" : "A") + t.slice(-9))],
-          ["size of the checkpoint", "checkpoint", (d) => set(E(d).log, "checkpoint", (t) => t.replace("\n9\n", "\n8\n"))],
+          ["signature of the checkpoint", "checkpoint",
+            (d) => set(E(d).log, "checkpoint", (t) => t.slice(0, -10) + (t.at(-10) === "A" ? "B" : "A") + t.slice(-9))],
+          ["size of the checkpoint", "checkpoint",
+            (d) => set(E(d).log, "checkpoint", (t) => t.replace("\n9\n", "\n8\n"))],
           ["stated size of the log", "checkpoint", (d) => set(E(d).log, "size", (n) => n + 1)],
           ["key of the log", "checkpoint", (d) => set(E(d).log.signers, 0, flip)],
           ["document of the policy", "policy:0", (d) => { E(d).policies[0].envelope.payload.allowed_models = ["*"]; }],
           ["hash of the policy", "policy:0", (d) => set(E(d).policies[0], "policy_hash_b64u", flip)],
           ["signature of the policy", "policy:0", (d) => set(E(d).policies[0].envelope, "signature_b64u", flip)],
-          ["name of an approver", "approval:0", (d) => set(E(d).approvals[0].approver_ids, 0, () => "someone@harborline.example")],
-          ["signed approval", "input:0:0", (d) => set(E(d).approvals[0].inputs[0].envelope.payload, "scope_summary", (s) => `${s}!`)],
-          ["signature of an approval", "input:1:0", (d) => set(E(d).approvals[1].inputs[0].envelope, "signature_b64u", flip)],
-          ["attestation", "attest:0:1", (d) => set(E(d).approvals[0].attestations[1].payload, "approver_subject", (s) => `x${s}`)],
+          ["name of an approver", "approval:0",
+            (d) => set(E(d).approvals[0].approver_ids, 0, () => "someone@harborline.example")],
+          ["signed approval", "input:0:0",
+            (d) => set(E(d).approvals[0].inputs[0].envelope.payload, "scope_summary", (s) => `${s}!`)],
+          ["signature of an approval", "input:1:0",
+            (d) => set(E(d).approvals[1].inputs[0].envelope, "signature_b64u", flip)],
+          ["attestation", "attest:0:1",
+            (d) => set(E(d).approvals[0].attestations[1].payload, "approver_subject", (s) => `x${s}`)],
           ["claim of a token", "token:0", (d) => E(d).tokens[0].claims.scope.push("proxy:*")],
           ["expiry of a token", "token:1", (d) => { E(d).tokens[1].expires_at = "2026-03-01T13:00:00.000Z"; }],
           ["end of a token", "token:1", (d) => { E(d).tokens[1].void_from = "2026-03-01T12:20:00.000Z"; }],
@@ -55,7 +67,8 @@ enum PageTampering {
           ["call set aside", "aside:1", (d) => { E(d).gateway_receipts[1].envelope.payload.model += "x"; }],
           ["sum of tokens", "usage", (d) => { E(d).usage.tokens_input -= 1; }],
           ["list of revocations", "revocations", (d) => E(d).revocations.positions.pop()],
-          ["head of the revocations", "head", (d) => set(E(d).revocations, "head", (t) => t.replace('"next_sequence":3', '"next_sequence":4'))],
+          ["head of the revocations", "head",
+            (d) => set(E(d).revocations, "head", (t) => t.replace('"next_sequence":3', '"next_sequence":4'))],
           ["stated positions", "completeness", (d) => E(d).completeness.positions.pop()],
           ["signature of the bundle", "bundle", (d) => set(d.artifacts.proof_bundle_envelope, "signature_b64u", flip)],
           ["signature of the file", "export", (d) => set(d, "signature_b64u", flip)],
@@ -85,7 +98,8 @@ enum PageTampering {
           call: marks.targets.get("call:2").dataset.state,
           sentence: marks.targets.get("call:2").querySelector(".faults")?.textContent ?? "",
           isOpen: marks.targets.get("call:2").closest("details").open,
-          others: [...document.querySelectorAll("main [data-state=fail][id]")].filter((each) => each !== marks.targets.get("call:2"))
+          others: [...document.querySelectorAll("main [data-state=fail][id]")].filter((each) =>
+            each !== marks.targets.get("call:2"))
             .map((each) => each.querySelector("h3, h4")?.textContent ?? each.tagName),
           title: document.title,
         }));
@@ -102,7 +116,8 @@ enum PageTampering {
           const problems = document.getElementById("trust-problems").textContent;
           if (problems) return { verdict: "refused", problems };
           await settled();
-          const failed = marks.report.rows.filter((each) => each.outcome === "fail").map((each) => each.subject.split(":")[0]);
+          const failed = marks.report.rows.filter((each) => each.outcome === "fail").map((each) =>
+            each.subject.split(":")[0]);
           return { verdict: document.documentElement.dataset.verdict, failed: [...new Set(failed)].sort() };
         };
         (async () => {
@@ -143,8 +158,10 @@ enum PageTampering {
             try {
               marks.entries = [];
               const model = readModel(value);
-              const parts = [masthead(model), overview(model), timeline(model), approvalsSection(model), policiesSection(model),
-                tokensSection(model), usageSection(model), completenessSection(model), keysSection(model, {}).element, closing(model)];
+              const parts = [masthead(model), overview(model), timeline(model), approvalsSection(model),
+                policiesSection(model),
+                tokensSection(model), usageSection(model), completenessSection(model), keysSection(model, {}).element,
+                  closing(model)];
               if (parts.some((part) => part?.querySelector("img, script"))) results.wrong.push(`${path.join(".")}: markup`);
               if (index % 9 !== 0) continue;
               const { report, verdict } = await verify(model, ownTrust(model), await abilities(), () => {});
@@ -163,11 +180,13 @@ enum PageTampering {
         (async () => {
           const value = JSON.parse(document.getElementById("bundle").textContent);
           const aside = value.metadata.clawgrant.gateway_receipts;
-          value.metadata.clawgrant.gateway_receipts = Array.from({ length: 20_000 }, (_, index) => aside[index % aside.length]);
+          value.metadata.clawgrant.gateway_receipts = Array.from({ length: 20_000 },
+            (_, index) => aside[index % aside.length]);
           const model = readModel(value);
           const section = timeline(model);
           const { verdict } = await verify(model, ownTrust(model), await abilities(), () => {});
-          tell({ shown: section.querySelectorAll("li.entry").length, note: section.querySelector(".portion").textContent, verdict,
+          tell({ shown: section.querySelectorAll("li.entry").length,
+            note: section.querySelector(".portion").textContent, verdict,
             kept: model.aside.length });
         })();
         """#

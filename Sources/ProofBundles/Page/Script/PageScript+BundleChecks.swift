@@ -8,10 +8,13 @@ extension PageScript {
         });
 
         const EXPORT_MEMBERS = Object.freeze(["export_version", "export_id", "created_at", "issuer_did", "manifest",
-          "artifacts", "bundle_hash_b64u", "hash_algorithm", "signature_b64u", "algorithm", "issued_at", "expires_at", "metadata"]);
-        const EVIDENCE_MEMBERS = Object.freeze(["evidence_version", "assembled_at", "run", "log", "receipts", "policies",
+          "artifacts", "bundle_hash_b64u", "hash_algorithm", "signature_b64u", "algorithm", "issued_at", "expires_at",
+            "metadata"]);
+        const EVIDENCE_MEMBERS = Object.freeze(["evidence_version", "assembled_at", "run", "log", "receipts",
+          "policies",
           "tokens", "approvals", "gateway_receipts", "usage", "revocations", "completeness"]);
-        const UNSIGNED_MEMBERS = Object.freeze(["side_effect_receipts", "delegation_receipts", "web_receipts", "vir_receipts",
+        const UNSIGNED_MEMBERS = Object.freeze(["side_effect_receipts", "delegation_receipts", "web_receipts",
+          "vir_receipts",
           "coverage_attestations", "rate_limit_claims", "attestations", "urm", "human_approval_receipts"]);
 
         function checkForm(c) {
@@ -20,26 +23,32 @@ extension PageScript {
             report.add("form", "Size", "fail", `There are ${count} ${name}; at most ${limit} are looked at.`);
           }
           const foreign = (object, members, path) => {
-            for (const key of Object.keys(isObject(object) ? object : {}).filter((key) => !members.includes(key)).slice(0, 20)) {
-              report.add("form", "Members", "fail", `There is no member “${shown(key, 60)}” in this format.`, `${path}${shown(key, 60)}`);
+            for (const key of Object.keys(isObject(object) ? object
+              : {}).filter((key) => !members.includes(key)).slice(0, 20)) {
+              report.add("form", "Members", "fail", `There is no member “${shown(key, 60)}” in this format.`,
+                `${path}${shown(key, 60)}`);
             }
           };
           if (model.export) foreign(model.export, EXPORT_MEMBERS, "");
           if (model.evidence) {
             foreign(model.evidence, EVIDENCE_MEMBERS, "metadata.clawgrant.");
             if (model.evidence.evidence_version !== "1") {
-              report.add("form", "Version", "fail", "The evidence is of an unknown version.", "metadata.clawgrant.evidence_version");
+              report.add("form", "Version", "fail", "The evidence is of an unknown version.",
+                "metadata.clawgrant.evidence_version");
             }
             if (!model.runID || at(model.evidence, "run", "job_id") !== model.runID) {
-              report.add("form", "Run", "fail", "Run and job must be named, and be the same.", "metadata.clawgrant.run");
+              report.add("form", "Run", "fail", "Run and job must be named, and be the same.",
+                "metadata.clawgrant.run");
             }
           } else {
-            report.add("form", "Evidence", "skip", "The file holds no evidence of a receipt log, so that much cannot be checked.",
+            report.add("form", "Evidence", "skip",
+              "The file holds no evidence of a receipt log, so that much cannot be checked.",
               "metadata.clawgrant");
           }
           for (const member of UNSIGNED_MEMBERS) {
             if (Object.hasOwn(model.payload, member)) {
-              report.add("form", "Unsigned entries", "skip", `“${member}” is the assembler's word alone: nothing in it is signed.`,
+              report.add("form", "Unsigned entries", "skip",
+                `“${member}” is the assembler's word alone: nothing in it is signed.`,
                 `payload.${member}`);
             }
           }
@@ -53,14 +62,16 @@ extension PageScript {
             type: "proof_bundle", role: "bundle", path: "artifacts.proof_bundle_envelope",
           });
           if (at(model.payload, "agent_did") !== at(model.bundle, "signer_did")) {
-            report.add("bundle", "Signer", "fail", "The bundle is signed by another than it says.", "payload.agent_did");
+            report.add("bundle", "Signer", "fail", "The bundle is signed by another than it says.",
+              "payload.agent_did");
           }
           if (model.evidence) {
             const stated = at(model.summary, "evidence_sha256_b64u");
             const holds = stated === (await hashText(canonical(model.evidence)));
             report.settle("evidence", "Hash of the evidence", {
               problem: holds ? null : "The evidence was altered after the bundle was signed, or is not the one it names.",
-              sentence: "The evidence is the one that the signed bundle names.", path: "payload.metadata.clawgrant.evidence_sha256_b64u",
+              sentence: "The evidence is the one that the signed bundle names.",
+                path: "payload.metadata.clawgrant.evidence_sha256_b64u",
             });
             compareMembers(c, "evidence", "Summary", {
               rests: ["checkpoint"], stated: model.summary, path: "payload.metadata.clawgrant",
@@ -73,7 +84,8 @@ extension PageScript {
             });
           }
           if (!model.export) return;
-          const signed = canonical(without(model.export, "bundle_hash_b64u", "hash_algorithm", "signature_b64u", "algorithm"));
+          const signed = canonical(without(model.export, "bundle_hash_b64u", "hash_algorithm", "signature_b64u",
+            "algorithm"));
           const holds = model.export.bundle_hash_b64u === (await hashText(signed));
           report.settle("export", "Hash of the file", {
             problem: holds ? null : "Something in the file was altered after it was sealed.",
@@ -84,9 +96,11 @@ extension PageScript {
             message: text(model.export.bundle_hash_b64u), path: "file",
           });
           const [created, issued] = [timeOf(model.export.created_at), timeOf(model.export.issued_at)];
-          if (!(created <= issued)) report.add("export", "Time", "fail", "It was created after it was issued.", "created_at");
+          if (!(created <= issued)) report.add("export", "Time", "fail", "It was created after it was issued.",
+            "created_at");
           if (!(issued <= Date.now() + c.trust.skew)) {
-            report.add("export", "Time", "fail", "The file is dated in the future of this computer's clock.", "issued_at");
+            report.add("export", "Time", "fail", "The file is dated in the future of this computer's clock.",
+              "issued_at");
           }
           const end = model.export.expires_at;
           if (end !== undefined && !(timeOf(end) > Date.now() - c.trust.skew)) {
@@ -100,17 +114,21 @@ extension PageScript {
           const entries = list(at(model.export, "manifest", "entries"));
           const bytes = bytesOf(canonical(model.bundle ?? null));
           const entry = entries.find((each) => at(each, "path") === "artifacts/proof_bundle_envelope.json");
-          const holds = at(entry, "sha256_b64u") === toBase64URL(await sha256(bytes)) && at(entry, "size_bytes") === bytes.length;
+          const holds = at(entry, "sha256_b64u") === toBase64URL(await sha256(bytes))
+            && at(entry, "size_bytes") === bytes.length;
           report.settle("manifest", "Proof bundle", {
             problem: holds ? null : "The proof bundle in the file is not the one that the manifest names.",
             sentence: "The manifest names the proof bundle with its hash and size.", path: "manifest.entries",
           });
-          const others = Object.keys(at(model.export, "artifacts") ?? {}).filter((key) => key !== "proof_bundle_envelope");
+          const others = Object.keys(at(model.export, "artifacts") ?? {}).filter((key) =>
+            key !== "proof_bundle_envelope");
           for (const key of others.slice(0, 20)) {
-            report.add("manifest", "Other artifacts", "skip", `“${shown(key, 60)}” is not looked at here.`, `artifacts.${shown(key, 60)}`);
+            report.add("manifest", "Other artifacts", "skip", `“${shown(key, 60)}” is not looked at here.`,
+              `artifacts.${shown(key, 60)}`);
           }
           if (others.length === 0 && entries.length !== 1) {
-            report.add("manifest", "Entries", "fail", `The manifest has ${entries.length} entries for one artifact.`, "manifest.entries");
+            report.add("manifest", "Entries", "fail", `The manifest has ${entries.length} entries for one artifact.`,
+              "manifest.entries");
           }
         }
 
@@ -125,7 +143,8 @@ extension PageScript {
             const subject = `event:${index}`;
             const where = `${path}[${index}]`;
             const six = ["event_id", "run_id", "event_type", "timestamp", "payload_hash_b64u", "prev_hash_b64u"];
-            const computed = await hashText(JSON.stringify(Object.fromEntries(six.map((key) => [key, at(event, key) ?? null]))));
+            const computed = await hashText(JSON.stringify(Object.fromEntries(six.map((key) =>
+              [key, at(event, key) ?? null]))));
             const stated = text(at(event, "event_hash_b64u"));
             const state = { subject, hash: stated, id: text(at(event, "event_id")) };
             const fail = (what, problem, member) => {
@@ -137,7 +156,8 @@ extension PageScript {
             });
             const previous = at(event, "prev_hash_b64u") ?? null;
             const linked = before === null ? previous === null : [before.stated, before.computed].includes(previous);
-            fail("Link", linked ? null : "It does not name the entry before it: an entry is missing or was put in between.",
+            fail("Link", linked ? null
+              : "It does not name the entry before it: an entry is missing or was put in between.",
               "prev_hash_b64u");
             fail("Run", at(event, "run_id") === model.runID ? null : "The entry is of another run.", "run_id");
             fail("Identifier", ids.has(state.id) ? "The identifier was used before." : null, "event_id");
@@ -171,8 +191,10 @@ extension PageScript {
           if (kind === "call") {
             const id = state.id.slice(5);
             const index = c.model.calls.findIndex((call) => at(call, "payload", "receipt_id") === id);
-            if (index < 0) return settle("No gateway receipt in the bundle stands behind this call.", "", c.broken("call"));
-            return settle(at(c.model.calls[index], "payload_hash_b64u") === payload ? null : "The call's receipt is another one.",
+            if (index < 0) return settle("No gateway receipt in the bundle stands behind this call.", "",
+              c.broken("call"));
+            return settle(at(c.model.calls[index], "payload_hash_b64u") === payload ? null
+              : "The call's receipt is another one.",
               "It stands for a call that a gateway signed.", [`call:${index}`]);
           }
           if (kind !== "receipt" && kind !== "evidence") return undefined;
@@ -199,7 +221,8 @@ extension PageScript {
             await checkEnvelope(c, `call:${index}`, call, { type: "gateway_receipt", role: "gateway", path });
             const id = at(call, "payload", "receipt_id");
             if (seen.has(id)) {
-              c.report.add(`call:${index}`, "Identifier", "fail", "Another receipt has the same identifier.", `${path}.payload.receipt_id`);
+              c.report.add(`call:${index}`, "Identifier", "fail", "Another receipt has the same identifier.",
+                `${path}.payload.receipt_id`);
             }
             seen.set(id, index);
             await c.pause();
@@ -236,7 +259,8 @@ extension PageScript {
             message: text(at(envelope, "payload_hash_b64u")), path: `${path}.envelope`,
           });
           const isMine = at(envelope, "payload", "binding", "run_id") === c.model.runID;
-          if ((at(entry, "reason") === "other_run") === isMine) return add("fail", "The reason for setting it aside does not hold.");
+          if ((at(entry, "reason") === "other_run") === isMine) return add("fail",
+            "The reason for setting it aside does not hold.");
           return at(entry, "reason") === "not_in_chain"
             ? add("skip", "The call names no entry of this chain; only the agent's own chain could tell what it belongs to.")
             : add("skip", "It is not among the calls that this bundle proves.");
@@ -253,19 +277,22 @@ extension PageScript {
             const settle = (what, problem, member, rests = [], sentence = "") =>
               c.report.settle(subject, what, { problem, rests, sentence, path: `${path}.${member}` });
             const event = c.eventByHash.get(at(binding, "event_hash_b64u"));
-            settle("Run", at(binding, "run_id") === c.model.runID ? null : "The call is of another run.", "binding.run_id", [],
+            settle("Run", at(binding, "run_id") === c.model.runID ? null : "The call is of another run.",
+              "binding.run_id", [],
               "The call is of this run.");
             settle("Chain", event ? null : "The call names no entry of the event chain.", "binding.event_hash_b64u",
               event ? [event.subject] : c.broken("event"), "The call names an entry of the event chain.");
             if (!c.model.evidence) continue;
             const mine = c.tokens.filter((token) => token.scope === at(binding, "token_scope_hash_b64u"));
             if (mine.length === 0) {
-              settle("Scope", "The call was made with a token that is none of this run's.", "binding.token_scope_hash_b64u", receipts);
+              settle("Scope", "The call was made with a token that is none of this run's.",
+                "binding.token_scope_hash_b64u", receipts);
               continue;
             }
             const policy = at(binding, "policy_hash");
             if (policy !== undefined && !mine.some((token) => token.policy === policy)) {
-              settle("Policy", "The call was made under another policy than the token pins.", "binding.policy_hash", receipts);
+              settle("Policy", "The call was made under another policy than the token pins.", "binding.policy_hash",
+                receipts);
             }
             const time = timeOf(at(call, "payload", "timestamp"));
             const alive = mine.some((token) => token.issued <= time && time < token.voidFrom);
@@ -273,7 +300,8 @@ extension PageScript {
               mine.some((token) => time + c.trust.skew >= token.issued);
             const late = mine.some((token) => token.issued <= time);
             settle("Time", alive || early ? null : late ? "The call is dated after its token had ended."
-              : "The call is dated before its token was issued.", "timestamp", receipts, "A token of the run was alive at the time.");
+              : "The call is dated before its token was issued.", "timestamp", receipts,
+                "A token of the run was alive at the time.");
           }
         }
 
@@ -289,11 +317,13 @@ extension PageScript {
             for (const [place, other] of list(at(tool, "co_signatures")).slice(0, 16).entries()) {
               await checkSignature(c, subject, {
                 role: "cosigner", did: at(other, "signer_did"), signature: at(other, "signature_b64u"),
-                message: text(at(tool, "payload_hash_b64u")), path, what: "Co-signature", prefix: `co_signatures[${place}].`,
+                message: text(at(tool, "payload_hash_b64u")), path, what: "Co-signature",
+                  prefix: `co_signatures[${place}].`,
               });
             }
             if (at(payload, "agent_did") !== at(c.model.payload, "agent_did")) {
-              c.report.settle(subject, "Agent", { problem: "It is of another agent than the bundle.", path: `${path}.payload.agent_did` });
+              c.report.settle(subject, "Agent",
+                { problem: "It is of another agent than the bundle.", path: `${path}.payload.agent_did` });
             }
             await c.pause();
             if (c.report.outcome(subject) === "fail" || !c.model.evidence) continue;
@@ -301,7 +331,8 @@ extension PageScript {
             const { receipt, rests } = basis(c, event?.id.startsWith("receipt:") ? Number(event.id.slice(8)) : null);
             if (!receipt || at(payload, "binding", "run_id") !== c.model.runID) {
               c.report.settle(subject, "Receipt", {
-                rests: [...c.broken("event"), ...c.broken("receipt")], problem: "It names no receipt of this run.", path: `${path}.payload.binding`,
+                rests: [...c.broken("event"), ...c.broken("receipt")], problem: "It names no receipt of this run.",
+                  path: `${path}.payload.binding`,
               });
               continue;
             }

@@ -12,7 +12,8 @@ extension PageScript {
         async function isSigned(key, signature, message) {
           const name = toBase64(key);
           if (!importedKeys.has(name)) {
-            importedKeys.set(name, engine.importKey("raw", key, { name: "Ed25519" }, false, ["verify"]).catch(() => null));
+            importedKeys.set(name, engine.importKey("raw", key, { name: "Ed25519" }, false,
+              ["verify"]).catch(() => null));
           }
           const imported = await importedKeys.get(name);
           return imported !== null && (await engine.verify({ name: "Ed25519" }, imported, signature, message));

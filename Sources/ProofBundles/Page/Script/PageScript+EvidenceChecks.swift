@@ -30,7 +30,8 @@ extension PageScript {
             aud: names(typeof claims.aud === "string" ? [claims.aud] : claims.aud),
             scope: names(claims.scope), sub: text(claims.sub).trim(), token_version: "1",
           };
-          for (const key of ["agent_did", "control_plane_policy_hash_b64u", "controller_did", "delegate_did", "delegation_id",
+          for (const key of ["agent_did", "control_plane_policy_hash_b64u", "controller_did", "delegate_did",
+            "delegation_id",
             "delegation_policy_hash_b64u", "delegation_spend_cap_minor", "delegator_did", "mission_id", "owner_did",
             "owner_ref", "payment_account_did", "policy_hash_b64u"]) {
             const value = text(claims[key]).trim();
@@ -57,7 +58,8 @@ extension PageScript {
             known.delete(at(stated, "position"));
             if (!token) {
               report.settle(subject, "Issuance", {
-                rests: c.broken("receipt"), problem: "No receipt of an issuance stands behind it.", path: `${where}.position`,
+                rests: c.broken("receipt"), problem: "No receipt of an issuance stands behind it.",
+                  path: `${where}.position`,
               });
               continue;
             }
@@ -73,7 +75,8 @@ extension PageScript {
             });
             await checkClaims(c, token, stated, subject, where);
             compareMembers(c, subject, "End", {
-              rests: [...rests, ...endings], stated, path: where, sentence: "When and why it ended follows from the receipts.",
+              rests: [...rests, ...endings], stated, path: where,
+                sentence: "When and why it ended follows from the receipts.",
               expected: {
                 ended_by: token.ending?.position, ended_by_kind: token.ending ? kindOf(token.ending) : undefined,
                 cause: at(token.ending?.body, "revocation", "cause"), void_from: iso(token.voidFrom),
@@ -128,7 +131,8 @@ extension PageScript {
             const subject = `policy:${index}`;
             const path = `metadata.clawgrant.policies[${index}]`;
             if (policy.envelope === undefined) {
-              c.report.add(subject, "Document", "skip", "The policy's document is not in the bundle; only its hash is.", path);
+              c.report.add(subject, "Document", "skip",
+                "The policy's document is not in the bundle; only its hash is.", path);
               continue;
             }
             await checkEnvelope(c, subject, policy.envelope, {
@@ -152,7 +156,8 @@ extension PageScript {
             const token = byPosition.get(approval.position);
             if (!token) {
               c.report.settle(subject, "Grant", {
-                rests: c.broken("receipt"), problem: "No receipt of an issuance stands behind it.", path: `${path}.position`,
+                rests: c.broken("receipt"), problem: "No receipt of an issuance stands behind it.",
+                  path: `${path}.position`,
               });
               continue;
             }
@@ -161,7 +166,8 @@ extension PageScript {
             const body = token.receipt.body;
             compareMembers(c, subject, "Approval", {
               rests, path, sentence: "Who approved, and on what evidence, is what the receipt of the grant says.",
-              stated: { ...approval.entry, inputs: approval.inputs.map(({ input }) => without(input ?? {}, "envelope")) },
+              stated: { ...approval.entry,
+                inputs: approval.inputs.map(({ input }) => without(input ?? {}, "envelope")) },
               expected: {
                 approval_ids: at(body, "approval_ids"), approver_ids: at(body, "approver_ids"),
                 authenticity: at(body, "authenticity"), inputs: at(body, "inputs"),
@@ -211,12 +217,15 @@ extension PageScript {
             fail("Agent", "The approval is for another agent.", "payload.agent_did");
           }
           const run = at(payload, "binding", "run_id");
-          if (run !== undefined && run !== c.model.runID) fail("Run", "The approval is for another run.", "payload.binding.run_id");
+          if (run !== undefined && run !== c.model.runID) fail("Run", "The approval is for another run.",
+            "payload.binding.run_id");
           const given = timeOf(at(payload, "timestamp"));
-          if (!(token.issued + 1000 >= given)) fail("Time", "The token was issued before the approval.", "payload.timestamp");
+          if (!(token.issued + 1000 >= given)) fail("Time", "The token was issued before the approval.",
+            "payload.timestamp");
           const ttl = at(payload, "minted_capability_ttl_seconds");
           if (ttl !== undefined && !(token.issued <= given + ttl * 1000)) {
-            fail("Time", "The approval had run out when the token was issued.", "payload.minted_capability_ttl_seconds");
+            fail("Time", "The approval had run out when the token was issued.",
+              "payload.minted_capability_ttl_seconds");
           }
         }
 
@@ -233,7 +242,8 @@ extension PageScript {
           const payload = envelope.payload;
           compareMembers(c, subject, "Statement", {
             rests, path: `${path}.payload`, sentence: "It says of the token what the receipt says.",
-            stated: { ...payload, run_id: at(payload, "binding", "run_id"), event_hash_b64u: at(payload, "binding", "event_hash_b64u") },
+            stated: { ...payload, run_id: at(payload, "binding", "run_id"),
+              event_hash_b64u: at(payload, "binding", "event_hash_b64u") },
             expected: {
               approver_subject: person, agent_did: at(token.receipt.body, "agent_did"), scope_hash_b64u: token.scope,
               minted_capability_id: token.token.jti, policy_hash_b64u: token.policy, run_id: c.model.runID,
@@ -248,7 +258,8 @@ extension PageScript {
           const { model, report } = c;
           const sums = sumUsage(model);
           const times = sums.times.filter((time) => !Number.isNaN(time));
-          const positions = (wanted) => model.receipts.filter((receipt) => wanted.includes(kindOf(receipt))).map((r) => r.position);
+          const positions = (wanted) =>
+            model.receipts.filter((receipt) => wanted.includes(kindOf(receipt))).map((r) => r.position);
           const calls = [...model.calls.keys()].map((index) => `call:${index}`);
           const stated = at(model.evidence, "usage");
           const byName = (rows) => [...rows].sort((a, b) => (text(at(a, "model")) < text(at(b, "model")) ? -1 : 1));
@@ -265,9 +276,11 @@ extension PageScript {
             },
           });
           compareMembers(c, "revocations", "List", {
-            rests: c.broken("receipt"), path: "metadata.clawgrant.revocations", sentence: "Revocations and stops are those of the receipts.",
+            rests: c.broken("receipt"), path: "metadata.clawgrant.revocations",
+              sentence: "Revocations and stops are those of the receipts.",
             stated: at(model.evidence, "revocations"),
-            expected: { positions: positions(["revocation", "stop.declared", "stop.lifted", "stop.drilled", "control.applied"]) },
+            expected: { positions: positions(["revocation", "stop.declared", "stop.lifted", "stop.drilled",
+              "control.applied"]) },
           });
           const statement = at(model.evidence, "completeness");
           const counts = {};
@@ -284,8 +297,10 @@ extension PageScript {
               last_position_read: (whole(at(model.evidence, "log", "receipts")) ?? NaN) - 1,
             },
           });
-          if (last === null || last < Math.max(-1, ...model.receipts.slice(-1).map((receipt) => receipt.position ?? 0))) {
-            report.add("completeness", "Last position", "fail", "Receipts stand behind the last position that was read.",
+          if (last === null || last < Math.max(-1,
+            ...model.receipts.slice(-1).map((receipt) => receipt.position ?? 0))) {
+            report.add("completeness", "Last position", "fail",
+              "Receipts stand behind the last position that was read.",
               "metadata.clawgrant.completeness.last_position_read");
           }
           for (const [index, missing] of list(at(statement, "missing")).slice(0, 64).entries()) {

@@ -17,11 +17,13 @@ extension PageScript {
 
         async function checkCheckpoint(c, log) {
           const path = "metadata.clawgrant.log.checkpoint";
-          const add = (what, outcome, sentence, where = path) => c.report.add("checkpoint", what, outcome, sentence, where);
+          const add = (what, outcome, sentence, where = path) =>
+            c.report.add("checkpoint", what, outcome, sentence, where);
           const note = parseCheckpoint(text(at(log, "checkpoint")));
           if (!note) return add("Note", "fail", "The checkpoint is no signed note with the size and root of a log.");
           if (note.origin !== c.logName) {
-            return add("Log", "fail", `The checkpoint is of the log “${shown(note.origin, 80)}”, the bundle says another.`);
+            return add("Log", "fail",
+              `The checkpoint is of the log “${shown(note.origin, 80)}”, the bundle says another.`);
           }
           c.checkpoint = note;
           if (at(log, "size") !== note.size) {
@@ -58,7 +60,8 @@ extension PageScript {
             if (answer === false) add("Witness", "fail", `The cosignature of ${shown(witness.name, 80)} does not fit.`);
             if (answer) cosigned += 1;
           }
-          if (cosigned < required) add("Witnesses", "fail", `${cosigned} witnesses cosigned, ${required} are required.`);
+          if (cosigned < required) add("Witnesses", "fail",
+            `${cosigned} witnesses cosigned, ${required} are required.`);
           return undefined;
         }
 
@@ -69,7 +72,8 @@ extension PageScript {
           const header = parsed(at(batch, "header"));
           const state = { index, subject, header, hash: toBase64URL(await sha256(bytes)) };
           c.batchList.push(state);
-          const bad = (sentence, member = "header") => c.report.add(subject, "Header", "fail", sentence, `${path}.${member}`);
+          const bad = (sentence, member = "header") =>
+            c.report.add(subject, "Header", "fail", sentence, `${path}.${member}`);
           if (!isObject(header) || canonical(header) !== batch.header) return bad("The header is no canonical JSON.");
           const [number, first, last, count] = ["number", "first_position", "last_position", "count"]
             .map((key) => whole(header[key]));
@@ -81,7 +85,8 @@ extension PageScript {
           }
           if (header.log_id !== c.logName) return bad(`The header is of the log “${shown(header.log_id, 80)}”.`);
           if (at(batch, "number") !== number) return bad(`The header is of batch ${number}.`, "number");
-          if (c.batches.has(number)) return bad(`Two batches bear the number ${number}: the log shows two histories.`, "number");
+          if (c.batches.has(number)) return bad(`Two batches bear the number ${number}: the log shows two histories.`,
+            "number");
           state.number = number;
           c.batches.set(number, state);
           const proof = pathOf(at(batch, "path"));
@@ -144,8 +149,10 @@ extension PageScript {
             if (problem) c.report.settle(subject, what, { rests: [batch.subject], problem, path: `${path}.${member}` });
           };
           const position = header.first_position + receipt.place;
-          settle("Position", receipt.position === position ? null : `The log has it at position ${position}.`, "position");
-          settle("Kind", at(receipt.entry, "kind") === at(receipt.body, "kind") ? null : "The receipt is of another kind.", "kind");
+          settle("Position", receipt.position === position ? null : `The log has it at position ${position}.`,
+            "position");
+          settle("Kind", at(receipt.entry, "kind") === at(receipt.body, "kind") ? null
+            : "The receipt is of another kind.", "kind");
           const previous = c.model.receipts[receipt.index - 1];
           receipt.proven = position;
           settle("Order", previous?.proven !== undefined && !(previous.proven < position)
@@ -171,16 +178,19 @@ extension PageScript {
             audit.length === compatibleLength(size) && at(proof, "log_id") === c.logName &&
             at(proof, "root_hash_b64u") === batch.header.clawlogs_root_b64u &&
             toBase64URL(await compatibleRoot(leaf, place, audit)) === at(proof, "root_hash_b64u");
-          settle("Second tree", fits ? null : "The proof under the reference's tree rule does not lead to the batch's root.",
+          settle("Second tree", fits ? null
+            : "The proof under the reference's tree rule does not lead to the batch's root.",
             "The proof under the reference's tree rule holds.");
           const isMine = at(proof, "leaf_hash_b64u") === receipt.digest;
-          if (!isMine && c.report.outcome(subject) !== "fail") settle("Second tree", "The proof is of another receipt.");
+          if (!isMine && c.report.outcome(subject) !== "fail") settle("Second tree",
+            "The proof is of another receipt.");
           const did = at(proof, "root_signature", "signer_did");
           const key = c.trust.logKeys(c.logName).includes(did) ? keyOfDID(did) : null;
           if (!key) return settle("Signed root", "The root is not signed by a key of the log.");
           if (!c.abilities.signatures) return c.report.add(subject, "Signed root", "skip", c.abilities.reason, where);
           const statement = {
-            log_id: proof.log_id, root_hash_b64u: proof.root_hash_b64u, root_published_at: at(proof, "root_published_at"),
+            log_id: proof.log_id, root_hash_b64u: proof.root_hash_b64u,
+              root_published_at: at(proof, "root_published_at"),
             tree_size: proof.tree_size,
           };
           const signed = async (signature, message) => {
@@ -190,7 +200,8 @@ extension PageScript {
           const both = (await signed(at(proof, "root_signature", "sig_b64u"), text(proof.root_hash_b64u))) &&
             (await signed(at(proof, "metadata", "statement_sig_b64u"),
               `clawgrant-log-root-v1\n${await hashText(canonical(statement))}`));
-          return settle("Signed root", both ? null : "A signature under the root does not fit.", "Log, size and time are signed.");
+          return settle("Signed root", both ? null : "A signature under the root does not fit.",
+            "Log, size and time are signed.");
         }
 
         /** The log's statement of how far the revocations topic was complete. */

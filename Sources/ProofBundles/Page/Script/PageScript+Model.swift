@@ -7,7 +7,8 @@ extension PageScript {
           const cut = string.length > limit ? `${string.slice(0, limit)}… (${string.length} characters)` : string;
           const hidden =
             /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\p{Cs}/gu;
-          return cut.replace(hidden, (mark) => `⟨U+${mark.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`);
+          return cut.replace(hidden,
+            (mark) => `⟨U+${mark.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`);
         }
 
         function safeJSON(value) {
@@ -103,7 +104,8 @@ extension PageScript {
           const issued = whole(at(body, "token", "iat"));
           const subjects = {
             job: at(body, "job_id"), job_class: at(body, "job_class"), agent: at(body, "agent_did"),
-            request: at(body, "request_id"), policy_hash: at(body, "wpc_hash_b64u"), issuer_key: at(body, "token", "kid"),
+            request: at(body, "request_id"), policy_hash: at(body, "wpc_hash_b64u"),
+              issuer_key: at(body, "token", "kid"),
             token: at(body, "token", "token_hash"), jti: at(body, "token", "jti"),
           };
           return list(at(control.body, "payload", "cutoffs")).slice(0, 64).some((cutoff) => {

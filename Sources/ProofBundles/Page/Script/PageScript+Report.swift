@@ -30,7 +30,8 @@ extension PageScript {
           /** Of many subjects the one that decides: a failed one, else one that was not checked, else none. */
           weakest(subjects) {
             const worst = this.outcome(...subjects);
-            return worst === null || worst === "pass" ? [] : [subjects.find((subject) => this.outcome(subject) === worst)];
+            return worst === null || worst === "pass" ? []
+              : [subjects.find((subject) => this.outcome(subject) === worst)];
           }
 
           /** The worst that came of what was looked at of a subject; null when nothing was. */
@@ -54,7 +55,8 @@ extension PageScript {
             const broken = rests.find((other) => this.outcome(other) === "fail");
             if (broken !== undefined) {
               if (quiet) return null;
-              return this.add(subject, what, "skip", `Not checked: it rests on ${subjectName(broken)}, which failed.`, path);
+              return this.add(subject, what, "skip",
+                `Not checked: it rests on ${subjectName(broken)}, which failed.`, path);
             }
             if (problem !== null) return this.add(subject, what, "fail", problem, path);
             const open = rests.find((other) => this.outcome(other) === "skip");
@@ -110,7 +112,8 @@ extension PageScript {
         ]);
 
         /** Checks one document's hash and signature: the parts that all envelopes share. */
-        async function checkEnvelope(c, subject, envelope, { type, role, path, rule = "document", version = "1", now }) {
+        async function checkEnvelope(c, subject, envelope,
+          { type, role, path, rule = "document", version = "1", now }) {
           const { report } = c;
           const say = (what, problem, sentence, member) =>
             report.settle(subject, what, { problem, sentence, path: `${path}.${member}` });
@@ -121,25 +124,31 @@ extension PageScript {
           const members = ["envelope_version", "envelope_type", "payload", "payload_hash_b64u", "hash_algorithm",
             "signature_b64u", "algorithm", "signer_did", "issued_at", "expires_at", "co_signatures"];
           const foreign = Object.keys(envelope).find((key) => !members.includes(key));
-          if (foreign !== undefined) say("Envelope", `An envelope has no member “${shown(foreign, 60)}”.`, "", shown(foreign, 60));
+          if (foreign !== undefined) say("Envelope", `An envelope has no member “${shown(foreign, 60)}”.`, "",
+            shown(foreign, 60));
           const fits = envelope.envelope_type === type && envelope.envelope_version === version &&
             envelope.algorithm === "Ed25519" && envelope.hash_algorithm === "SHA-256";
-          if (!fits) say("Envelope", `It is no ${type} of version ${version} with Ed25519 and SHA-256.`, "", "envelope_type");
-          const hash = await hashText(rule === "canonical" ? canonical(envelope.payload) : JSON.stringify(envelope.payload));
+          if (!fits) say("Envelope", `It is no ${type} of version ${version} with Ed25519 and SHA-256.`, "",
+            "envelope_type");
+          const hash = await hashText(rule === "canonical" ? canonical(envelope.payload)
+            : JSON.stringify(envelope.payload));
           const intact = hash === envelope.payload_hash_b64u;
           say("Hash", intact ? null : "The content does not have the hash that was signed: it was altered.",
             "The content has the hash that was signed.", "payload_hash_b64u");
-          if (envelope.expires_at !== undefined && !(timeOf(envelope.expires_at) > (now ?? Date.now() - c.trust.skew))) {
+          if (envelope.expires_at !== undefined
+            && !(timeOf(envelope.expires_at) > (now ?? Date.now() - c.trust.skew))) {
             say("Validity", `The envelope expired at ${shown(envelope.expires_at, 40)}.`, "", "expires_at");
           }
           await checkSignature(c, subject, {
-            role, did: envelope.signer_did, signature: envelope.signature_b64u, message: text(envelope.payload_hash_b64u), path,
+            role, did: envelope.signer_did, signature: envelope.signature_b64u,
+              message: text(envelope.payload_hash_b64u), path,
           });
           return fits && intact && foreign === undefined && report.outcome(subject) !== "fail";
         }
 
         /** Checks one Ed25519 signature by the key of a DID that must be trusted for a role. */
-        async function checkSignature(c, subject, { role, did, signature, message, path, what = "Signature", prefix = "" }) {
+        async function checkSignature(c, subject,
+          { role, did, signature, message, path, what = "Signature", prefix = "" }) {
           const where = `${path}.${prefix}signature_b64u`;
           const note = (outcome, sentence) => c.report.add(subject, what, outcome, sentence, where);
           const name = shown(text(did), 80);
@@ -147,7 +156,8 @@ extension PageScript {
             return note("fail", `Signed by ${name || "nobody"}, which is not among the keys of your configuration for this.`);
           }
           const key = keyOfDID(did);
-          if (!key) return note("fail", `“${name}” is no Ed25519 key (did:key:z6Mk…), so that the signature proves nothing.`);
+          if (!key) return note("fail",
+            `“${name}” is no Ed25519 key (did:key:z6Mk…), so that the signature proves nothing.`);
           const bytes = fromBase64URL(text(signature));
           if (bytes?.length !== 64) return note("fail", "The signature is not 64 bytes of base64url.");
           if (!c.abilities.signatures) return note("skip", c.abilities.reason);

@@ -34,7 +34,8 @@ extension PageScript {
             verifyWith(configuration, problems) {
               const { trust, problems: found } = parseTrust(configuration);
               problems.replaceChildren();
-              if (found) problems.append(el("p", {}, "This configuration cannot be used:"), el("ul", {}, found.map((each) => el("li", {}, each))));
+              if (found) problems.append(el("p", {}, "This configuration cannot be used:"),
+                el("ul", {}, found.map((each) => el("li", {}, each))));
               else check(trust);
             },
           };
@@ -52,7 +53,8 @@ extension PageScript {
         function openForPrint() {
           let opened = [];
           addEventListener("beforeprint", () => {
-            opened = [...document.querySelectorAll("details:not([open])")].filter((each) => !each.matches(".trust, .group"));
+            opened = [...document.querySelectorAll("details:not([open])")].filter((each) =>
+              !each.matches(".trust, .group"));
             for (const each of opened) each.open = true;
           });
           addEventListener("afterprint", () => {

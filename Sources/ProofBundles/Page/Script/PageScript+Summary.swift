@@ -5,7 +5,8 @@ extension PageScript {
 
         function approversOf(model) {
           const people = new Set();
-          for (const receipt of model.receipts) for (const person of texts(at(receipt.body, "approver_ids"))) people.add(person);
+          for (const receipt of model.receipts) for (const person of texts(at(receipt.body,
+            "approver_ids"))) people.add(person);
           return [...people];
         }
 
@@ -23,7 +24,8 @@ extension PageScript {
 
         function unionOf(model, path) {
           const values = new Set();
-          for (const { receipt } of derivedTokens(model)) for (const value of texts(at(receipt.body, ...path))) values.add(value);
+          for (const { receipt } of derivedTokens(model)) for (const value of texts(at(receipt.body,
+            ...path))) values.add(value);
           return [...values];
         }
 
@@ -40,7 +42,8 @@ extension PageScript {
           const who = agents.length > 0 ? ["The agent ", row(agents, said, 2)] : ["The agent"];
           if (tokens.length > 0) {
             const longest = Math.max(...tokens.map((token) => token.expires - token.issued).filter(Number.isFinite), 0);
-            parts.push([who, ` received ${plural(tokens.length, "token")} for `, row(unionOf(model, ["granted", "scope"]), code),
+            parts.push([who, ` received ${plural(tokens.length, "token")} for `,
+              row(unionOf(model, ["granted", "scope"]), code),
               ` of at most ${duration(longest)} and made `]);
           } else {
             parts.push([who, " received no token that this file knows of, and made "]);
@@ -63,7 +66,8 @@ extension PageScript {
 
         function verdictPanel(actions) {
           const title = el("h2", { id: "verdict-title" }, "Not checked yet");
-          const sentence = el("p", {}, "Your browser can check every hash, path and signature in this file by itself, without a network.");
+          const sentence = el("p", {},
+            "Your browser can check every hash, path and signature in this file by itself, without a network.");
           const counts = el("p", { class: "counts" });
           const faults = el("div");
           const button = el("button", { type: "button", id: "verify-button", onclick: actions.verify }, "Verify");
@@ -109,15 +113,18 @@ extension PageScript {
           const items = (first.length > 0 ? first : failed).slice(0, 50).map((each) => {
             const target = marks.targets.get(each.subject);
             const name = each.path || subjectName(each.subject);
-            const link = target ? el("a", { href: `#${target.id}`, onclick: () => reveal(target) }, shown(name, 120)) : said(name, 120);
+            const link = target ? el("a", { href: `#${target.id}`, onclick: () => reveal(target) }, shown(name, 120))
+              : said(name, 120);
             const whose = capitalised(subjectName(each.subject));
-            return el("li", {}, el("strong", {}, whose, ": "), each.sentence, " ", el("span", { class: "where" }, link));
+            return el("li", {}, el("strong", {}, whose, ": "), each.sentence, " ",
+              el("span", { class: "where" }, link));
           });
           const rest = failed.length - items.length;
           const note = rest === 0 ? null
             : first.length > 0 ? `${plural(rest, "more check")} failed with it, among them the seals over the whole file; see “Every check”.`
             : `${plural(rest, "more check")} failed; see “Every check”.`;
-          return [el("div", { class: "failures" }, el("h3", {}, "What failed"), el("ul", {}, items), note ? el("p", {}, note) : null)];
+          return [el("div", { class: "failures" }, el("h3", {}, "What failed"), el("ul", {}, items),
+            note ? el("p", {}, note) : null)];
         }
 
         /** Opens what hides an element and moves the focus there. */
@@ -128,7 +135,8 @@ extension PageScript {
 
         function tile(title, value, note, subjects) {
           const box = el("div", { class: "tile" });
-          box.append(el("h3", {}, title), el("p", { class: "value" }, value), note ? el("p", { class: "note" }, note) : "",
+          box.append(el("h3", {}, title), el("p", { class: "value" }, value),
+            note ? el("p", { class: "note" }, note) : "",
             marks.make(subjects, box, true));
           return box;
         }
@@ -153,19 +161,24 @@ extension PageScript {
               tile("Approved by", people.length ? row(people, said, 3) : "nobody that is known here",
                 signed.length > 0 ? `${plural(signed.length, "approval")} signed by the approver; the worker vouches for the rest`
                   : "by the worker's word; no approver's own signature is in the file", approvalSubjects),
-              tile("Policy", model.policies.length ? row(model.policies, (policy) => said(policyName(policy), 80), 2) : "none is named",
+              tile("Policy", model.policies.length ? row(model.policies, (policy) => said(policyName(policy), 80), 2)
+                : "none is named",
                 model.policies.some((policy) => policy.envelope === undefined) ? "a document is not in the file" : null,
                 subjectsOf("policy", model.policies.length)),
-              tile("Allowed", unionOf(model, ["granted", "scope"]).length ? row(unionOf(model, ["granted", "scope"]), code, 4) : "nothing",
-                actions.length ? ["for ", row(actions, said, 5)] : null, [...subjectsOf("token", tokens.length), ...receipts]),
+              tile("Allowed", unionOf(model, ["granted", "scope"]).length
+                ? row(unionOf(model, ["granted", "scope"]), code, 4) : "nothing",
+                actions.length ? ["for ", row(actions, said, 5)] : null,
+                  [...subjectsOf("token", tokens.length), ...receipts]),
               tile("Did", plural(sums.calls, "model call"),
                 `${number.format(sums.tokens_input)} tokens in, ${number.format(sums.tokens_output)} out`,
                 ["usage", ...subjectsOf("call", model.calls.length)]),
               tile("Ended", !tokens.length ? "no token" : ending ? endingWords(ending) : "by expiry",
                 tokens.length ? `${duration(tokens.at(-1).voidFrom - first)} after the first token` : null,
                 ["revocations", ...(ending ? [`receipt:${ending.index}`] : [])]),
-              tile("Complete", model.evidence ? `${plural(model.receipts.length, "receipt")} of the log` : "no evidence of a log",
-                model.evidence ? missing.length ? `${plural(missing.length, "gap")} stated` : "nothing is stated as missing" : null,
+              tile("Complete", model.evidence ? `${plural(model.receipts.length, "receipt")} of the log`
+                : "no evidence of a log",
+                model.evidence ? missing.length ? `${plural(missing.length, "gap")} stated`
+                  : "nothing is stated as missing" : null,
                 ["completeness", "checkpoint", ...subjectsOf("receipt", model.receipts.length)])));
         }
 
@@ -175,7 +188,8 @@ extension PageScript {
         const CAUSES = Object.freeze({
           approval_ended: "the approval ended", approval_expired: "the approved time was over",
           subject_invalidated: "what it rests on became void", upgraded: "another token took its place",
-          stopped: "an emergency stop", key_withdrawn: "its key is no longer trusted", budget_spent: "the budget was spent",
+          stopped: "an emergency stop", key_withdrawn: "its key is no longer trusted",
+            budget_spent: "the budget was spent",
           requested: "an operator asked for it", policy_rotated: "the policy was replaced",
           elevation_disabled: "elevated execution was disabled",
         });

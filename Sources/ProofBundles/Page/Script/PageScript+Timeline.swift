@@ -5,17 +5,22 @@ extension PageScript {
         const KINDS = Object.freeze({
           "grant.issued": { icon: "key", tone: "good", title: () => "Token issued", tell: tellGrant },
           "decision.denied": { icon: "deny", tone: "warn", title: () => "Request denied", tell: tellReasons },
-          "decision.expired": { icon: "clock", tone: "plain", title: () => "Request ran out of time", tell: tellReasons },
-          "decision.quarantined": { icon: "flag", tone: "warn", title: () => "Record set aside as unreadable", tell: tellReasons },
+          "decision.expired": { icon: "clock", tone: "plain", title: () => "Request ran out of time",
+            tell: tellReasons },
+          "decision.quarantined": { icon: "flag", tone: "warn", title: () => "Record set aside as unreadable",
+            tell: tellReasons },
           revocation: { icon: "revoke", tone: "stop", title: () => "Token revoked", tell: tellRevocation },
           "key.changed": { icon: "key", tone: "plain", title: () => "Key changed", tell: tellReasons },
           "stop.declared": { icon: "stop", tone: "stop", title: () => "Emergency stop", tell: tellControl },
           "stop.lifted": { icon: "stop", tone: "plain", title: () => "Stop lifted", tell: tellControl },
           "stop.drilled": { icon: "stop", tone: "plain", title: () => "Stop rehearsed", tell: tellControl },
           "control.applied": { icon: "stop", tone: "warn", title: () => "Control event", tell: tellControl },
-          "gateway.receipt": { icon: "call", tone: "plain", title: () => "Call recorded in the log", tell: tellLoggedCall },
-          "finding.raised": { icon: "flag", tone: "warn", title: (body) => ["Finding: ", said(at(body, "finding", "code"), 80)], tell: tellFinding },
-          "budget.reached": { icon: "budget", tone: "warn", title: (body) => [`Budget at ${shown(at(body, "budget", "percent"), 12)} %`], tell: tellBudget },
+          "gateway.receipt": { icon: "call", tone: "plain", title: () => "Call recorded in the log",
+            tell: tellLoggedCall },
+          "finding.raised": { icon: "flag", tone: "warn",
+            title: (body) => ["Finding: ", said(at(body, "finding", "code"), 80)], tell: tellFinding },
+          "budget.reached": { icon: "budget", tone: "warn",
+            title: (body) => [`Budget at ${shown(at(body, "budget", "percent"), 12)} %`], tell: tellBudget },
           heartbeat: { icon: "dot", tone: "plain", title: () => "Sign of life", tell: () => [] },
         });
 
@@ -35,7 +40,8 @@ extension PageScript {
           const life = (whole(at(body, "token", "exp")) ?? NaN) - (whole(at(body, "token", "iat")) ?? NaN);
           const replaced = at(body, "replaces_request_id");
           return [
-            ["Allows ", row(texts(at(body, "granted", "scope")), code), audience.length ? [" at ", row(audience)] : null,
+            ["Allows ", row(texts(at(body, "granted", "scope")), code),
+              audience.length ? [" at ", row(audience)] : null,
               ` for ${duration(life * 1000)}`, actions.length ? ["; actions ", row(actions)] : null],
             ["Approved by ", row(texts(at(body, "approver_ids")))],
             replaced ? ["Takes the place of the token of request ", said(replaced, 80)] : null,
@@ -65,7 +71,8 @@ extension PageScript {
         }
 
         const DIMENSIONS = Object.freeze({
-          model_calls: "model calls", input_tokens: "tokens in", output_tokens: "tokens out", cost: "minor units of money",
+          model_calls: "model calls", input_tokens: "tokens in", output_tokens: "tokens out",
+            cost: "minor units of money",
           wall_time_seconds: "seconds of running",
         });
         const dimensionName = (value) => [DIMENSIONS[text(value)] ?? shown(value, 40)];
@@ -73,7 +80,8 @@ extension PageScript {
 
         function tellBudget(body) {
           const budget = at(body, "budget");
-          return [[`${count(at(budget, "used"))} of ${count(at(budget, "limit"))} `, dimensionName(at(budget, "dimension"))]];
+          return [[`${count(at(budget, "used"))} of ${count(at(budget, "limit"))} `,
+            dimensionName(at(budget, "dimension"))]];
         }
 
         function tellLoggedCall(body) {
@@ -92,16 +100,19 @@ extension PageScript {
             items.push({
               time: timeOf(at(payload, "timestamp")), icon: "approve", tone: "good", subjects,
               title: [said(at(payload, "approver_subject"), 100), " approved"],
-              lines: [at(payload, "scope_summary") ? [said(at(payload, "scope_summary"), 400)] : null, ["Signed by the approver"]],
+              lines: [at(payload, "scope_summary") ? [said(at(payload, "scope_summary"), 400)] : null,
+                ["Signed by the approver"]],
             });
           }
-          const tools = new Map(model.tools.map((tool, index) => [text(at(tool, "payload", "receipt_id")), `tool:${index}`]));
+          const tools = new Map(model.tools.map((tool, index) =>
+            [text(at(tool, "payload", "receipt_id")), `tool:${index}`]));
           const hashes = new Map(model.calls.map((call, index) => [text(at(call, "payload_hash_b64u")), index]));
           const logged = new Map();
           for (const receipt of model.receipts) {
             const kind = kindOf(receipt);
             const own_ = [`receipt:${receipt.index}`, ...eventOf(`receipt:${receipt.position}`)];
-            const call = kind === "gateway.receipt" ? hashes.get(at(receipt.body, "gateway_call", "payload_hash_b64u")) : undefined;
+            const call = kind === "gateway.receipt" ? hashes.get(at(receipt.body, "gateway_call", "payload_hash_b64u"))
+              : undefined;
             if (call !== undefined) {
               logged.set(call, own_[0]);
               continue;
@@ -121,7 +132,8 @@ extension PageScript {
             const id = `call:${text(at(payload, "receipt_id"))}`;
             taken.add(id);
             items.push({
-              call: isObject(payload) ? payload : {}, time: timeOf(at(payload, "timestamp")), icon: "call", tone: "call",
+              call: isObject(payload) ? payload : {}, time: timeOf(at(payload, "timestamp")), icon: "call",
+                tone: "call",
               subjects: [`call:${index}`, ...eventOf(id), ...(logged.has(index) ? [logged.get(index)] : [])],
             });
           });
@@ -155,7 +167,8 @@ extension PageScript {
 
         const ASIDE = Object.freeze({
           signer_unknown: "its signer is no known gateway", signature_invalid: "its hash or signature do not fit",
-          not_in_chain: "it names no entry of the chain", other_run: "it names another run", replayed: "its identifier came twice",
+          not_in_chain: "it names no entry of the chain", other_run: "it names another run",
+            replayed: "its identifier came twice",
           limit: "there was no room for it",
         });
 
@@ -178,9 +191,11 @@ extension PageScript {
           const cell = el("td");
           cell.append(marks.make(item.subjects, line));
           line.append(
-            el("td", { class: "clock" }, el("time", { datetime: iso(item.time) ?? null }, Number.isNaN(item.time) ? "?" : clock(item.time))),
+            el("td", { class: "clock" },
+              el("time", { datetime: iso(item.time) ?? null }, Number.isNaN(item.time) ? "?" : clock(item.time))),
             el("td", {}, said(at(call, "provider"), 60), " / ", said(at(call, "model"), 80)),
-            el("td", { class: "number" }, count(at(call, "tokens_input"))), el("td", { class: "number" }, count(at(call, "tokens_output"))),
+            el("td", { class: "number" }, count(at(call, "tokens_input"))),
+              el("td", { class: "number" }, count(at(call, "tokens_output"))),
             el("td", {}, code(at(call, "receipt_id"), 60)), cell);
           return line;
         }
@@ -191,23 +206,28 @@ extension PageScript {
             : el("time", { class: "when", datetime: iso(item.time) ?? null }, clock(item.time),
               el("span", { class: "offset" }, offset < 500 ? "start" : `+${duration(offset)}`));
           const body = el("div", { class: "what" });
-          const entry = el("li", { class: "entry", "data-tone": item.tone }, when, el("span", { class: "node" }, icon(item.icon)), body);
+          const entry = el("li", { class: "entry", "data-tone": item.tone }, when,
+            el("span", { class: "node" }, icon(item.icon)), body);
           const head = el("div", { class: "head" });
           body.append(head);
           if (item.calls) {
             const sum = (key) => item.calls.reduce((total, { call }) => total + (whole(at(call, key)) ?? 0), 0);
-            const names = [...new Set(item.calls.map(({ call }) => `${text(at(call, "provider"))}/${text(at(call, "model"))}`))];
+            const names = [...new Set(item.calls.map(({ call }) =>
+              `${text(at(call, "provider"))}/${text(at(call, "model"))}`))];
             const last = item.calls.at(-1).time;
             head.append(el("h4", {}, plural(item.calls.length, "call")),
               marks.make(item.calls.flatMap((each) => each.subjects), body, true));
-            body.append(el("p", {}, "To ", row(names, said, 3), ` until ${clock(last)}: ${number.format(sum("tokens_input"))} tokens in, ` +
+            body.append(el("p", {}, "To ", row(names, said, 3),
+              ` until ${clock(last)}: ${number.format(sum("tokens_input"))} tokens in, ` +
               `${number.format(sum("tokens_output"))} out`),
             el("details", {}, el("summary", {}, "Each call"),
-              table("Calls", ["Time", "Model", "Tokens in", "Tokens out", "Receipt", "Result"], item.calls.map((each) => () => callRow(each)))));
+              table("Calls", ["Time", "Model", "Tokens in", "Tokens out", "Receipt", "Result"],
+                item.calls.map((each) => () => callRow(each)))));
             return entry;
           }
           const call = item.call;
-          const lines = call ? [[said(at(call, "provider"), 60), " / ", said(at(call, "model"), 80), `: ${count(at(call, "tokens_input"))} tokens in, ` +
+          const lines = call ? [[said(at(call, "provider"), 60), " / ", said(at(call, "model"), 80),
+            `: ${count(at(call, "tokens_input"))} tokens in, ` +
             `${count(at(call, "tokens_output"))} out`]] : item.lines;
           head.append(el("h4", {}, call ? "Model call" : item.title), marks.make(item.subjects, body));
           body.append(...lines.filter(Boolean).map((line) => el("p", {}, line)));

@@ -31,7 +31,8 @@ extension PageScript {
           if (!isObject(value)) return { problems: ["This is not a JSON object of at most 1 MiB."] };
           const members = ["trust_version", "comment", "token_keys", "maximum_skew_seconds",
             ...Object.values(ROLES).map((role) => role.list)];
-          for (const key of Object.keys(value)) if (!members.includes(key)) note(shown(key, 60), "there is no such setting");
+          for (const key of Object.keys(value)) if (!members.includes(key)) note(shown(key, 60),
+            "there is no such setting");
           if (value.trust_version !== "1") note("trust_version", 'must be "1"');
           const dids = (entries, where) => {
             if (entries !== undefined && !Array.isArray(entries)) note(where, "a list was expected");

@@ -70,7 +70,8 @@ extension PageScript {
               title: "Verified", sentence: `All ${number.format(pass)} checks hold, against the keys that you gave.`,
             };
             case "partial": return {
-              title: "Verified in part", sentence: `${plural(pass, "check")} hold, against the keys that you gave.${open}`,
+              title: "Verified in part",
+                sentence: `${plural(pass, "check")} hold, against the keys that you gave.${open}`,
             };
             default: return {
               title: "Intact, if the keys are right",

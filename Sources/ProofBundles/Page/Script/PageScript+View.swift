@@ -151,7 +151,8 @@ extension PageScript {
 
         /** Pairs of a name and what it is. */
         const facts = (...pairs) => el("dl", { class: "facts" },
-          pairs.filter((pair) => pair && pair[1] !== null).map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
+          pairs.filter((pair) => pair
+            && pair[1] !== null).map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
 
         const section = (id, title, lead, ...content) => el("section", { id, "aria-labelledby": `${id}-title` },
           el("h2", { id: `${id}-title` }, title), lead ? el("p", { class: "lead" }, lead) : null, content);
@@ -166,7 +167,8 @@ extension PageScript {
         const day = (ms) => new Intl.DateTimeFormat("en-GB", {
           weekday: "long", day: "numeric", month: "long", year: "numeric", timeZone: "UTC",
         }).format(ms);
-        const moment = (ms) => (Math.abs(ms) < 8.64e15 ? el("time", { datetime: iso(ms) }, `${day(ms)}, ${clock(ms)} UTC`) : "an unknown time");
+        const moment = (ms) => (Math.abs(ms) < 8.64e15
+          ? el("time", { datetime: iso(ms) }, `${day(ms)}, ${clock(ms)} UTC`) : "an unknown time");
 
         /** A duration in its two largest units. */
         function duration(ms) {
