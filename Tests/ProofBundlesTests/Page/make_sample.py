@@ -342,7 +342,8 @@ def build(calls=6, plain=False):
     log.seal([second, upgraded, stranger(4)], 421)
     spans = [5, 31, 66, 148, 240, 296] if calls == 6 else [5 + 590 * i / calls for i in range(calls)]
     log.seal([receipt(
-        "finding.raised", f"{KEYS['gateway'].did}/rcpt-90", "x", 500,
+        "finding.raised", f"{KEYS['gateway'].did}/rcpt-90",
+        b64u(sha(jcs(["GATEWAY_WRONG_POLICY", b64u(sha(b"finding"))]))), 500,
         finding={"about": f"{KEYS['gateway'].did}/rcpt-90", "code": "GATEWAY_WRONG_POLICY",
                  "evidence_b64u": [b64u(sha(b"finding"))], "severity": "warning"}, **SUBJECT)] + [stranger(5)], 501)
     stop = {
@@ -372,14 +373,15 @@ def build(calls=6, plain=False):
     moments = spans + ([430, 470, 512] if calls == 6 else [])
     made = [call(i, events[1 if s >= 420 else 0], scope, s, model="gpt-5.1-mini" if i % 3 == 2 else "gpt-5.1")
             for i, s in enumerate(moments)][:1000]
-    for item in made:
-        chain.add("call:" + item["payload"]["receipt_id"], "llm_call", item["payload"]["timestamp"], item["payload_hash_b64u"])
-    for item in kept[last + 1:]:
-        chain.receipt(item)
     aside = [] if plain else [
         {"reason": "signer_unknown", "envelope": call(90, events[1], scope, 480, key="stranger")},
         {"reason": "not_in_chain", "envelope": call(91, b64u(sha(b"another chain")), scope, 490)},
     ]
+    named = made + [a["envelope"] for a in aside if a["reason"] == "not_in_chain"]
+    for item in sorted(named, key=lambda each: each["payload"]["timestamp"]):
+        chain.add("call:" + item["payload"]["receipt_id"], "llm_call", item["payload"]["timestamp"], item["payload_hash_b64u"])
+    for item in kept[last + 1:]:
+        chain.receipt(item)
     tools, approvals, tokens = [], [], []
     endings = {b["revocation"]["token_hash"]: p for p, b in bodies.items() if b["kind"] == "revocation"}
     stops = [p for p, b in bodies.items() if b["kind"] == "stop.declared"]

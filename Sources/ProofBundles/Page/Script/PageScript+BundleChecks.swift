@@ -190,12 +190,15 @@ extension PageScript {
           const payload = at(event, "payload_hash_b64u");
           if (kind === "call") {
             const id = state.id.slice(5);
-            const index = c.model.calls.findIndex((call) => at(call, "payload", "receipt_id") === id);
-            if (index < 0) return settle("No gateway receipt in the bundle stands behind this call.", "",
-              c.broken("call"));
-            return settle(at(c.model.calls[index], "payload_hash_b64u") === payload ? null
-              : "The call's receipt is another one.",
-              "It stands for a call that a gateway signed.", [`call:${index}`]);
+            const found = c.callsByID.get(id);
+            if (!found && c.broken("call").length === 0 && c.broken("aside").length === 0) {
+              return c.report.add(state.subject, "Stands for", "skip",
+                "No gateway receipt in the file stands behind this call.",
+                path);
+            }
+            return settle(found?.hash === payload ? null : "The call's receipt is another one.",
+              "It stands for a call that a gateway signed.",
+              found ? [found.subject] : [...c.broken("call"), ...c.broken("aside")]);
           }
           if (kind !== "receipt" && kind !== "evidence") return undefined;
           if (!c.model.evidence) return undefined;
@@ -225,10 +228,15 @@ extension PageScript {
                 `${path}.payload.receipt_id`);
             }
             seen.set(id, index);
+            c.callsByID.set(id, { subject: `call:${index}`, hash: at(call, "payload_hash_b64u") });
             await c.pause();
           }
           for (const [index, entry] of c.model.aside.entries()) {
             await checkAside(c, entry, index);
+            const id = at(entry, "envelope", "payload", "receipt_id");
+            if (isOfTheRun(entry) && !c.callsByID.has(id)) {
+              c.callsByID.set(id, { subject: `aside:${index}`, hash: at(entry, "envelope", "payload_hash_b64u") });
+            }
             await c.pause();
           }
         }
@@ -243,6 +251,9 @@ extension PageScript {
           const isIntact = hash === at(envelope, "payload_hash_b64u");
           switch (at(entry, "reason")) {
             case "signature_invalid":
+              if (isIntact && (await isSignedEnvelope(c, envelope))) {
+                return add("fail", "It was set aside for a wrong signature, and the signature is right.");
+              }
               return add("skip", "Set aside because its hash or signature do not fit. It proves nothing.");
             case "signer_unknown":
               return c.trust.isGiven && c.trust.allows("gateway", at(envelope, "signer_did"))
@@ -250,7 +261,7 @@ extension PageScript {
                 : add("skip", "Set aside because its signer is no known gateway. It proves nothing.");
             case "replayed":
               return add("fail", "A gateway's receipt identifier came twice with different content.");
-            case "other_run": case "not_in_chain": case "limit": break;
+            case "other_run": case "not_in_chain": case "limit": case "contradictory": break;
             default: return add("fail", "It was set aside for a reason that this format does not have.");
           }
           if (!isIntact) return add("fail", "The content does not have the hash that was signed: it was altered.");
@@ -266,24 +277,48 @@ extension PageScript {
             : add("skip", "It is not among the calls that this bundle proves.");
         }
 
+        /** Whether the stated signer signed the stated hash, whoever that is. */
+        async function isSignedEnvelope(c, envelope) {
+          const key = keyOfDID(at(envelope, "signer_did"));
+          const bytes = fromBase64URL(text(at(envelope, "signature_b64u")));
+          return Boolean(key && bytes?.length === 64 && c.abilities.signatures) &&
+            isSigned(key, bytes, bytesOf(text(at(envelope, "payload_hash_b64u"))));
+        }
+
+        /** What calls are bound to: those of the bundle, and of those set aside the ones that are the run's use all the same. */
         function checkCallBindings(c) {
           const receipts = c.report.weakest(c.tokens.map((token) => `receipt:${token.receipt.index}`));
           receipts.push(...c.broken("receipt"));
-          for (const [index, call] of c.model.calls.entries()) {
-            const subject = `call:${index}`;
+          const calls = c.model.calls.map((call, index) => ({ call, subject: `call:${index}`,
+            path: `payload.receipts[${index}].payload`, isBound: true }));
+          const others = c.model.aside.map((entry, index) => ({ call: at(entry, "envelope"), subject: `aside:${index}`,
+            reason: at(entry, "reason"), path: `metadata.clawgrant.gateway_receipts[${index}].envelope.payload` }));
+          const ours = ["not_in_chain", "limit", "contradictory", "other_run"];
+          for (const each of [...calls, ...others.filter(({ reason }) => ours.includes(reason))]) {
+            const { call, subject, path } = each;
             if (c.report.outcome(subject) === "fail") continue;
             const binding = at(call, "payload", "binding");
-            const path = `payload.receipts[${index}].payload`;
             const settle = (what, problem, member, rests = [], sentence = "") =>
               c.report.settle(subject, what, { problem, rests, sentence, path: `${path}.${member}` });
+            const mine = c.tokens.filter((token) => token.scope === at(binding, "token_scope_hash_b64u"));
+            if (each.reason === "other_run") {
+              if (mine.length > 0) settle("Run", "A token of this run was used in another run.", "binding.run_id",
+                receipts);
+              continue;
+            }
             const event = c.eventByHash.get(at(binding, "event_hash_b64u"));
-            settle("Run", at(binding, "run_id") === c.model.runID ? null : "The call is of another run.",
+            if (!each.isBound && (each.reason === "not_in_chain") === (event !== undefined)) {
+              settle("Set aside", "The reason for setting it aside does not hold.", "binding.event_hash_b64u",
+                c.broken("event"));
+            }
+            if (each.isBound) settle("Run",
+              at(binding, "run_id") === c.model.runID ? null : "The call is of another run.",
               "binding.run_id", [],
               "The call is of this run.");
-            settle("Chain", event ? null : "The call names no entry of the event chain.", "binding.event_hash_b64u",
+            if (each.isBound) settle("Chain", event ? null : "The call names no entry of the event chain.",
+              "binding.event_hash_b64u",
               event ? [event.subject] : c.broken("event"), "The call names an entry of the event chain.");
             if (!c.model.evidence) continue;
-            const mine = c.tokens.filter((token) => token.scope === at(binding, "token_scope_hash_b64u"));
             if (mine.length === 0) {
               settle("Scope", "The call was made with a token that is none of this run's.",
                 "binding.token_scope_hash_b64u", receipts);

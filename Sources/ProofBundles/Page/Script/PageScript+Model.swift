@@ -121,7 +121,7 @@ extension PageScript {
         }
 
         /** Calls of the run that no entry of the chain stands for count as its use all the same. */
-        const isOfTheRun = (entry) => ["not_in_chain", "limit"].includes(at(entry, "reason"));
+        const isOfTheRun = (entry) => ["not_in_chain", "limit", "contradictory"].includes(at(entry, "reason"));
 
         function sumUsage(model) {
           const bound = model.calls.map((call) => at(call, "payload"));

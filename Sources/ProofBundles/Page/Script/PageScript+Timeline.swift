@@ -139,6 +139,7 @@ extension PageScript {
           });
           model.aside.forEach((entry, index) => {
             const payload = at(entry, "envelope", "payload");
+            if (isOfTheRun(entry)) taken.add(`call:${text(at(payload, "receipt_id"))}`);
             items.push({
               time: timeOf(at(payload, "timestamp")), icon: "flag", tone: "warn", subjects: [`aside:${index}`],
               title: ["Call set aside: ", ASIDE[text(at(entry, "reason"))] ?? said(at(entry, "reason"), 60)],
@@ -169,7 +170,7 @@ extension PageScript {
           signer_unknown: "its signer is no known gateway", signature_invalid: "its hash or signature do not fit",
           not_in_chain: "it names no entry of the chain", other_run: "it names another run",
             replayed: "its identifier came twice",
-          limit: "there was no room for it",
+          limit: "there was no room for it", contradictory: "it contradicts others by the reference's rules",
         });
 
         /** Puts three calls or more in a row together, so that the rest can be seen. */

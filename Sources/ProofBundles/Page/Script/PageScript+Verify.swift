@@ -22,7 +22,8 @@ extension PageScript {
           }
           const c = {
             model, trust, report, abilities: can, tokens: derivedTokens(model), batches: new Map(), batchList: [],
-            eventOf: new Map(), eventByHash: new Map(), checkpoint: null, logName: "", pause: pacer(report, progress),
+            eventOf: new Map(), eventByHash: new Map(), callsByID: new Map(), checkpoint: null, logName: "",
+              pause: pacer(report, progress),
           };
           c.broken = (kind) => report.broken(kind);
           c.genesis = await hashText(`clawgrant-log-v1\n${text(at(model.evidence, "log", "log_id"))}`);
