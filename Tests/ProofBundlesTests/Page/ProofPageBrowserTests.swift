@@ -44,6 +44,26 @@ struct ProofPageBrowserTests {
         #expect(idle.contains("Not checked yet") && !idle.contains(#"data-state="pass""#))
     }
 
+    /// The assembler's own sample, which the page's program shares no code with.
+    private static let assembled = PageSample.folder.deletingLastPathComponent().deletingLastPathComponent()
+        .appendingPathComponent("Samples/run.export.json")
+
+    @Test(.enabled(if: FileManager.default.fileExists(atPath: assembled.path)))
+    func assembledSampleHolds() throws {
+        let bundle = Array(try Data(contentsOf: Self.assembled))
+        let document = try Chromium.document(of: try ProofPage.render(bundle), fragment: "#verify")
+        #expect(document.contains(#"<html lang="en" data-verdict="intact">"#))
+        #expect(document.contains("0 failed · 0 not checked"))
+    }
+
+    @Test func proofBundleAloneIsShownAndSaysWhatIsMissing() throws {
+        let export = try JSONReader.parse(try PageSample.plain())
+        let bundle = JSONWriter.bytes(try #require(export["artifacts"]?["proof_bundle_envelope"]))
+        let document = try Chromium.document(of: try ProofPage.render(bundle), fragment: "#verify")
+        #expect(document.contains(#"<html lang="en" data-verdict="intact">"#))
+        #expect(document.contains("The file holds no evidence of a receipt log"))
+    }
+
     @Test func eachAlteredThingIsRedAndNothingElse() throws {
         let seals: Set<String> = ["form", "export", "manifest", "bundle", "evidence"]
         let results = try #require(try told(try PageSample.full(), after: PageTampering.eachKind).array)

@@ -36,7 +36,8 @@ extension PageScript {
           const tokens = derivedTokens(model);
           const people = approversOf(model);
           const sums = sumUsage(model);
-          const parts = [];
+          const parts = model.evidence ? []
+            : ["This file holds no evidence of a receipt log: who approved, and what was allowed, is not in it. "];
           if (people.length > 0) parts.push([row(people), " approved this run. "]);
           const agents = texts(at(model.evidence, "run", "agent_dids"));
           const who = agents.length > 0 ? ["The agent ", row(agents, said, 2)] : ["The agent"];
@@ -110,7 +111,7 @@ extension PageScript {
           if (failed.length === 0) return [];
           const seals = GROUPS[0].kinds;
           const first = failed.filter((each) => !seals.includes(each.subject.split(":")[0]));
-          const items = (first.length > 0 ? first : failed).slice(0, 50).map((each) => {
+          const items = (first.length > 0 ? first : failed).slice(0, 12).map((each) => {
             const target = marks.targets.get(each.subject);
             const name = each.path || subjectName(each.subject);
             const link = target ? el("a", { href: `#${target.id}`, onclick: () => reveal(target) }, shown(name, 120))
@@ -159,8 +160,10 @@ extension PageScript {
             el("h2", { id: "overview-title", class: "unseen" }, "The run in six facts"),
             el("div", { class: "tiles" },
               tile("Approved by", people.length ? row(people, said, 3) : "nobody that is known here",
-                signed.length > 0 ? `${plural(signed.length, "approval")} signed by the approver; the worker vouches for the rest`
-                  : "by the worker's word; no approver's own signature is in the file", approvalSubjects),
+                people.length === 0 ? null : signed.length === 0
+                  ? "by the worker's word; no approver's own signature is in the file"
+                  : `${plural(signed.length, "approval")} signed by the approver; the worker vouches for the rest`,
+                approvalSubjects),
               tile("Policy", model.policies.length ? row(model.policies, (policy) => said(policyName(policy), 80), 2)
                 : "none is named",
                 model.policies.some((policy) => policy.envelope === undefined) ? "a document is not in the file" : null,

@@ -148,10 +148,12 @@ extension PageScript {
           });
           model.events.forEach((event, index) => {
             const id = text(at(event, "event_id"));
-            if (/^(receipt|evidence):/.test(id) || taken.has(id)) return;
+            if (taken.has(id) || (model.evidence && /^(receipt|evidence):/.test(id))) return;
+            const name = id.startsWith("call:") ? "Call without its receipt: "
+              : model.evidence ? "Agent's own entry: " : "Entry of the event chain: ";
             items.push({
               time: timeOf(at(event, "timestamp")), icon: "dot", tone: "plain", subjects: [`event:${index}`],
-              title: ["Agent's own entry: ", said(at(event, "event_type"), 80)], lines: [[code(id, 80)]],
+              title: [name, said(at(event, "event_type"), 80)], lines: [[code(id, 80)]],
             });
           });
           const sealed = timeOf(at(model.evidence, "log", "sealed_at"));
