@@ -91,11 +91,21 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "ApprovalSources", "ClawWire", "GrantVerifier", "IssuanceRules", "ProofBundles", "ReceiptLog",
+            ],
+            path: "Fuzzing/FuzzTargets"),
+
         .testTarget(name: "PrimitivesTests", dependencies: ["Primitives"]),
         .testTarget(name: "ClawWireTests", dependencies: ["ClawWire"]),
         .testTarget(name: "ReceiptLogTests", dependencies: ["ReceiptLog", "ClawWire"]),
         .testTarget(
-            name: "ProofBundlesTests", dependencies: ["ProofBundles", "ClawWire", "ReceiptLog"], exclude: ["Samples"]),
+            name: "ProofBundlesTests", dependencies: ["ProofBundles", "ClawWire", "ReceiptLog"],
+            exclude: ["Page/Samples", "Page/make_sample.py", "Samples"]),
+        .testTarget(
+            name: "FuzzTargetsTests", dependencies: ["FuzzTargets"], exclude: ["Seeds"]),
         .testTarget(
             name: "FsckTests",
             dependencies: [
@@ -143,15 +153,10 @@ let package = Package(
     ]
 )
 
-// Parsers under libFuzzer: `./dev fuzz`. Not part of an ordinary build, which has no use for the instrumented program.
+// libFuzzer's program, `./dev fuzz`: its main function comes from the sanitizer, so an ordinary build cannot link it.
 if Context.environment["CLAWGRANT_FUZZ"] != nil {
     package.targets.append(
-        .executableTarget(
-            name: "clawgrant-fuzz",
-            dependencies: [
-                "ApprovalSources", "ClawWire", "GrantVerifier", "IssuanceRules", "ProofBundles", "ReceiptLog",
-            ],
-            path: "Fuzzing"))
+        .executableTarget(name: "clawgrant-fuzz", dependencies: ["FuzzTargets"], path: "Fuzzing/clawgrant-fuzz"))
 }
 
 // Every target of ours is built the same way; docs/decisions/001-language-settings.md gives the reasons.

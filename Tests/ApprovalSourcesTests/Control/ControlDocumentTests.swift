@@ -98,6 +98,7 @@ import Testing
             "Tests/IssuanceRulesTests/Control/RestrictionTableTests.swift",
             "Tests/IssuanceRulesTests/Control/ControlPropertyTests.swift",
             "Tests/ApprovalSourcesTests/Control/ControlSourceTests.swift",
+            "Tests/GrantWorkerTests/Stops/EvidenceTests.swift",
         ].map(Self.text).joined()
         let text = try Self.text("docs/control-events.md")
         let table = text.components(separatedBy: "## What happens when\n").last ?? ""

@@ -3,32 +3,32 @@ import ClawWire
 extension FuzzTarget {
     /// The reader and both printers: what was read is printed, and what is printed is read as the same value.
     static let json = [
-        FuzzTarget("json") { bytes in
+        FuzzTarget("json") { bytes throws(FuzzFinding) in
             guard let value = try? JSONReader.parse(bytes) else { return }
             for order in [JSONWriter.Order.asGiven, .canonical, .document] {
                 let printed = JSONWriter.bytes(value, order: order)
                 guard let again = try? JSONReader.parse(printed, limits: .unbounded(printed.count)) else {
-                    return require(false, "what was printed cannot be read")
+                    return try require(false, "what was printed cannot be read")
                 }
-                require(JSONWriter.bytes(again, order: order) == printed, "printing is not stable")
+                try require(JSONWriter.bytes(again, order: order) == printed, "printing is not stable")
             }
         },
-        FuzzTarget("json-compatible") { bytes in
+        FuzzTarget("json-compatible") { bytes throws(FuzzFinding) in
             guard let value = try? JSONReader.parse(bytes, duplicates: .keepLastValue) else { return }
             let printed = JSONWriter.bytes(value, order: .document)
             let again = try? JSONReader.parse(
                 printed, limits: .unbounded(printed.count), duplicates: .keepLastValue)
-            require(again.map { JSONWriter.bytes($0, order: .document) } == printed, "printing is not stable")
+            try require(again.map { JSONWriter.bytes($0, order: .document) } == printed, "printing is not stable")
             _ = value.canonicalDigest
         },
-        FuzzTarget("base64url") { bytes in
+        FuzzTarget("base64url") { bytes throws(FuzzFinding) in
             guard let decoded = Base64URL.decode(String(decoding: bytes, as: UTF8.self)) else { return }
-            require(Array(Base64URL.encode(decoded).utf8) == bytes, "two spellings of one value")
+            try require(Array(Base64URL.encode(decoded).utf8) == bytes, "two spellings of one value")
         },
-        FuzzTarget("timestamp") { bytes in
+        FuzzTarget("timestamp") { bytes throws(FuzzFinding) in
             guard let time = Timestamp(rfc3339: String(decoding: bytes, as: UTF8.self)) else { return }
-            guard let again = Timestamp(rfc3339: time.iso8601) else { return require(false, "unreadable: \(time)") }
-            require(again.milliseconds == time.milliseconds, "\(time) is read as \(again)")
+            guard let again = Timestamp(rfc3339: time.iso8601) else { return try require(false, "unreadable: \(time)") }
+            try require(again.milliseconds == time.milliseconds, "\(time) is read as \(again)")
         },
     ]
 }

@@ -6,19 +6,19 @@ extension FuzzTarget {
     /// What approval systems send.
     static let sources =
         SourceConfiguration.Kind.allCases.map { kind in
-            FuzzTarget("source-" + kind.rawValue.replacing("_", with: "-")) { bytes in
+            FuzzTarget("source-" + kind.rawValue.replacing("_", with: "-")) { bytes throws(FuzzFinding) in
                 let configuration = SourceConfiguration(
                     name: SourceName("fuzz"), kind: kind, authenticity: .topic)
                 let record = SourceRecord(topic: "fuzz", value: bytes)
                 let first = AnySource.facts(from: record, configuration: configuration, at: Fixed.now)
                 let second = AnySource.facts(from: record, configuration: configuration, at: Fixed.now)
-                require(first == second, "one record, two readings")
+                try require(first == second, "one record, two readings")
             }
         } + [
-            FuzzTarget("source-map") { bytes in
+            FuzzTarget("source-map") { bytes throws(FuzzFinding) in
                 _ = MappingReport(bytes, mapping: SourceMapping(), asOf: Fixed.now).json
             },
-            FuzzTarget("mapping") { bytes in
+            FuzzTarget("mapping") { bytes throws(FuzzFinding) in
                 guard let value = try? JSONReader.parse(bytes) else { return }
                 _ = try? SourceMapping(value)
             },

@@ -1,0 +1,54 @@
+import ClawWire
+
+/// A parser of strangers' bytes, with what must hold whatever they are.
+///
+/// libFuzzer drives these (`./dev fuzz`), and the tests drive them with mutations of their seeds.
+public struct FuzzTarget: Sendable {
+    /// Its name on the command line, and of its folder of seeds.
+    public let name: String
+    /// Takes one input. A trap is a finding, and so is what it throws.
+    public let body: @Sendable ([UInt8]) throws(FuzzFinding) -> Void
+
+    init(_ name: String, _ body: @escaping @Sendable ([UInt8]) throws(FuzzFinding) -> Void) {
+        self.name = name
+        self.body = body
+    }
+
+    /// Every target.
+    public static let all = json + tokens + envelopes + evidence + sources + bundles
+}
+
+/// Something that must hold did not.
+public struct FuzzFinding: Error, CustomStringConvertible {
+    /// A sentence for people.
+    public let description: String
+}
+
+func require(_ condition: Bool, _ sentence: @autoclosure () -> String) throws(FuzzFinding) {
+    if !condition { throw FuzzFinding(description: sentence()) }
+}
+
+/// An instant and keys for what asks for them.
+enum Fixed {
+    static let now = Timestamp(seconds: 1_772_366_400)
+    static let signer = fixedSigner()
+    static let keys = [signer.publicKey]
+    static let logID = LogID("logs.harborline.example/clawgrant")
+
+    static let sealingKey = fixedSealingKey()
+
+    // Both take exactly 32 bytes, so neither can fail here.
+    private static func fixedSealingKey() -> SealingPrivateKey {
+        guard let key = SealingPrivateKey(bytes: [UInt8](repeating: 7, count: 32)) else {
+            preconditionFailure("32 bytes are a key")
+        }
+        return key
+    }
+
+    private static func fixedSigner() -> SeedSigner {
+        guard let signer = SeedSigner(seed: [UInt8](repeating: 7, count: 32)) else {
+            preconditionFailure("32 bytes are a seed")
+        }
+        return signer
+    }
+}

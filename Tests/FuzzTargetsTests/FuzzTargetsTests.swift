@@ -1,0 +1,74 @@
+import Foundation
+import FuzzTargets
+import Testing
+
+/// Mutated seeds through every target: a short run of what `./dev fuzz` does for as long as one likes.
+struct FuzzTargetsTests {
+    private static let seeds = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Seeds")
+    private static let rounds = 400
+
+    @Test(arguments: FuzzTarget.all.map(\.name))
+    func nothingBreaksIt(_ name: String) throws {
+        let target = try #require(FuzzTarget.all.first { $0.name == name })
+        let folder = Self.seeds.appending(path: name)
+        let files = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
+            .sorted { $0.path < $1.path }
+        let inputs = try files.map { [UInt8](try Data(contentsOf: $0)) }
+        #expect(!inputs.isEmpty, "\(folder.path) holds no seed")
+        var random = SplitMix(state: 20_261_123)
+        try target.body([])
+        for input in inputs {
+            try target.body(input)
+            for _ in 0..<Self.rounds { try target.body(Mutation.of(input, and: inputs, with: &random)) }
+        }
+    }
+
+    @Test func everyFolderOfSeedsHasATarget() throws {
+        let names = Set(FuzzTarget.all.map(\.name))
+        for folder in try FileManager.default.contentsOfDirectory(atPath: Self.seeds.path) {
+            #expect(names.contains(folder), "\(folder) is no target")
+        }
+    }
+}
+
+/// A generator whose numbers are the same in each run, so that a finding can be found again.
+struct SplitMix: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}
+
+/// Small changes that keep most of an input as it was.
+enum Mutation {
+    private static let words = [
+        "{", "}", "[", "]", ",", ":", "\"", "\\", "\\u0000", "\\ud800", "null", "-0", "1e309", "9007199254740993", "..",
+        "\u{0}", "\u{FEFF}", "e", "=", "—", "\n",
+    ].map { Array($0.utf8) }
+
+    static func of(_ input: [UInt8], and others: [[UInt8]], with random: inout SplitMix) -> [UInt8] {
+        var bytes = input
+        for _ in 0..<Int.random(in: 1...3, using: &random) {
+            let place = Int.random(in: 0...bytes.count, using: &random)
+            let end = min(bytes.count, place + Int.random(in: 0...16, using: &random))
+            switch Int.random(in: 0..<6, using: &random) {
+            case 0: bytes.removeSubrange(place..<end)
+            case 1: bytes.insert(contentsOf: bytes[place..<end], at: place)
+            case 2: bytes.insert(contentsOf: words.randomElement(using: &random) ?? [], at: place)
+            case 3 where place < bytes.count: bytes[place] ^= 1 << UInt8.random(in: 0..<8, using: &random)
+            case 4 where place < bytes.count: bytes[place] = UInt8.random(in: 0...255, using: &random)
+            default:
+                let other = others.randomElement(using: &random) ?? []
+                guard !other.isEmpty else { continue }
+                let start = Int.random(in: 0..<other.count, using: &random)
+                bytes.replaceSubrange(place..<end, with: other[start..<min(other.count, start + 24)])
+            }
+        }
+        return bytes
+    }
+}
