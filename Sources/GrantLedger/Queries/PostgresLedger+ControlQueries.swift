@@ -65,7 +65,8 @@ extension PostgresLedger {
         let results = try await run(
             what,
             [
-                .execute(DecideStatements.controlState), .execute(DecideStatements.newControlOrders, Parameters(Int64(0))),
+                .execute(DecideStatements.controlState),
+                .execute(DecideStatements.newControlOrders, Parameters(Int64(0))),
                 .execute(ControlStatements.counts), .execute(ControlQueryStatements.openRuns),
                 .execute(ControlQueryStatements.overview),
             ])
