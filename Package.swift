@@ -153,10 +153,13 @@ let package = Package(
     ]
 )
 
-// libFuzzer's program, `./dev fuzz`: its main function comes from the sanitizer, so an ordinary build cannot link it.
+// libFuzzer's program, `./dev fuzz`: it needs the sanitizer's runtime, so an ordinary build cannot link it.
 if Context.environment["CLAWGRANT_FUZZ"] != nil {
-    package.targets.append(
-        .executableTarget(name: "clawgrant-fuzz", dependencies: ["FuzzTargets"], path: "Fuzzing/clawgrant-fuzz"))
+    package.targets += [
+        .target(name: "CFuzzDriver", path: "Fuzzing/CFuzzDriver"),
+        .executableTarget(
+            name: "clawgrant-fuzz", dependencies: ["CFuzzDriver", "FuzzTargets"], path: "Fuzzing/clawgrant-fuzz"),
+    ]
 }
 
 // Every target of ours is built the same way; docs/decisions/001-language-settings.md gives the reasons.
