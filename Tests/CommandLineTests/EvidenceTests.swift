@@ -125,6 +125,7 @@ struct EvidenceTests {
         let strict = try await ProgramRun(["proof", "verify", path, "--trust", trust])
         #expect(strict.code == 0, "\(strict.output) \(strict.errors)")
         #expect(strict.output.hasPrefix("VALID: "))
+        try await shows("intact", path, playground)
         let compatible = try await ProgramRun(
             ["proof", "verify", path, "\(playground.directory)/bundle.json", "--trust", trust, "--compat"])
         #expect(compatible.code == 0, "\(compatible.output)")
@@ -142,6 +143,7 @@ struct EvidenceTests {
             .write(toFile: tampered, atomically: true, encoding: .utf8)
         let refused = try await ProgramRun(["proof", "verify", tampered, "--trust", trust, "--json"])
         #expect(refused.code == 1)
+        try await shows("bad", tampered, playground)
         #expect(
             try refused.lines.first?["checks"]?.array?.contains {
                 $0["outcome"]?.string == "failed"
@@ -160,6 +162,24 @@ struct EvidenceTests {
         _ = try await assemble(playground, worker)
         let late = try await ProgramRun(["proof", "verify", path, "--trust", trust])
         #expect(late.code == 1 && late.output.contains("RECEIPT_AFTER_REVOCATION"), "\(late.output)")
+    }
+
+    /// The page of a bundle comes to this verdict by itself in a browser, where one is installed.
+    private func shows(_ verdict: String, _ path: String, _ playground: Playground) async throws {
+        let browser = ProcessInfo.processInfo.environment["CLAWGRANT_CHROMIUM"] ?? "/usr/bin/chromium"
+        guard FileManager.default.isExecutableFile(atPath: browser) else { return }
+        let page = "\(playground.directory)/page.html"
+        let rendered = try await ProgramRun(["proof", "render", path, "--out", page])
+        try #require(rendered.code == 0, "\(rendered.errors)")
+        let document = try await Command.output(
+            of: ManagedProcess.Configuration(
+                executable: browser,
+                arguments: [
+                    "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
+                    "--disable-background-networking", "--user-data-dir=\(playground.directory)/browser",
+                    "--virtual-time-budget=120000", "--timeout=120000", "--dump-dom", "file://\(page)#verify",
+                ]), within: .seconds(180))
+        #expect(document.contains(#"<html lang="en" data-verdict="\#(verdict)">"#), "\(document.prefix(200))")
     }
 
     /// The service writes the ended run's bundle, and leaves the other run alone.
