@@ -40,18 +40,10 @@ final class ControlService: Sendable {
     }
 
     func run(until stop: @Sendable () -> Bool) async throws {
-        while !stop() {
-            try Task.checkCancellation()
-            do {
-                if let lease = try await ledger.claim(role: .control, for: worker) {
-                    try await lead(lease, until: stop)
-                }
-            } catch is CancellationError {
-                throw CancellationError()
-            } catch {
-                logger.warning("reading the control topic starts anew", metadata: ["error": "\(error)"])
-            }
-            if !stop() { try await Task.sleep(for: limits.heartbeatInterval) }
+        try await ledger.hold(.control, for: worker, every: limits.heartbeatInterval, until: stop) { error in
+            logger.warning("reading the control topic starts anew", metadata: ["error": "\(error)"])
+        } work: { lease in
+            try await lead(lease, until: stop)
         }
     }
 

@@ -24,18 +24,10 @@ final class RevokeService: Sendable {
     }
 
     func run(until stop: @Sendable () -> Bool) async throws {
-        while !stop() {
-            try Task.checkCancellation()
-            do {
-                if let lease = try await ledger.claim(role: .revoker, for: worker) {
-                    while !stop(), try await revokeSome(lease) {}
-                }
-            } catch is CancellationError {
-                throw CancellationError()
-            } catch {
-                logger.warning("revoking tokens failed; trying again", metadata: ["error": "\(error)"])
-            }
-            try await Task.sleep(for: interval)
+        try await ledger.hold(.revoker, for: worker, every: interval, until: stop) { error in
+            logger.warning("revoking tokens failed; trying again", metadata: ["error": "\(error)"])
+        } work: { lease in
+            while !stop(), try await revokeSome(lease) {}
         }
     }
 

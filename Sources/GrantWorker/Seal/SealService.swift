@@ -84,21 +84,13 @@ final class SealService: Sendable {
     }
 
     private func compete(until stop: @escaping @Sendable () -> Bool) async throws {
-        while !stop() {
-            try Task.checkCancellation()
-            do {
-                if let lease = try await ledger.claim(role: .sealer, for: worker) {
-                    logger.info("this worker seals and publishes", metadata: ["epoch": "\(lease.epoch.value)"])
-                    try await lead(lease, until: stop)
-                }
-            } catch is CancellationError {
-                throw CancellationError()
-            } catch {
-                metrics.publishFailures.increment()
-                logger.warning("sealing and publishing start anew", metadata: ["error": "\(error)"])
-                await dropPublishers()
-            }
-            if !stop() { try await Task.sleep(for: limits.heartbeatInterval) }
+        try await ledger.hold(.sealer, for: worker, every: limits.heartbeatInterval, until: stop) { error in
+            metrics.publishFailures.increment()
+            logger.warning("sealing and publishing start anew", metadata: ["error": "\(error)"])
+            await dropPublishers()
+        } work: { lease in
+            logger.info("this worker seals and publishes", metadata: ["epoch": "\(lease.epoch.value)"])
+            try await lead(lease, until: stop)
         }
         await dropPublishers()
     }

@@ -36,30 +36,22 @@ final class SweepService: Sendable {
         var daysMade = ContinuousClock.now
         var folded = ContinuousClock.now
         var pruned: ContinuousClock.Instant?
-        while !stop() {
-            try Task.checkCancellation()
-            do {
-                if let lease = try await ledger.claim(role: .sweeper, for: worker) {
-                    if ContinuousClock.now - daysMade > DayPartitions.interval {
-                        try await days.ensure()
-                        daysMade = .now
-                    }
-                    if ContinuousClock.now - folded > Self.foldInterval {
-                        try await ledger.foldTallies()
-                        folded = .now
-                    }
-                    if pruned.map({ ContinuousClock.now - $0 > Self.pruneInterval }) ?? true {
-                        try await pruneControlOrders(lease, until: stop)
-                        pruned = .now
-                    }
-                    while !stop(), try await sweep(lease) == Self.limit {}
-                }
-            } catch is CancellationError {
-                throw CancellationError()
-            } catch {
-                logger.warning("a sweep failed", metadata: ["error": "\(error)"])
+        try await ledger.hold(.sweeper, for: worker, every: limits.sweepInterval, until: stop) { error in
+            logger.warning("a sweep failed", metadata: ["error": "\(error)"])
+        } work: { lease in
+            if ContinuousClock.now - daysMade > DayPartitions.interval {
+                try await days.ensure()
+                daysMade = .now
             }
-            try await Task.sleep(for: limits.sweepInterval)
+            if ContinuousClock.now - folded > Self.foldInterval {
+                try await ledger.foldTallies()
+                folded = .now
+            }
+            if pruned.map({ ContinuousClock.now - $0 > Self.pruneInterval }) ?? true {
+                try await pruneControlOrders(lease, until: stop)
+                pruned = .now
+            }
+            while !stop(), try await sweep(lease) == Self.limit {}
         }
     }
 

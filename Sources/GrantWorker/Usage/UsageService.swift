@@ -49,18 +49,10 @@ final class UsageService: Sendable {
     }
 
     func run(until stop: @Sendable () -> Bool) async throws {
-        while !stop() {
-            try Task.checkCancellation()
-            do {
-                if let lease = try await ledger.claim(role: .usage, for: worker) {
-                    try await lead(lease, until: stop)
-                }
-            } catch is CancellationError {
-                throw CancellationError()
-            } catch {
-                logger.warning("reading gateway receipts starts anew", metadata: ["error": "\(error)"])
-            }
-            if !stop() { try await Task.sleep(for: limits.heartbeatInterval) }
+        try await ledger.hold(.usage, for: worker, every: limits.heartbeatInterval, until: stop) { error in
+            logger.warning("reading gateway receipts starts anew", metadata: ["error": "\(error)"])
+        } work: { lease in
+            try await lead(lease, until: stop)
         }
     }
 
