@@ -171,8 +171,11 @@ public protocol Ledger: Sendable {
     /// Counts for the status display.
     func status() async throws(LedgerError) -> LedgerStatus
 
-    /// Waits until another process has announced new groups to seal, at most for the time given.
-    func waitForWork(atMost timeout: Duration) async throws(LedgerError)
+    /// Waits until groups are announced that are to be sealed. For one caller at a time.
+    ///
+    /// - Returns: the most urgent of what was announced; `nil` when the time is over, and when only from now on is
+    ///   listened: what was announced before is then found by looking.
+    func waitForWork(atMost timeout: Duration) async throws(LedgerError) -> SealPriority?
 }
 
 /// What a sweep has to decide.

@@ -176,11 +176,10 @@ struct WorkerParts: Sendable {
                 if status.liveWorkers > 1 || status.unsealedGroups == 0 && status.nextBatchToPublish >= status.batches {
                     return
                 }
-                try await ledger.waitForWork(atMost: .milliseconds(50))
             } catch {
                 guard error.isRetriable else { throw error }
-                try await Task.sleep(for: .milliseconds(50))
             }
+            try await Task.sleep(for: .milliseconds(50))
         }
     }
 

@@ -65,6 +65,7 @@ struct ConfigurationFileTests {
         #expect(limits.batchRecords == 100)
         #expect(limits.batchBytes == 1_048_576)
         #expect(limits.batchLinger == .milliseconds(5))
+        #expect(limits.sealInterval == .milliseconds(40))
         #expect(limits.lanes == 4)
         #expect(limits.leaseLifetime == .seconds(6))
         #expect(limits.heartbeatInterval == .seconds(1))

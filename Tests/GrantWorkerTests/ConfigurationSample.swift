@@ -80,6 +80,7 @@ enum ConfigurationSample {
           batch_records: 100
           batch_bytes: 1048576
           batch_linger_ms: 5
+          seal_interval_ms: 40
           lanes: 4
           lease_lifetime_ms: 6000
           heartbeat_ms: 1000

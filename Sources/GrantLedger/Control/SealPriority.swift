@@ -1,11 +1,19 @@
 /// What is sealed first. Stops and what they void must not queue behind grants.
-enum SealPriority: Int16 {
+public enum SealPriority: Int16, Sendable, Comparable {
     /// Control events.
     case control = 0
     /// Revoked tokens.
     case revocations = 1
     /// Everything else.
     case ordinary = 2
+
+    public static func < (left: SealPriority, right: SealPriority) -> Bool { left.rawValue < right.rawValue }
+
+    /// What a transaction that leaves groups tells the sealer with `NOTIFY`.
+    var announcement: String { String(rawValue) }
+
+    /// Reads an announcement. One that says nothing may speak of a stop.
+    init(announcement: String) { self = Int16(announcement).flatMap(SealPriority.init(rawValue:)) ?? .control }
 
     /// The priority of a group: that of its most urgent effect.
     init(_ effects: ArraySlice<Effect>) {

@@ -111,9 +111,11 @@ extension PostgresLedger {
         var unsealed = Parameters(day)
         unsealed.append(array: ids)
         unsealed.append(column: bodies) { Int32($0.count) }
-        unsealed.append(column: ranges) { SealPriority(effects[$0]).rawValue }
+        let priorities = ranges.map { SealPriority(effects[$0]) }
+        unsealed.append(column: priorities) { $0.rawValue }
         steps.append(.execute(DecideStatements.insertUnsealed, unsealed))
-        steps.append(.execute(DecideStatements.announce))
+        let mostUrgent = priorities.min() ?? .ordinary
+        steps.append(.execute(DecideStatements.announce, Parameters(mostUrgent.announcement)))
         return steps
     }
 

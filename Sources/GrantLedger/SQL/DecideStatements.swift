@@ -221,5 +221,6 @@ enum DecideStatements {
             .textArray, .textArray, .byteaArray, .int8Array, .int8Array, .int8Array, .timestamptzArray,
         ])
 
-    static let announce = PreparedStatement("announce_groups", "SELECT pg_notify('clawgrant_unsealed', '')")
+    static let announce = PreparedStatement(
+        "announce_groups", "SELECT pg_notify('clawgrant_unsealed', $1)", parameterTypes: [.text])
 }

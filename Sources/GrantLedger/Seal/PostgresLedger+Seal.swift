@@ -200,9 +200,9 @@ extension PostgresLedger {
     }
 
     /// See ``Ledger/waitForWork(atMost:)``.
-    public func waitForWork(atMost timeout: Duration) async throws(LedgerError) {
+    public func waitForWork(atMost timeout: Duration) async throws(LedgerError) -> SealPriority? {
         do {
-            try await listener.wait(pool: pool, timeout: timeout)
+            return try await listener.wait(timeout: timeout)
         } catch {
             throw Self.translate(error, "waiting for work")
         }

@@ -8,16 +8,16 @@ final class WorkListener: Sendable {
 
     init(configuration: PostgresConfiguration) { self.configuration = configuration }
 
-    func wait(pool: PostgresPool, timeout: Duration) async throws {
+    /// The next announcement; `nil` when the time is over or the connection is new.
+    func wait(timeout: Duration) async throws -> SealPriority? {
         let open = connection.withLock { $0 }
         if let open, open.isOpen {
-            _ = try await open.waitForNotification(timeout: timeout)
-            return
+            return try await open.waitForNotification(timeout: timeout).map { SealPriority(announcement: $0.payload) }
         }
         let fresh = try await PostgresConnection.connect(configuration)
         _ = try await fresh.simple("LISTEN clawgrant_unsealed")
         connection.withLock { $0 = fresh }
-        // What was announced before this connection listened is found by looking once without waiting.
+        return nil
     }
 
     func close() async {

@@ -339,7 +339,8 @@ struct ConfigurationFileLoader {
         let section = reader.members(
             value, of: "limits",
             variables: [
-                "batch_records", "batch_bytes", "batch_linger_ms", "lanes", "lease_lifetime_ms", "heartbeat_ms",
+                "batch_records", "batch_bytes", "batch_linger_ms", "seal_interval_ms", "lanes", "lease_lifetime_ms",
+                "heartbeat_ms",
                 "sweep_ms", "log_heartbeat_ms", "revocation_grace_s", "drain_timeout_ms", "max_event_age_s",
                 "max_event_ahead_s",
             ])
@@ -347,6 +348,7 @@ struct ConfigurationFileLoader {
         limits.batchRecords = reader.count(section["batch_records"], in: 1...10_000, default: limits.batchRecords)
         limits.batchBytes = reader.count(section["batch_bytes"], in: 65_536...67_108_864, default: limits.batchBytes)
         limits.batchLinger = .milliseconds(reader.count(section["batch_linger_ms"], in: 0...1_000, default: 3))
+        limits.sealInterval = .milliseconds(reader.count(section["seal_interval_ms"], in: 0...1_000, default: 20))
         limits.lanes = reader.count(section["lanes"], in: 1...64, default: limits.lanes)
         let lifetime = reader.count(section["lease_lifetime_ms"], in: 500...600_000, default: 3_000)
         let heartbeat = reader.count(section["heartbeat_ms"], in: 50...60_000, default: 500)

@@ -75,6 +75,8 @@ public struct WorkerConfiguration: Sendable {
         public var batchBytes = 4 << 20
         /// How long a batch waits to fill after its first record.
         public var batchLinger: Duration = .milliseconds(3)
+        /// Time from one round of sealing that is not full to the next.
+        public var sealInterval: Duration = .milliseconds(20)
         /// Decide lanes: consumers and transactions in flight side by side.
         public var lanes = 2
         /// Time without a heartbeat after which others take over.

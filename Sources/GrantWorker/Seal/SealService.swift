@@ -8,17 +8,18 @@ import ReceiptLog
 
 /// The elected sealer: seals what is committed, publishes what is sealed.
 ///
-/// Sealing the next batches and publishing the last ones run side by side; at most ``depth`` rounds of sealing are ahead of
-/// publishing, so memory stays bounded when the broker is slow.
+/// Sealing the next batches and publishing the last ones run side by side; ``SealTurns`` says how far sealing may be ahead,
+/// so memory stays bounded when the broker is slow.
 final class SealService: Sendable {
-    private static let depth = 2
     /// Most groups of one round. A group is what one decide transaction left: a handful of receipts when approvals come
     /// one by one, five hundred out of a backlog.
     private static let groupsPerRound = 512
     /// Most bytes of one round, some five hundred receipts: a stop waits for the round that is under way.
     private static let bytesPerRound = 2 << 20
-    /// How long a stop waits to be sealed while grants wait to be published.
-    private static let stopDelay: Duration = .milliseconds(10)
+    /// Receipts of a round behind which more can be expected to wait.
+    private static let fullRound: Int64 = 250
+    /// How long announcements are relied on: after it the sealer looks for itself.
+    private static let lookInterval: Duration = .milliseconds(100)
     /// How old the position that is written down may be: what lies behind it is read back when publishing starts anew.
     private static let saveInterval: Duration = .milliseconds(250)
     private let ledger: any Ledger
@@ -102,8 +103,15 @@ final class SealService: Sendable {
         }
         let (rounds, feed) = AsyncStream.makeStream(of: [SealedBatch].self, bufferingPolicy: .unbounded)
         let (controlRounds, controlFeed) = AsyncStream.makeStream(of: ControlWork.self, bufferingPolicy: .unbounded)
-        let ahead = AheadCounter()
+        let turns = SealTurns(distance: limits.sealInterval)
         try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                while !stop() {
+                    if let priority = try await self.ledger.waitForWork(atMost: Self.lookInterval) {
+                        turns.announced(priority)
+                    }
+                }
+            }
             group.addTask {
                 defer {
                     feed.finish()
@@ -114,23 +122,20 @@ final class SealService: Sendable {
                 var saved = ContinuousClock.now
                 while !stop() {
                     try Task.checkCancellation()
-                    // Stops do not wait until grants are published: of them there are few, so that memory stays bounded.
-                    let isBehind = ahead.value >= Self.depth
+                    let turn = await turns.next(atMost: Self.lookInterval)
                     let batches = try await self.sealOnce(
-                        lease, controlAlone: isBehind, quiet: quiet, nextEnds: &ends)
-                    if !batches.isEmpty { quiet = .now }
-                    if batches.isEmpty, isBehind {
-                        await ahead.waitUntilBelow(Self.depth, atMost: Self.stopDelay)
-                    } else if batches.isEmpty {
+                        lease, controlAlone: turn == .controlAlone, quiet: quiet, nextEnds: &ends)
+                    if batches.isEmpty {
                         // Not at each pause: when approvals come one by one, every one of them would pay for a commit.
-                        if ContinuousClock.now - saved > Self.saveInterval {
-                            if ahead.value == 0 { try await self.publisher.savePosition(under: lease) }
+                        if turn == .everything, ContinuousClock.now - saved > Self.saveInterval {
+                            if turns.isLevel { try await self.publisher.savePosition(under: lease) }
                             try await self.controlPublisher.savePosition(under: lease)
                             saved = .now
                         }
-                        try await self.ledger.waitForWork(atMost: .milliseconds(100))
                     } else {
-                        ahead.add()
+                        quiet = .now
+                        let receipts = batches.reduce(0) { $0 + $1.lastPosition - $1.firstPosition + 1 }
+                        turns.sealed(turn, isFull: receipts >= Self.fullRound)
                         controlFeed.yield(.publish(batches))
                         feed.yield(batches)
                     }
@@ -139,7 +144,7 @@ final class SealService: Sendable {
             group.addTask {
                 var saved = ContinuousClock.now
                 for await batches in rounds {
-                    defer { ahead.remove() }
+                    defer { turns.published() }
                     try await self.publisher.publish(batches)
                     if ContinuousClock.now - saved > Self.saveInterval {
                         try await self.publisher.savePosition(under: lease)
