@@ -17,7 +17,9 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     ],
     targets: [
         .systemLibrary(name: "CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
@@ -57,6 +59,32 @@ let package = Package(
             name: "GrantChecker",
             dependencies: ["ClawWire", "ReceiptLog", "Kafka", "Postgres"]),
         .target(name: "Fsck", dependencies: ["ClawWire", "Kafka", "Postgres", "Primitives"]),
+        .target(
+            name: "HTTPService",
+            dependencies: [
+                "Primitives",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdHTTP2", package: "hummingbird"),
+                .product(name: "HummingbirdTLS", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        .target(
+            name: "WebhookBridge",
+            dependencies: [
+                "ApprovalSources", "ClawWire", "HTTPService", "IssuanceRules", "Kafka", "Keys", "Primitives",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        .target(
+            name: "GraphConfirmation",
+            dependencies: [
+                "ApprovalSources", "ClawWire", "IssuanceRules", "Primitives",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        .target(name: "OpenClaw", dependencies: ["ClawWire"]),
         .target(name: "CLinux"),
         .target(name: "DevStack", dependencies: ["CLinux", "Primitives"]),
         .target(
@@ -86,7 +114,8 @@ let package = Package(
             dependencies: [
                 "ApprovalSources", "CLinux", "ClawWire", "DevStack", "Fsck", "GrantBench", "GrantChecker", "GrantDemo",
                 "GrantLedger", "GrantVerifier", "GrantWorker",
-                "IssuanceRules", "Kafka", "Keys", "Playground", "Postgres", "Primitives", "ProofBundles", "ReceiptLog",
+                "GraphConfirmation", "HTTPService", "IssuanceRules", "Kafka", "Keys", "OpenClaw", "Playground", "Postgres",
+                "Primitives", "ProofBundles", "ReceiptLog", "WebhookBridge",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
@@ -98,11 +127,27 @@ let package = Package(
             ],
             path: "Fuzzing/FuzzTargets"),
 
+        .target(name: "TestSupport", dependencies: ["ClawWire"], path: "Tests/TestSupport"),
         .testTarget(name: "PrimitivesTests", dependencies: ["Primitives"]),
-        .testTarget(name: "ClawWireTests", dependencies: ["ClawWire"]),
-        .testTarget(name: "ReceiptLogTests", dependencies: ["ReceiptLog", "ClawWire"]),
+        .testTarget(name: "HTTPServiceTests", dependencies: ["HTTPService", "DevStack"]),
         .testTarget(
-            name: "ProofBundlesTests", dependencies: ["ProofBundles", "ClawWire", "ReceiptLog"],
+            name: "WebhookBridgeTests",
+            dependencies: [
+                "WebhookBridge", "ApprovalSources", "ClawWire", "DevStack", "IssuanceRules", "Kafka", "Primitives",
+                "TestSupport",
+            ]),
+        .testTarget(
+            name: "GraphConfirmationTests",
+            dependencies: [
+                "GraphConfirmation", "HTTPService", "ApprovalSources", "ClawWire", "IssuanceRules", "TestSupport",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        .testTarget(name: "OpenClawTests", dependencies: ["OpenClaw", "ClawWire"]),
+        .testTarget(name: "ClawWireTests", dependencies: ["ClawWire", "TestSupport"]),
+        .testTarget(name: "ReceiptLogTests", dependencies: ["ReceiptLog", "ClawWire", "TestSupport"]),
+        .testTarget(
+            name: "ProofBundlesTests", dependencies: ["ProofBundles", "ClawWire", "ReceiptLog", "TestSupport"],
             exclude: ["Page/Samples", "Page/make_sample.py", "Samples"]),
         .testTarget(
             name: "FuzzTargetsTests", dependencies: ["FuzzTargets"], exclude: ["Seeds"]),
@@ -114,7 +159,8 @@ let package = Package(
             ]),
         .testTarget(name: "IssuanceRulesTests", dependencies: ["IssuanceRules", "ClawWire"]),
         .testTarget(
-            name: "ApprovalSourcesTests", dependencies: ["ApprovalSources", "IssuanceRules", "ClawWire"]),
+            name: "ApprovalSourcesTests",
+            dependencies: ["ApprovalSources", "IssuanceRules", "ClawWire", "TestSupport"]),
         .testTarget(name: "KeysTests", dependencies: ["Keys", "ClawWire"]),
         .testTarget(name: "DevStackTests", dependencies: ["DevStack", "Primitives"]),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "DevStack"]),

@@ -1,20 +1,12 @@
 import ClawWire
 import Foundation
+import TestSupport
 
 /// The shared samples, where they are present.
 enum SharedSamples {
     static let prefixes = ["entra-audit-", "em-03-audit", "native-"]
 
-    static let folder: URL? = {
-        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent()
-        let candidates = [
-            ProcessInfo.processInfo.environment["CLAWGRANT_SHARED"].map { URL(filePath: $0) },
-            root.deletingLastPathComponent().appending(path: "shared"),
-        ]
-        return candidates.compactMap { $0?.appending(path: "samples") }
-            .first { FileManager.default.fileExists(atPath: $0.appending(path: "_mapping.json").path) }
-    }()
+    static let folder = SharedFolder.folder("samples")
 
     static var isPresent: Bool { folder != nil }
 

@@ -1,4 +1,5 @@
 import ClawWire
+import TestSupport
 import Testing
 
 @Suite("Tokens against the reference's vectors", .enabled(if: SharedVectors.arePresent))

@@ -1,5 +1,6 @@
 import ClawWire
 import ReceiptLog
+import TestSupport
 import Testing
 
 struct ClawlogsTests {
@@ -98,8 +99,8 @@ struct ClawlogsTests {
         #expect(refusal("text")?.code == .schemaValidationFailed)
     }
 
-    @Test(.enabled(if: Shared.isPresent)) func referenceTrees() throws {
-        for vector in try #require(try Shared.vector("merkle.json")["trees"]?.array) {
+    @Test(.enabled(if: SharedVectors.arePresent)) func referenceTrees() throws {
+        for vector in try #require(try SharedVectors.load("merkle")["trees"]?.array) {
             let size = Int(try #require(vector["tree_size"]?.integer))
             let tree = ClawlogsTree(leaves: leaves(size))
             #expect(tree.root.b64u == vector["root_hash_b64u"]?.string)
@@ -110,15 +111,15 @@ struct ClawlogsTests {
         }
     }
 
-    @Test(.enabled(if: Shared.isPresent)) func referenceProofs() throws {
-        for vector in try #require(try Shared.vector("inclusion-proofs.json")["cases"]?.array) {
+    @Test(.enabled(if: SharedVectors.arePresent)) func referenceProofs() throws {
+        for vector in try #require(try SharedVectors.load("inclusion-proofs")["cases"]?.array) {
             let found = refusal(try #require(vector["proof"]))
             let name = vector["name"]?.string ?? ""
             #expect((found == nil) == (vector["valid"]?.bool ?? false), "\(name)")
             #expect(found?.code.rawValue == vector["error"]?.string, "\(name)")
             #expect(found?.field == vector["field"]?.string, "\(name)")
         }
-        let golden = try Shared.vector("fixtures/log_inclusion_proof_golden.v1.json")
+        let golden = try SharedVectors.load("fixtures/log_inclusion_proof_golden.v1")
         #expect(refusal(try #require(golden["inclusion_proof_v1"])) == nil)
     }
 }

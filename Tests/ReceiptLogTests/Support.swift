@@ -1,5 +1,4 @@
 import ClawWire
-import Foundation
 import ReceiptLog
 
 /// A small generator that repeats itself for a seed, so that a failing case can be found again.
@@ -185,30 +184,6 @@ enum Samples {
             default: try quarantine(n).encoded().bytes
             }
         }
-    }
-}
-
-/// Test material beside the package; tests that need it are skipped without it.
-enum Shared {
-    static let folder: URL? = {
-        let package = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent()
-        let path = ProcessInfo.processInfo.environment["CLAWGRANT_SHARED"]
-        let folder =
-            path.map { URL(fileURLWithPath: $0) }
-            ?? package.deletingLastPathComponent()
-            .appendingPathComponent("shared")
-        return FileManager.default.fileExists(atPath: folder.appendingPathComponent("vectors").path) ? folder : nil
-    }()
-
-    static var isPresent: Bool { folder != nil }
-
-    static func vector(_ name: String) throws -> JSONValue {
-        guard let folder else { throw CocoaError(.fileNoSuchFile) }
-        let data = try Data(contentsOf: folder.appendingPathComponent("vectors/\(name)"))
-        return try JSONReader.parse(
-            Array(data), limits: JSONLimits(maximumBytes: 64 << 20, maximumMembers: 5_000_000),
-            duplicates: .keepLastValue)
     }
 }
 
