@@ -31,6 +31,7 @@ let package = Package(
         .target(name: "ClawWire", dependencies: [.product(name: "Crypto", package: "swift-crypto")]),
         .target(name: "ReceiptLog", dependencies: ["ClawWire"]),
         .target(name: "ProofBundles", dependencies: ["ClawWire", "ReceiptLog"]),
+        .target(name: "SecurityEvents", dependencies: ["ClawWire", "ReceiptLog"]),
         .target(
             name: "IssuanceRules",
             dependencies: ["ClawWire", .product(name: "Yams", package: "Yams")]),
@@ -50,7 +51,7 @@ let package = Package(
             name: "GrantWorker",
             dependencies: [
                 "GrantLedger", "GrantVerifier", "Kafka", "Keys", "ApprovalSources", "IssuanceRules", "ReceiptLog",
-                "ClawWire", "Primitives",
+                "ClawWire", "Primitives", "SecurityEvents",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "Yams", package: "Yams"),
@@ -115,7 +116,7 @@ let package = Package(
                 "ApprovalSources", "CLinux", "ClawWire", "DevStack", "Fsck", "GrantBench", "GrantChecker", "GrantDemo",
                 "GrantLedger", "GrantVerifier", "GrantWorker",
                 "GraphConfirmation", "HTTPService", "IssuanceRules", "Kafka", "Keys", "OpenClaw", "Playground", "Postgres",
-                "Primitives", "ProofBundles", "ReceiptLog", "WebhookBridge",
+                "Primitives", "ProofBundles", "ReceiptLog", "SecurityEvents", "WebhookBridge",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
@@ -127,7 +128,7 @@ let package = Package(
             ],
             path: "Fuzzing/FuzzTargets"),
 
-        .target(name: "TestSupport", dependencies: ["ClawWire"], path: "Tests/TestSupport"),
+        .target(name: "TestSupport", dependencies: ["ClawWire", "ReceiptLog"], path: "Tests/TestSupport"),
         .testTarget(name: "PrimitivesTests", dependencies: ["Primitives"]),
         .testTarget(name: "HTTPServiceTests", dependencies: ["HTTPService", "DevStack"]),
         .testTarget(
@@ -149,6 +150,8 @@ let package = Package(
         .testTarget(
             name: "ProofBundlesTests", dependencies: ["ProofBundles", "ClawWire", "ReceiptLog", "TestSupport"],
             exclude: ["Page/Samples", "Page/make_sample.py", "Samples"]),
+        .testTarget(
+            name: "SecurityEventsTests", dependencies: ["SecurityEvents", "ClawWire", "ReceiptLog", "TestSupport"]),
         .testTarget(
             name: "FuzzTargetsTests", dependencies: ["FuzzTargets"], exclude: ["Seeds"]),
         .testTarget(

@@ -1,6 +1,7 @@
 import ClawWire
 import Foundation
 import ReceiptLog
+import TestSupport
 import Testing
 
 struct RecordTests {

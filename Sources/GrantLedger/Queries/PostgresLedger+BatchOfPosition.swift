@@ -1,0 +1,22 @@
+import Postgres
+
+extension PostgresLedger {
+    private static let batchOfPosition = PreparedStatement(
+        "batch_of_position",
+        """
+        SELECT number FROM clawgrant.receipt_batch WHERE first_position <= $1 ORDER BY first_position DESC LIMIT 1
+        """,
+        parameterTypes: [.int8])
+
+    /// The number of the newest batch that begins at or before a position of the log; `nil` when there is none.
+    public func batch(holding position: Int64) async throws(LedgerError) -> Int64? {
+        do {
+            return try await pool.withConnection { connection in
+                let rows = try await connection.execute(Self.batchOfPosition, Parameters(position))
+                return rows.rowCount == 0 ? nil : try rows.int64(0, 0)
+            }
+        } catch {
+            throw Self.translate(error, "finding the batch of position \(position)")
+        }
+    }
+}

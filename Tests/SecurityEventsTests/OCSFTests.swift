@@ -1,0 +1,73 @@
+import ClawWire
+import ReceiptLog
+import TestSupport
+import Testing
+
+@testable import SecurityEvents
+
+@Suite struct OCSFTests {
+    @Test(arguments: Events.every) func typesFollowFromClassAndActivity(event: SecurityEvent) throws {
+        let object = OCSF.object(event)
+        let classUID = try #require(object["class_uid"]?.integer)
+        let activity = try #require(object["activity_id"]?.integer)
+        #expect(object["type_uid"]?.integer == classUID * 100 + activity)
+        #expect(object["category_uid"]?.integer == classUID / 1_000)
+        #expect(object["severity_id"]?.integer == Int64(event.severity.rawValue))
+        #expect(object["metadata"]?["sequence"]?.integer == event.sequence.value)
+        #expect(object["metadata"]?["uid"]?.string == event.receipt.id.rawValue)
+        #expect(object["metadata"]?["event_code"]?.string == event.code)
+    }
+
+    @Test func everyKindIsTold() {
+        #expect(Set(Events.every.map(\.receipt.content.kind)) == Set(Receipt.Kind.allCases))
+    }
+
+    @Test func aGrantIsAnAssignmentOfPrivileges() throws {
+        let object = OCSF.object(Events.event(Samples.grant()))
+        #expect(object["type_uid"]?.integer == 300_301)
+        #expect(object["status_id"]?.integer == 1)
+        #expect(object["session"]?["uid"]?.string == "jti-0")
+        #expect(object["session"]?["expiration_time"]?.integer == Samples.noon.adding(seconds: 600).milliseconds)
+        #expect(object["disposition_id"]?.integer == 8)
+        #expect(object["policy"]?["uid"]?.string == Digest(hashing: "wpc").b64u)
+        #expect(object["privileges"] == ["proxy:call", "clawproxy:call", "job_class:prod_db_maintenance"])
+        #expect(object["group"] == nil)
+        #expect(object["unmapped"]?["claw"]?["approvers"] == ["5d0c0b1e-approver"])
+    }
+
+    @Test func aRefusalSaysWhy() {
+        let object = OCSF.object(Events.event(Samples.denial()))
+        #expect(object["type_uid"]?.integer == 300_301)
+        #expect(object["status_id"]?.integer == 2)
+        #expect(object["status_code"] == "CAPABILITY_DENIED")
+        #expect(object["disposition_id"]?.integer == 25)
+        #expect(object["severity_id"]?.integer == 3)
+    }
+
+    @Test func aRevocationNamesTheToken() {
+        let object = OCSF.object(Events.event(Samples.revocation()))
+        #expect(object["type_uid"]?.integer == 300_502)
+        #expect(object["resources"]?.array?.first?["uid"] == "jti-0")
+        #expect(object["unmapped"]?["claw"]?["cause"] == "approval_ended")
+    }
+
+    @Test func aStopIsCriticalAndNamesScopeDeclarerAndEffect() {
+        let object = OCSF.object(Events.stop)
+        #expect(object["type_uid"]?.integer == 300_412)
+        #expect(object["severity_id"]?.integer == 5)
+        #expect(object["is_alert"] == true)
+        #expect(object["entity"]?["uid"] == "job_class/prod_db_maintenance")
+        #expect(object["actor"]?["user"]?["uid"] == "jonas.lindqvist@harborline.example")
+        #expect(object["comment"] == "Unexpected writes")
+        #expect(object["unmapped"]?["claw"]?["voided_tokens"] == 3)
+        #expect(object["metadata"]?["correlation_uid"] == "stop-2026-0001")
+    }
+
+    @Test func withoutATenantNoneIsNamed() {
+        let producer = EventProducer(version: "1", logID: Samples.logID, workerID: WorkerID("w"))
+        let event = SecurityEvent(
+            receipt: Samples.heartbeat(), sequence: SequenceNumber(0), batch: SequenceNumber(0),
+            sealedAt: Samples.noon, producer: producer)
+        #expect(OCSF.object(event)["metadata"]?["tenant_uid"] == nil)
+    }
+}
