@@ -1,6 +1,7 @@
 import ArgumentParser
 import ClawWire
 import Foundation
+import GrantLedger
 import GrantWorker
 import Kafka
 import Keys

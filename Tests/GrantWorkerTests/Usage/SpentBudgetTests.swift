@@ -1,3 +1,4 @@
+import ApprovalSources
 import ClawWire
 import DevStack
 import GrantChecker
