@@ -248,6 +248,8 @@ struct BudgetTests {
         // As if both had been counted five days ago: their partition is archived with that day.
         _ = try await prepared.fixture.ledger.sql(
             """
+            CREATE TABLE clawgrant.gateway_receipt_d\(today.day - 5) PARTITION OF clawgrant.gateway_receipt
+                FOR VALUES FROM (\(today.day - 5)) TO (\(today.day - 4));
             SET session_replication_role = replica;
             UPDATE clawgrant.gateway_receipt SET day = day - 5
             """)

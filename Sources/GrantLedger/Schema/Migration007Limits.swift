@@ -5,8 +5,8 @@ extension MigrationText {
     /// any job carries a budget that an approval gave. `job_usage.wall_ends_at` is when a job is to be looked at although
     /// nothing is received of it.
     ///
-    /// `gateway_receipt` is partitioned by the day on which a receipt was counted, and its days leave for the archive as
-    /// others do. What makes a receipt unique stays in `gateway_receipt_name`, which has no days: a repeat may come with
+    /// `gateway_receipt` is partitioned by the day on which a receipt was counted, which is never a day that is over, and its
+    /// days leave for the archive as others do. What makes a receipt unique stays in `gateway_receipt_name`, which has no days: a repeat may come with
     /// another time. Names leave too, once `gateway_receipt_horizon` says that receipts of their day are not counted any
     /// more; the day is that of the gateway's signed time, so that a repeat of the same receipt is known by its age.
     static let limits = """
@@ -65,6 +65,7 @@ extension MigrationText {
             d int;
             made int := 0;
             parent text;
+            today int := floor(extract(epoch FROM clock_timestamp()) / 86400);
         BEGIN
             IF last_day - first_day > 400 THEN
                 RAISE EXCEPTION 'at most 400 days at once' USING ERRCODE = 'invalid_parameter_value';
@@ -72,6 +73,7 @@ extension MigrationText {
             PERFORM pg_advisory_xact_lock(8603001);
             FOR d IN first_day..last_day LOOP
                 FOREACH parent IN ARRAY ARRAY['event', 'effect_group', 'gateway_receipt'] LOOP
+                    CONTINUE WHEN parent = 'gateway_receipt' AND d < today;
                     IF to_regclass(format('clawgrant.%I', parent || '_d' || d)) IS NULL
                         AND to_regclass(format('clawgrant_archive.%I', parent || '_d' || d)) IS NULL THEN
                         EXECUTE format('CREATE TABLE clawgrant.%I PARTITION OF clawgrant.%I FOR VALUES FROM (%s) TO (%s)',
