@@ -45,11 +45,12 @@ struct SpentBudgetTests {
         try await stage.send(script)
     }
 
-    private static func explain(_ request: String, _ worker: PlaygroundWorker) async throws -> JSONValue {
+    /// What the program prints.
+    private static func program(_ arguments: [String], _ worker: PlaygroundWorker) async throws -> JSONValue {
         let result = try await Command.run(
             ManagedProcess.Configuration(
                 executable: try #require(WorkerProgram.path),
-                arguments: ["explain", request, "--json", "--config", worker.configurationFile]),
+                arguments: arguments + ["--config", worker.configurationFile]),
             within: .seconds(60))
         return try JSONReader.parse(result.output)
     }
@@ -76,7 +77,7 @@ struct SpentBudgetTests {
                     (Self.draft("other", job: "job-y", in: playground), \.issued),
                 ], to: stage)
             try await stage.check()
-            let story = try await Self.explain("req-second", worker)
+            let story = try await Self.program(["explain", "req-second", "--json"], worker)
             #expect(story["state"]?.string == "denied")
             let reason = try #require(story["reasons"]?.array?.first)
             #expect(reason["code"]?.string == "CAPABILITY_BUDGET_SPENT")
@@ -134,6 +135,43 @@ struct SpentBudgetTests {
         }
     }
 
+    @Test func aRepeatOfAnArchivedDayIsNotCountedAgain() async throws {
+        try await Stage.run(Self.options) { stage in
+            let playground = stage.playground
+            let worker = try playground.startWorker("one")
+            try await stage.untilAtWork([worker])
+            var script = Script(playground)
+            script.expectQuarantined(3)
+            let draft = Self.draft("first", job: "job-x", in: playground)
+            script.records.append(try draft.record(signedBy: playground.keys.eventSigner))
+            script.expect(draft)
+            script.expectations.issued += 1
+            try await stage.send(script)
+            try await stage.untilSettled()
+            let token = try #require(try await UsageStage.grants(stage)["job-x"])
+            var gateway = UsageStage(stage)
+            let yesterday = Timestamp.playgroundNow.adding(seconds: -26 * 3_600)
+            let old = try gateway.receipt("old", token, at: yesterday)
+            let new = try gateway.receipt("new", token)
+            try await gateway.send(old, new)
+            try await gateway.untilRead()
+            _ = try await playground.query(
+                "SELECT * FROM clawgrant.archive_before(floor(extract(epoch FROM now()) / 86400)::int)")
+            // A repeat, the same name with another payload, one that nobody has seen, and a repeat of today.
+            try await gateway.send(
+                old, gateway.receipt("old", token, at: yesterday, output: 11),
+                gateway.receipt("late", token, at: yesterday), new)
+            try await gateway.untilRead()
+            let report = try await stage.check()
+            #expect(report.counts.gatewayReceipts == 2)
+            #expect(try await gateway.usage("job-x")?.usage.modelCalls == 2)
+            let letters = try await stage.values(of: PlaygroundTopic.deadLetters).values.compactMap {
+                $0["reason"]?.string
+            }
+            #expect(letters == ["GATEWAY_RECEIPT_TOO_OLD", "GATEWAY_RECEIPT_TOO_OLD", "GATEWAY_RECEIPT_TOO_OLD"])
+        }
+    }
+
     @Test func wallTimeEndsTokensAlthoughNothingIsReceived() async throws {
         try await Stage.run(Self.options) { stage in
             let playground = stage.playground
@@ -161,6 +199,8 @@ struct SpentBudgetTests {
             let marks = try await gateway.findings().filter { $0["budget"] != nil }
             #expect(marks.count == 1)
             #expect(marks.first?["budget"]?["dimension"]?.string == "wall_time_seconds")
+            let coverage = try await Self.program(["coverage", "--job", "job-x", "--json"], worker)
+            #expect(coverage["budget"]?.array?.map { $0["state"]?.string } == ["reached"])
         }
     }
 }
