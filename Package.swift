@@ -195,7 +195,7 @@ let package = Package(
             name: "CommandLineTests",
             dependencies: [
                 "clawgrant", "ApprovalSources", "ClawWire", "DevStack", "GrantLedger", "GrantWorker", "IssuanceRules",
-                "Kafka", "Keys", "Playground", "Postgres", "Primitives",
+                "Kafka", "Keys", "Playground", "Postgres", "Primitives", "ReceiptLog",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),

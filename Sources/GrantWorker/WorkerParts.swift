@@ -98,6 +98,9 @@ struct WorkerParts: Sendable {
                 usesTransactions: configuration.usesTransactions, topics: configuration.outputs, admin: admin,
                 metrics: metrics, logger: logger)
         }
+        if configuration.gatewayReceipts.topic == nil, rules.jobClasses.values.contains(where: { $0.budget != nil }) {
+            logger.warning("the rules give budgets and no topic of gateway receipts is read: nothing is ever counted")
+        }
         try await KeyRegistration(ledger: ledger, worker: configuration.workerID).register(keys, at: clock())
         return WorkerParts(
             rules: rules, ledger: ledger, pool: pool, lanes: lanes, consumers: consumers,

@@ -26,8 +26,9 @@ struct Clawgrant: AsyncParsableCommand {
             CommandGroup(
                 name: "Records",
                 subcommands: [
-                    RequestCommand.self, ApproveCommand.self, TokenCommand.self, BatchCommand.self, ProofCommand.self,
-                    TailCommand.self, CoverageCommand.self, SIEMCommand.self, FsckCommand.self,
+                    RequestCommand.self, ApproveCommand.self, TokenCommand.self, BatchCommand.self,
+                    CheckpointCommand.self, ProofCommand.self, TailCommand.self, CoverageCommand.self,
+                    SIEMCommand.self, FsckCommand.self,
                 ]),
             CommandGroup(
                 name: "More", subcommands: [DemoCommand.self, BenchCommand.self, CompletionsCommand.self]),

@@ -16,7 +16,10 @@ final class LedgerServer: Sendable {
 
     private init() async throws {
         directory = try TemporaryDirectory(prefix: "clawgrant-ledger")
-        server = try PrivatePostgres(directory: directory.path("pg"), options: .forTests)
+        // Many databases are migrated at once, each with all its partitions in one transaction.
+        var options = PrivatePostgres.Options.forTests
+        options.settings["max_locks_per_transaction"] = "256"
+        server = try PrivatePostgres(directory: directory.path("pg"), options: options)
         try await server.start(within: .seconds(60))
     }
 

@@ -61,6 +61,8 @@ struct SchemaTests {
             "DELETE FROM clawgrant.request", "DELETE FROM clawgrant.approval", "DROP TABLE clawgrant.event",
             "ALTER TABLE clawgrant.event DISABLE TRIGGER ALL", "SELECT clawgrant.archive_before(1)",
             "UPDATE clawgrant.ledger SET log_id = 'x'", "DELETE FROM clawgrant.gateway_receipt",
+            "DELETE FROM clawgrant.gateway_receipt_name", "DELETE FROM clawgrant.checkpoint_cosignature",
+            "UPDATE clawgrant.gateway_receipt_horizon SET before_day = 0",
             "UPDATE clawgrant.finding SET code = 'x'", "DELETE FROM clawgrant.job_usage",
         ] {
             await #expect(throws: (any Error).self, "\(statement)") { try await worker.sql(statement) }

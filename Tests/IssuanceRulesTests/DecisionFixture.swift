@@ -43,6 +43,7 @@ struct Setup {
     var signingKey: KeyID?
     var tokenID: TokenID?
     var readAt: Timestamp?
+    var usage: JobUsage?
     var now = noon
 
     init() throws {
@@ -61,7 +62,7 @@ struct Setup {
             kind: entra_audit
             authenticity: topic
             allow_topic_authenticity: true
-            may_approve: [ref, ent, cut, group, distinct, owned, elevated, bound, pinned, unpinned, listed, agents]
+            may_approve: [ref, ent, cut, group, distinct, owned, elevated, bound, pinned, unpinned, listed, agents, limited]
           native:
             kind: native
             authenticity: topic
@@ -78,7 +79,7 @@ struct Setup {
             kind: capability_request
             authenticity: topic
             allow_topic_authenticity: true
-            may_request: [ref, ent, cut, group, distinct, owned, elevated, bound, pinned, unpinned, listed, agents]
+            may_request: [ref, ent, cut, group, distinct, owned, elevated, bound, pinned, unpinned, listed, agents, limited]
         entitlements: [{kind: group, id: g-ent, scope: member, job_class: ent}]
         defaults:
           audience: [clawproxy.com, internal.example]
@@ -121,6 +122,10 @@ struct Setup {
             scopes: {allow: [proxy:call]}
             wpc: {hashes: [\(hash.b64u)], policy_ids: [pol-1]}
           agents: {binding: reference, agents: ["did:key:z6MkA*"], scopes: {allow: [proxy:call]}}
+          limited:
+            binding: reference
+            scopes: {allow: [proxy:call]}
+            budget: {model_calls: 4, wall_time_seconds: 600}
         """
 
     static func person(_ id: String) -> Actor { Actor(id: PersonID(id)) }
@@ -224,7 +229,7 @@ struct Setup {
                 ApprovalCandidate(
                     state: $0, usedBy: usedBy.map { RequestID($0) }, grantsInWindow: grants, readAt: readAt)
             }, wpc: wpc, keyValidUntil: keyValidUntil, upgrade: upgrade, control: control, signingKey: signingKey,
-            tokenID: tokenID, now: now)
+            tokenID: tokenID, usage: usage, now: now)
     }
 
     var decision: Decision { rules.decide(input) }

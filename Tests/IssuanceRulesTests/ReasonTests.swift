@@ -87,6 +87,11 @@ import Testing
             $0.entitle()
             $0.grants = 2
         },
+        Case(.capabilityBudgetSpent, "deny") {
+            $0.use("limited")
+            $0.usage = JobUsage()
+            $0.usage?.usage.modelCalls = 4
+        },
         Case(.capabilityUpgradeUnknown, "deny") { $0.upgrades = "r0" },
         Case(.capabilityUpgradeMismatch, "deny") {
             $0.upgrade()

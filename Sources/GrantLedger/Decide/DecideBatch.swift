@@ -1,4 +1,5 @@
 public import ClawWire
+public import IssuanceRules
 public import ReceiptLog
 
 /// An offset to advance under a lease: the fence of a decide transaction.
@@ -69,6 +70,10 @@ public struct DecideRead: Sendable {
     public var tickets: Set<String> = []
     /// Subjects by which approvals and requests of the batch may meet others.
     public var subjects: Set<PersonID> = []
+    /// Whether what the jobs of the batch have used is read too. Without budgets it makes no difference.
+    public var readsUsage = false
+    /// Jobs of the requests that the batch itself holds.
+    public var jobIDs: Set<JobID> = []
     /// Approvals whose end may revoke the requests granted on them.
     public var endingApprovalIDs: Set<ApprovalID> = []
     /// Subjects whose end may revoke everything granted on them.
@@ -110,13 +115,19 @@ public struct DecideSnapshot: Sendable {
     public let approvals: [ApprovalID: StoredApproval]
     /// Requests that were asked for, wait for the batch, or may be revoked by it, by id.
     public let requests: [RequestID: StoredRequest]
+    /// What the jobs of the batch have used, those left out that have used nothing; `nil` when it was not read.
+    public let usage: [JobID: JobUsage]?
+    /// True when the sum of some job of the ledger carries a budget that an approval gave.
+    public let hasApprovalBudgets: Bool
 
     /// Makes a snapshot.
     public init(
         now: Timestamp, controlPosition: Int64, newControlOrders: [StoredControlOrder], controlPolledAt: Timestamp,
         newEvents: Set<Int>, conflictingEvents: Set<Int>, approvals: [ApprovalID: StoredApproval],
-        requests: [RequestID: StoredRequest]
+        requests: [RequestID: StoredRequest], usage: [JobID: JobUsage]? = nil, hasApprovalBudgets: Bool = false
     ) {
+        self.usage = usage
+        self.hasApprovalBudgets = hasApprovalBudgets
         self.now = now
         self.controlPosition = controlPosition
         self.newControlOrders = newControlOrders

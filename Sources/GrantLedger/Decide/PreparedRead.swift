@@ -1,4 +1,5 @@
 import ClawWire
+import IssuanceRules
 import Postgres
 
 /// The reading half of a decide transaction: its steps in order, and how their results become a snapshot.
@@ -12,6 +13,7 @@ struct PreparedRead {
     private let eventStep: Int
     private let approvalStep: Int
     private let requestStep: Int
+    private let usageStep: Int?
     let steps: [PipelineStep]
 
     init(_ read: DecideRead, wantsGroupIDs: Bool) {
@@ -66,6 +68,18 @@ struct PreparedRead {
         requests.append(array: read.endingApprovalIDs.map(\.rawValue).sorted())
         requests.append(array: read.endingSubjects.map(\.rawValue).sorted())
         steps.append(.execute(DecideStatements.loadRequests, requests))
+        if read.readsUsage {
+            usageStep = steps.count
+            var usage = Parameters()
+            usage.append(array: read.requestIDs.map(\.rawValue).sorted())
+            usage.append(array: approvalIDs)
+            usage.append(array: tickets)
+            usage.append(array: subjects)
+            usage.append(array: read.jobIDs.map(\.rawValue).sorted())
+            steps.append(.execute(DecideStatements.loadUsage, usage))
+        } else {
+            usageStep = nil
+        }
         self.steps = steps
     }
 
@@ -164,11 +178,19 @@ struct PreparedRead {
             let request = try StoredRows.request(results[requestStep], row)
             requests[request.requestID] = request
         }
+        var usage: [JobID: JobUsage]?
+        if let usageStep {
+            usage = [:]
+            for row in 0..<results[usageStep].rowCount {
+                let job = JobID(try results[usageStep].string(row, 0))
+                usage?[job] = try StoredRows.usage(of: job, try results[usageStep].bytes(row, 1))
+            }
+        }
         return DecideSnapshot(
             now: try control.timestampValue(0, 2), controlPosition: try control.int64(0, 0),
             newControlOrders: try StoredRows.controlOrders(results[controlStep + 1]),
             controlPolledAt: try control.timestampValue(0, 1), newEvents: newEvents, conflictingEvents: [],
-            approvals: approvals, requests: requests)
+            approvals: approvals, requests: requests, usage: usage, hasApprovalBudgets: try control.bool(0, 3))
     }
 
     private func checkFence(_ result: PostgresResult) throws(LedgerError) {
@@ -200,6 +222,6 @@ struct PreparedRead {
             now: snapshot.now, controlPosition: snapshot.controlPosition,
             newControlOrders: snapshot.newControlOrders, controlPolledAt: snapshot.controlPolledAt,
             newEvents: snapshot.newEvents, conflictingEvents: Set(conflicting), approvals: snapshot.approvals,
-            requests: snapshot.requests)
+            requests: snapshot.requests, usage: snapshot.usage, hasApprovalBudgets: snapshot.hasApprovalBudgets)
     }
 }

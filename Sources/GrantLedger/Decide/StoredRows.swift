@@ -1,4 +1,5 @@
 import ClawWire
+import IssuanceRules
 import Postgres
 
 /// Rows of the ledger as values.
@@ -11,6 +12,14 @@ enum StoredRows {
                     key: try result.string(row, 0), position: try result.int64(row, 1), body: try result.bytes(row, 2)))
         }
         return orders
+    }
+
+    static func usage(of job: JobID, _ body: [UInt8]) throws(LedgerError) -> JobUsage {
+        do {
+            return try JobUsage(decoding: body)
+        } catch {
+            throw PostgresLedger.corrupted("the usage of job \(job) (\(error))")
+        }
     }
 
     static func approval(_ result: PostgresResult, _ row: Int) throws -> StoredApproval {

@@ -17,7 +17,7 @@ enum DecideStatements {
     static let controlState = PreparedStatement(
         "control_state",
         """
-        SELECT control_position, polled_at, clock_timestamp() FROM clawgrant.control_state
+        SELECT control_position, polled_at, clock_timestamp(), has_approval_budgets FROM clawgrant.control_state
         """)
 
     /// Fails when another control position holds than the one decided under. A statement of its own behind the lock, so
@@ -102,24 +102,41 @@ enum DecideStatements {
     /// What is read of a request: its row, and by what a control event reaches its token.
     static let loadedRequestColumns = "\(requestColumns), control_scopes, is_elevated"
 
-    static let loadRequests = PreparedStatement(
-        "load_requests",
-        """
-        SELECT \(loadedRequestColumns) FROM clawgrant.request
-        WHERE request_id IN (
-            SELECT unnest($1::text[])
+    /// The requests of the batch and those that wait for something in it.
+    private static let requestsOfBatch = """
+        SELECT unnest($1::text[])
             UNION (SELECT request_id FROM clawgrant.request
                 WHERE state = 0 AND approval_ref = ANY ($2::text[]) AND approval_ref IS NOT NULL LIMIT 2000)
             UNION (SELECT request_id FROM clawgrant.request
                 WHERE state = 0 AND ticket_ref = ANY ($3::text[]) AND ticket_ref IS NOT NULL LIMIT 2000)
             UNION (SELECT request_id FROM clawgrant.request
                 WHERE state = 0 AND subject_ref = ANY ($4::text[]) AND subject_ref IS NOT NULL LIMIT 2000)
+        """
+
+    static let loadRequests = PreparedStatement(
+        "load_requests",
+        """
+        SELECT \(loadedRequestColumns) FROM clawgrant.request
+        WHERE request_id IN (
+            \(requestsOfBatch)
             UNION (SELECT unnest(used_by) FROM clawgrant.approval WHERE approval_id = ANY ($5::text[]))
             UNION (SELECT unnest(used_by) FROM clawgrant.approval
                 WHERE subject = ANY ($6::text[]) AND subject IS NOT NULL))
         ORDER BY request_id FOR UPDATE
         """,
         parameterTypes: [.textArray, .textArray, .textArray, .textArray, .textArray, .textArray])
+
+    /// What the jobs of the batch have used, without a lock: usage that comes to a limit meanwhile revokes the token at its
+    /// next call.
+    static let loadUsage = PreparedStatement(
+        "load_usage",
+        """
+        SELECT job_id, body FROM clawgrant.job_usage
+        WHERE job_id IN (
+            SELECT unnest($5::text[])
+            UNION SELECT job_id FROM clawgrant.request WHERE state = 0 AND request_id IN (\(requestsOfBatch)))
+        """,
+        parameterTypes: [.textArray, .textArray, .textArray, .textArray, .textArray])
 
     /// Text arrays within a row travel joined by the unit separator, which no identifier may hold.
     static let insertApprovals = PreparedStatement(

@@ -24,12 +24,34 @@ enum UsageStatements {
         parameterTypes: [.text, .int4Array, .int8Array, .int8Array])
 
     static let now = PreparedStatement(
-        "usage_now", "SELECT clock_timestamp(), control_position FROM clawgrant.control_state")
+        "usage_now",
+        """
+        SELECT clock_timestamp(), control_position, (SELECT before_day FROM clawgrant.gateway_receipt_horizon)
+        FROM clawgrant.control_state
+        """)
+
+    static let elapsed = PreparedStatement(
+        "elapsed_wall_times",
+        """
+        SELECT job_id FROM clawgrant.job_usage
+        WHERE wall_ends_at IS NOT NULL AND wall_ends_at <= clock_timestamp() ORDER BY wall_ends_at, job_id LIMIT $1
+        """,
+        parameterTypes: [.int8])
+
+    /// A job that was looked at is not looked at again for the same end, also when nothing comes of it.
+    static let clearElapsed = PreparedStatement(
+        "clear_elapsed_wall_times",
+        "UPDATE clawgrant.job_usage SET wall_ends_at = NULL WHERE job_id = ANY ($1::text[])",
+        parameterTypes: [.textArray])
+
+    static let noteApprovalBudgets = PreparedStatement(
+        "note_approval_budgets",
+        "UPDATE clawgrant.control_state SET has_approval_budgets = true WHERE NOT has_approval_budgets")
 
     static let known = PreparedStatement(
         "known_gateway_receipts",
         """
-        SELECT receipt_key, payload_hash FROM clawgrant.gateway_receipt WHERE receipt_key = ANY ($1::bytea[])
+        SELECT receipt_key, payload_hash FROM clawgrant.gateway_receipt_name WHERE receipt_key = ANY ($1::bytea[])
         """,
         parameterTypes: [.byteaArray])
 
@@ -37,7 +59,10 @@ enum UsageStatements {
         "raised_findings", "SELECT finding_key FROM clawgrant.finding WHERE finding_key = ANY ($1::bytea[])",
         parameterTypes: [.byteaArray])
 
-    private static let jobsOfScopes = "SELECT job_id FROM clawgrant.request WHERE scope_hash = ANY ($1::bytea[])"
+    /// The jobs of the batch: those of its scope hashes, and those that are looked at although nothing was received.
+    private static let jobsOfScopes = """
+        SELECT job_id FROM clawgrant.request WHERE scope_hash = ANY ($1::bytea[]) UNION SELECT unnest($2::text[])
+        """
 
     /// The tokens of the batch's scope hashes, and the live ones of their jobs: a job that runs every day for years must
     /// not cost more each day.
@@ -54,12 +79,12 @@ enum UsageStatements {
         SELECT \(DecideStatements.loadedRequestColumns) FROM clawgrant.request
         WHERE request_id IN (\(requestsOfScopes)) ORDER BY issued_at, request_id
         """,
-        parameterTypes: [.byteaArray])
+        parameterTypes: [.byteaArray, .textArray])
 
     static let usage = PreparedStatement(
         "usage_of_scopes",
         "SELECT job_id, body FROM clawgrant.job_usage WHERE job_id IN (\(jobsOfScopes))",
-        parameterTypes: [.byteaArray])
+        parameterTypes: [.byteaArray, .textArray])
 
     static let approvals = PreparedStatement(
         "approvals_of_scopes",
@@ -68,7 +93,7 @@ enum UsageStatements {
         WHERE approval_id IN (
             SELECT unnest(approvals) FROM clawgrant.request WHERE request_id IN (\(requestsOfScopes)))
         """,
-        parameterTypes: [.byteaArray])
+        parameterTypes: [.byteaArray, .textArray])
 
     static let runs = PreparedStatement(
         "known_runs", "SELECT run_id, job_id FROM clawgrant.gateway_run WHERE run_id = ANY ($1::text[])",
@@ -83,13 +108,22 @@ enum UsageStatements {
         """,
         parameterTypes: [.textArray])
 
+    /// Without ON CONFLICT: a name that another transaction counted takes the whole batch back.
+    static let insertNames = PreparedStatement(
+        "insert_gateway_receipt_names",
+        """
+        INSERT INTO clawgrant.gateway_receipt_name (receipt_key, payload_hash, called_day)
+        SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::int4[])
+        """,
+        parameterTypes: [.byteaArray, .byteaArray, .int4Array])
+
     static let insertReceipts = PreparedStatement(
         "insert_gateway_receipts",
         """
-        INSERT INTO clawgrant.gateway_receipt (receipt_key, payload_hash, signer_did, receipt_id, job_id, request_id,
+        INSERT INTO clawgrant.gateway_receipt (day, receipt_key, payload_hash, signer_did, receipt_id, job_id, request_id,
             run_id, provider, model, input_tokens, output_tokens, called_at, counted_at, topic, partition, record_offset)
-        SELECT r.receipt_key, r.payload_hash, r.signer_did, r.receipt_id, r.job_id, r.request_id, r.run_id, r.provider,
-            r.model, r.input_tokens, r.output_tokens, r.called_at, $15, $16, r.partition, r.record_offset
+        SELECT $17, r.receipt_key, r.payload_hash, r.signer_did, r.receipt_id, r.job_id, r.request_id, r.run_id,
+            r.provider, r.model, r.input_tokens, r.output_tokens, r.called_at, $15, $16, r.partition, r.record_offset
         FROM unnest($1::bytea[], $2::bytea[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
             $9::text[], $10::int8[], $11::int8[], $12::timestamptz[], $13::int4[], $14::int8[])
             AS r (receipt_key, payload_hash, signer_did, receipt_id, job_id, request_id, run_id, provider, model,
@@ -97,7 +131,7 @@ enum UsageStatements {
         """,
         parameterTypes: [
             .byteaArray, .byteaArray, .textArray, .textArray, .textArray, .textArray, .textArray, .textArray,
-            .textArray, .int8Array, .int8Array, .timestamptzArray, .int4Array, .int8Array, .timestamptz, .text,
+            .textArray, .int8Array, .int8Array, .timestamptzArray, .int4Array, .int8Array, .timestamptz, .text, .int4,
         ])
 
     static let insertRuns = PreparedStatement(
@@ -111,12 +145,14 @@ enum UsageStatements {
     static let putUsage = PreparedStatement(
         "put_job_usage",
         """
-        INSERT INTO clawgrant.job_usage (job_id, job_class, body, updated_at)
-        SELECT u.job_id, u.job_class, u.body, $4 FROM unnest($1::text[], $2::text[], $3::bytea[])
-            AS u (job_id, job_class, body)
-        ON CONFLICT (job_id) DO UPDATE SET body = excluded.body, updated_at = excluded.updated_at
+        INSERT INTO clawgrant.job_usage (job_id, job_class, body, updated_at, wall_ends_at)
+        SELECT u.job_id, u.job_class, u.body, $4, u.wall_ends_at
+        FROM unnest($1::text[], $2::text[], $3::bytea[], $5::timestamptz[])
+            AS u (job_id, job_class, body, wall_ends_at)
+        ON CONFLICT (job_id) DO UPDATE SET body = excluded.body, updated_at = excluded.updated_at,
+            wall_ends_at = excluded.wall_ends_at
         """,
-        parameterTypes: [.textArray, .textArray, .byteaArray, .timestamptz])
+        parameterTypes: [.textArray, .textArray, .byteaArray, .timestamptz, .timestamptzArray])
 
     static let insertFindings = PreparedStatement(
         "insert_findings",

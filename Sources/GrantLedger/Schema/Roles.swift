@@ -36,7 +36,8 @@ public enum LedgerRoles {
             clawgrant.cutoff TO clawgrant_worker;
         GRANT DELETE ON clawgrant.control_order TO clawgrant_worker;
         GRANT INSERT, DELETE ON clawgrant.grant_tally TO clawgrant_worker;
-        GRANT INSERT ON clawgrant.gateway_receipt, clawgrant.gateway_run, clawgrant.finding TO clawgrant_worker;
+        GRANT INSERT ON clawgrant.gateway_receipt, clawgrant.gateway_receipt_name, clawgrant.gateway_run,
+            clawgrant.finding, clawgrant.checkpoint_cosignature TO clawgrant_worker;
         GRANT INSERT, UPDATE ON clawgrant.usage_input, clawgrant.job_usage TO clawgrant_worker;
         GRANT UPDATE ON clawgrant.publish_position, clawgrant.role_lease, clawgrant.control_state,
             clawgrant.revocation_end TO clawgrant_worker;

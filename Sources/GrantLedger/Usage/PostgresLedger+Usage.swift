@@ -37,7 +37,9 @@ extension PostgresLedger: UsageLedger {
         _ read: UsageRead, revoking: @Sendable (UsageSnapshot) throws -> Set<JobID>,
         plan: @Sendable (UsageSnapshot, _ controlPosition: Int64) throws -> UsageWrite
     ) async throws {
-        let what = "recording \(read.calls.count) model calls"
+        let what =
+            read.elapsed.isEmpty
+            ? "recording \(read.calls.count) model calls" : "ending \(read.elapsed.count) jobs' wall time"
         do {
             try await pool.withConnection { connection in
                 try await connection.transaction { transaction in
@@ -83,6 +85,7 @@ extension PostgresLedger: UsageLedger {
         raised.append(column: read.findingKeys) { $0.bytes }
         var scopes = Parameters()
         scopes.append(array: Set(read.calls.compactMap { $0.scopeHash.flatMap { Digest(b64u: $0) } }).map(\.bytes))
+        scopes.append(array: read.elapsed.map(\.rawValue))
         var runs = Parameters()
         runs.append(array: Array(Set(read.calls.compactMap(\.runID))))
         return [
@@ -113,6 +116,8 @@ extension PostgresLedger: UsageLedger {
 
     private static func snapshot(_ results: [PostgresResult], _ read: UsageRead) throws -> LoadedUsage {
         var snapshot = UsageSnapshot(now: try results[2].timestampValue(0, 0))
+        let firstDay = try results[2].int32(0, 2)
+        if firstDay > .min { snapshot.countsFrom = Timestamp(seconds: Int64(firstDay) * 86_400) }
         var payloads: [Digest: Digest] = [:]
         for row in 0..<results[3].rowCount {
             payloads[try results[3].digest(row, 0)] = try results[3].digest(row, 1)
@@ -134,7 +139,8 @@ extension PostgresLedger: UsageLedger {
     ) throws -> (jobs: [JobID: JobUsage], requests: [RequestID: StoredRequest]) {
         var jobs: [JobID: JobUsage] = [:]
         for row in 0..<usage.rowCount {
-            jobs[JobID(try usage.string(row, 0))] = try JobUsage(decoding: try usage.bytes(row, 1))
+            let job = JobID(try usage.string(row, 0))
+            jobs[job] = try StoredRows.usage(of: job, try usage.bytes(row, 1))
         }
         var budgets: [ApprovalID: Budget] = [:]
         for row in 0..<approvals.rowCount {
@@ -155,6 +161,11 @@ extension PostgresLedger: UsageLedger {
     private static func writeSteps(_ write: UsageWrite, _ read: UsageRead, now: Timestamp) -> [PipelineStep] {
         var steps: [PipelineStep] = []
         if !write.counted.isEmpty {
+            var names = Parameters()
+            names.append(column: write.counted) { $0.call.name.key.bytes }
+            names.append(column: write.counted) { $0.call.payloadHash.bytes }
+            names.append(column: write.counted) { $0.call.calledAt.day }
+            steps.append(.execute(UsageStatements.insertNames, names))
             steps.append(.execute(UsageStatements.insertReceipts, rows(write.counted, read, now)))
         }
         if !write.runs.isEmpty {
@@ -163,6 +174,14 @@ extension PostgresLedger: UsageLedger {
             runs.append(column: write.runs) { $0.jobID.rawValue }
             steps.append(.execute(UsageStatements.insertRuns, runs))
         }
+        if !read.elapsed.isEmpty {
+            var elapsed = Parameters()
+            elapsed.append(array: read.elapsed.map(\.rawValue))
+            steps.append(.execute(UsageStatements.clearElapsed, elapsed))
+        }
+        if write.jobs.values.contains(where: { !$0.usage.approvalBudgets.isEmpty }) {
+            steps.append(.execute(UsageStatements.noteApprovalBudgets))
+        }
         if !write.jobs.isEmpty {
             let jobs = write.jobs.sorted { $0.key < $1.key }
             var rows = Parameters()
@@ -170,6 +189,7 @@ extension PostgresLedger: UsageLedger {
             rows.append(column: jobs) { $0.value.jobClass.rawValue }
             rows.append(column: jobs) { $0.value.usage.encode() }
             rows.append(now.postgres)
+            rows.append(nullableColumn: jobs) { $0.value.usage.wallTimeEndsAt?.postgres }
             steps.append(.execute(UsageStatements.putUsage, rows))
         }
         if !write.findings.isEmpty {
@@ -205,7 +225,19 @@ extension PostgresLedger: UsageLedger {
         rows.append(column: counted) { $0.origin.offset }
         rows.append(now.postgres)
         rows.append(read.topic)
+        rows.append(now.day)
         return rows
+    }
+
+    /// See ``UsageLedger/elapsedWallTimes(limit:)``.
+    public func elapsedWallTimes(limit: Int64) async throws(LedgerError) -> [JobID] {
+        let what = "looking for jobs whose wall time is over"
+        let rows = try await run(what, [.execute(UsageStatements.elapsed, Parameters(limit))])[0]
+        do {
+            return try (0..<rows.rowCount).map { JobID(try rows.string($0, 0)) }
+        } catch {
+            throw Self.translate(error, what)
+        }
     }
 
     /// See ``UsageLedger/gatewayReceipts(of:limit:)``.

@@ -20,7 +20,12 @@ public protocol UsageLedger: Sendable {
         plan: @Sendable (UsageSnapshot, _ controlPosition: Int64) throws -> UsageWrite
     ) async throws
 
-    /// The gateway receipts that were counted for a job, in the order of the calls.
+    /// Jobs whose wall time is over although nothing more was received, longest over first.
+    ///
+    /// - Parameter limit: most jobs.
+    func elapsedWallTimes(limit: Int64) async throws(LedgerError) -> [JobID]
+
+    /// The gateway receipts that were counted for a job on days that are not archived, in the order of the calls.
     ///
     /// - Parameter limit: most receipts.
     func gatewayReceipts(of job: JobID, limit: Int64) async throws(LedgerError) -> [CountedReceipt]
@@ -60,11 +65,15 @@ public struct UsageRead: Sendable {
     public let calls: [ObservedCall]
     /// Keys of findings that may have been raised before.
     public let findingKeys: [Digest]
+    /// Jobs that are looked at because their wall time is over, whatever is received.
+    public let elapsed: [JobID]
 
     /// Makes a read.
     public init(
-        lease: RoleLease, topic: String, advances: [UsageAdvance], calls: [ObservedCall], findingKeys: [Digest]
+        lease: RoleLease, topic: String, advances: [UsageAdvance], calls: [ObservedCall], findingKeys: [Digest],
+        elapsed: [JobID] = []
     ) {
+        self.elapsed = elapsed
         self.lease = lease
         self.topic = topic
         self.advances = advances
@@ -167,7 +176,7 @@ public struct JobCoverage: Sendable {
     public let jobClass: JobClass
     /// Usage, tokens and approvals' budgets.
     public let usage: JobUsage
-    /// Calls by model.
+    /// Calls by model, of days that are not archived.
     public let models: [Model]
     /// Findings, oldest first.
     public let findings: [Finding]

@@ -23,7 +23,7 @@ struct ConfigurationFileLoader {
     mutating func load(_ root: Node) -> (WorkerConfiguration, LogSettings)? {
         let document = ConfigurationValue(root, setting: "")
         let top = reader.members(
-            document, of: "", variables: ["config_version", "log_id", "rules"], others: Self.sections)
+            document, of: "", variables: ["config_version", "log_id", "rules"], others: Self.sections + ["witnesses"])
         let version = required(top["config_version"], "config_version", document)
         if let version, version != ConfigurationFile.version {
             reader.report(
@@ -46,6 +46,7 @@ struct ConfigurationFileLoader {
         let control = control(top["control"])
         let statusLists = statusLists(top["status_lists"])
         let gatewayReceipts = gatewayReceipts(top["gateway_receipts"])
+        let witnesses = witnesses(top["witnesses"])
         let limits = limits(top["limits"])
         let log = log(top["log"])
         reader.reportUnknownVariables(sections: Self.sections)
@@ -62,6 +63,7 @@ struct ConfigurationFileLoader {
         configuration.control = control
         configuration.statusLists = statusLists
         configuration.gatewayReceipts = gatewayReceipts
+        configuration.witnesses = witnesses
         configuration.isDryRun = isDryRun
         return (configuration, log)
     }
@@ -422,6 +424,25 @@ struct ConfigurationFileLoader {
         var settings = WorkerConfiguration.GatewayReceipts()
         settings.topic = topicName(section["topic"])
         return settings
+    }
+
+    /// Verifier keys in the text form of signed notes, which holds the name.
+    private mutating func witnesses(_ value: ConfigurationValue?) -> [NoteKey] {
+        var witnesses: [NoteKey] = []
+        for element in reader.elements(value) {
+            guard let text = reader.text(element, expected: "a witness's verifier key") else { continue }
+            guard let key = NoteKey(text: text), key.algorithm == .cosignature else {
+                reader.report(
+                    element, expected: "the verifier key of a witness: name+key id+base64 of 0x04 and its Ed25519 key")
+                continue
+            }
+            if witnesses.contains(key) {
+                reader.report(element, found: "a second entry for \(key.name)", expected: "one entry for each key")
+            } else {
+                witnesses.append(key)
+            }
+        }
+        return witnesses
     }
 
     private mutating func log(_ value: ConfigurationValue?) -> LogSettings {

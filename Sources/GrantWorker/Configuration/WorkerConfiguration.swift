@@ -127,6 +127,8 @@ public struct WorkerConfiguration: Sendable {
     public var statusLists: StatusLists?
     /// Where gateway receipts come from.
     public var gatewayReceipts = GatewayReceipts()
+    /// Witnesses whose cosignatures of checkpoints are kept.
+    public var witnesses: [NoteKey] = []
     /// Bounds.
     public var limits: Limits
     /// Decides and records, mints nothing.

@@ -218,6 +218,7 @@ struct BatchReader {
     private func need(_ fact: Fact, isContained: Bool, _ batch: inout UnderstoodBatch) {
         if case .capabilityRequested(let request) = fact.content {
             batch.read.requestIDs.insert(request.requestID)
+            batch.read.jobIDs.insert(request.jobID)
             if let earlier = request.upgradesRequest { batch.read.requestIDs.insert(earlier) }
             if let hash = request.policyHash { batch.policyHashes.insert(hash) }
             if !isContained {

@@ -4,6 +4,7 @@ import IssuanceRules
 import Keys
 import Logging
 import Metrics
+import Primitives
 import ReceiptLog
 
 /// Runs understood batches through the ledger until they are committed, or until the worker is no longer in charge.
@@ -22,6 +23,9 @@ final class Decider: Sendable {
     private let stopViewMaximumAge: Duration?
     private let metrics: WorkerMetrics
     private let logger: Logger
+    /// Whether batches read what their jobs have used, in the round trip that reads everything else: from the beginning
+    /// where the rules have budgets, else once an approval with one was met.
+    private let readsUsage: Lock<Bool>
     /// How long control events may overtake a batch before it makes them wait.
     private static let overtakenLimit: Duration = .seconds(2)
 
@@ -45,6 +49,7 @@ final class Decider: Sendable {
         self.isDryRun = isDryRun
         self.metrics = metrics
         self.logger = logger
+        readsUsage = Lock(rules.jobClasses.values.contains { $0.budget != nil })
     }
 
     /// Decides a batch and commits it.
@@ -72,6 +77,7 @@ final class Decider: Sendable {
                 return
             } catch let needs as PlanNeeds {
                 batch.read.requestIDs.formUnion(needs.requests)
+                if needs.usage { readsUsage.withLock { $0 = true } }
                 await policies.load(needs.policies)
                 continue
             } catch let error as LedgerError {
@@ -149,6 +155,7 @@ final class Decider: Sendable {
         let known = control.current
         var batch = batch
         batch.read.knownControlPosition = known.position
+        batch.read.readsUsage = readsUsage.withLock { $0 }
         let understood = batch
         return try await ledger.decide(understood.read) { snapshot in
             if let why = control.localStop?.reason { throw HeldBack.localStop(why) }

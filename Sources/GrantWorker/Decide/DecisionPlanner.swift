@@ -24,12 +24,15 @@ struct BatchSummary: Sendable, Hashable {
 }
 
 /// What a plan lacks and did not know before it saw the ledger's state: a waiting request names its WPC and the request
-/// it upgrades within its body. Nothing is written; the batch is planned again with them.
+/// it upgrades within its body, and an approval may be the first with a budget. Nothing is written; the batch is planned
+/// again with them.
 struct PlanNeeds: Error {
     var requests: Set<RequestID> = []
     var policies: Set<Digest> = []
+    /// Whether something limits a job of the batch, and what the jobs have used was not read.
+    var usage = false
 
-    var isEmpty: Bool { requests.isEmpty && policies.isEmpty }
+    var isEmpty: Bool { requests.isEmpty && policies.isEmpty && !usage }
 }
 
 /// Why a batch waits although everything it needs is there. Nothing was written; it is tried again (P3).

@@ -15,6 +15,7 @@ extension WorkingSet {
         let candidates = candidates(for: asked, entry)
         let policy = policy(for: asked)
         let upgrade = upgradeTarget(of: asked)
+        let usage = usage(of: asked, candidates)
         guard needs.isEmpty else { return }
         let input = DecisionInput(
             request: asked, requestSource: entry.source, requestAuthenticity: entry.authenticity,
@@ -23,7 +24,7 @@ extension WorkingSet {
             signingKey: planner.minter.kid,
             tokenID: control.needsTokenID
                 ? TokenID.derive(secret: planner.tokenIDSecret, requestID: asked.requestID) : nil,
-            now: now)
+            usage: usage, now: now)
         let decision = planner.rules.decide(input)
         for reason in decision.reasons { summary.reasons[reason.code.rawValue, default: 0] += 1 }
         entry.isChanged = true
@@ -46,6 +47,18 @@ extension WorkingSet {
             try refuse(&entry, asked, decision, isExpiry: true)
         }
         requests[id] = entry
+    }
+
+    /// What the job has used. It is asked for where something limits the job: its class, an approval it may rest on, or
+    /// one that it rested on before.
+    private mutating func usage(of asked: CapabilityRequest, _ candidates: [ApprovalCandidate]) -> JobUsage? {
+        if let known = snapshot.usage { return known[asked.jobID] }
+        if snapshot.hasApprovalBudgets || planner.rules.jobClasses[asked.jobClass]?.budget != nil
+            || candidates.contains(where: { $0.state.budget != nil })
+        {
+            needs.usage = true
+        }
+        return nil
     }
 
     private mutating func policy(for request: CapabilityRequest) -> WPCAvailability {

@@ -9,6 +9,8 @@ struct GatewayBatch: Sendable {
     struct Accepted: Sendable {
         let call: ObservedCall
         let found: FoundRecord
+        /// The record's value, for a dead letter should the call be too old to be counted.
+        let value: [UInt8]
     }
 
     /// A record that is set aside.
@@ -26,6 +28,8 @@ struct GatewayBatch: Sendable {
     var refused: [Refused] = []
     /// First offset behind the batch, by partition.
     var ends: [Int32: Int64] = [:]
+    /// Jobs whose wall time is over, whatever was received.
+    var elapsed: [JobID] = []
 
     var calls: [ObservedCall] { accepted.map(\.call) }
 
@@ -75,7 +79,7 @@ struct GatewayReceiptReader: Sendable {
                     "a text of the receipt is longer than \(Self.maximumText) bytes or has control characters")
                 return
             }
-            batch.accepted.append(GatewayBatch.Accepted(call: call, found: found))
+            batch.accepted.append(GatewayBatch.Accepted(call: call, found: found, value: value))
         } catch let error where error.code == .signerNotAllowed {
             refuse(error.code.rawValue, error.description, Self.wrongSigner(value, found))
         } catch {

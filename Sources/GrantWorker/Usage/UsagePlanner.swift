@@ -20,7 +20,7 @@ struct UsagePlanner: Sendable {
     }
 
     func judge(_ batch: GatewayBatch, _ snapshot: UsageSnapshot) -> UsageBook {
-        UsageBook.judge(batch.calls, rules: rules, snapshot: snapshot)
+        UsageBook.judge(batch.calls, elapsed: batch.elapsed, rules: rules, snapshot: snapshot)
     }
 
     func plan(
@@ -65,6 +65,7 @@ private struct Plan {
             if grant == nil { summary.unbound += 1 } else { summary.counted += 1 }
             try count(accepted, grant)
         case .repeated: summary.repeated += 1
+        case .tooOld(let index): try setAside(batch.accepted[index])
         case .found(let finding, let index): try raise(finding, evidence: index.map { batch.accepted[$0].found })
         case .mark(_, let mark, let grant): try reach(mark, grant)
         case .revoke(_, let grants, let mark): for grant in grants { try revoke(grant, mark) }
@@ -164,6 +165,15 @@ private struct Plan {
                 [OutputRecord(stream: .revocations, key: $0.recordKey, value: $0.canonicalBytes)]
             } ?? []
         }
+    }
+
+    /// Whether a call of an archived day was counted nobody can tell, so it is not counted (again).
+    private mutating func setAside(_ accepted: GatewayBatch.Accepted) throws {
+        try quarantine(
+            GatewayBatch.Refused(
+                found: accepted.found, code: "GATEWAY_RECEIPT_TOO_OLD",
+                detail: "the call is dated \(accepted.call.calledAt), on a day whose receipts are archived",
+                valueBytes: accepted.value.count, excerpt: Redaction.excerpt(accepted.value), finding: nil))
     }
 
     mutating func quarantine(_ refused: GatewayBatch.Refused) throws {

@@ -17,6 +17,8 @@ import ReceiptLog
 final class UsageService: Sendable {
     /// How often the topic is looked at for new partitions.
     private static let reviewInterval: Duration = .seconds(15)
+    /// Most jobs that are looked at together because their wall time is over.
+    private static let elapsedLimit = 200
 
     private let topic: String
     private let configuration: KafkaConfiguration
@@ -105,8 +107,13 @@ final class UsageService: Sendable {
         logger.info(
             "this worker reads gateway receipts", metadata: ["topic": "\(topic)", "partitions": "\(known.count)"])
         var reviewed = ContinuousClock.now
+        var looked: ContinuousClock.Instant?
         while !stop() {
             try Task.checkCancellation()
+            if looked.map({ .now - $0 > limits.sweepInterval }) ?? true {
+                try await endWallTimes(lease, until: stop)
+                looked = .now
+            }
             if .now - reviewed > Self.reviewInterval {
                 guard try await partitions() == known else { return }
                 reviewed = .now
@@ -122,6 +129,17 @@ final class UsageService: Sendable {
         }
     }
 
+    /// Holds jobs to their wall time although nothing more is received of them.
+    private func endWallTimes(_ lease: RoleLease, until stop: @Sendable () -> Bool) async throws {
+        while !stop() {
+            var batch = GatewayBatch()
+            batch.elapsed = try await ledger.elapsedWallTimes(limit: Int64(Self.elapsedLimit))
+            guard !batch.elapsed.isEmpty else { return }
+            try await record(batch, lease, [:])
+            guard batch.elapsed.count == Self.elapsedLimit else { return }
+        }
+    }
+
     /// Commits a batch. A conflict is tried again; whatever else happens, the ledger tells where to go on.
     private func record(_ batch: GatewayBatch, _ lease: RoleLease, _ next: [Int32: Int64]) async throws {
         let advances = batch.ends.sorted { $0.key < $1.key }.map {
@@ -129,7 +147,7 @@ final class UsageService: Sendable {
         }
         let read = UsageRead(
             lease: lease, topic: topic, advances: advances, calls: batch.calls,
-            findingKeys: batch.repeatableFindings)
+            findingKeys: batch.repeatableFindings, elapsed: batch.elapsed)
         let planner = planner
         let start = ContinuousClock.now
         var backoff = Backoff()
@@ -166,7 +184,8 @@ final class UsageService: Sendable {
         }
         if summary.refused > 0 {
             logger.warning(
-                "records that are no gateway receipts were set aside", metadata: ["count": "\(summary.refused)"])
+                "records of gateways were set aside; their dead letters say why",
+                metadata: ["count": "\(summary.refused)"])
         }
         if summary.revoked > 0 {
             logger.notice("tokens were revoked because a budget is spent", metadata: ["tokens": "\(summary.revoked)"])

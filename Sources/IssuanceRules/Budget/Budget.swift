@@ -82,6 +82,11 @@ public struct Budget: Sendable, Hashable {
         }
     }
 
+    /// The same budget without anything but its wall time; `nil` where it has none.
+    var wallTimeOnly: Budget? {
+        wallTimeSeconds.map { Budget(wallTimeSeconds: $0, thresholds: thresholds) }
+    }
+
     /// Adds another budget: of each limit the smaller one stays, marks are put together.
     public mutating func narrow(by other: Budget) {
         modelCalls = Self.smaller(modelCalls, other.modelCalls)

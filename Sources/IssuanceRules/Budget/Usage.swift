@@ -63,6 +63,14 @@ public struct Usage: Sendable, Hashable {
         }
     }
 
+    /// The same usage with the wall time that has passed until an instant: once a job has begun it runs on, whether or not
+    /// more calls are received.
+    public func passing(until now: Timestamp) -> Usage {
+        var usage = self
+        usage.lastAt = lastAt.map { max($0, now) }
+        return usage
+    }
+
     /// True when a share of a limit is used, in percent. Money counts in millionths, so that no rounding reaches a mark.
     public func reaches(_ percent: Int64, of limit: Budget.Limit) -> Bool {
         let (amount, scale): (Int64, Int128)
@@ -125,4 +133,16 @@ extension Budget {
 
     /// True when a limit is used up.
     public func isSpent(_ usage: Usage) -> Bool { limits.contains { usage.reaches(100, of: $0) } }
+
+    /// The first limit that is used up at an instant, also when nothing was received for a while.
+    public func spentLimit(_ usage: Usage, at now: Timestamp) -> Limit? {
+        let usage = usage.passing(until: now)
+        return limits.first { usage.reaches(100, of: $0) }
+    }
+
+    /// When the wall time of a job is over, in whole seconds since 1970. `nil` without a limit, and before the first call.
+    public func wallTimeEnd(_ usage: Usage) -> Int64? {
+        guard let wallTimeSeconds, let firstAt = usage.firstAt else { return nil }
+        return Saturating.sum(firstAt.seconds, wallTimeSeconds)
+    }
 }

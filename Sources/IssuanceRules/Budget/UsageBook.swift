@@ -17,6 +17,8 @@ public struct JobUsage: Sendable, Hashable {
     /// The budgets that the approvals of the job's tokens carry. What was once narrowed stays so: a wider budget takes a
     /// job of its own.
     public var approvalBudgets: [Budget] = []
+    /// When the job's wall time will be over, should nothing more be received; `nil` where it has none, or is over.
+    public var wallTimeEndsAt: Timestamp?
 
     /// A job of which nothing is known.
     public init() {}
@@ -34,6 +36,9 @@ public struct UsageSnapshot: Sendable {
     public var runs: [String: Set<JobID>] = [:]
     /// Keys of findings that were raised before.
     public var raised: Set<Digest> = []
+    /// The beginning of the first day whose names are kept: of an older call nobody can tell whether it was counted. `nil`
+    /// while nothing is archived.
+    public var countsFrom: Timestamp?
 
     /// Makes a snapshot of an empty ledger.
     public init(now: Timestamp) { self.now = now }
@@ -45,6 +50,8 @@ public enum UsageEvent: Sendable, Hashable {
     case counted(call: Int, grant: UsageGrant?)
     /// The call at an index was counted before.
     case repeated(call: Int)
+    /// The call at an index is older than what is known of the calls of its time: it may have been counted.
+    case tooOld(call: Int)
     /// Something is not as it should be. The call at the index led to it; `nil` where the whole batch did.
     case found(UsageFinding, call: Int?)
     /// A job's usage came to a mark.
@@ -68,6 +75,10 @@ public struct UsageBook: Sendable {
     public private(set) var touched: Set<JobID> = []
     private var grantsByScope: [Digest: [UsageGrant]] = [:]
     private var budgets: [JobID: Budget?] = [:]
+    /// Jobs whose wall time was found to be over by the clock.
+    private var elapsed: Set<JobID> = []
+    /// The end of the year 9999: what lies behind it never comes.
+    private static let lastSecond: Int64 = 253_402_300_799
 
     /// Opens a book.
     public init(rules: RuleSet, snapshot: UsageSnapshot) {
@@ -79,9 +90,14 @@ public struct UsageBook: Sendable {
     }
 
     /// Takes a batch of calls and says what follows.
-    public static func judge(_ calls: [ObservedCall], rules: RuleSet, snapshot: UsageSnapshot) -> UsageBook {
+    ///
+    /// - Parameter elapsed: jobs whose wall time is over, as far as was known when they were looked for.
+    public static func judge(
+        _ calls: [ObservedCall], elapsed: [JobID] = [], rules: RuleSet, snapshot: UsageSnapshot
+    ) -> UsageBook {
         var book = UsageBook(rules: rules, snapshot: snapshot)
         for (index, call) in calls.enumerated() { book.take(call, at: index) }
+        for job in Set(elapsed).sorted() { book.letPass(job) }
         book.finish()
         return book
     }
@@ -100,6 +116,10 @@ public struct UsageBook: Sendable {
         if let known = state.known[call.name] {
             events.append(.repeated(call: index))
             if known != call.payloadHash { found(.replay(call, known: known), call: index) }
+            return
+        }
+        if let first = state.countsFrom, call.calledAt < first {
+            events.append(.tooOld(call: index))
             return
         }
         state.known[call.name] = call.payloadHash
@@ -211,18 +231,46 @@ public struct UsageBook: Sendable {
         for mark in marks { events.append(.mark(job, mark, grant: grant)) }
     }
 
+    /// Lets the time that nothing was received in count for a job that has begun.
+    private mutating func letPass(_ job: JobID) {
+        guard var entry = state.jobs[job], entry.usage.firstAt != nil else { return }
+        // Whatever comes of it, the job is not looked at again for this end.
+        touched.insert(job)
+        guard let grant = entry.grants.last, let wallTime = budget(of: job, grant.jobClass)?.wallTimeOnly
+        else { return }
+        let passed = entry.usage.passing(until: state.now)
+        let marks = wallTime.newMarks(passed, reached: entry.marks)
+        for mark in marks { entry.marks.insert(mark.name) }
+        if entry.spentAt == nil, wallTime.isSpent(passed) { entry.spentAt = state.now }
+        state.jobs[job] = entry
+        if wallTime.isSpent(passed) { elapsed.insert(job) }
+        for mark in marks { events.append(.mark(job, mark, grant: grant)) }
+    }
+
+    /// When a job is to be looked at although nothing is received.
+    private func wallTimeEnd(_ entry: JobUsage, _ budget: Budget?) -> Timestamp? {
+        guard let limit = budget?.wallTimeOnly?.limits.first,
+            !entry.marks.contains(BudgetMark.name(limit, 100)), let end = budget?.wallTimeEnd(entry.usage),
+            end <= Self.lastSecond
+        else { return nil }
+        return Timestamp(seconds: end)
+    }
+
     /// What is said once for the batch: tokens to be revoked, and by how much budgets are exceeded.
     private mutating func finish() {
         for job in touched.sorted() {
-            guard var entry = state.jobs[job], let grant = entry.grants.last,
-                let budget = budget(of: job, grant.jobClass), budget.isSpent(entry.usage)
-            else { continue }
+            guard var entry = state.jobs[job] else { continue }
+            let budget = entry.grants.last.flatMap { self.budget(of: job, $0.jobClass) }
+            entry.wallTimeEndsAt = wallTimeEnd(entry, budget)
+            state.jobs[job] = entry
+            let usage = elapsed.contains(job) ? entry.usage.passing(until: state.now) : entry.usage
+            guard let budget, let grant = entry.grants.last, budget.isSpent(usage) else { continue }
             let live = entry.grants.filter { $0.isLive(at: state.now) }
             if !live.isEmpty {
-                let limit = budget.limits.first { entry.usage.reaches(100, of: $0) }
-                events.append(
-                    .revoke(
-                        job, live, limit.map { BudgetMark(limit: $0, percent: 100, used: entry.usage.used(of: $0)) }))
+                let mark = budget.limits.first { usage.reaches(100, of: $0) }.map {
+                    BudgetMark(limit: $0, percent: 100, used: min(usage.used(of: $0), Budget.largest))
+                }
+                events.append(.revoke(job, live, mark))
                 for index in entry.grants.indices where entry.grants[index].isLive(at: state.now) {
                     entry.grants[index].revokedAt = state.now
                 }

@@ -142,6 +142,7 @@ extension Decider {
         if let findings = stopped(state) { return .refused(findings) }
         if let findings = used(candidate) { return .refused(findings) }
         if let result = final(state) { return decides(state) ? result : .expired([]) }
+        if let findings = spent(state) { return .refused(findings) }
         if let findings = nothingPermitted(state) { return .waiting(findings) }
         let claims = state.merged(isPermitted)
         let mapping = rules.entitlements.mapping(of: claims)

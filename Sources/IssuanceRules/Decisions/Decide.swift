@@ -97,6 +97,7 @@ struct Decider {
         checkPin()
         checkUpgrade()
         checkKey()
+        checkBudget()
         guard refusals.isEmpty else { return decision(.deny, refusals, []) }
         let choice = chooseApproval()
         let approvals = choice.considered
@@ -154,7 +155,7 @@ struct Decider {
             }
             end = keyEnd
         }
-        end = min(end, approval.notAfter.seconds)
+        end = min(end, approval.notAfter.seconds, wallTimeEnd(on: approval.state) ?? .max)
         guard end > issuedAt else {
             let finding = Finding(
                 code: .humanApprovalWindowOver, detail: "the window ends at \(approval.notAfter)", setting: "binding",
@@ -163,7 +164,9 @@ struct Decider {
         }
         if end - issuedAt < request.ttlSeconds ?? 0, end - issuedAt < ttlSeconds {
             notes.append(
-                Reason(.tokenTTLReduced, "\(end - issuedAt) s instead of \(ttlSeconds) s: the window or the key ends"))
+                Reason(
+                    .tokenTTLReduced,
+                    "\(end - issuedAt) s instead of \(ttlSeconds) s: the window, the key or the job's wall time ends"))
         }
         let plan = GrantPlan(
             agentDID: request.agentDID, audience: audience, scope: scope, issuedAt: Timestamp(seconds: issuedAt),

@@ -89,6 +89,8 @@ public struct DecisionInput: Sendable, Hashable {
     public var signingKey: KeyID?
     /// The `jti` that the token would have; needed only when the control state revokes one.
     public var tokenID: TokenID?
+    /// What the job has used so far; needed only where something limits it. `nil` for a job that has used nothing.
+    public var usage: JobUsage?
     /// The instant of the decision.
     public var now: Timestamp
 
@@ -97,7 +99,7 @@ public struct DecisionInput: Sendable, Hashable {
         request: CapabilityRequest, requestSource: SourceName, requestAuthenticity: Authenticity,
         receivedAt: Timestamp, approvals: [ApprovalCandidate], wpc: WPCAvailability = .notRequested,
         keyValidUntil: Timestamp? = nil, upgrade: UpgradeTarget? = nil, control: ControlState = .none,
-        signingKey: KeyID? = nil, tokenID: TokenID? = nil, now: Timestamp
+        signingKey: KeyID? = nil, tokenID: TokenID? = nil, usage: JobUsage? = nil, now: Timestamp
     ) {
         self.request = request
         self.requestSource = requestSource
@@ -110,6 +112,7 @@ public struct DecisionInput: Sendable, Hashable {
         self.control = control
         self.signingKey = signingKey
         self.tokenID = tokenID
+        self.usage = usage
         self.now = now
     }
 }

@@ -36,6 +36,8 @@ public enum ReasonCode: String, Sendable, Hashable, CaseIterable {
     case capabilitySubjectRequired = "CAPABILITY_SUBJECT_REQUIRED"
     /// The window has already given as many tokens as the job class allows.
     case capabilityGrantsExhausted = "CAPABILITY_GRANTS_EXHAUSTED"
+    /// The budget of the job is spent: what its class, its earlier approvals or this approval allow its calls to use.
+    case capabilityBudgetSpent = "CAPABILITY_BUDGET_SPENT"
     /// The request upgrades an earlier one that is not known or has no token.
     case capabilityUpgradeUnknown = "CAPABILITY_UPGRADE_UNKNOWN"
     /// An upgrade must be for the same job and the same agent as the token it replaces.

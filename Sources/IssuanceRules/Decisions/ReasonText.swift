@@ -26,6 +26,8 @@ extension ReasonCode {
             "The job class binds by reference and the request names neither an approval nor a ticket."
         case .capabilitySubjectRequired: "The job class binds by entitlement and the request names no subject."
         case .capabilityGrantsExhausted: "The window has already given as many tokens as the job class allows."
+        case .capabilityBudgetSpent:
+            "The budget of the job is spent: what its class, its earlier approvals or this approval allow it to use."
         case .capabilityUpgradeUnknown: "The request upgrades an earlier one that is not known or has no token."
         case .capabilityUpgradeMismatch:
             "An upgrade must be for the same job and the same agent as the token it replaces."
@@ -136,6 +138,8 @@ extension ReasonCode {
         case .capabilityReferenceRequired: "Name approval_id or the ticket's number in the request."
         case .capabilitySubjectRequired: "Name the person on whose entitlement the agent works."
         case .capabilityGrantsExhausted: "Have a new window approved, or raise max_grants_per_window."
+        case .capabilityBudgetSpent:
+            "Run what is left as another job on an approval of its own, or raise the budget of the class and ask again."
         case .capabilityUpgradeUnknown: "Name the request whose token is to be replaced, or ask without an upgrade."
         case .capabilityUpgradeMismatch: "Ask for a token of its own for another job or agent."
         case .capabilityUpgradeNotLive: "Ask without an upgrade."

@@ -10,6 +10,13 @@ public struct SignedNote: Sendable, Hashable {
         public let keyID: [UInt8]
         /// What follows the key id.
         public let bytes: [UInt8]
+
+        /// Makes a line of what was read before.
+        public init(name: String, keyID: [UInt8], bytes: [UInt8]) {
+            self.name = name
+            self.keyID = keyID
+            self.bytes = bytes
+        }
     }
 
     /// Largest note that is read, in bytes.
@@ -84,6 +91,15 @@ public struct SignedNote: Sendable, Hashable {
         }
         guard merged.signatures.count <= Self.maximumSignatures else {
             throw EvidenceError(.limitExceeded, "note", "more than \(Self.maximumSignatures) signatures")
+        }
+        return merged
+    }
+
+    /// The note with further signature lines, those already there left out, up to the limit of what is read.
+    public func adding(_ lines: [Signature]) -> SignedNote {
+        var merged = self
+        for line in lines where !merged.signatures.contains(line) && merged.signatures.count < Self.maximumSignatures {
+            merged.signatures.append(line)
         }
         return merged
     }

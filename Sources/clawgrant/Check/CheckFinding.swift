@@ -15,7 +15,7 @@ struct CheckFinding: Sendable {
     }
 
     let severity: Severity
-    /// Part of the system: `configuration`, `rules`, `keys`, `secrets`, `wpc`, `control`, `broker`, `topics`, `database`.
+    /// Part of the system: `configuration`, `rules`, `keys`, `secrets`, `wpc`, `budgets`, `control`, `broker`, `topics`, `database`.
     let area: String
     /// What was found.
     let finding: String

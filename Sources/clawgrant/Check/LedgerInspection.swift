@@ -35,9 +35,16 @@ struct LedgerInspection: Sendable {
         ("ledger", ["SELECT", "INSERT"]), ("control_state", ["SELECT", "UPDATE"]),
         ("control_event", ["SELECT", "INSERT"]), ("control_order", ["SELECT", "INSERT", "UPDATE"]),
         ("control_input", ["SELECT", "INSERT", "UPDATE"]), ("revocation_run", ["SELECT", "INSERT", "UPDATE"]),
-        ("grant_tally", ["SELECT", "INSERT", "DELETE"]),
+        ("grant_tally", ["SELECT", "INSERT", "DELETE"]), ("gateway_receipt", ["SELECT", "INSERT"]),
+        ("gateway_receipt_name", ["SELECT", "INSERT"]), ("gateway_receipt_horizon", ["SELECT"]),
+        ("gateway_run", ["SELECT", "INSERT"]), ("finding", ["SELECT", "INSERT"]),
+        ("usage_input", ["SELECT", "INSERT", "UPDATE"]), ("job_usage", ["SELECT", "INSERT", "UPDATE"]),
+        ("checkpoint_cosignature", ["SELECT", "INSERT"]),
     ]
-    private static let appendOnly = ["event", "effect_group", "receipt_batch", "signing_key", "control_event"]
+    private static let appendOnly = [
+        "event", "effect_group", "receipt_batch", "signing_key", "control_event", "gateway_receipt",
+        "gateway_receipt_name", "finding", "checkpoint_cosignature",
+    ]
     private static let settingNames = [
         "server_version_num", "max_locks_per_transaction", "max_connections", "superuser_reserved_connections", "fsync",
         "synchronous_commit", "full_page_writes", "TimeZone",

@@ -28,9 +28,54 @@ enum LocalChecks {
                         "rules", "job class \(jobClass.name) allows tokens in the clear on the grants topic",
                         "use sealed delivery outside of development"))
             }
+            findings += budgets(rules, gatewayTopic: file.worker.gatewayReceipts.topic)
             return (rules, findings)
         } catch {
             return (nil, "\(error)".split(separator: "\n").map { .error("rules", String($0), "correct the rules") })
+        }
+    }
+
+    /// Whether anything could ever come to the limits that the rules state.
+    static func budgets(_ rules: RuleSet, gatewayTopic: String?) -> [CheckFinding] {
+        let limited = rules.jobClasses.values.filter { $0.budget != nil }.map(\.name.rawValue).sorted()
+        let names = limited.joined(separator: ", ")
+        switch (limited.isEmpty, gatewayTopic) {
+        case (true, nil): return []
+        case (false, nil):
+            return [
+                .warning(
+                    "budgets",
+                    "the rules give budgets to \(names), and no topic of gateway receipts is read: nothing is ever counted",
+                    "set gateway_receipts.topic")
+            ]
+        case (_, let topic?):
+            guard !rules.gateways.signers.isEmpty else {
+                let what = limited.isEmpty ? "" : "; the budgets of \(names) are never come to"
+                return [
+                    .warning(
+                        "budgets", "no receipt of \(topic) counts: the rules list no gateway that is believed\(what)",
+                        "list the gateways' keys under gateways.signers of the rules")
+                ]
+            }
+            let count = rules.gateways.signers.count
+            return [
+                .ok(
+                    "budgets",
+                    "\(topic): \(count) \(count == 1 ? "gateway is" : "gateways are") believed; job classes with a budget: "
+                        + (limited.isEmpty ? "none" : names))
+            ] + unpriced(rules)
+        }
+    }
+
+    /// Budgets in money that no line of the price table can bring nearer.
+    private static func unpriced(_ rules: RuleSet) -> [CheckFinding] {
+        let priced = Set(rules.prices.lines.map(\.currency))
+        return rules.jobClasses.values.sorted { $0.name < $1.name }.flatMap { jobClass in
+            (jobClass.budget?.costs.keys.sorted() ?? []).filter { !priced.contains($0) }.map { currency in
+                CheckFinding.warning(
+                    "budgets", "job class \(jobClass.name) has a budget in \(currency), and no price is in \(currency)",
+                    "add lines in \(currency) to prices of the rules")
+            }
         }
     }
 

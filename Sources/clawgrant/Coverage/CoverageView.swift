@@ -61,10 +61,11 @@ struct CoverageView {
         ]
     }
 
-    /// `open`, `reached` or `exceeded`.
+    /// `open`, `reached` or `exceeded`. A wall time that was over while nothing was received has been reached.
     private func state(_ limit: Budget.Limit) -> String {
         if usage.exceeds(limit) { return "exceeded" }
-        return usage.reaches(100, of: limit) ? "reached" : "open"
+        let mark = BudgetMark(limit: limit, percent: 100, used: limit.amount)
+        return usage.reaches(100, of: limit) || coverage.usage.marks.contains(mark.name) ? "reached" : "open"
     }
 
     // MARK: For people

@@ -9,7 +9,8 @@ struct LedgerArchiveCommand: AsyncParsableCommand {
         commandName: "archive", abstract: "Move finished days into the schema clawgrant_archive.",
         discussion: """
             Refused while anything of these days is still to be sealed or published. Run it as the schema's owner, at \
-            most up to the age from which events are refused anyway.
+            most up to the age from which events are refused anyway. Gateway receipts that are dated before the day are \
+            not counted any more: they become dead letters.
             """)
 
     @OptionGroup var source: ConfigurationOptions

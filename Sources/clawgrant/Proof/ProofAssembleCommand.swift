@@ -1,6 +1,7 @@
 import ArgumentParser
 import ClawWire
 import Foundation
+import GrantLedger
 import GrantWorker
 import Kafka
 import Keys
@@ -43,6 +44,10 @@ struct ProofAssembleCommand: AsyncParsableCommand {
         name: .customLong("from-ledger"),
         help: "cross-check: hold the run against the ledger, and end with 1 where they differ.")
     var ledger: LedgerUse?
+
+    @Flag(
+        help: "Prove to the newest checkpoint that witnesses cosigned, from the ledger; later batches are left out.")
+    var cosigned = false
 
     @Option(
         help: ArgumentHelp("The agent's own event chain: a JSON file.", valueName: "file"), completion: .file())
@@ -90,8 +95,8 @@ struct ProofAssembleCommand: AsyncParsableCommand {
     mutating func validate() throws {
         guard (job != nil) != follow else { throw ValidationError("give either --job or --follow") }
         guard follow == (folder != nil) else { throw ValidationError("--follow needs --folder, and nothing else does") }
-        guard !follow || events == nil && out == nil && bundleOut == nil && ledger == nil else {
-            throw ValidationError("--events, --out, --bundle-out and --from-ledger are of one job")
+        guard !follow || events == nil && out == nil && bundleOut == nil && ledger == nil && !cosigned else {
+            throw ValidationError("--events, --out, --bundle-out, --from-ledger and --cosigned are of one job")
         }
         guard (0...86_400).contains(settle) else { throw ValidationError("--settle is 0 seconds to a day") }
     }
@@ -120,9 +125,12 @@ struct ProofAssembleCommand: AsyncParsableCommand {
         let ring = try KeyRing.load(file.worker.keys, required: [], at: now)
         let signer = try key.map(KeyArguments.signer) ?? ring.signer(for: .envelope, at: now)
         let logKeys = ring.inventory().filter { $0.configuration.purpose == .receipt }.map(\.publicKey)
-        let reader = RunReader(file: file, jobID: jobID, logKeys: logKeys)
+        let checkpoint = cosigned ? try await CosignedLog.newest(file) : nil
+        let reader = RunReader(
+            file: file, jobID: jobID, logKeys: logKeys, batchLimit: checkpoint.map { Int(clamping: $0.size) })
         var material = try await reader.material(
             gatewayTopic: gatewayTopic ?? file.worker.gatewayReceipts.topic ?? "claw.gateway-receipts.v1")
+        if let checkpoint { material.log = try CosignedLog.apply(checkpoint, to: material.log) }
         guard !material.log.receipts.isEmpty else {
             throw CommandFailure.negative(
                 "the log \(file.worker.logID) of \(material.log.receiptCount) receipts has none for job "

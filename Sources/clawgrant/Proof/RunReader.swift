@@ -11,6 +11,8 @@ struct RunReader {
     let file: ConfigurationFile
     let jobID: JobID
     let logKeys: [Ed25519PublicKey]
+    /// The number of batches after which reading the log ends; `nil` reads all.
+    var batchLimit: Int?
 
     /// Longest wait for the next record or the end of a partition.
     private static let patience = Duration.seconds(30)
@@ -38,6 +40,7 @@ struct RunReader {
         var collector = try RunCollector(jobID: jobID, logID: file.worker.logID, logKeys: logKeys)
         do {
             try await read(topic, topics, events) { record in
+                guard collector.batchCount < batchLimit ?? .max else { return }
                 if let value = record.value { try collector.add(value) }
             }
         } catch let error as EvidenceError {

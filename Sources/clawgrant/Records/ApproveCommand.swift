@@ -53,6 +53,12 @@ struct ApproveCommand: AsyncParsableCommand {
     var justification: String?
 
     @Option(
+        help: ArgumentHelp(
+            "How much the job's calls may use, beside what the rules say; may be repeated.",
+            discussion: "One of \(BudgetArgument.form).", valueName: "limit"))
+    var budget: [BudgetArgument] = []
+
+    @Option(
         name: .customLong("request"),
         help: ArgumentHelp(
             "A file with the capability request that is approved with it, as `clawgrant request --print` prints it.",
@@ -81,6 +87,11 @@ struct ApproveCommand: AsyncParsableCommand {
         }
         guard (1...31_536_000).contains(validFor) else {
             throw ValidationError("--valid-for is a number of seconds from 1 to a year")
+        }
+        do {
+            _ = try BudgetArgument.budget(budget)
+        } catch let error as BudgetError {
+            throw ValidationError("--budget: \(error)")
         }
     }
 
@@ -119,6 +130,7 @@ struct ApproveCommand: AsyncParsableCommand {
         decision.jobClass = jobClass.map { JobClass($0) }
         decision.justification = justification
         decision.ticket = ticket.map { Ticket(system: nil, number: $0) }
+        decision.budget = try BudgetArgument.budget(budget)
         if verdict == .approved {
             decision.notBefore = now
             decision.notAfter = now.adding(seconds: validFor)

@@ -12,6 +12,10 @@ import ReceiptLog
 struct PaperLedger {
     var fixture: PlanFixture
     var now = PlanFixture.now
+    /// What jobs have used.
+    var usage: [JobID: JobUsage] = [:]
+    /// How often a batch was planned again because it had not read what its jobs have used.
+    private(set) var plansForUsage = 0
     private(set) var events: [EventRow: Digest] = [:]
     private(set) var approvals: [ApprovalID: StoredApproval] = [:]
     private(set) var requests: [RequestID: StoredRequest] = [:]
@@ -73,6 +77,10 @@ struct PaperLedger {
             } catch let needs as PlanNeeds {
                 guard needs.policies.isEmpty else { throw needs }
                 batch.read.requestIDs.formUnion(needs.requests)
+                if needs.usage {
+                    batch.read.readsUsage = true
+                    plansForUsage += 1
+                }
             }
         }
     }
@@ -115,7 +123,8 @@ struct PaperLedger {
         return DecideSnapshot(
             now: now, controlPosition: 0, newControlOrders: [], controlPolledAt: now, newEvents: new,
             conflictingEvents: conflicting,
-            approvals: loaded, requests: found)
+            approvals: loaded, requests: found, usage: read.readsUsage ? usage : nil,
+            hasApprovalBudgets: usage.values.contains { !$0.approvalBudgets.isEmpty })
     }
 
     private mutating func apply(_ write: DecideWrite, _ read: DecideRead) throws {

@@ -42,7 +42,7 @@ struct PlanFixture {
             topics: [\(approvalsTopic)]
             authenticity: signed
             signers: [{did: "\(eventKey.publicKey.did)"}]
-            may_approve: [run, open, ref, ent, bound]
+            may_approve: [run, open, ref, ent, bound, capped]
           desk:
             kind: capability_request
             topics: [\(requestsTopic)]
@@ -65,6 +65,7 @@ struct PlanFixture {
           ref: {binding: reference, scopes: {allow: [proxy:call, clawproxy:call]}}
           ent: {binding: entitlement, max_grants_per_window: 2, scopes: {allow: [proxy:call]}}
           bound: {binding: contained, scopes: {allow: [proxy:call]}, wpc: {required: true}}
+          capped: {binding: contained, scopes: {allow: [proxy:call]}, budget: {model_calls: 4}}
         """
 
     let rules: RuleSet
@@ -141,6 +142,7 @@ struct Answer {
     var window: Int64?
     var event: String?
     var justification: String?
+    var budget: Budget?
 
     init(_ name: String, ask: Ask? = nil) {
         self.name = name
@@ -170,6 +172,7 @@ struct Answer {
         decision.entitlement = entitlement
         decision.ticket = ticket.map { Ticket(system: "itsm", number: $0) }
         decision.justification = justification
+        decision.budget = budget
         if let window {
             decision.notBefore = time
             decision.notAfter = time.adding(seconds: window)
