@@ -74,6 +74,7 @@ struct ConfigurationFileTests {
         #expect(limits.drainTimeout == .seconds(5))
         #expect(limits.maximumEventAge == 86_400)
         #expect(limits.maximumEventAhead == 60)
+        #expect(limits.maximumClockDifference == .seconds(30))
     }
 
     @Test("Keys are read with their place, state and period")

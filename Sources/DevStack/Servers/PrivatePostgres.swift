@@ -40,11 +40,15 @@ public final class PrivatePostgres: Sendable {
         public var listensOnLoopback = false
         /// Server settings by name, such as `max_connections`; they go before the ones made here.
         public var settings: [String: String] = [:]
+        /// Variables of the server's process, beside those made here.
+        public var environment: [String: String] = [:]
 
         /// A durable server on its socket alone.
         public init(
-            durability: Durability = .durable, listensOnLoopback: Bool = false, settings: [String: String] = [:]
+            durability: Durability = .durable, listensOnLoopback: Bool = false, settings: [String: String] = [:],
+            environment: [String: String] = [:]
         ) {
+            self.environment = environment
             self.durability = durability
             self.listensOnLoopback = listensOnLoopback
             self.settings = settings
@@ -134,6 +138,7 @@ public final class PrivatePostgres: Sendable {
     private func startOnce(within limit: Duration) async throws {
         var configuration = configuration(of: "postgres", ["-D", dataDirectory] + settingArguments())
         configuration.output = .file(log)
+        configuration.environment.merge(options.environment) { own, _ in own }
         // SIGKILL would leave the server's own children and its shared memory behind; this is its prompt way out.
         configuration.signalWhenAbandoned = .quit
         let process = try ManagedProcess(configuration)
