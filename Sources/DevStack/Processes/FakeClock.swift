@@ -55,11 +55,22 @@ public final class FakeClock: Sendable {
         else { throw DevStackError.systemCall("rename", on: file) }
     }
 
+    /// Takes away what the library left of processes that are gone: each makes a piece of shared memory and a semaphore.
+    public static func removeRemains() {
+        let folder = "/dev/shm"
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
+            guard name.hasPrefix("faketime_shm_") || name.hasPrefix("sem.faketime_sem_"),
+                let pid = name.split(separator: "_").last.flatMap({ pid_t($0) }), Glibc.kill(pid, 0) != 0, errno == ESRCH
+            else { continue }
+            try? FileManager.default.removeItem(atPath: "\(folder)/\(name)")
+        }
+    }
+
     /// Variables of a child that lives by this clock.
     public var environment: [String: String] {
         [
             "LD_PRELOAD": path, "FAKETIME_TIMESTAMP_FILE": file, "FAKETIME_NO_CACHE": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_DISABLE_SHM": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         ]
     }
 }

@@ -138,7 +138,12 @@ public final class PrivatePostgres: Sendable {
     private func startOnce(within limit: Duration) async throws {
         var configuration = configuration(of: "postgres", ["-D", dataDirectory] + settingArguments())
         configuration.output = .file(log)
-        configuration.environment.merge(options.environment) { own, _ in own }
+        if !options.environment.isEmpty {
+            // Not before the user is changed: what a preloaded library makes must belong to the server's user.
+            let variables = options.environment.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+            configuration.arguments = variables + [configuration.executable] + configuration.arguments
+            configuration.executable = "env"
+        }
         // SIGKILL would leave the server's own children and its shared memory behind; this is its prompt way out.
         configuration.signalWhenAbandoned = .quit
         let process = try ManagedProcess(configuration)

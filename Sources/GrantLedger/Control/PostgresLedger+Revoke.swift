@@ -55,7 +55,7 @@ extension PostgresLedger {
             (cursorTime, cursorID) = (last.expiresAt.postgres, last.requestID.rawValue)
             var revoked = Parameters(now.postgres, run.cause, Int64(tokens.count))
             revoked.append(column: tokens) { $0.place }
-            steps.append(.execute(ControlStatements.revokeTokens, revoked))
+            steps.append(.execute(ControlStatements.revokeVoided, revoked))
         }
         if let tally = GrantTally(revoked: tokens).step { steps.append(tally) }
         steps.append(

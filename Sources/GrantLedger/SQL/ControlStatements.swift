@@ -161,10 +161,18 @@ enum ControlStatements {
         """,
         parameterTypes: [.timestamptz, .text, .timestamptz, .text, .text, .text, .text, .int8])
 
-    /// By the places that the locked rows were found at in this transaction: no index is asked for them again. Fails when
-    /// it is not all of them.
     static let revokeTokens = PreparedStatement(
         "revoke_tokens",
+        """
+        UPDATE clawgrant.request SET revoked_at = $1, revoked_reason = $2
+        WHERE request_id = ANY ($3::text[]) AND revoked_at IS NULL
+        """,
+        parameterTypes: [.timestamptz, .text, .textArray])
+
+    /// By the places that the locked rows were found at in this transaction: no index is asked for them again. Fails when
+    /// it is not all of them.
+    static let revokeVoided = PreparedStatement(
+        "revoke_voided_tokens",
         """
         WITH revoked AS (
             UPDATE clawgrant.request SET revoked_at = $1, revoked_reason = $2

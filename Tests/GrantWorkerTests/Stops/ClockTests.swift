@@ -23,7 +23,10 @@ extension StopTests {
             _ body: (FakeClock) async throws -> Void
         ) async throws {
             let directory = try TemporaryDirectory(prefix: "claw-clock")
-            defer { directory.close() }
+            defer {
+                directory.close()
+                FakeClock.removeRemains()
+            }
             try await body(try FakeClock(file: directory.path("offset")))
         }
 
