@@ -42,7 +42,8 @@ struct LeaseTests {
         let second = try first.other("worker-2")
         _ = try await first.beat()
         _ = try await first.sql(
-            "UPDATE clawgrant.worker SET expires_at = expires_at + interval '1 hour' WHERE worker_id = '\(first.worker)'")
+            "UPDATE clawgrant.worker SET expires_at = expires_at + interval '1 hour' WHERE worker_id = '\(first.worker)'"
+        )
         #expect(try await second.beat(lifetime: .milliseconds(500)).held.isEmpty)
         try await waitUntil(deadline: .seconds(10), description: "takeover") {
             try await second.beat(lifetime: .milliseconds(500)).held.count == 4

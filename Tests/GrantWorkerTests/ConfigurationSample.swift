@@ -89,7 +89,6 @@ enum ConfigurationSample {
           drain_timeout_ms: 5000
           max_event_age_s: 86400
           max_event_ahead_s: 60
-          max_clock_difference_s: 30
         log: {level: debug, format: json}
         status_lists: {uri_base: "https://status.harborline.example/lists", topic: s, interval_ms: 5000, ttl_s: 30}
         control: {topic: claw.control.v1, stop_view_max_age_ms: 5000, stop_file: halt/stop}

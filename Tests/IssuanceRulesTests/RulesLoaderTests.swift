@@ -160,8 +160,9 @@ import Testing
     func aCaseIsDecidedUnderItsControlEvents(events: String, outcome: String) throws {
         let rules = try RuleSet(yaml: Setup.text)
         let example = try #require(try RulesCase.read(yaml: Self.control("[\(events)]")).first)
-        #expect(Explanation(of: example.run(under: rules).decision, on: example.input.request, rulesHash: rules.hash)
-            .outcome == outcome)
+        #expect(
+            Explanation(of: example.run(under: rules).decision, on: example.input.request, rulesHash: rules.hash)
+                .outcome == outcome)
     }
 
     @Test func aCaseThatDiffersSaysHow() throws {
@@ -203,11 +204,15 @@ import Testing
             "control[0].lifted_at"
         ),
         (control("[{operation: enable-elevated, scope: {kind: all}}]"), "control[0]"),
-        (control("[{operation: stop, stop_id: s, scope: {kind: all}}, {operation: stop, stop_id: s, scope: {kind: all}}]"),
-            "control[1]"),
         (
-            control("[{operation: revoke, scope: {kind: job, value: j}, at: 2026-11-20T09:00:00Z, "
-                + "lifted_at: 2026-11-20T09:10:00Z}]"), "control[0].lifted_at"
+            control(
+                "[{operation: stop, stop_id: s, scope: {kind: all}}, {operation: stop, stop_id: s, scope: {kind: all}}]"
+            ), "control[1]"
+        ),
+        (
+            control(
+                "[{operation: revoke, scope: {kind: job, value: j}, at: 2026-11-20T09:00:00Z, "
+                    + "lifted_at: 2026-11-20T09:10:00Z}]"), "control[0].lifted_at"
         ),
     ])
     func aFaultyCaseIsRefused(yaml: String, path: String) {

@@ -49,8 +49,9 @@ public final class FakeClock: Sendable {
         let text = "\(seconds < 0 ? "-" : "+")\(seconds.magnitude)\n"
         // A reader sees the old file or the new one, never a part.
         let fresh = "\(file).new"
-        guard FileManager.default.createFile(
-            atPath: fresh, contents: Data(text.utf8), attributes: [.posixPermissions: 0o644]),
+        guard
+            FileManager.default.createFile(
+                atPath: fresh, contents: Data(text.utf8), attributes: [.posixPermissions: 0o644]),
             unsafe rename(fresh, file) == 0
         else { throw DevStackError.systemCall("rename", on: file) }
     }
@@ -60,7 +61,8 @@ public final class FakeClock: Sendable {
         let folder = "/dev/shm"
         for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
             guard name.hasPrefix("faketime_shm_") || name.hasPrefix("sem.faketime_sem_"),
-                let pid = name.split(separator: "_").last.flatMap({ pid_t($0) }), Glibc.kill(pid, 0) != 0, errno == ESRCH
+                let pid = name.split(separator: "_").last.flatMap({ pid_t($0) }), Glibc.kill(pid, 0) != 0,
+                errno == ESRCH
             else { continue }
             try? FileManager.default.removeItem(atPath: "\(folder)/\(name)")
         }

@@ -24,20 +24,20 @@ extension RulesCase {
     static func controlState(_ value: JSONValue?, at now: Timestamp) throws(RulesCaseError) -> ControlState {
         guard let value, !value.isNull else { return .none }
         guard let list = value.array else {
-            throw RulesCaseError(path: "control", detail: "expected a list of control events, for example "
-                + "{operation: stop, scope: {kind: all}}")
+            throw RulesCaseError(
+                path: "control",
+                detail: "expected a list of control events, for example [{operation: stop, scope: {kind: all}}]")
         }
         var declared: [Declared] = []
         for (index, element) in list.enumerated() {
             declared += try events(element, path: "control[\(index)]", number: index + 1, at: now)
         }
-        var state = ControlState.none
         // What is of the same instant is applied in the order of the list.
-        for (_, next) in declared.enumerated().sorted(by: { ($0.element.event.declaredAt, $0.offset)
-            < ($1.element.event.declaredAt, $1.offset) })
-        {
-            state = try apply(next, to: state)
+        let order = declared.indices.sorted {
+            (declared[$0].event.declaredAt, $0) < (declared[$1].event.declaredAt, $1)
         }
+        var state = ControlState.none
+        for index in order { state = try apply(declared[index], to: state) }
         return state
     }
 
@@ -63,7 +63,8 @@ extension RulesCase {
         _ value: JSONValue, path: String, number: Int, at now: Timestamp
     ) throws(RulesCaseError) -> [Declared] {
         guard var object = value.object else {
-            throw RulesCaseError(path: path, detail: "expected a control event, for example {operation: stop, scope: {kind: all}}")
+            throw RulesCaseError(
+                path: path, detail: "expected a control event, for example {operation: stop, scope: {kind: all}}")
         }
         let kinds = ControlOperation.Kind.allCases.filter { $0 != .lift && $0 != .drill }
         guard let kind = object["operation"]?.string.flatMap({ name in kinds.first { $0.rawValue == name } }) else {

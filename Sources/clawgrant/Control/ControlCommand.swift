@@ -98,7 +98,7 @@ struct RequireProxyCommand: AsyncParsableCommand {
     @OptionGroup var reach: ReachOptions
     @OptionGroup var options: DeclarationOptions
 
-    @Option(help: "revoke_and_deny revokes live tokens under other WPCs, or under none, too; deny_new lets them run out.")
+    @Option(help: "revoke_and_deny revokes live tokens under other WPCs, or under none; deny_new lets them run out.")
     var action: StopDeclareCommand.Action = .revokeAndDeny
 
     mutating func run() async throws {

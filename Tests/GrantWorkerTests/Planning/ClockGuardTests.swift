@@ -41,10 +41,12 @@ import Testing
             maximumDifference: .seconds(300))
     }
 
-    @Test(arguments: [
+    private static let differences: [(Int64, String?)] = [
         (0, nil), (300, nil), (-300, nil), (301, "clocks_differ"), (-301, "clocks_differ"), (3_600, "clocks_differ"),
         (-3_600, "clocks_differ"),
-    ] as [(Int64, String?)])
+    ]
+
+    @Test(arguments: differences)
     func theLedgersClockMustAgreeWithTheWorkers(ahead: Int64, expected: String?) {
         #expect(Self.why(Self.clocks(), now: ahead, polled: ahead, at: .now) == expected)
     }

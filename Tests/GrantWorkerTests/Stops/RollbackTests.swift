@@ -207,7 +207,8 @@ extension StopTests {
                     "SELECT EXISTS (SELECT 1 FROM clawgrant.request WHERE request_id = 'req-waiting' AND state = 0)")
                 var end = Script(playground)
                 end.ignore(
-                    try waiting.ended(at: waiting.time.adding(seconds: 1)).record(signedBy: playground.keys.eventSigner))
+                    try waiting.ended(at: waiting.time.adding(seconds: 1)).record(signedBy: playground.keys.eventSigner)
+                )
                 try await stage.send(end)
                 try await stage.check()
                 #expect(try await stage.decisions()["req-waiting"] == "HUMAN_APPROVAL_ENDED")
