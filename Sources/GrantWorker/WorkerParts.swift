@@ -74,6 +74,7 @@ struct WorkerParts: Sendable {
             tokenIDSecret: secrets.tokenID, worker: configuration.workerID, isDryRun: configuration.isDryRun,
             control: control, applier: applier,
             stopViewMaximumAge: configuration.control.topic == nil ? nil : configuration.control.viewMaximumAge,
+            maximumClockDifference: configuration.limits.maximumClockDifference,
             metrics: metrics, logger: logger)
         var reading = configuration.kafka
         if reading["group.id"] == nil { reading["group.id"] = "clawgrant" }
@@ -115,7 +116,7 @@ struct WorkerParts: Sendable {
                 publisher: publisher(.main), controlPublisher: publisher(.control),
                 heads: RevocationHeads(
                     ledger: ledger, logID: configuration.logID, topic: configuration.outputs.name(.revocations),
-                    keys: keys, clock: clock),
+                    keys: keys, clock: clock, maximumClockDifference: configuration.limits.maximumClockDifference),
                 statusLists: configuration.statusLists.map {
                     StatusListService(
                         settings: $0, ledger: ledger, keys: keys, configuration: configuration.kafka, clock: clock,

@@ -70,7 +70,7 @@ public final class Playground: Sendable {
             directory: home.path("pg"),
             options: PrivatePostgres.Options(
                 durability: options.durability, listensOnLoopback: options.databaseListensOnLoopback,
-                settings: settings))
+                settings: settings, environment: options.databaseClock?.environment ?? [:]))
         do {
             async let brokerStart: Void = broker.start()
             try await postgres.start()
@@ -129,14 +129,15 @@ public final class Playground: Sendable {
     ///   - name: Unique in the playground.
     ///   - bootstrapServers: Where it finds the broker; for a relay in between.
     ///   - database: How it finds the database; for a relay in between.
+    ///   - clock: A clock of its own, that can be set while it runs; the machine's when `nil`.
     public func startWorker(
-        _ name: String, bootstrapServers: String? = nil, database: String? = nil
+        _ name: String, bootstrapServers: String? = nil, database: String? = nil, clock: FakeClock? = nil
     ) throws -> PlaygroundWorker {
         let conninfo = database ?? conninfo
         let servers = bootstrapServers ?? broker.bootstrapServers
         let options = options
         let worker = PlaygroundWorker(
-            name: name, directory: directory, program: try workerProgram(),
+            name: name, directory: directory, program: try workerProgram(), environment: clock?.environment ?? [:],
             configuration: {
                 PlaygroundFiles.worker(id: $0, database: conninfo, bootstrapServers: servers, options)
             })

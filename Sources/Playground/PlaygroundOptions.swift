@@ -10,6 +10,8 @@ public struct PlaygroundOptions: Sendable {
     public var durability = PrivatePostgres.Durability.volatile
     /// Server settings of PostgreSQL by name.
     public var databaseSettings: [String: String] = [:]
+    /// A clock of PostgreSQL's own, that can be set while it runs; the machine's when `nil`.
+    public var databaseClock: FakeClock?
     /// Whether PostgreSQL also listens on a loopback port, so that a relay can stand in front of it.
     public var databaseListensOnLoopback = false
     /// Partitions of each input topic.

@@ -104,7 +104,7 @@ struct EndTests {
         let ledger = log.fixture.ledger.ledger
         let revoker = try #require(try await ledger.claim(role: .revoker, for: log.fixture.ledger.worker))
         _ = try await ledger.revokeNext(under: revoker, limit: 10) { chunk in
-            chunk.requests.map { _ in
+            chunk.tokens.map { _ in
                 Effect(
                     receipt: [1], receiptKind: "revocation",
                     outputs: [OutputRecord(stream: .revocations, key: [1], value: [1])])

@@ -36,6 +36,20 @@ struct LeaseTests {
         }
     }
 
+    /// The clock was an hour ahead when the worker renewed its lease for the last time, and was set back.
+    @Test func aLeaseOfTheFutureKeepsNoDeadWorkerAlive() async throws {
+        let first = try await LedgerServer.shared.value.ledger()
+        let second = try first.other("worker-2")
+        _ = try await first.beat()
+        _ = try await first.sql(
+            "UPDATE clawgrant.worker SET expires_at = expires_at + interval '1 hour' WHERE worker_id = '\(first.worker)'"
+        )
+        #expect(try await second.beat(lifetime: .milliseconds(500)).held.isEmpty)
+        try await waitUntil(deadline: .seconds(10), description: "takeover") {
+            try await second.beat(lifetime: .milliseconds(500)).held.count == 4
+        }
+    }
+
     @Test func oneWorkerHoldsARoleUntilItLeaves() async throws {
         let first = try await LedgerServer.shared.value.ledger()
         let second = try first.other("worker-2")

@@ -12,7 +12,7 @@ struct RevokeTests {
     private struct Stopped: Error {}
 
     private static func effects(_ chunk: RevocationChunk) -> [Effect] {
-        chunk.requests.map { request in
+        chunk.tokens.map { request in
             Effect(
                 receipt: Array(request.requestID.rawValue.utf8), receiptKind: "revocation",
                 outputs: [OutputRecord(stream: .revocations, key: Array(request.requestID.rawValue.utf8), value: [1])])
@@ -34,7 +34,7 @@ struct RevokeTests {
         let order = Lock<[String]>([])
         func next() async throws -> RevocationRun? {
             try await ledger.revokeNext(under: lease, limit: 10) { chunk in
-                order.withLock { $0 += chunk.requests.map(\.requestID.rawValue) }
+                order.withLock { $0 += chunk.tokens.map(\.requestID.rawValue) }
                 return Self.effects(chunk)
             }
         }
@@ -86,7 +86,7 @@ struct RevokeTests {
         let seen = Lock<[[String]]>([])
         func next() async throws -> Int64? {
             try await ledger.revokeNext(under: lease, limit: 10) { chunk in
-                seen.withLock { $0.append(chunk.requests.map(\.requestID.rawValue)) }
+                seen.withLock { $0.append(chunk.tokens.map(\.requestID.rawValue)) }
                 return Self.effects(chunk)
             }?.position
         }
@@ -103,9 +103,10 @@ struct RevokeTests {
             scopes: ["subject:person-1", "source:itsm", "entitlement:group:g1", "entitlement:group:g1:member"]),
         .init(
             name: "pinned", jobClass: "run", agent: "did:key:zOther", approvals: ["a3"], kid: "kid-2", policy: policy,
-            scopes: ["policy_id:p-7"], isElevated: true, issuedIn: -100),
+            scopes: ["policy_id:p-7", IssuedToken.ControlReach.proxiedRoute], isElevated: true, issuedIn: -100),
         .init(name: "pinned-elsewhere", jobClass: "run", policy: Digest(hashing: "other")),
-        .init(name: "later", issuedIn: 100), .init(name: "over", expiresIn: -1),
+        .init(name: "later", issuedIn: 100), .init(name: "over", expiresIn: -3_600),
+        .init(name: "long-over", expiresIn: -4_000),
     ]
 
     private static let selections: [(kind: String, value: String?, part: RevocationRun.Part, expected: Set<String>)] = [
@@ -114,14 +115,17 @@ struct RevokeTests {
         ("agent", "did:key:zOther", .all, ["pinned"]), ("request", "plain", .all, ["plain"]),
         ("job", "job-pinned", .all, ["pinned"]), ("approval", "a2", .all, ["plain"]),
         ("token_hash", Digest(hashing: "pinned").hex, .all, ["pinned"]), ("jti", "jti-plain", .all, ["plain"]),
+        ("token_hash", Digest(hashing: "over").hex, .all, ["over"]), ("jti", "jti-long-over", .all, []),
         ("issuer_key", "kid-2", .all, ["pinned"]), ("subject", "person-1", .all, ["plain"]),
         ("source", "itsm", .all, ["plain"]), ("entitlement", "group:g1", .all, ["plain"]),
         ("entitlement", "group:g1:member", .all, ["plain"]), ("entitlement", "group:g1:owner", .all, []),
         ("policy_hash", policy.b64u, .all, ["pinned"]), ("policy_id", "p-7", .all, ["pinned"]),
         ("all", nil, .elevated, ["pinned"]), ("job_class", "deploy", .elevated, []),
+        ("all", nil, .unproxied, ["plain", "pinned-elsewhere", "over"]),
+        ("job_class", "run", .unproxied, ["pinned-elsewhere"]),
         ("job_class", "run", .pinned(policy), ["pinned"]),
         ("job_class", "run", .notPinned(policy), ["pinned-elsewhere"]),
-        ("all", nil, .notPinned(policy), ["plain", "pinned-elsewhere"]),
+        ("all", nil, .notPinned(policy), ["plain", "pinned-elsewhere", "over"]),
         ("issuer_key", "kid-1", .issuedSince(Timestamp(seconds: 0)), ["plain", "pinned-elsewhere"]),
         ("all", nil, .issuedSince(Timestamp(seconds: nowSeconds - 60)), ["plain", "pinned-elsewhere"]),
     ]
@@ -141,7 +145,7 @@ struct RevokeTests {
             }
             do {
                 _ = try await ledger.revokeNext(under: lease, limit: 10) { chunk in
-                    throw Found(names: Set(chunk.requests.map(\.requestID.rawValue)))
+                    throw Found(names: Set(chunk.tokens.map(\.requestID.rawValue)))
                 }
                 Issue.record("nothing was planned for \(selection)")
             } catch let found as Found {

@@ -75,6 +75,9 @@ struct ConfigurationFileTests {
         #expect(limits.drainTimeout == .seconds(5))
         #expect(limits.maximumEventAge == 86_400)
         #expect(limits.maximumEventAhead == 60)
+        #expect(limits.maximumClockDifference == .seconds(300))
+        let other = ConfigurationSample.whole.replacing("max_event_ahead_s: 60", with: "max_clock_difference_s: 30")
+        #expect(try room.read(other).worker.limits.maximumClockDifference == .seconds(30))
     }
 
     @Test("Keys are read with their place, state and period")

@@ -343,10 +343,12 @@ extension ReasonTests {
                     .init(
                         jobClass: JobClass("ref"), from: Setup.hash, to: Digest(hashing: "strict"), running: .keep)))
         },
-        Case(.policyProxyRequired, "deny") { $0.control = order(.requireProxy(.everywhere)) },
+        Case(.policyProxyRequired, "deny") {
+            $0.control = order(.requireProxy(.init(reach: .everywhere, revokesLive: false)))
+        },
         Case(.policyReceiptsRequired, "deny") { setup in
             setup.bind { $0.requiresProxy = true }
-            setup.control = order(.requireProxy(.jobClass(JobClass("ref"))))
+            setup.control = order(.requireProxy(.init(reach: .jobClass(JobClass("ref")), revokesLive: false)))
         },
     ]
 }

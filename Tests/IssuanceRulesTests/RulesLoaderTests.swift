@@ -129,13 +129,40 @@ import Testing
 
     @Test func theExampleIsReadAndItsCasesPass() throws {
         let rules = try RuleSet(yaml: String(decoding: try Files.bytes("deploy/examples/rules.yaml"), as: UTF8.self))
-        for file in ["entra-pim.yaml", "native.yaml"] {
+        for file in ["control.yaml", "entra-pim.yaml", "native.yaml"] {
             let text = String(decoding: try Files.bytes("deploy/examples/rules-cases/\(file)"), as: UTF8.self)
             for example in try RulesCase.read(yaml: text) {
                 let result = example.run(under: rules)
                 #expect(result.isPassed, "\(result.name): \(result.differences)")
             }
         }
+    }
+
+    private static func control(_ events: String) -> String {
+        "{at: 2026-11-20T09:10:00Z, request: {job_class: ref, approval_id: a1, scope: [proxy:call]}, control: \(events), "
+            + "expect: {outcome: wait}}"
+    }
+
+    /// Events count in the order of their times, whatever the order of the list.
+    @Test(arguments: [
+        ("", "wait"), ("{operation: stop, scope: {kind: job_class, value: ref}}", "deny"),
+        ("{operation: stop, scope: {kind: job_class, value: run}}", "wait"),
+        (
+            "{operation: enable-elevated, scope: {kind: all}, at: 2026-11-20T09:02:00Z}, "
+                + "{operation: disable-elevated, scope: {kind: all}, at: 2026-11-20T09:01:00Z}", "wait"
+        ),
+        ("{operation: require-proxy, scope: {kind: all}, action: deny_new}", "deny"),
+        (
+            "{operation: revoke, revocation_id: r, scope: {kind: agent, value: \"did:key:z6MkAgent\"}, "
+                + "at: 2026-11-20T09:01:00Z, lifted_at: 2026-11-20T09:02:00Z}", "wait"
+        ),
+    ])
+    func aCaseIsDecidedUnderItsControlEvents(events: String, outcome: String) throws {
+        let rules = try RuleSet(yaml: Setup.text)
+        let example = try #require(try RulesCase.read(yaml: Self.control("[\(events)]")).first)
+        #expect(
+            Explanation(of: example.run(under: rules).decision, on: example.input.request, rulesHash: rules.hash)
+                .outcome == outcome)
     }
 
     @Test func aCaseThatDiffersSaysHow() throws {
@@ -162,6 +189,30 @@ import Testing
         (
             "{at: 2026-11-20T09:10:00Z, request: {job_class: c}, expect: {outcome: deny, reasons: [SCOPE_NOT_ALOWED]}}",
             "expect.reasons"
+        ),
+        (control("{operation: stop, scope: {kind: all}}"), "control"),
+        (control("[stop]"), "control[0]"), (control("[{operation: halt}]"), "control[0].operation"),
+        (control("[{operation: lift, stop_id: s}]"), "control[0].operation"),
+        (control("[{operation: stop}]"), "control[0]"),
+        (control("[{operation: stop, scop: {kind: all}}]"), "control[0].scop"),
+        (control("[{operation: stop, scope: {kind: all}, action: halt}]"), "control[0]"),
+        (control("[{operation: stop, scope: {kind: agent, value: me}}]"), "control[0].scope.value"),
+        (control("[{operation: stop, scope: {kind: all}, at: noon}]"), "control[0].at"),
+        (control("[{operation: stop, scope: {kind: all}, at: 2026-11-20T09:10:01Z}]"), "control[0].at"),
+        (
+            control("[{operation: stop, scope: {kind: all}, lifted_at: 2026-11-20T09:10:00Z}]"),
+            "control[0].lifted_at"
+        ),
+        (control("[{operation: enable-elevated, scope: {kind: all}}]"), "control[0]"),
+        (
+            control(
+                "[{operation: stop, stop_id: s, scope: {kind: all}}, {operation: stop, stop_id: s, scope: {kind: all}}]"
+            ), "control[1]"
+        ),
+        (
+            control(
+                "[{operation: revoke, scope: {kind: job, value: j}, at: 2026-11-20T09:00:00Z, "
+                    + "lifted_at: 2026-11-20T09:10:00Z}]"), "control[0].lifted_at"
         ),
     ])
     func aFaultyCaseIsRefused(yaml: String, path: String) {

@@ -79,7 +79,11 @@ struct ControlDocument {
         case .disableElevated:
             return .disableElevated(.init(reach: try reach(data), revokesLive: try revokesLive(data)))
         case .enableElevated: return .enableElevated(try reach(data))
-        case .requireProxy: return .requireProxy(try reach(data))
+        case .requireProxy:
+            return .requireProxy(
+                .init(
+                    reach: try reach(data),
+                    revokesLive: data.value("action") == nil ? false : try revokesLive(data)))
         case .releaseProxy: return .releaseProxy(try reach(data))
         case .suspectKey:
             return .suspectKey(.init(kid: KeyID(try identifier(data, "kid")), since: try data.time("since")))

@@ -14,6 +14,9 @@ public enum AvailableServers {
         return (try? PrivatePostgres(directory: directory.path("pg"))) != nil
     }()
 
+    /// Whether the clock of a child can be set; see ``FakeClock``.
+    public static let fakeClock = areRequired || FakeClock.library != nil
+
     /// Whether the program of this kind of broker is installed.
     public static func broker(_ kind: PrivateBroker.Kind) -> Bool {
         areRequired || BrokerTools.find().has(kind)

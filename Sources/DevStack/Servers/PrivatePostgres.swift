@@ -40,11 +40,15 @@ public final class PrivatePostgres: Sendable {
         public var listensOnLoopback = false
         /// Server settings by name, such as `max_connections`; they go before the ones made here.
         public var settings: [String: String] = [:]
+        /// Variables of the server's process, beside those made here.
+        public var environment: [String: String] = [:]
 
         /// A durable server on its socket alone.
         public init(
-            durability: Durability = .durable, listensOnLoopback: Bool = false, settings: [String: String] = [:]
+            durability: Durability = .durable, listensOnLoopback: Bool = false, settings: [String: String] = [:],
+            environment: [String: String] = [:]
         ) {
+            self.environment = environment
             self.durability = durability
             self.listensOnLoopback = listensOnLoopback
             self.settings = settings
@@ -134,6 +138,12 @@ public final class PrivatePostgres: Sendable {
     private func startOnce(within limit: Duration) async throws {
         var configuration = configuration(of: "postgres", ["-D", dataDirectory] + settingArguments())
         configuration.output = .file(log)
+        if !options.environment.isEmpty {
+            // Not before the user is changed: what a preloaded library makes must belong to the server's user.
+            let variables = options.environment.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+            configuration.arguments = variables + [configuration.executable] + configuration.arguments
+            configuration.executable = "env"
+        }
         // SIGKILL would leave the server's own children and its shared memory behind; this is its prompt way out.
         configuration.signalWhenAbandoned = .quit
         let process = try ManagedProcess(configuration)

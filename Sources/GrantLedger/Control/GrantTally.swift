@@ -34,6 +34,16 @@ struct GrantTally {
         for request in revoked { if let token = request.token { add(request, token, grants: 0, live: -1) } }
     }
 
+    /// Counts tokens that a run revokes.
+    init(revoked: [VoidedToken]) {
+        for token in revoked {
+            let key = Key(
+                jobClass: token.jobClass.rawValue, kid: token.kid.rawValue, policyHash: token.policyHash,
+                expiresSecond: token.expiresAt.seconds)
+            counts[key, default: Count()].live -= 1
+        }
+    }
+
     private mutating func add(_ request: StoredRequest, _ token: IssuedToken, grants: Int64, live: Int64) {
         let key = Key(
             jobClass: request.jobClass.rawValue, kid: token.kid.rawValue, policyHash: token.control?.policyHash,

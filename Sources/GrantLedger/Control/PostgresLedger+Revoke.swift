@@ -43,24 +43,25 @@ extension PostgresLedger {
             Parameters(
                 try found.timestamp(0, 12), try found.string(0, 13), run.issuedBefore.postgres, run.scopeKind,
                 run.scopeValue ?? "", part.name, part.value ?? "", Int64(limit)))
-        var requests: [StoredRequest] = []
-        for row in 0..<rows.rowCount { requests.append(try StoredRows.request(rows, row)) }
-        let isLast = requests.count < limit
+        var tokens: [VoidedToken] = []
+        tokens.reserveCapacity(rows.rowCount)
+        for row in 0..<rows.rowCount { tokens.append(try StoredRows.voidedToken(rows, row)) }
+        let isLast = tokens.count < limit
         let effects = try plan(
-            RevocationChunk(run: run, requests: requests, now: now, controlPosition: try found.int64(0, 15)))
+            RevocationChunk(run: run, tokens: tokens, now: now, controlPosition: try found.int64(0, 15)))
         var steps: [PipelineStep] = []
         var (cursorTime, cursorID) = (try found.timestamp(0, 12), try found.string(0, 13))
-        if let last = requests.last, let token = last.token {
-            (cursorTime, cursorID) = (token.expiresAt.postgres, last.requestID.rawValue)
-            var revoked = Parameters(now.postgres, run.cause)
-            revoked.append(column: requests) { $0.requestID.rawValue }
-            steps.append(.execute(ControlStatements.revokeTokens, revoked))
+        if let last = tokens.last {
+            (cursorTime, cursorID) = (last.expiresAt.postgres, last.requestID.rawValue)
+            var revoked = Parameters(now.postgres, run.cause, Int64(tokens.count))
+            revoked.append(column: tokens) { $0.place }
+            steps.append(.execute(ControlStatements.revokeVoided, revoked))
         }
-        if let tally = GrantTally(revoked: requests).step { steps.append(tally) }
+        if let tally = GrantTally(revoked: tokens).step { steps.append(tally) }
         steps.append(
             .execute(
                 ControlStatements.advanceRun,
-                Parameters(run.position, run.ordinal, cursorTime, cursorID, Int64(requests.count), isLast)))
+                Parameters(run.position, run.ordinal, cursorTime, cursorID, Int64(tokens.count), isLast)))
         let ranges = EffectCodec.groups(effects)
         let ids = try await takeGroupIDs(ranges.count, in: transaction)
         steps += Self.groupSteps(effects, ranges, ids, worker: lease.owner, now: now)
@@ -68,7 +69,7 @@ extension PostgresLedger {
         return RevocationRun(
             position: run.position, ordinal: run.ordinal, handle: run.handle, scopeKind: run.scopeKind,
             scopeValue: run.scopeValue, part: run.part, cause: run.cause, detail: run.detail,
-            issuedBefore: run.issuedBefore, revoked: run.revoked + Int64(requests.count), startedAt: run.startedAt,
+            issuedBefore: run.issuedBefore, revoked: run.revoked + Int64(tokens.count), startedAt: run.startedAt,
             finishedAt: isLast ? now : nil)
     }
 

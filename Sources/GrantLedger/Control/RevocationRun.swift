@@ -12,6 +12,8 @@ public struct RevocationRun: Sendable, Hashable {
         case pinned(Digest)
         /// Those pinned to another WPC than this one, or to none.
         case notPinned(Digest)
+        /// Those that do not bear ``IssuedToken/ControlReach/proxiedRoute``.
+        case unproxied
         /// Those with an `iat` not smaller than this.
         case issuedSince(Timestamp)
 
@@ -21,6 +23,7 @@ public struct RevocationRun: Sendable, Hashable {
             case .elevated: ("elevated", nil)
             case .pinned(let hash): ("pinned", hash.b64u)
             case .notPinned(let hash): ("not_pinned", hash.b64u)
+            case .unproxied: ("unproxied", nil)
             case .issuedSince(let time): ("issued_since", String(time.seconds))
             }
         }
@@ -29,6 +32,7 @@ public struct RevocationRun: Sendable, Hashable {
             switch (name, value) {
             case ("all", nil): self = .all
             case ("elevated", nil): self = .elevated
+            case ("unproxied", nil): self = .unproxied
             case ("pinned", let value?):
                 guard let hash = Digest(b64u: value) else { return nil }
                 self = .pinned(hash)
@@ -89,12 +93,38 @@ public struct RevocationRun: Sendable, Hashable {
     }
 }
 
+/// A live token that a run revokes, with what its receipt says. There may be very many: nothing else is read.
+public struct VoidedToken: Sendable, Hashable {
+    /// Its request.
+    public let requestID: RequestID
+    /// The request's job.
+    public let jobID: JobID
+    /// The request's class.
+    public let jobClass: JobClass
+    /// The request's agent.
+    public let agentDID: AgentDID
+    /// Approvals that the token rests on.
+    public let approvals: [ApprovalID]
+    /// SHA-256 of the compact token.
+    public let tokenHash: Digest
+    /// Claim `jti`.
+    public let tokenID: TokenID
+    /// The key that signed it.
+    public let kid: KeyID
+    /// Claim `exp`.
+    public let expiresAt: Timestamp
+    /// The WPC that it is counted under.
+    let policyHash: Digest?
+    /// Where the row stands, by which the same transaction finds it again.
+    let place: String
+}
+
 /// The next tokens of a run, locked.
 public struct RevocationChunk: Sendable {
     /// The run.
     public let run: RevocationRun
-    /// Requests with a live token.
-    public let requests: [StoredRequest]
+    /// Live tokens.
+    public let tokens: [VoidedToken]
     /// The database's clock.
     public let now: Timestamp
     /// Position of the last control event.

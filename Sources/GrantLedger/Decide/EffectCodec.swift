@@ -13,7 +13,12 @@ enum EffectCodec {
     struct Malformed: Error {}
 
     static func encode(_ effects: some Collection<Effect>) -> [UInt8] {
-        var output: [UInt8] = [version]
+        var output: [UInt8] = []
+        output.reserveCapacity(
+            effects.reduce(16) { sum, effect in
+                effect.outputs.reduce(sum + effect.receipt.count + 64) { $0 + $1.key.count + $1.value.count + 512 }
+            })
+        output.append(version)
         append(UInt32(effects.count), to: &output)
         for effect in effects {
             append(effect.receipt, to: &output)

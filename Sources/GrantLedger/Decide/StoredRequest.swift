@@ -33,7 +33,11 @@ public struct IssuedToken: Sendable, Hashable {
 
     /// What a control event reaches a token by, beside what the request itself says.
     public struct ControlReach: Sendable, Hashable {
-        /// Scopes as `kind:value`: of subjects, entitlements, WPCs and sources.
+        /// Stands among ``scopes`` when the WPC forces the proxied model route and demands receipts. It is no scope that
+        /// anybody can name.
+        public static let proxiedRoute = "model_route:proxied"
+
+        /// Scopes as `kind:value`: of subjects, entitlements, WPCs and sources; and ``proxiedRoute``.
         public let scopes: [String]
         /// Whether an elevated action was granted.
         public let isElevated: Bool

@@ -32,13 +32,28 @@ enum StoredRows {
             updatedAt: try result.optionalTimestamp(row, 7))
     }
 
+    /// A row of ``ControlStatements/liveTokens``.
+    static func voidedToken(_ result: PostgresResult, _ row: Int) throws -> VoidedToken {
+        VoidedToken(
+            requestID: RequestID(try result.string(row, 0)), jobID: JobID(try result.string(row, 1)),
+            jobClass: JobClass(try result.string(row, 2)), agentDID: AgentDID(try result.string(row, 3)),
+            approvals: try result.array(row, 4, of: String.self).map { ApprovalID($0) },
+            tokenHash: try result.digest(row, 5), tokenID: TokenID(try result.string(row, 6)),
+            kid: KeyID(try result.string(row, 7)), expiresAt: try result.timestampValue(row, 8),
+            policyHash: try result.isNull(row, 9) ? nil : policyHash(try result.array(row, 9, of: String.self)),
+            place: try result.string(row, 10))
+    }
+
+    private static func policyHash(_ scopes: [String]) -> Digest? {
+        let pin = "policy_hash:"
+        return scopes.first { $0.hasPrefix(pin) }.flatMap { Digest(b64u: String($0.dropFirst(pin.count))) }
+    }
+
     private static func reach(_ result: PostgresResult, _ row: Int) throws -> IssuedToken.ControlReach? {
         guard try !result.isNull(row, 22) else { return nil }
         let scopes = try result.array(row, 22, of: String.self)
-        let pin = "policy_hash:"
         return IssuedToken.ControlReach(
-            scopes: scopes, isElevated: try result.optional(row, 23) ?? false,
-            policyHash: scopes.first { $0.hasPrefix(pin) }.flatMap { Digest(b64u: String($0.dropFirst(pin.count))) })
+            scopes: scopes, isElevated: try result.optional(row, 23) ?? false, policyHash: policyHash(scopes))
     }
 
     static func request(_ result: PostgresResult, _ row: Int) throws -> StoredRequest {

@@ -18,6 +18,7 @@ extension PostgresLedger {
                 .execute(LeaseStatements.endSessionsOfTheDead, Parameters(worker.rawValue)),
                 .execute(LeaseStatements.forgetTheDead),
                 .execute(LeaseStatements.knownPartitions),
+                .execute(LeaseStatements.cutLeasesOfTheFuture, Parameters(milliseconds)),
             ])
         do {
             var existing: Set<InputPartition> = []

@@ -11,6 +11,17 @@ enum LeaseStatements {
         """,
         parameterTypes: [.text, .int8])
 
+    /// A clock that was set back would keep the dead alive until it has caught up. No lease lasts longer than ten minutes,
+    /// so one that ends later was written by that clock: it is cut to the asking worker's lifetime, and whoever lives
+    /// renews it.
+    static let cutLeasesOfTheFuture = PreparedStatement(
+        "cut_leases_of_the_future",
+        """
+        UPDATE clawgrant.worker SET expires_at = clock_timestamp() + $1::int8 * interval '1 millisecond'
+        WHERE expires_at > clock_timestamp() + interval '11 minutes'
+        """,
+        parameterTypes: [.int8])
+
     /// A worker that is frozen inside a transaction holds its row locks for as long as its session lives. Its sessions
     /// carry its name, so ending them names exactly its backends and no reused process id.
     static let endSessionsOfTheDead = PreparedStatement(

@@ -61,8 +61,11 @@ extension PostgresLedger {
         _ ending: RevocationEnding, behind groups: [EffectGroup], at now: Timestamp, _ transaction: Transaction
     ) async throws -> (effect: Effect, steps: [PipelineStep])? {
         let (seconds, attoseconds) = ending.grace.components
+        // In whole seconds, as expiries are: what is told then holds to the second.
         let before = Timestamp(
-            microseconds: now.microseconds - seconds * 1_000_000 - attoseconds / 1_000_000_000_000)
+            seconds: Timestamp(
+                microseconds: now.microseconds - seconds * 1_000_000 - attoseconds / 1_000_000_000_000
+            ).seconds)
         var taken = Parameters()
         taken.append(array: groups.map(\.groupID))
         let results = try await transaction.run([

@@ -95,6 +95,8 @@ public struct WorkerConfiguration: Sendable {
         public var maximumEventAge: Int64 = 7 * 86_400
         /// Furthest event in the future taken, in seconds.
         public var maximumEventAhead: Int64 = 300
+        /// By how much the ledger's clock may differ from the worker's before it issues nothing.
+        public var maximumClockDifference: Duration = .seconds(300)
         /// The standard limits.
         public init() {}
     }

@@ -270,6 +270,7 @@ extension RevocationRun.Part {
         switch part {
         case .all: self = .all
         case .elevated: self = .elevated
+        case .unproxied: self = .unproxied
         case .pinned(let hash): self = .pinned(hash)
         case .notPinned(let hash): self = .notPinned(hash)
         case .issuedSince(let time): self = .issuedSince(time)

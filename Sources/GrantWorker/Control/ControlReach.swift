@@ -10,6 +10,9 @@ extension DecisionInput {
         for candidate in approvals where used.contains(candidate.state.approvalID) {
             scopes.formUnion(candidate.state.controlScopes.filter { Self.isStoredApart($0.kind) }.map(\.text))
         }
+        if case .available(let policy, _) = wpc, policy.requiresProxy, policy.requiresReceipts {
+            scopes.insert(IssuedToken.ControlReach.proxiedRoute)
+        }
         if let hash = plan.policyHash { scopes.insert(StopScope(kind: .policyHash, value: hash.b64u).text) }
         return IssuedToken.ControlReach(
             scopes: scopes.sorted(), isElevated: !plan.elevatedActions.isEmpty,

@@ -8,7 +8,7 @@ import ReceiptLog
 /// where the last revoker stopped.
 final class RevokeService: Sendable {
     /// Tokens of one transaction: enough to fill it, few enough that a stop behind it waits for milliseconds.
-    private static let chunk = 1_000
+    private static let chunk = 2_000
     private let ledger: any Ledger
     private let worker: WorkerID
     private let interval: Duration
@@ -39,7 +39,7 @@ final class RevokeService: Sendable {
             let run = try await ledger.revokeNext(
                 under: lease, limit: Self.chunk,
                 plan: { chunk in
-                    count.withLock { $0 = chunk.requests.count }
+                    count.withLock { $0 = chunk.tokens.count }
                     return try Self.effects(chunk, by: worker)
                 })
         else { return false }
@@ -56,17 +56,17 @@ final class RevokeService: Sendable {
         guard let cause = RevocationCause(rawValue: chunk.run.cause) else {
             throw LedgerError(.corrupted, "the cause of the revocation run \(chunk.run.handle) is unknown")
         }
-        return try chunk.requests.compactMap { request in
-            guard let token = request.token else { return nil }
+        let reasons = [Receipt.Reason(code: "TOKEN_REVOKED", detail: chunk.run.detail)]
+        let provenance = Receipt.Provenance(workerID: worker, controlPosition: chunk.controlPosition)
+        return try chunk.tokens.map { token in
             let receipt = Receipt(
                 content: .revocation(
                     Receipt.Revocation(
                         tokenHash: token.tokenHash, jti: token.tokenID, cause: cause, revokedBy: worker.rawValue)),
                 subject: Receipt.Subject(
-                    requestID: request.requestID, approvalIDs: request.approvals, jobID: request.jobID,
-                    jobClass: request.jobClass, agentDID: request.agentDID),
-                provenance: Receipt.Provenance(workerID: worker, controlPosition: chunk.controlPosition),
-                reasons: [Receipt.Reason(code: "TOKEN_REVOKED", detail: chunk.run.detail)], occurredAt: chunk.now)
+                    requestID: token.requestID, approvalIDs: token.approvals, jobID: token.jobID,
+                    jobClass: token.jobClass, agentDID: token.agentDID),
+                provenance: provenance, reasons: reasons, occurredAt: chunk.now)
             let encoded = try receipt.encoded()
             let outputs = RevocationRecord(encoded).map {
                 [OutputRecord(stream: .revocations, key: $0.recordKey, value: $0.canonicalBytes)]

@@ -64,6 +64,8 @@ struct UnderstoodBatch: Sendable {
     /// Records that are not ours or change nothing, by reason.
     var ignored: [String: Int] = [:]
     var records = 0
+    /// When its records were read, by the worker's clock; `nil` of a batch without records.
+    var readAt: Timestamp?
     var read: DecideRead
     /// Hashes of WPCs that requests of the batch name.
     var policyHashes: Set<Digest> = []
@@ -90,6 +92,7 @@ struct BatchReader {
         _ records: [SourceRecord], fence: DecideFence, at now: Timestamp, signatures: inout BatchSignatureCache
     ) -> UnderstoodBatch {
         var batch = UnderstoodBatch(read: DecideRead(worker: worker, fence: fence))
+        batch.readAt = now
         for (index, record) in records.enumerated() {
             batch.records = index + 1
             guard let source = sources[record.topic] else {

@@ -21,6 +21,7 @@ final class Decider: Sendable {
     private let control: ControlView
     private let applier: ControlApplier
     private let stopViewMaximumAge: Duration?
+    private let clocks: ClockGuard
     private let metrics: WorkerMetrics
     private let logger: Logger
     /// Whether batches read what their jobs have used, in the round trip that reads everything else: from the beginning
@@ -32,9 +33,11 @@ final class Decider: Sendable {
     init(
         reader: BatchReader, clock: @escaping @Sendable () -> Timestamp, ledger: any Ledger, rules: RuleSet,
         policies: PolicyCache, keys: KeyRing, tokenIDSecret: TokenIDSecret, worker: WorkerID, isDryRun: Bool,
-        control: ControlView, applier: ControlApplier, stopViewMaximumAge: Duration?, metrics: WorkerMetrics,
-        logger: Logger
+        control: ControlView, applier: ControlApplier, stopViewMaximumAge: Duration?, maximumClockDifference: Duration,
+        metrics: WorkerMetrics, logger: Logger
     ) {
+        clocks = ClockGuard(
+            clock: clock, viewMaximumAge: stopViewMaximumAge, maximumDifference: maximumClockDifference)
         self.control = control
         self.applier = applier
         self.stopViewMaximumAge = stopViewMaximumAge
@@ -97,7 +100,7 @@ final class Decider: Sendable {
             } catch let held as HeldBack {
                 metrics.heldBack(held)
                 logger.warning("a batch is held back", metadata: ["why": "\(held)"])
-                guard mayWait() else { throw held }
+                guard held.keepsBatch, mayWait() else { throw held }
             } catch let error as KeyError {
                 // Without a key nothing is issued and the input waits; a rotation or a mended module cures it.
                 logger.error("no signing key can be used; waiting", metadata: ["error": "\(error)"])
@@ -159,6 +162,7 @@ final class Decider: Sendable {
         let understood = batch
         return try await ledger.decide(understood.read) { snapshot in
             if let why = control.localStop?.reason { throw HeldBack.localStop(why) }
+            try clocks.check(snapshot, readAt: understood.readAt)
             let state = try control.state(known, advancedBy: snapshot)
             return try planner.plan(understood, due: due, snapshot: snapshot, control: state)
         }

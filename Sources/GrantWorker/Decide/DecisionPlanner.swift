@@ -43,6 +43,19 @@ enum HeldBack: Error, CustomStringConvertible {
     case cutoffSecond
     /// A local stop halts this worker.
     case localStop(String)
+    /// The last poll of the control topic is dated in the ledger's future: its clock was set back.
+    case pollInFuture(aheadSeconds: Double)
+    /// The ledger's clock and this worker's differ by too much; how far the ledger's is ahead.
+    case clocksDiffer(ledgerAheadSeconds: Double, limitSeconds: Double)
+
+    /// True when the batch in hand may be tried again as it was understood. Not when it may have been read by a clock that
+    /// was wrong: then it is read again.
+    var keepsBatch: Bool {
+        switch self {
+        case .staleView, .cutoffSecond, .localStop, .pollInFuture: true
+        case .clocksDiffer: false
+        }
+    }
 
     var description: String {
         switch self {
@@ -52,6 +65,13 @@ enum HeldBack: Error, CustomStringConvertible {
                 + "holds the role control"
         case .cutoffSecond: "waiting for the second of a cut-off to pass"
         case .localStop(let why): "nothing is issued: this worker is stopped locally (\(why))"
+        case .pollInFuture(let ahead):
+            "nothing is issued until the control topic is read again: its last reading is dated \(Int(ahead)) s in the "
+                + "ledger's future, so the clock of the database was set back"
+        case .clocksDiffer(let ahead, let limit):
+            "nothing is issued: the clock of the database is \(Int(ahead.magnitude)) s "
+                + "\(ahead < 0 ? "behind" : "ahead of") this worker's, and limits.max_clock_difference_s allows "
+                + "\(Int(limit)) s; set the wrong one"
         }
     }
 }

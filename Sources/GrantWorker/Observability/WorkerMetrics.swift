@@ -28,6 +28,8 @@ struct WorkerMetrics: Sendable {
             case .staleView: "stale_view"
             case .cutoffSecond: "cutoff_second"
             case .localStop: "local_stop"
+            case .pollInFuture: "poll_in_future"
+            case .clocksDiffer: "clocks_differ"
             }
         Counter(label: "clawgrant_held_back_total", dimensions: [("why", name)]).increment()
     }

@@ -92,15 +92,23 @@ struct BatchRenderer: Sendable {
         next[Int(OutputStream.receiptBatches.rawValue)] -= 1
         var records: [PositionedRecord] = []
         records.reserveCapacity(effects.count * 2 + 1)
+        var templates: [OutputStream: HeaderTemplate] = [:]
         func add(_ stream: OutputStream, key: [UInt8], value: [UInt8]?) {
             let sequence = next[Int(stream.rawValue)]
             next[Int(stream.rawValue)] += 1
+            let template: HeaderTemplate
+            if let known = templates[stream] {
+                template = known
+            } else {
+                template = HeaderTemplate(stream, batch, logID)
+                templates[stream] = template
+            }
             records.append(
                 PositionedRecord(
                     stream: stream, sequence: sequence,
                     record: ProducerRecord(
                         topic: topics.name(stream), partition: nil, key: key, value: value,
-                        headers: headers(stream, sequence, batch), timestamp: batch.sealedAt.milliseconds)))
+                        headers: template.headers(sequence), timestamp: batch.sealedAt.milliseconds)))
         }
         if let receipts {
             let checkpoint = try SignedNote(parsing: batch.checkpoint)
@@ -161,22 +169,39 @@ struct BatchRenderer: Sendable {
             remade, to: recipient, ephemeralSecret: sealingSecret, context: Array(record.requestID.rawValue.utf8))
         return try record.complete(delivery: .sealed(jwe: jwe), proof: proof)
     }
+}
 
-    private func headers(_ stream: OutputStream, _ sequence: Int64, _ batch: SealedBatch) -> [KafkaHeader] {
+/// The headers of the records that a batch has in a stream: all but two are the same for each of them.
+private struct HeaderTemplate {
+    private static let (identifierPlace, sequencePlace) = (2, 7)
+    private let headers: [KafkaHeader]
+    private let identifier: [UInt8]
+
+    init(_ stream: OutputStream, _ batch: SealedBatch, _ logID: LogID) {
         func header(_ name: String, _ value: String) -> KafkaHeader {
             KafkaHeader(name: name, value: Array(value.utf8))
         }
-        return [
+        identifier = Array("\(logID)/\(stream.name)/".utf8)
+        headers = [
             header("content-type", "application/json"),
             header("ce_specversion", "1.0"),
-            header("ce_id", "\(logID)/\(stream.name)/\(sequence)"),
+            header("ce_id", ""),
             header("ce_source", "/clawgrant/\(logID)"),
             header("ce_type", stream.eventType),
             header("ce_time", batch.sealedAt.iso8601),
             header("claw_stream", stream.name),
-            header("claw_seq", String(sequence)),
+            header("claw_seq", ""),
             header("claw_batch", String(batch.number)),
         ]
+    }
+
+    func headers(_ sequence: Int64) -> [KafkaHeader] {
+        let number = Array(String(sequence).utf8)
+        var headers = headers
+        headers[Self.identifierPlace] = KafkaHeader(
+            name: headers[Self.identifierPlace].name, value: identifier + number)
+        headers[Self.sequencePlace] = KafkaHeader(name: headers[Self.sequencePlace].name, value: number)
+        return headers
     }
 }
 

@@ -23,6 +23,14 @@ final class Publisher: Sendable {
         /// An offset per partition at or before the first record of `nextBatch`: the ends, but only once nothing of a
         /// later batch lies before them.
         var readFrom: [InputPartition: Int64] = [:]
+
+        /// Takes note of where a record ended up.
+        mutating func note(_ record: DeliveredRecord) {
+            guard let offset = record.offset else { return }
+            let partition = InputPartition(
+                topic: record.topicPartition.topic, partition: record.topicPartition.partition)
+            ends[partition] = max(ends[partition] ?? 0, offset + 1)
+        }
     }
 
     struct StreamPosition: Hashable {
@@ -101,53 +109,68 @@ final class Publisher: Sendable {
             metadata: ["batch": "\(tail.nextBatch)", "found": "\(tail.positions.count)"])
     }
 
+    /// Most batches of one transaction of the broker, which costs as much for one as for several.
+    private static let batchesPerTransaction = 4
+
     /// Publishes batches whose numbers follow on; those published before are passed over.
     func publish(_ batches: [SealedBatch]) async throws {
-        var batches = batches[...]
-        var rendered: [PositionedRecord]?
-        while let batch = batches.popFirst() {
-            let (producer, next, present) = state.withLock { ($0.producer, $0.nextBatch, $0.present) }
-            guard let producer else { throw KafkaProducerMissing() }
-            guard batch.number >= next else { continue }
+        var next = nextBatch
+        let missing = batches.filter { $0.number >= next }
+        for batch in missing {
             guard batch.number == next else {
                 throw LedgerError(.corrupted, "batch \(next) was expected to be published and \(batch.number) came")
             }
-            let start = ContinuousClock.now
-            let records: [PositionedRecord]
-            if let ready = rendered { records = ready } else { records = try await renderer.render(batch, for: lane) }
-            // The broker takes its time for a transaction; the next batch is made meanwhile.
-            let following = batches.first
+            next += 1
+        }
+        var rest = missing[...]
+        var rendered = try await render(rest.popFirst(Self.batchesPerTransaction))
+        while let round = rendered {
+            // The broker takes its time for a transaction; the next batches are made meanwhile.
+            let following = rest.popFirst(Self.batchesPerTransaction)
             async let ahead = render(following)
-            let missing = records.filter {
-                !present.contains(StreamPosition(stream: $0.stream.name, sequence: $0.sequence))
-            }
-            let delivered = try await send(missing.map(\.record), producer)
-            state.withLock { state in
-                state.nextBatch = batch.number + 1
-                state.nextSequence = batch.nextSequence
-                if !state.present.isEmpty {
-                    let next = Dictionary(
-                        uniqueKeysWithValues: OutputStream.allCases.map {
-                            ($0.name, batch.nextSequence[Int($0.rawValue)])
-                        })
-                    state.present = state.present.filter { $0.sequence >= next[$0.stream] ?? 0 }
-                }
-                for record in delivered {
-                    guard let offset = record.offset else { continue }
-                    let partition = InputPartition(
-                        topic: record.topicPartition.topic, partition: record.topicPartition.partition)
-                    state.ends[partition] = max(state.ends[partition] ?? 0, offset + 1)
-                }
-                if state.present.isEmpty { state.readFrom = state.ends }
-            }
-            metrics.published(records: missing.count, repeats: records.count - missing.count, in: .now - start)
+            try await publish(round)
             rendered = try await ahead
         }
     }
 
-    private func render(_ batch: SealedBatch?) async throws -> [PositionedRecord]? {
-        guard let batch else { return nil }
-        return try await renderer.render(batch, for: lane)
+    /// Batches that are published together, with their records.
+    private struct Round: Sendable {
+        let last: SealedBatch
+        let records: [PositionedRecord]
+        let rendering: Duration
+    }
+
+    private func render(_ batches: ArraySlice<SealedBatch>) async throws -> Round? {
+        guard let last = batches.last else { return nil }
+        let start = ContinuousClock.now
+        var records: [PositionedRecord] = []
+        for batch in batches { records += try await renderer.render(batch, for: lane) }
+        return Round(last: last, records: records, rendering: .now - start)
+    }
+
+    private func publish(_ round: Round) async throws {
+        let (producer, present) = state.withLock { ($0.producer, $0.present) }
+        guard let producer else { throw KafkaProducerMissing() }
+        let start = ContinuousClock.now
+        let missing = round.records.filter {
+            !present.contains(StreamPosition(stream: $0.stream.name, sequence: $0.sequence))
+        }
+        let delivered = try await send(missing.map(\.record), producer)
+        state.withLock { state in
+            state.nextBatch = round.last.number + 1
+            state.nextSequence = round.last.nextSequence
+            if !state.present.isEmpty {
+                let next = Dictionary(
+                    uniqueKeysWithValues: OutputStream.allCases.map {
+                        ($0.name, round.last.nextSequence[Int($0.rawValue)])
+                    })
+                state.present = state.present.filter { $0.sequence >= next[$0.stream] ?? 0 }
+            }
+            for record in delivered { state.note(record) }
+            if state.present.isEmpty { state.readFrom = state.ends }
+        }
+        metrics.published(
+            records: missing.count, repeats: round.records.count - missing.count, in: round.rendering + (.now - start))
     }
 
     /// Writes the position down if it has moved, so that the next publisher need not read the topics from their
@@ -166,12 +189,7 @@ final class Publisher: Sendable {
         guard let producer = state.withLock({ $0.producer }) else { throw KafkaProducerMissing() }
         let delivered = try await send(records, producer)
         state.withLock { state in
-            for record in delivered {
-                guard let offset = record.offset else { continue }
-                let partition = InputPartition(
-                    topic: record.topicPartition.topic, partition: record.topicPartition.partition)
-                state.ends[partition] = max(state.ends[partition] ?? 0, offset + 1)
-            }
+            for record in delivered { state.note(record) }
         }
     }
 
@@ -197,6 +215,15 @@ final class Publisher: Sendable {
 /// The publisher has no producer: it must recover first.
 struct KafkaProducerMissing: Error, CustomStringConvertible {
     var description: String { "the publisher has no producer and recovers first" }
+}
+
+extension ArraySlice {
+    /// Takes up to so many elements from the front.
+    fileprivate mutating func popFirst(_ count: Int) -> ArraySlice {
+        let taken = prefix(count)
+        removeFirst(taken.count)
+        return taken
+    }
 }
 
 extension PublishLane {

@@ -14,10 +14,17 @@ struct RevocationHeads: Sendable {
     let topic: String
     let keys: KeyRing
     let clock: @Sendable () -> Timestamp
+    /// By how much the ledger's clock may differ from the worker's.
+    let maximumClockDifference: Duration
 
     /// Publishes a head, if everything committed is published: a head never says more than the topic shows.
+    ///
+    /// None is dated by a clock that cannot be right: readers take no older head after it, and would refuse every token
+    /// until time has caught up with it.
     func publish(through publisher: Publisher) async throws {
         let horizon = try await ledger.revocationHorizon()
+        let difference = Duration.microseconds(horizon.now.microseconds - clock().microseconds)
+        guard difference <= maximumClockDifference, .zero - difference <= maximumClockDifference else { return }
         guard horizon.isSealed,
             publisher.hasPublished(.revocations, before: horizon.nextSequence, of: horizon.nextBatch)
         else { return }

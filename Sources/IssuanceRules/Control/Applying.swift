@@ -72,8 +72,7 @@ struct ControlStep {
         case .disableElevated(let stop): disableElevation(stop)
         case .enableElevated(let reach):
             release(reach, ControlOrder.Content.elevation) { $0.elevationSwitch(reach) }
-        case .requireProxy(let reach):
-            restrict(reach, ControlOrder.Content.proxy) { $0.proxySwitch(reach) }
+        case .requireProxy(let order): requireProxy(order)
         case .releaseProxy(let reach): release(reach, ControlOrder.Content.proxy) { $0.proxySwitch(reach) }
         case .suspectKey(let suspect): self.suspect(suspect)
         case .drill: result = .applied
@@ -206,6 +205,15 @@ extension ControlStep {
         guard stop.revokesLive, case .applied = result else { return }
         effects.revocations.append(
             ControlRevocation(scope: stop.reach.scope, part: .elevated, cause: .elevationDisabled))
+    }
+
+    private mutating func requireProxy(_ order: ControlOperation.ProxyOrder) {
+        restrict(order.reach, ControlOrder.Content.proxy, isForced: order.revokesLive) {
+            $0.proxySwitch(order.reach)
+        }
+        guard order.revokesLive, case .applied = result else { return }
+        effects.revocations.append(
+            ControlRevocation(scope: order.reach.scope, part: .unproxied, cause: .proxyRequired))
     }
 
     /// Turns a restriction on. One that holds already is renewed, so that what would end it must be newer still.

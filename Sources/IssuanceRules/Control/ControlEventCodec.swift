@@ -29,7 +29,11 @@ extension ControlOperation {
         case .disableElevated(let stop):
             object["scope"] = stop.reach.scope.json
             object["action"] = .string(stop.revokesLive ? "revoke_and_deny" : "deny_new")
-        case .enableElevated(let reach), .requireProxy(let reach), .releaseProxy(let reach):
+        case .requireProxy(let order):
+            object["scope"] = order.reach.scope.json
+            // Left out where it says nothing more, so that an event that never had it is the same event still.
+            if order.revokesLive { object["action"] = "revoke_and_deny" }
+        case .enableElevated(let reach), .releaseProxy(let reach):
             object["scope"] = reach.scope.json
         case .suspectKey(let suspect):
             object["kid"] = .string(suspect.kid.rawValue)
@@ -70,7 +74,11 @@ extension ControlOperation {
             self = .disableElevated(
                 ElevationStop(reach: try reader.reach("scope"), revokesLive: try reader.revokesLive()))
         case .enableElevated: self = .enableElevated(try reader.reach("scope"))
-        case .requireProxy: self = .requireProxy(try reader.reach("scope"))
+        case .requireProxy:
+            self = .requireProxy(
+                ProxyOrder(
+                    reach: try reader.reach("scope"),
+                    revokesLive: reader.member("action") == nil ? false : try reader.revokesLive()))
         case .releaseProxy: self = .releaseProxy(try reader.reach("scope"))
         case .suspectKey:
             self = .suspectKey(

@@ -15,7 +15,7 @@ public enum ControlOperation: Sendable, Hashable {
     /// Ends ``disableElevated(_:)`` of the same reach.
     case enableElevated(Reach)
     /// Only WPCs that force the proxied model route with receipts.
-    case requireProxy(Reach)
+    case requireProxy(ProxyOrder)
     /// Ends ``requireProxy(_:)`` of the same reach.
     case releaseProxy(Reach)
     /// A signing key is out, for ever.
@@ -80,7 +80,8 @@ public enum ControlOperation: Sendable, Hashable {
         case .revoke(let revocation): revocation.scope
         case .rotatePolicy(let rotation): StopScope(kind: .jobClass, value: rotation.jobClass.rawValue)
         case .disableElevated(let stop): stop.reach.scope
-        case .enableElevated(let reach), .requireProxy(let reach), .releaseProxy(let reach): reach.scope
+        case .requireProxy(let order): order.reach.scope
+        case .enableElevated(let reach), .releaseProxy(let reach): reach.scope
         case .suspectKey(let suspect): StopScope(kind: .issuerKey, value: suspect.kid.rawValue)
         case .drill(let drill): drill.scope
         }
@@ -195,6 +196,20 @@ extension ControlOperation {
         /// Where.
         public let reach: Reach
         /// True when live elevated tokens are revoked.
+        public let revokesLive: Bool
+
+        /// Makes an order.
+        public init(reach: Reach, revokesLive: Bool) {
+            self.reach = reach
+            self.revokesLive = revokesLive
+        }
+    }
+
+    /// No grants but under WPCs that force the proxied model route with receipts.
+    public struct ProxyOrder: Sendable, Hashable {
+        /// Where.
+        public let reach: Reach
+        /// True when live tokens are revoked that were issued under another WPC, or under none.
         public let revokesLive: Bool
 
         /// Makes an order.

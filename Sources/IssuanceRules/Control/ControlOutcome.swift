@@ -191,6 +191,8 @@ public struct ControlRevocation: Sendable, Hashable {
         case pinned(Digest)
         /// Those pinned to a WPC other than this one, or to none.
         case notPinned(Digest)
+        /// Those whose WPC does not force the proxied model route with receipts, and those without a WPC.
+        case unproxied
         /// Those with an `iat` not smaller than this.
         case issuedSince(Timestamp)
     }
@@ -215,4 +217,6 @@ public enum ControlCause: String, Sendable, Hashable, CaseIterable {
     case policyRotated = "policy_rotated"
     /// Elevated execution was disabled.
     case elevationDisabled = "elevation_disabled"
+    /// Its WPC does not force the proxied model route, which is required now.
+    case proxyRequired = "proxy_required"
 }

@@ -14,6 +14,7 @@ public final class PlaygroundWorker: Sendable {
     public let log: String
     private let program: String
     private let directory: String
+    private let environment: [String: String]
     private let configuration: @Sendable (String) -> String
     private struct State {
         var starts = 0
@@ -24,8 +25,10 @@ public final class PlaygroundWorker: Sendable {
     private let state = Lock(State())
 
     init(
-        name: String, directory: String, program: String, configuration: @escaping @Sendable (String) -> String
+        name: String, directory: String, program: String, environment: [String: String],
+        configuration: @escaping @Sendable (String) -> String
     ) {
+        self.environment = environment
         self.name = name
         self.directory = directory
         self.program = program
@@ -63,6 +66,7 @@ public final class PlaygroundWorker: Sendable {
         var configuration = ManagedProcess.Configuration(
             executable: program, arguments: ["run", "--config", configurationFile])
         configuration.output = .file(log)
+        configuration.environment = environment
         configuration.workingDirectory = directory
         let process = try ManagedProcess(configuration)
         state.withLock { state in

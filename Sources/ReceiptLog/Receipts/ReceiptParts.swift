@@ -140,4 +140,6 @@ public enum RevocationCause: String, Sendable, Hashable, CaseIterable {
     case policyRotated = "policy_rotated"
     /// Elevated execution was disabled.
     case elevationDisabled = "elevation_disabled"
+    /// Its WPC does not force the proxied model route, which was required.
+    case proxyRequired = "proxy_required"
 }

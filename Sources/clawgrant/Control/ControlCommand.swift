@@ -98,11 +98,15 @@ struct RequireProxyCommand: AsyncParsableCommand {
     @OptionGroup var reach: ReachOptions
     @OptionGroup var options: DeclarationOptions
 
+    @Option(help: "revoke_and_deny revokes live tokens under other WPCs, or under none; deny_new lets them run out.")
+    var action: StopDeclareCommand.Action = .revokeAndDeny
+
     mutating func run() async throws {
         let now = Clock.now
         let id = options.id ?? DeclarationOptions.identifier("proxy", at: now)
+        let order = ControlOperation.ProxyOrder(reach: reach.reach, revokesLive: action == .revokeAndDeny)
         let word = reach.reach.scope.word
-        try await Declaration(options, .requireProxy(reach.reach), id: id, word: word, at: now).declare()
+        try await Declaration(options, .requireProxy(order), id: id, word: word, at: now).declare()
     }
 }
 

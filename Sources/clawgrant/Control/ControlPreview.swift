@@ -99,8 +99,9 @@ struct ControlPreview {
         case .stop(let stop): stop.revokesLive
         case .revoke, .suspectKey: true
         case .disableElevated(let stop): stop.revokesLive
+        case .requireProxy(let order): order.revokesLive
         case .rotatePolicy(let rotation): rotation.running == .revoke
-        case .lift, .enableElevated, .requireProxy, .releaseProxy, .drill: false
+        case .lift, .enableElevated, .releaseProxy, .drill: false
         }
     }
 
@@ -110,9 +111,9 @@ struct ControlPreview {
         guard live > 0 else { return count }
         switch declaration.operation {
         case .stop, .revoke: return "\(count), \(voids ? "void from then on" : "which run out")"
-        case .rotatePolicy, .disableElevated, .suspectKey:
+        case .rotatePolicy, .disableElevated, .requireProxy, .suspectKey:
             return voids ? "\(count) in all, of which those concerned are revoked" : "\(count), which run out"
-        case .lift, .enableElevated, .requireProxy, .releaseProxy, .drill: return count
+        case .lift, .enableElevated, .releaseProxy, .drill: return count
         }
     }
 

@@ -54,13 +54,13 @@ struct ControlReport {
                 "control position \(position); \(answer.grantsBefore) grants of the ledger precede it"))
         var details: [String] = []
         switch declaration.operation {
-        case .stop, .revoke, .rotatePolicy, .disableElevated, .suspectKey:
+        case .stop, .revoke, .rotatePolicy, .disableElevated, .requireProxy, .suspectKey:
             let voided = answer.voidedTokens.map { "\($0) live tokens are void" } ?? "live tokens in scope are void"
             if answer.revocationRuns > 0 { details.append(voided + " from now on") }
             for cutoff in answer.cutoffs where !cutoff.isForever {
                 details.append("cut-off: \(cutoff.scope.text) issued before \(cutoff.notIssuedBefore)")
             }
-        case .lift, .enableElevated, .requireProxy, .releaseProxy, .drill: break
+        case .lift, .enableElevated, .releaseProxy, .drill: break
         }
         details.append(
             "\((answer.waitedMilliseconds * 10).rounded() / 10) ms of it waited for decide transactions in flight")

@@ -78,7 +78,9 @@ struct Declaration {
             "no elevated grants for \(stop.reach.scope.text), "
                 + (stop.revokesLive ? "live ones are revoked" : "live ones run out")
         case .enableElevated(let reach): "elevated grants for \(reach.scope.text) again"
-        case .requireProxy(let reach): "only WPCs that force the proxy for \(reach.scope.text)"
+        case .requireProxy(let order):
+            "only WPCs that force the proxy for \(order.reach.scope.text), "
+                + (order.revokesLive ? "live tokens under others are revoked" : "live tokens under others run out")
         case .releaseProxy(let reach): "the proxy is not forced any more for \(reach.scope.text)"
         case .suspectKey(let suspect):
             "the key \(suspect.kid) is out for good, with "

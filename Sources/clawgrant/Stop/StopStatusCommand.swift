@@ -50,10 +50,14 @@ struct StopStatus {
         self.isHalted = isHalted
     }
 
-    private var age: Int64 { max(0, (overview.now.microseconds - overview.polledAt.microseconds) / 1_000) }
+    /// Milliseconds since the control topic was read to its end; negative when the ledger's clock was set back since.
+    private var age: Int64 { (overview.now.microseconds - overview.polledAt.microseconds) / 1_000 }
+    private var reading: String {
+        age < -1_000 ? "\(-age) ms in the ledger's future, whose clock was set back since" : "\(max(0, age)) ms ago"
+    }
     private var limit: Int64 { Int64(control.viewMaximumAge / .milliseconds(1)) }
     /// Workers issue nothing while the control topic has not been read to its end for too long.
-    private var isStale: Bool { control.topic != nil && age > limit }
+    private var isStale: Bool { control.topic != nil && (age > limit || age < -1_000) }
 
     /// Restrictions that hold beside stops.
     private var restrictions: [ControlOrder] {
@@ -85,7 +89,7 @@ struct StopStatus {
                 + (scopes.count > 5 ? " and \(scopes.count - 5) more" : "")
         }
         if isStale, stopped != "everything" {
-            text += "; but NOTHING IS ISSUED: the control topic was last read \(age) ms ago, \(limit) are allowed"
+            text += "; but NOTHING IS ISSUED: the control topic was last read \(reading), \(limit) ms are allowed"
         } else if overview.liveWorkers == 0, stopped != "everything" {
             text += "; but NOTHING IS ISSUED: no worker is alive"
         }
@@ -108,7 +112,7 @@ struct StopStatus {
             [
                 "control topic",
                 control.topic.map {
-                    "\($0), last read to its end \(age) ms ago by "
+                    "\($0), last read to its end \(reading) by "
                         + (overview.reader?.rawValue ?? "a worker that is gone") + "; \(limit) ms are allowed"
                 } ?? "none is configured: events come from the command line alone",
             ],

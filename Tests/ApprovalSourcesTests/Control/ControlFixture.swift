@@ -66,7 +66,8 @@ enum ControlFixture {
                 jobClass: maintenance, from: Digest(hashing: "A"), to: Digest(hashing: "B"), running: .revoke)),
         .rotatePolicy(.init(jobClass: maintenance, from: nil, to: Digest(hashing: "B"), running: .keep)),
         .disableElevated(.init(reach: .everywhere, revokesLive: true)),
-        .enableElevated(.jobClass(maintenance)), .requireProxy(.everywhere), .releaseProxy(.jobClass(maintenance)),
+        .enableElevated(.jobClass(maintenance)), .requireProxy(.init(reach: .everywhere, revokesLive: true)),
+        .requireProxy(.init(reach: .jobClass(maintenance), revokesLive: false)), .releaseProxy(.jobClass(maintenance)),
         .suspectKey(.init(kid: soc.publicKey.kid, since: noon)), .suspectKey(.init(kid: KeyID("k"), since: nil)),
         .drill(.init(drillID: "d1", scope: StopScope(kind: .subject, value: "mina"))),
     ]

@@ -145,15 +145,74 @@ extension StopTests {
         @Test func requiringTheProxyRefusesWhatGoesAroundIt() async throws {
             try await Self.run { stage, _ in
                 let playground = stage.playground
-                try await playground.declare(.requireProxy(.everywhere), id: "proxy", by: [PlaygroundCast.ruth])
-                try await stage.untilPosition(1)
+                for name in ["loose-1", "loose-2"] {
+                    try await Self.decide(ApprovalDraft(name, .reconcile, in: playground), .issued, on: stage)
+                }
+                try await Self.decide(ApprovalDraft("forced", .agentRun, in: playground), .issued, on: stage)
+                try await playground.declare(
+                    .requireProxy(.init(reach: .jobClass(PlaygroundClass.agentRun.name), revokesLive: true)),
+                    id: "proxy-of-runs", by: [PlaygroundCast.ruth])
+                try await playground.declare(
+                    .requireProxy(.init(reach: .everywhere, revokesLive: false)), id: "proxy",
+                    by: [PlaygroundCast.ruth])
+                try await stage.untilPosition(2)
+                try await stage.untilSwept()
+                let kept = try await stage.playground.query(
+                    "SELECT count(*)::text FROM clawgrant.request WHERE revoked_at IS NOT NULL")
+                #expect(try kept.string(0, 0) == "0")
+                try await playground.declare(
+                    .requireProxy(.init(reach: .everywhere, revokesLive: true)), id: "proxy-now",
+                    by: [PlaygroundCast.ruth])
+                try await stage.untilPosition(3)
+                try await Self.expectRevoked(2, on: stage)
+                // What is issued again within the second of the order is revoked with it.
+                try await stage.untilSwept()
                 try await Self.decide(ApprovalDraft("around", .reconcile, in: playground), .denied, on: stage)
                 try await Self.decide(ApprovalDraft("through", .agentRun, in: playground), .issued, on: stage)
                 try await playground.declare(.releaseProxy(.everywhere), id: "free", by: [PlaygroundCast.milan])
-                try await stage.untilPosition(2)
+                try await playground.declare(
+                    .releaseProxy(.jobClass(PlaygroundClass.agentRun.name)), id: "free-runs",
+                    by: [PlaygroundCast.milan])
+                try await stage.untilPosition(5)
                 try await Self.decide(ApprovalDraft("after", .reconcile, in: playground), .issued, on: stage)
                 try await stage.check()
+                let causes = try await playground.query(
+                    """
+                    SELECT request_id, revoked_reason FROM clawgrant.request WHERE revoked_at IS NOT NULL
+                    ORDER BY request_id
+                    """)
+                #expect(try (0..<causes.rowCount).map { try causes.string($0, 0) } == ["req-loose-1", "req-loose-2"])
+                #expect(try causes.string(0, 1) == "proxy_required")
+                try await stage.expectReaderAgrees()
                 #expect(try await stage.decisions()["req-around"] == "POLICY_PROXY_REQUIRED")
+            }
+        }
+
+        @Test func withdrawingASigningKeyVoidsWhatItSignedAndSignsNothing() async throws {
+            try await Self.run { stage, _ in
+                let playground = stage.playground
+                let kid = playground.keys.token.kid
+                try await Self.decide(ApprovalDraft("signed", .reconcile, in: playground), .issued, on: stage)
+                try await playground.declare(
+                    .suspectKey(.init(kid: kid, since: nil)), id: "suspect", by: [PlaygroundCast.ruth])
+                try await stage.untilPosition(1)
+                try await Self.expectRevoked(1, on: stage)
+                // What is approved now waits for another key, until its approval ends.
+                let waiting = ApprovalDraft("waiting", .reconcile, in: playground)
+                var script = Script(playground)
+                try script.add(waiting, .denied, in: playground)
+                try await stage.send(script)
+                try await stage.untilHolds(
+                    "the request to wait for another key",
+                    "SELECT EXISTS (SELECT 1 FROM clawgrant.request WHERE request_id = 'req-waiting' AND state = 0)")
+                var end = Script(playground)
+                end.ignore(
+                    try waiting.ended(at: waiting.time.adding(seconds: 1)).record(signedBy: playground.keys.eventSigner)
+                )
+                try await stage.send(end)
+                try await stage.check()
+                #expect(try await stage.decisions()["req-waiting"] == "HUMAN_APPROVAL_ENDED")
+                try await stage.expectReaderAgrees(cutoffs: [try #require(CutoffScope(.issuerKey, kid.rawValue))])
             }
         }
 

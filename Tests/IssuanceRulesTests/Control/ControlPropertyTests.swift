@@ -31,7 +31,7 @@ import Testing
                     jobClass: JobClass("ref"), from: dice.chance(20) ? nil : Setup.hash,
                     to: Digest(hashing: "strict"), running: .keep))
         case 3: return .disableElevated(.init(reach: dice.pick(reaches), revokesLive: dice.chance(50)))
-        case 4: return .requireProxy(dice.pick(reaches))
+        case 4: return .requireProxy(.init(reach: dice.pick(reaches), revokesLive: dice.chance(50)))
         default:
             return .suspectKey(
                 .init(kid: Setup.kid, since: dice.chance(50) ? nil : ControlBench.at(.random(in: -9...9, using: &dice)))

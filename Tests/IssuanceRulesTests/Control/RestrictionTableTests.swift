@@ -150,7 +150,7 @@ import Testing
 
     @Test func theProxyIsRequiredUntilItIsReleased() throws {
         var bench = ControlBench()
-        try bench.apply(.requireProxy(Self.ref), id: "e1")
+        try bench.apply(.requireProxy(.init(reach: Self.ref, revokesLive: false)), id: "e1")
         func decision(_ bench: ControlBench, proxy: Bool, receipts: Bool = true) throws -> Decision {
             try Setup.under(bench, decided: 1) { setup in
                 setup.bind {
@@ -167,6 +167,22 @@ import Testing
         bench.clock = 10
         #expect(try bench.apply(.releaseProxy(Self.ref), id: "e2").result == .applied)
         #expect(try decision(bench, proxy: false).word == "issue")
+    }
+
+    @Test func unproxiedTokensAreRevokedWhenSaid() throws {
+        var bench = ControlBench()
+        let quiet = ControlOperation.requireProxy(.init(reach: Self.ref, revokesLive: false))
+        let loud = ControlOperation.requireProxy(.init(reach: Self.ref, revokesLive: true))
+        let first = try bench.apply(quiet, id: "e1")
+        #expect(first.result == .applied && first.effects.revocations.isEmpty && first.effects.cutoffs.isEmpty)
+        #expect(try bench.apply(quiet, id: "e2").result == .repeated(of: 1))
+        let second = try bench.apply(loud, id: "e3")
+        #expect(second.result == .applied && second.effects.cutoffs.isEmpty)
+        #expect(
+            second.effects.revocations == [
+                ControlRevocation(scope: ControlBench.scope(.jobClass, "ref"), part: .unproxied, cause: .proxyRequired)
+            ])
+        #expect(try bench.apply(loud, id: "e3").result == .repeated(of: 2))
     }
 
     // MARK: Policies

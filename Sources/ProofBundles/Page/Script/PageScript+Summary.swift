@@ -195,6 +195,7 @@ extension PageScript {
             budget_spent: "the budget was spent",
           requested: "an operator asked for it", policy_rotated: "the policy was replaced",
           elevation_disabled: "elevated execution was disabled",
+          proxy_required: "the proxied model route was required",
         });
         """#
 }
