@@ -148,7 +148,7 @@ let package = Package(
             name: "ConformanceTests",
             dependencies: [
                 "ApprovalSources", "ClawWire", "DevStack", "GrantLedger", "GrantVerifier", "GrantWorker",
-                "IssuanceRules", "Kafka", "Playground", "Postgres", "Primitives", "ReceiptLog",
+                "IssuanceRules", "Kafka", "Playground", "Primitives", "ReceiptLog",
                 .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
             ],
             exclude: ["FirstVersions", "Peers"]),

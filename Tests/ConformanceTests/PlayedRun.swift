@@ -8,7 +8,6 @@ import IssuanceRules
 import Kafka
 import Logging
 import Playground
-import Postgres
 
 /// A run that leaves a record of every kind on the topics: a worker within this process, and everything that can happen to
 /// approvals, requests, stops and calls.
@@ -99,7 +98,7 @@ final class PlayedRun: Sendable {
         }
         let spent = draft("spent", .agentRun) { $0.decision.budget = Budget(modelCalls: 2) }
         let late = draft("late", .reconcile)
-        let entra = EntraActivation("app")
+        let entra = EntraActivation("app", at: .playgroundNow.adding(seconds: -60))
         var reference = RequestDraft("app", .appAdmin, in: playground, at: .playgroundNow)
         reference.approvalID = entra.approvalID
         var pointed = draft("pointed", .reconcile)
@@ -115,12 +114,7 @@ final class PlayedRun: Sendable {
         ]
         good += try ApprovalDraft.records(
             [draft("one", .reconcile), draft("two", .reconcile)], signedTogetherBy: keys.batchSigner)
-        good.append(
-            ProducerRecord(
-                topic: PlaygroundTopic.entra,
-                value: JSONWriter.bytes([
-                    "records": .array([.requested, .routed, .approved, .completed].map { entra.record($0) })
-                ])))
+        good.append(entra.message([.requested, .routed, .approved, .completed]))
         try await playground.produce(good)
         try await playground.produce(try BrokenRecord.allCases.map { try $0.record("broken", in: playground) })
         try await settle(tokens: 7)
@@ -144,9 +138,9 @@ final class PlayedRun: Sendable {
 
     /// Calls of the job whose budget is two: its last mark ends the token, and what comes behind is a finding.
     private func calls() async throws -> [ProducerRecord] {
-        let granted = try await playground.query(
-            "SELECT claims->>'token_scope_hash_b64u' FROM clawgrant.request WHERE job_id = 'job-spent'")
-        let scope = try? granted.string(0, 0)
+        let scope = try await readAll().filter { $0.topic == PlaygroundTopic.grants }
+            .map { try JSONReader.parse($0.value ?? []) }.first { $0["job_id"] == "job-spent" }?["token"]?[
+                "token_scope_hash_b64u"]?.string
         let records = try (1...4).map { number in
             let id = "call-\(number)"
             return ProducerRecord(
