@@ -161,16 +161,17 @@ struct TopicsTests {
         }
     }
 
-    @Test(
-        "A broker that does not tell its access rules is said not to", arguments: [PrivateBroker.Kind.noida, .tansu])
-    func untoldAccess(_ kind: PrivateBroker.Kind) async throws {
+    @Test("A broker that keeps no access rules is said to keep none", arguments: [PrivateBroker.Kind.noida, .tansu])
+    func noAccessRules(_ kind: PrivateBroker.Kind) async throws {
         guard BrokerTools.find().has(kind) else { return }
         try await Self.on(kind) { config, _ in
             #expect(try await Self.run("topics apply", config).code == 0)
             let found = try await Self.run("topics check --json --principal worker=User:claw-worker", config)
-            #expect(found.code == 0, "\(found.output) \(found.errors)")
-            let access = try found.lines.filter { $0["kind"]?.string?.hasPrefix("access_") ?? false }
-            #expect(access.map { $0["kind"]?.string } == ["access_untold"])
+            #expect(found.code == 1, "\(found.output) \(found.errors)")
+            #expect(try Self.told(found) == ["access_none"])
+            let unasked = try await Self.run("topics check", config)
+            #expect(unasked.code == 0)
+            #expect(unasked.errors.contains("access was not looked at"))
         }
     }
 

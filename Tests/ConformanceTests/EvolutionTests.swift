@@ -21,20 +21,27 @@ enum EvolutionTests {
             #expect(lines.last?.hasSuffix(": 0 broken") == true)
         }
 
-        /// The lines about a change of a schema that is on the topics as it was.
-        private func told(_ file: String, _ change: (inout JSONObject) -> Void) async throws -> [String] {
+        /// The lines about each change of a schema, a value at a path.
+        private func told(
+            _ file: String, _ changes: [(path: [String], value: JSONValue?)]
+        ) async throws -> [[String]] {
             let home = try TemporaryDirectory(prefix: "claw-schemas")
             defer { home.close() }
-            let topics = home.path("topics")
-            try FileManager.default.copyItem(
-                atPath: Peers.root.appendingPathComponent("topics").path, toPath: topics)
-            let old = "\(Self.first)/\(file)"
-            var schema = try #require(
-                try JSONReader.parse(Array(try Data(contentsOf: URL(fileURLWithPath: old)))).object)
-            change(&schema)
-            try Data(JSONWriter.bytes(.object(schema))).write(to: URL(fileURLWithPath: "\(topics)/schemas/\(file)"))
-            let (_, lines) = try await Peers.run("compatibility", ["\(topics)/asyncapi.yaml", Self.first])
-            return lines.filter { $0.contains(" \(file)") }
+            let old = URL(fileURLWithPath: "\(Self.first)/\(file)")
+            let first = try #require(try JSONReader.parse(Array(try Data(contentsOf: old))).object)
+            var folders: [String] = []
+            for (index, change) in changes.enumerated() {
+                let folder = home.path("\(index)")
+                try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+                var schema = first
+                set(&schema, change.path, change.value)
+                try Data(JSONWriter.bytes(.object(schema))).write(to: URL(fileURLWithPath: "\(folder)/\(file)"))
+                folders.append(folder)
+            }
+            let (_, lines) = try await Peers.run("compatibility", [Peers.document, Self.first] + folders)
+            let cases = lines.split(omittingEmptySubsequences: false) { $0.hasPrefix("case ") }.dropFirst()
+            try #require(cases.count == changes.count, "\(lines)")
+            return cases.map { $0.filter { $0.contains(" \(file)") } }
         }
 
         private func set(_ schema: inout JSONObject, _ path: [String], _ value: JSONValue?) {
@@ -57,19 +64,18 @@ enum EvolutionTests {
                 (["properties", "token_hash", "$ref"], "receipt.v1.json#/$defs/digest"),
                 (["additionalProperties"], true),
             ]
-            for (path, value) in changes {
-                let lines = try await told(file) { set(&$0, path, value) }
-                #expect(lines.contains { $0.hasPrefix("broken") }, "\(path): \(lines)")
+            for (change, lines) in zip(changes, try await told(file, changes)) {
+                #expect(lines.contains { $0.hasPrefix("broken") }, "\(change): \(lines)")
             }
-            for (path, value): ([String], JSONValue) in [
+            let harmless: [(path: [String], value: JSONValue?)] = [
                 (["properties", "site"], ["type": "string"]), (["description"], "Other words."),
                 (["properties", "reason", "maxLength"], 100),
-            ] {
-                let lines = try await told(file) { set(&$0, path, value) }
-                #expect(!lines.contains { $0.hasPrefix("broken") }, "\(path): \(lines)")
+            ]
+            let told = try await told(file, harmless)
+            for (change, lines) in zip(harmless, told) {
+                #expect(!lines.contains { $0.hasPrefix("broken") }, "\(change): \(lines)")
             }
-            let lines = try await told(file) { set(&$0, ["properties", "site"], ["type": "string"]) }
-            #expect(lines == ["added revocation.v1.json.site: a member more"])
+            #expect(told.first == ["added revocation.v1.json.site: a member more"])
         }
 
         @Test func ofWhatIsReceivedNothingMayBeDemandedOrNarrow() async throws {
@@ -79,20 +85,19 @@ enum EvolutionTests {
                 (["properties", "decision", "enum"], ["approved", "denied"]), (["additionalProperties"], false),
                 (["$defs", "identifier", "maxLength"], 64), (["$defs", "identifier", "pattern"], "^[a-z]+$"),
             ]
-            for (path, value) in changes {
-                let lines = try await told(file) { set(&$0, path, value) }
-                #expect(lines.contains { $0.hasPrefix("broken") }, "\(path): \(lines)")
+            for (change, lines) in zip(changes, try await told(file, changes)) {
+                #expect(lines.contains { $0.hasPrefix("broken") }, "\(change): \(lines)")
             }
-            for (path, value): ([String], JSONValue) in [
+            let harmless: [(path: [String], value: JSONValue?)] = [
                 (["properties", "site"], ["type": "string"]), (["required"], ["approval_id"]),
                 (
                     ["properties", "decision", "enum"],
                     ["approved", "denied", "canceled", "timed_out", "ended", "escalated"]
                 ),
                 (["$defs", "identifier", "maxLength"], 1_024),
-            ] {
-                let lines = try await told(file) { set(&$0, path, value) }
-                #expect(!lines.contains { $0.hasPrefix("broken") }, "\(path): \(lines)")
+            ]
+            for (change, lines) in zip(harmless, try await told(file, harmless)) {
+                #expect(!lines.contains { $0.hasPrefix("broken") }, "\(change): \(lines)")
             }
         }
     }

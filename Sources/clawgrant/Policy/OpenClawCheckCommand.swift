@@ -31,11 +31,7 @@ struct OpenClawCheckCommand: AsyncParsableCommand {
     }
 
     mutating func run() async throws {
-        let check = OpenClawCheck(try policy.load(), proxies: policy.proxies) { path in
-            // Where a mount's source does not exist yet, its text is all there is to look at.
-            let home = path.hasPrefix("~") ? NSString(string: path).expandingTildeInPath : path
-            return URL(fileURLWithPath: home).resolvingSymlinksInPath().path
-        }
+        let check = OpenClawCheck(try policy.load(), proxies: policy.proxies, resolve: SymbolicLinks.resolve)
         let findings = check.findings(
             try Self.document(file), approvals: try approvals.map { try Self.document($0).value })
         if isSARIF {
@@ -57,5 +53,36 @@ struct OpenClawCheckCommand: AsyncParsableCommand {
         } catch {
             throw CommandFailure.usage("\(path): \(error); OpenClaw's configuration is JSON5")
         }
+    }
+}
+
+/// Where paths lead.
+enum SymbolicLinks {
+    private static let mostLinks = 40
+
+    /// The path with every symbolic link in it followed, also where what it leads to does not exist.
+    @Sendable static func resolve(_ path: String) -> String {
+        let home = path.hasPrefix("~") ? NSString(string: path).expandingTildeInPath : path
+        var open = home.split(separator: "/").map(String.init)[...]
+        var resolved: [String] = []
+        var links = 0
+        while let part = open.popFirst() {
+            guard part != "." else { continue }
+            guard part != ".." else {
+                _ = resolved.popLast()
+                continue
+            }
+            let place = "/" + (resolved + [part]).joined(separator: "/")
+            guard links < mostLinks,
+                let target = try? FileManager.default.destinationOfSymbolicLink(atPath: place)
+            else {
+                resolved.append(part)
+                continue
+            }
+            links += 1
+            if target.hasPrefix("/") { resolved = [] }
+            open = (target.split(separator: "/").map(String.init) + open)[...]
+        }
+        return "/" + resolved.joined(separator: "/")
     }
 }

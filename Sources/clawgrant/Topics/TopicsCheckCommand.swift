@@ -29,6 +29,8 @@ struct TopicsCheckCommand: AsyncParsableCommand {
     private enum Access {
         case notAsked
         case told([AccessFinding])
+        /// There is no rule at all.
+        case none
         case untold(String)
     }
 
@@ -45,11 +47,13 @@ struct TopicsCheckCommand: AsyncParsableCommand {
             )
         }
         report(findings, access, topics: catalog.entries.count)
-        var isClean = findings.allSatisfy { $0.severity == .notice }
-        if case .told(let differences) = access, differences.contains(where: { $0.severity != .notice }) {
-            isClean = false
-        }
-        if !isClean { throw CommandFailure.no }
+        let isAccessClean =
+            switch access {
+            case .notAsked, .untold: true
+            case .none: false
+            case .told(let differences): differences.allSatisfy { $0.severity == .notice }
+            }
+        guard isAccessClean, findings.allSatisfy({ $0.severity == .notice }) else { throw CommandFailure.no }
     }
 
     private static func access(
@@ -57,7 +61,8 @@ struct TopicsCheckCommand: AsyncParsableCommand {
     ) async throws -> Access {
         guard !principals.isEmpty else { return .notAsked }
         do {
-            return .told(plan.findings(principals: principals, bindings: try await admin.accessBindings()))
+            let bindings = try await admin.accessBindings()
+            return bindings.isEmpty ? .none : .told(plan.findings(principals: principals, bindings: bindings))
         } catch {
             return .untold("\(error)")
         }
@@ -74,17 +79,14 @@ struct TopicsCheckCommand: AsyncParsableCommand {
         switch access {
         case .notAsked:
             if !output.isJSON { Console.error("access was not looked at: no --principal was given") }
+        case .none:
+            tell(
+                "warning", "access_none", "the broker has no access rule at all",
+                "let it keep rules (authorizer.class.name), unless something else keeps strangers from the topics")
         case .untold(let reason):
-            let finding = "the broker does not tell its access rules: \(reason)"
-            let remedy = "compare them with `clawgrant topics export --format kafka-acls` by hand"
-            if output.isJSON {
-                Console.out([
-                    "topic": nil, "severity": "notice", "kind": "access_untold", "finding": .string(finding),
-                    "remedy": .string(remedy),
-                ])
-            } else {
-                Console.out("notice: \(finding); \(remedy)")
-            }
+            tell(
+                "notice", "access_untold", "the broker does not tell its access rules: \(reason)",
+                "compare them with `clawgrant topics export --format kafka-acls` by hand")
         case .told(let differences):
             for difference in differences {
                 if output.isJSON {
@@ -95,6 +97,18 @@ struct TopicsCheckCommand: AsyncParsableCommand {
             }
             if differences.isEmpty, !output.isJSON { Console.out("every principal may do what its role needs") }
         }
+    }
+
+    /// Writes a finding about access as a whole.
+    private func tell(_ severity: String, _ kind: String, _ finding: String, _ remedy: String) {
+        guard output.isJSON else {
+            Console.out("\(severity): \(finding); \(remedy)")
+            return
+        }
+        Console.out([
+            "topic": nil, "severity": .string(severity), "kind": .string(kind), "finding": .string(finding),
+            "remedy": .string(remedy),
+        ])
     }
 }
 

@@ -1,8 +1,9 @@
 """Compares schemas with their first versions: what may not change within a version, and what was added.
 
-    compatibility.py DOCUMENT FIRST
+    compatibility.py DOCUMENT FIRST [CHANGED...]
 
-FIRST is the folder of the first versions. The document's operations tell the direction. Of what is sent, everything must
+FIRST is the folder of the first versions, each CHANGED one of schemas that take the place of the document's for a
+comparison of their own. The document's operations tell the direction. Of what is sent, everything must
 stay that a reader of the first version relies on: required members, types, constants, patterns, bounds. Of what is
 received, everything must still be taken that a writer of the first version sends. What may be added is printed as
 `added`: readers that are strict must know it before it is written. Prints `broken` lines for the rest and ends with 1.
@@ -165,9 +166,8 @@ def follow(value, messages, files):
                 follow(member, messages, files)
 
 
-def main(path, first):
-    messages = Messages(path)
-    before = load_schemas(first)
+def compare(messages, before):
+    """Compares the messages' schemas with the first versions; prints what differs and returns how much is broken."""
     found = directions(messages)
     count, broken = 0, 0
     for file, old in before.items():
@@ -188,8 +188,21 @@ def main(path, first):
             for line in comparison.broken:
                 print(f"broken {line}")
     print(f"{count} schemas compared with their first versions: {broken} broken")
+    return broken
+
+
+def main(path, first, changed):
+    messages = Messages(path)
+    before = load_schemas(first)
+    if not changed:
+        return 1 if compare(messages, before) else 0
+    present, broken = messages.schemas, 0
+    for folder in changed:
+        print(f"case {Path(folder).name}")
+        messages.schemas = dict(present, **load_schemas(folder))
+        broken += compare(messages, before)
     return 1 if broken else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], Path(sys.argv[2])))
+    sys.exit(main(sys.argv[1], Path(sys.argv[2]), sys.argv[3:]))

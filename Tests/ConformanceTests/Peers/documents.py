@@ -54,7 +54,8 @@ class Messages:
         result = {key: self.absolute(member) for key, member in value.items()}
         if isinstance(value.get("$ref"), str) and value["$ref"].startswith("./schemas/"):
             name, _, fragment = value["$ref"][len("./schemas/"):].partition("#")
-            result["$ref"] = self.schemas[name]["$id"] + ("#" + fragment if fragment else "")
+            if name in self.schemas:
+                result["$ref"] = self.schemas[name]["$id"] + ("#" + fragment if fragment else "")
         return result
 
     def validator(self, schema):
@@ -64,7 +65,7 @@ class Messages:
 
     @staticmethod
     def refuse(uri):
-        raise AssertionError(f"{uri} is none of our schemas")
+        raise ValueError(f"{uri} is none of our schemas")
 
     def of_channel(self, channel):
         names = []
@@ -81,8 +82,11 @@ class Messages:
 
     def faults(self, name, headers, payload):
         head, body = self.validators[name]
-        found = [f"headers{where(error)}: {error.message[:300]}" for error in head.iter_errors(headers)]
-        return found + [f"payload{where(error)}: {error.message[:300]}" for error in body.iter_errors(payload)]
+        try:
+            found = [f"headers{where(error)}: {error.message[:300]}" for error in head.iter_errors(headers)]
+            return found + [f"payload{where(error)}: {error.message[:300]}" for error in body.iter_errors(payload)]
+        except jsonschema.RefResolutionError as error:
+            return [f"a reference leads nowhere: {error}"]
 
 
 def where(error):
