@@ -145,6 +145,14 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .testTarget(name: "OpenClawTests", dependencies: ["OpenClaw", "ClawWire"]),
+        .testTarget(
+            name: "ConformanceTests",
+            dependencies: [
+                "ApprovalSources", "ClawWire", "DevStack", "GrantLedger", "GrantVerifier", "GrantWorker",
+                "IssuanceRules", "Kafka", "Playground", "Primitives", "ReceiptLog",
+                .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
+            ],
+            exclude: ["FirstVersions", "Peers"]),
         .testTarget(name: "ClawWireTests", dependencies: ["ClawWire", "TestSupport"]),
         .testTarget(name: "ReceiptLogTests", dependencies: ["ReceiptLog", "ClawWire", "TestSupport"]),
         .testTarget(

@@ -50,6 +50,8 @@ public struct KafkaError: Error, Sendable, Hashable {
         case describeTopicConfiguration
         /// Changing the settings of topics.
         case alterConfiguration
+        /// Reading the rules of access control.
+        case describeAccess
         /// Reading the cluster's brokers and topics.
         case metadata
         /// Obtaining an OAuth bearer token.

@@ -22,7 +22,10 @@ struct Clawgrant: AsyncParsableCommand {
             CommandGroup(
                 name: "Setting up", subcommands: [KeysCommand.self, TopicsCommand.self, LedgerCommand.self]),
             CommandGroup(
-                name: "Rules and sources", subcommands: [RulesCommand.self, SourceCommand.self, ExplainCommand.self]),
+                name: "Rules and sources",
+                subcommands: [
+                    RulesCommand.self, SourceCommand.self, PolicyCommand.self, ExplainCommand.self,
+                ]),
             CommandGroup(
                 name: "Records",
                 subcommands: [

@@ -17,7 +17,19 @@ struct ParsingTests {
         ("keys jwks --purpose receipt --contract", "KeysJWKSCommand"),
         ("topics list --json", "TopicsListCommand"),
         ("topics apply --replication-factor 3 --vendor", "TopicsApplyCommand"),
-        ("topics check", "TopicsCheckCommand"),
+        ("topics apply --settings --json", "TopicsApplyCommand"), ("topics check", "TopicsCheckCommand"),
+        (
+            "topics check --principal worker=User:w --principal verifier=User:v --replication-factor 3 --json",
+            "TopicsCheckCommand"
+        ),
+        ("topics plan --replication-factor=-1 --vendor --json", "TopicsPlanCommand"),
+        ("topics export --format strimzi --standard --cluster c --namespace n", "TopicsExportCommand"),
+        ("topics export --format kafka-acls --role worker --principal worker=User:w", "TopicsExportCommand"),
+        (
+            "policy openclaw export --wpc w --agent main --layout list --proxy https://p.example",
+            "OpenClawExportCommand"
+        ),
+        ("policy openclaw check c.json --wpc w --signer did:key:z6Mk --approvals a --sarif", "OpenClawCheckCommand"),
         ("ledger migrate --role clawgrant_owner --json", "LedgerMigrateCommand"),
         ("ledger roles --apply", "LedgerRolesCommand"),
         ("ledger status", "LedgerStatusCommand"),
@@ -89,7 +101,14 @@ struct ParsingTests {
         "What is missing or contradictory is refused before anything is done",
         arguments: [
             "bogus", "run --jsn", "keys generate --purpose token", "keys generate --purpose tokens --out a",
-            "topics apply --replication-factor 0", "ledger archive", "explain", "explain req-1 --file c",
+            "topics apply --replication-factor 0", "topics plan --replication-factor x", "topics export",
+            "topics export --format helm", "topics export --format strimzi --role king",
+            "topics check --principal worker", "topics check --principal king=User:a",
+            "topics check --principal worker=a", "topics check --principal worker=User:a --principal worker=User:b",
+            "topics check --replication-factor=-1", "policy openclaw export", "policy openclaw check --wpc w",
+            "policy openclaw check c --wpc w --json --sarif", "policy openclaw export --wpc w --policy-hash x",
+            "policy openclaw export --wpc w --proxy http://p.example", "policy openclaw export --wpc w --layout map",
+            "ledger archive", "explain", "explain req-1 --file c",
             "explain req-1 --rules r", "rules test",
             "request --job j --class c --agent a --scope s",
             "request --job j --class c --agent a --scope s --plain --delivery-key k",

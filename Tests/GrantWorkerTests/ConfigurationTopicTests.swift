@@ -1,10 +1,8 @@
 import ClawWire
-import Foundation
 import GrantLedger
 import GrantWorker
 import IssuanceRules
 import Testing
-import Yams
 
 @testable import Kafka
 
@@ -50,11 +48,14 @@ struct ConfigurationTopicTests {
             statusListTopic: "claw.status-lists.v1")
     }
 
-    static func topic(_ name: String, partitions: Int32, leader: Int32? = 1) -> ClusterMetadata.Topic {
+    static func topic(
+        _ name: String, partitions: Int32, leader: Int32? = 1, replicas: [Int32] = [1], inSync: [Int32]? = nil
+    ) -> ClusterMetadata.Topic {
         ClusterMetadata.Topic(
             name: name,
             partitions: (0..<partitions).map {
-                ClusterMetadata.Partition(id: $0, leader: leader, replicas: [1], inSyncReplicas: [1], error: nil)
+                ClusterMetadata.Partition(
+                    id: $0, leader: leader, replicas: replicas, inSyncReplicas: inSync ?? replicas, error: nil)
             }, error: nil)
     }
 
@@ -143,33 +144,75 @@ struct ConfigurationTopicTests {
                 "error claw.dead-letters.v1: the topic is not available: no leader for partition 0, 1, 2",
                 "warning claw.approvals.decisions.v1: retention.ms is 1000, 2592000000 is wanted",
                 "notice claw.capability.requests.v1: retention.ms is -1, 2592000000 is wanted",
+                "notice claw.policies.v1: the broker does not tell max.message.bytes",
             ])
         #expect(findings.allSatisfy { !$0.remedy.isEmpty })
     }
 
-    @Test("topics/settings.yaml is the catalog with the standard names")
-    func settingsFile() throws {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent()
-        let text = try String(contentsOf: root.appendingPathComponent("topics/settings.yaml"), encoding: .utf8)
-        var described: [String: Node] = [:]
-        for document in try compose_all(yaml: text) {
-            let name = try #require(document["metadata"]?["name"]?.string)
-            #expect(document["kind"]?.string == "KafkaTopic")
-            described[name] = document["spec"]
+    @Test("Fewer copies than wanted, copies that are behind, and a minimum that cannot be met are found")
+    func copies() throws {
+        let catalog = try Self.catalog()
+        var (topics, settings) = Self.cluster(catalog)
+        for name in topics.keys { topics[name] = Self.topic(name, partitions: 1, replicas: [1, 2, 3]) }
+        for entry in catalog.entries {
+            topics[entry.name] = Self.topic(entry.name, partitions: entry.partitions, replicas: [1, 2, 3])
+            settings[entry.name] = entry.settings(replicas: entry.isOurs ? 3 : 0)
         }
-        let entries = try Self.catalog().entries.filter(\.isOurs)
-        #expect(Set(described.keys) == Set(entries.map(\.name)))
-        for entry in entries {
-            let spec = try #require(described[entry.name])
-            #expect(spec["partitions"]?.int == Int(entry.partitions))
-            let replicas = try #require(spec["replicas"]?.int)
-            let wanted = entry.specification(replicationFactor: Int32(replicas)).configuration
-            let found = Dictionary(
-                uniqueKeysWithValues: (spec["config"]?.mapping ?? [:]).map {
-                    ($0.key.string ?? "", $0.value.scalar?.string ?? "")
-                })
-            #expect(found == wanted, "\(entry.name)")
+        #expect(catalog.findings(topics: topics, settings: settings, replicas: 3).isEmpty)
+        topics["claw.grants.v1"] = Self.topic("claw.grants.v1", partitions: 12, replicas: [1])
+        topics["claw.decisions.v1"] = Self.topic(
+            "claw.decisions.v1", partitions: 12, replicas: [1, 2, 3], inSync: [1, 2])
+        topics["claw.revocations.v1"] = Self.topic(
+            "claw.revocations.v1", partitions: 1, replicas: [1, 2, 3], inSync: [1])
+        settings["claw.findings.v1"]?["min.insync.replicas"] = "1"
+        settings["claw.control.v1"]?["min.insync.replicas"] = "4"
+        let told = catalog.findings(topics: topics, settings: settings, replicas: 3).map {
+            "\($0.severity.rawValue) \($0.topic.name): \($0.summary)"
         }
+        #expect(
+            told == [
+                "warning claw.grants.v1: 1 broker keeps it, 3 should",
+                "error claw.grants.v1: the topic is not available: min.insync.replicas is 2, more than the 1 copies that "
+                    + "are kept",
+                "warning claw.decisions.v1: copies are behind in partition 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11",
+                "error claw.revocations.v1: the topic is not available: fewer copies than min.insync.replicas are up to "
+                    + "date in partition 0",
+                "warning claw.findings.v1: min.insync.replicas is 1, 2 is wanted",
+                "error claw.control.v1: the topic is not available: min.insync.replicas is 4, more than the 3 copies that "
+                    + "are kept",
+                "warning claw.control.v1: min.insync.replicas is 4, 2 is wanted",
+            ])
+    }
+
+    @Test("A topic whose settings the broker does not tell is said to be such, not to be right")
+    func untold() throws {
+        let catalog = try Self.catalog()
+        let topics = Self.cluster(catalog).topics
+        let findings = catalog.findings(topics: topics, settings: [:])
+        #expect(findings.map(\.topic.name) == catalog.entries.map(\.name))
+        #expect(findings.allSatisfy { $0.severity == .notice && $0.code == "untold" })
+    }
+
+    @Test("A plan makes what is missing, sets what differs, and leaves to people what no tool does without harm")
+    func plan() throws {
+        let catalog = try Self.catalog()
+        var (topics, settings) = Self.cluster(catalog)
+        #expect(TopicPlan([], replicationFactor: 1, includesVendors: true).steps.isEmpty)
+        topics["claw.grants.v1"] = nil
+        topics["insights-logs-auditlogs"] = nil
+        topics["claw.control.v1"] = Self.topic("claw.control.v1", partitions: 3)
+        topics["claw.decisions.v1"] = Self.topic("claw.decisions.v1", partitions: 6)
+        settings["claw.findings.v1"] = ["cleanup.policy": "compact", "retention.ms": "1"]
+        let findings = catalog.findings(topics: topics, settings: settings)
+        let plan = TopicPlan(findings, replicationFactor: 3, includesVendors: false)
+        #expect(plan.creations.map(\.name) == ["claw.grants.v1"])
+        #expect(plan.creations.first?.configuration["min.insync.replicas"] == "2")
+        #expect(plan.changes == ["claw.findings.v1": ["cleanup.policy": "delete", "retention.ms": "34560000000"]])
+        let byHand = plan.steps.compactMap { step in
+            if case .byHand(let finding) = step { "\(finding.topic.name) \(finding.code)" } else { nil }
+        }
+        #expect(byHand == ["claw.control.v1 partitions", "insights-logs-auditlogs missing"])
+        let all = TopicPlan(findings, replicationFactor: -1, includesVendors: true)
+        #expect(all.creations.map(\.name) == ["claw.grants.v1", "insights-logs-auditlogs"])
     }
 }

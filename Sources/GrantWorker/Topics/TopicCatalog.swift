@@ -5,8 +5,9 @@ public import Kafka
 
 /// Every topic that a worker reads or writes, with the settings it should have.
 ///
-/// Names come from the configuration and the issuance rules; the rest is fixed here and explained in `docs/topics.md`.
-/// `topics/settings.yaml` is this catalog with the standard names, for tools that keep topics as code.
+/// Names come from the configuration and the issuance rules; the rest is that of `topics/asyncapi.yaml`, the truth about
+/// every topic. It is repeated here so that the program needs no file, and a test keeps both equal. `docs/topics.md`
+/// gives the reasons.
 public struct TopicCatalog: Sendable, Hashable {
     /// What a topic is for.
     public enum Role: Sendable, Hashable {
@@ -64,16 +65,21 @@ public struct TopicCatalog: Sendable, Hashable {
         ///
         /// - Parameter replicationFactor: brokers that keep each partition; -1 for the cluster's default.
         public func specification(replicationFactor: Int32 = -1) -> TopicSpecification {
-            var configuration = settings
-            // With three copies one may be lost without losing what was acknowledged; fewer leave no such choice.
-            if replicationFactor >= 3 { configuration["min.insync.replicas"] = "2" }
-            return TopicSpecification(
-                name: name, partitions: partitions, replicationFactor: replicationFactor, configuration: configuration)
+            TopicSpecification(
+                name: name, partitions: partitions, replicationFactor: replicationFactor,
+                configuration: settings(replicas: Int(replicationFactor)))
+        }
+
+        /// The settings of a topic that so many brokers keep. With three copies one may be lost without losing what was
+        /// acknowledged; fewer leave no such choice.
+        public func settings(replicas: Int) -> [String: String] {
+            guard replicas >= TopicCatalog.replicas else { return settings }
+            return settings.merging(["min.insync.replicas": "2"]) { _, wanted in wanted }
         }
     }
 
     /// The topics: outputs first, then the control topic, then inputs by name.
-    public let entries: [Entry]
+    public private(set) var entries: [Entry]
 
     /// The catalog of a configuration.
     ///
@@ -93,7 +99,7 @@ public struct TopicCatalog: Sendable, Hashable {
         if let controlTopic { entries.append(Self.control(controlTopic)) }
         var inputs: [Entry] = []
         for source in (rules?.sources ?? [:]).values {
-            for topic in source.topics { inputs.append(Self.input(source, topic)) }
+            for topic in source.topics { inputs.append(Self.input((source.name, source.kind), topic)) }
         }
         if let policyTopic { inputs.append(Self.policies(policyTopic)) }
         if let gatewayTopic { inputs.append(Self.gatewayReceipts(gatewayTopic)) }
@@ -101,10 +107,32 @@ public struct TopicCatalog: Sendable, Hashable {
         self.entries = entries
     }
 
+    /// The catalog with every topic under its standard name, for tools that have no configuration at hand.
+    public static let standard: TopicCatalog = {
+        var catalog = TopicCatalog(
+            outputs: WorkerConfiguration.OutputTopics(), rules: nil, controlTopic: "claw.control.v1",
+            policyTopic: "claw.policies.v1", gatewayTopic: "claw.gateway-receipts.v1",
+            statusListTopic: "claw.status-lists.v1")
+        let sources: [(name: SourceName, kind: SourceRule.Kind, topic: String)] = [
+            (SourceName("approvals"), .native, "claw.approvals.decisions.v1"),
+            (SourceName("requests"), .capabilityRequest, "claw.capability.requests.v1"),
+            (SourceName("entra"), .entraAudit, "insights-logs-auditlogs"),
+        ]
+        let inputs = sources.map { input(($0.name, $0.kind), $0.topic) }
+        let firstInput = catalog.entries.firstIndex { $0.role == .gatewayReceipts || $0.role == .policies } ?? 0
+        catalog.entries =
+            catalog.entries[..<firstInput]
+            + (catalog.entries[firstInput...] + inputs).sorted { $0.name < $1.name }
+        return catalog
+    }()
+
     /// The topic of a name.
     public func entry(named name: String) -> Entry? { entries.first { $0.name == name } }
 
     // MARK: Settings
+
+    /// How many brokers should keep each partition, where there are as many.
+    public static let replicas = 3
 
     private static let day: Int64 = 86_400_000
     /// Room for a batch of receipts at the most that is read, with Kafka's framing.
@@ -158,7 +186,7 @@ public struct TopicCatalog: Sendable, Hashable {
         }
     }
 
-    private static func input(_ source: SourceRule, _ topic: String) -> Entry {
+    private static func input(_ source: (name: SourceName, kind: SourceRule.Kind), _ topic: String) -> Entry {
         switch source.kind {
         case .native:
             Entry(

@@ -6,12 +6,18 @@ public struct TopicFinding: Sendable, Hashable {
     public enum Kind: Sendable, Hashable {
         /// There is no such topic.
         case missing
-        /// The broker reports an error for it, or a partition has no leader.
+        /// The broker reports an error for it, a partition has no leader, or nothing can be written.
         case unavailable(String)
         /// It has another number of partitions.
         case partitions(found: Int, wanted: Int32)
+        /// Some partitions are kept by fewer brokers; the fewest and the number wanted.
+        case replication(found: Int, wanted: Int)
+        /// Copies that are kept are not up to date, in these partitions.
+        case outOfSync([Int32])
         /// A setting has another value.
         case setting(name: String, found: String?, wanted: String)
+        /// The broker does not tell these settings, so that nothing can be said of them.
+        case untold([String])
     }
 
     /// How much it matters.
@@ -29,17 +35,37 @@ public struct TopicFinding: Sendable, Hashable {
     /// What differs.
     public let kind: Kind
 
+    /// Whether `clawgrant topics apply --settings` sets it right.
+    public var isSettable: Bool { if case .setting = kind { topic.isOurs } else { false } }
+
     /// How much it matters.
     public var severity: Severity {
         switch kind {
         case .missing, .unavailable: .error
         case .partitions: topic.isPartitionCountFixed ? .error : .notice
+        case .replication, .outOfSync: .warning
+        case .untold: .notice
         case .setting(let name, let found, let wanted):
             switch name {
             case "cleanup.policy": topic.isOurs ? .error : .warning
-            case "retention.ms", "max.message.bytes": Self.isLess(found, than: wanted) ? .warning : .notice
+            case "min.insync.replicas": .warning
+            case "retention.ms", "max.message.bytes", "min.compaction.lag.ms":
+                Self.isLess(found, than: wanted) ? .warning : .notice
             default: .notice
             }
+        }
+    }
+
+    /// A word for programs: `missing`, `unavailable`, `partitions`, `replication`, `out_of_sync`, `setting` or `untold`.
+    public var code: String {
+        switch kind {
+        case .missing: "missing"
+        case .unavailable: "unavailable"
+        case .partitions: "partitions"
+        case .replication: "replication"
+        case .outOfSync: "out_of_sync"
+        case .setting: "setting"
+        case .untold: "untold"
         }
     }
 
@@ -49,8 +75,14 @@ public struct TopicFinding: Sendable, Hashable {
         case .missing: "the topic does not exist"
         case .unavailable(let detail): "the topic is not available: \(detail)"
         case .partitions(let found, let wanted):
-            "it has \(Self.partitions(found)), \(wanted) are \(topic.isPartitionCountFixed ? "needed" : "proposed")"
+            "it has \(Self.count(found, "partition")), \(wanted) are "
+                + (topic.isPartitionCountFixed ? "needed" : "proposed")
+        case .replication(let found, let wanted):
+            "\(Self.count(found, "broker")) keep\(found == 1 ? "s" : "") it, \(wanted) should"
+        case .outOfSync(let partitions):
+            "copies are behind in partition \(partitions.map(String.init).joined(separator: ", "))"
         case .setting(let name, let found, let wanted): "\(name) is \(found ?? "not told"), \(wanted) is wanted"
+        case .untold(let names): "the broker does not tell \(names.joined(separator: ", "))"
         }
     }
 
@@ -65,15 +97,21 @@ public struct TopicFinding: Sendable, Hashable {
         case .unavailable: "look at the broker's state; nothing is read or written until it is back"
         case .partitions:
             topic.isPartitionCountFixed
-                ? "make a new topic with \(Self.partitions(Int(topic.partitions))) and name it in the configuration: "
-                    + "Kafka cannot take partitions away"
+                ? "make a new topic with \(Self.count(Int(topic.partitions), "partition")) and name it in the "
+                    + "configuration: Kafka cannot take partitions away"
                 : "nothing, unless more workers are to share it; a change moves keys to other partitions"
+        case .replication:
+            "give it more copies with kafka-reassign-partitions: with one fewer lost, acknowledged records are gone"
+        case .outOfSync: "look at the brokers that are behind; one more lost, and records may be lost or refused"
         case .setting(let name, _, let wanted):
-            "set it with the broker's own tool: \(name)=\(wanted); apply never changes a topic that exists"
+            topic.isOurs
+                ? "run `clawgrant topics apply --settings`, or set \(name)=\(wanted) with the broker's own tool"
+                : "set it with the vendor's or the broker's own tool: \(name)=\(wanted)"
+        case .untold: "compare with the broker's own tool; docs/topics.md has the values"
         }
     }
 
-    private static func partitions(_ count: Int) -> String { "\(count) partition\(count == 1 ? "" : "s")" }
+    private static func count(_ count: Int, _ what: String) -> String { "\(count) \(what)\(count == 1 ? "" : "s")" }
 
     /// Compares retention times and sizes; `-1` is without end.
     private static func isLess(_ found: String?, than wanted: String) -> Bool {
@@ -89,45 +127,66 @@ extension TopicCatalog {
     /// - Parameters:
     ///   - topics: the cluster's topics, by name.
     ///   - settings: their settings, by topic and name; topics whose settings could not be read are left out.
+    ///   - replicas: brokers that should keep each partition; `nil` does not ask.
     public func findings(
-        topics: [String: ClusterMetadata.Topic], settings: [String: [String: String]]
+        topics: [String: ClusterMetadata.Topic], settings: [String: [String: String]], replicas: Int? = nil
     ) -> [TopicFinding] {
-        var findings: [TopicFinding] = []
-        for entry in entries {
-            guard let topic = topics[entry.name], !topic.partitions.isEmpty else {
-                findings.append(TopicFinding(topic: entry, kind: .missing))
-                continue
-            }
-            if let error = topic.error {
-                findings.append(TopicFinding(topic: entry, kind: .unavailable("\(error)")))
-                continue
-            }
-            let leaderless = topic.partitions.filter { $0.leader == nil }.map { String($0.id) }
-            if !leaderless.isEmpty {
-                findings.append(
-                    TopicFinding(
-                        topic: entry,
-                        kind: .unavailable("no leader for partition \(leaderless.joined(separator: ", "))")))
-            }
-            if entry.isOurs, topic.partitions.count != Int(entry.partitions) {
-                findings.append(
-                    TopicFinding(
-                        topic: entry, kind: .partitions(found: topic.partitions.count, wanted: entry.partitions)))
-            }
-            guard let found = settings[entry.name] else { continue }
-            for (name, wanted) in entry.settings.sorted(by: { $0.key < $1.key }) where !same(found[name], wanted) {
-                // A broker that does not know a setting cannot be asked for it.
-                guard found[name] != nil || name == "cleanup.policy" else { continue }
-                findings.append(
-                    TopicFinding(topic: entry, kind: .setting(name: name, found: found[name], wanted: wanted)))
+        entries.flatMap { entry in
+            kinds(entry, topics[entry.name], settings[entry.name], replicas: replicas).map {
+                TopicFinding(topic: entry, kind: $0)
             }
         }
-        return findings
+    }
+
+    private func kinds(
+        _ entry: Entry, _ topic: ClusterMetadata.Topic?, _ settings: [String: String]?, replicas: Int?
+    ) -> [TopicFinding.Kind] {
+        guard let topic, !topic.partitions.isEmpty else { return [.missing] }
+        if let error = topic.error { return [.unavailable("\(error)")] }
+        var kinds: [TopicFinding.Kind] = []
+        let leaderless = topic.partitions.filter { $0.leader == nil }.map { String($0.id) }
+        if !leaderless.isEmpty {
+            kinds.append(.unavailable("no leader for partition \(leaderless.joined(separator: ", "))"))
+        }
+        if entry.isOurs, topic.partitions.count != Int(entry.partitions) {
+            kinds.append(.partitions(found: topic.partitions.count, wanted: entry.partitions))
+        }
+        let copies = topic.partitions.map(\.replicas.count).min() ?? 0
+        if let replicas, entry.isOurs, copies < replicas { kinds.append(.replication(found: copies, wanted: replicas)) }
+        kinds += inSync(topic, copies: copies, minimum: settings?["min.insync.replicas"].flatMap { Int($0) })
+        guard let settings else {
+            return kinds + [.untold(entry.settings.keys.sorted())]
+        }
+        var untold: [String] = []
+        for (name, wanted) in entry.settings(replicas: entry.isOurs ? copies : 0).sorted(by: { $0.key < $1.key }) {
+            guard let found = settings[name] else {
+                untold.append(name)
+                continue
+            }
+            if !same(found, wanted) { kinds.append(.setting(name: name, found: found, wanted: wanted)) }
+        }
+        return untold.isEmpty ? kinds : kinds + [.untold(untold)]
+    }
+
+    /// What copies that are behind, or a minimum that cannot be met, do to the topic.
+    private func inSync(_ topic: ClusterMetadata.Topic, copies: Int, minimum: Int?) -> [TopicFinding.Kind] {
+        if let minimum, minimum > copies {
+            return [.unavailable("min.insync.replicas is \(minimum), more than the \(copies) copies that are kept")]
+        }
+        let short = topic.partitions.filter { $0.inSyncReplicas.count < minimum ?? 1 }
+        guard short.isEmpty else {
+            return [
+                .unavailable(
+                    "fewer copies than min.insync.replicas are up to date in partition "
+                        + short.map { String($0.id) }.joined(separator: ", "))
+            ]
+        }
+        let behind = topic.partitions.filter { $0.inSyncReplicas.count < $0.replicas.count }.map(\.id)
+        return behind.isEmpty ? [] : [.outOfSync(behind)]
     }
 
     /// Lists such as `compact,delete` have no order.
-    private func same(_ found: String?, _ wanted: String) -> Bool {
-        guard let found else { return false }
+    private func same(_ found: String, _ wanted: String) -> Bool {
         func parts(_ text: String) -> Set<String> {
             Set(text.split(separator: ",").map { String($0.filter { !$0.isWhitespace }) })
         }

@@ -19,7 +19,7 @@ import CRdKafka
         let (code, text) = unsafe withErrorText { buffer, size in
             let code = unsafe rd_kafka_AdminOptions_set_request_timeout(options, milliseconds, buffer, size)
             guard code == RD_KAFKA_RESP_ERR_NO_ERROR, operation != .alterConfiguration,
-                operation != .describeTopicConfiguration
+                operation != .describeTopicConfiguration, operation != .describeAccess
             else { return code }
             // How long the broker may take over it before it answers.
             return unsafe rd_kafka_AdminOptions_set_operation_timeout(options, milliseconds, buffer, size)

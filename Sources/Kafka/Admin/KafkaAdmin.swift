@@ -5,7 +5,7 @@ import CRdKafka
 /// The calls wait for a broker on a queue of their own, one at a time. One that is let go of without `close` closes
 /// itself in the background.
 public final class KafkaAdmin: Sendable {
-    private let client: Client<EventLoop>
+    let client: Client<EventLoop>
 
     /// Makes an administrative client and starts its thread.
     ///

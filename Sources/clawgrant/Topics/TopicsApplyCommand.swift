@@ -7,71 +7,95 @@ import Kafka
 struct TopicsApplyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "apply", abstract: "Make the topics that are missing and report what differs.",
-        discussion: "It never deletes a topic and never changes one that exists.")
+        discussion: """
+            It never deletes a topic, never changes a number of partitions, and changes settings only with --settings.
+            """)
 
     @OptionGroup var source: ConfigurationOptions
     @OptionGroup var output: OutputOptions
-
-    @Option(
-        name: .customLong("replication-factor"),
-        help: ArgumentHelp("Brokers that keep each partition; -1 for the cluster's default.", valueName: "n"))
-    var replicationFactor: Int32 = -1
+    @OptionGroup var replication: ReplicationOptions
 
     @Flag(name: .customLong("vendor"), help: "Make the topics of vendors' sources too, for a broker of your own.")
     var includesVendors = false
 
-    mutating func validate() throws {
-        guard replicationFactor == -1 || (1...32_767).contains(replicationFactor) else {
-            throw ValidationError("--replication-factor is a number of brokers, or -1")
-        }
+    @Flag(name: .customLong("settings"), help: "Set what differs on topics that exist, vendors' excepted.")
+    var changesSettings = false
+
+    /// What was done, what was not, and what is left.
+    private struct Outcome: Sendable {
+        var made: [String] = []
+        var changed: [String] = []
+        var failed: [(topic: String, reason: String)] = []
+        var findings: [TopicFinding] = []
     }
 
     mutating func run() async throws {
         let file = try source.load()
         let catalog = try TopicCatalog(file)
-        let (made, failed, findings) = try await KafkaAccess.admin(file) { admin in
-            let present = try await admin.metadata().topics
-            let missing = catalog.entries.filter {
-                ($0.isOurs || includesVendors) && present[$0.name]?.partitions.isEmpty ?? true
+        let replication = replication
+        let includesVendors = includesVendors
+        let changesSettings = changesSettings
+        let outcome = try await KafkaAccess.admin(file) { admin in
+            let plan = TopicPlan(
+                try await catalog.review(admin, replicas: replication.expected),
+                replicationFactor: replication.wanted, includesVendors: includesVendors)
+            var outcome = Outcome()
+            (outcome.made, outcome.failed) = Self.sorted(try await admin.createTopics(plan.creations), "made")
+            if changesSettings {
+                let (changed, failed) = Self.sorted(try await admin.alterConfiguration(plan.changes), "changed")
+                outcome.changed = changed
+                outcome.failed += failed
             }
-            let outcomes = try await admin.createTopics(
-                missing.map { $0.specification(replicationFactor: replicationFactor) })
-            var made: [String] = []
-            var failed: [(topic: String, reason: String)] = []
-            for (topic, outcome) in outcomes.sorted(by: { $0.key < $1.key }) {
-                switch outcome {
-                case .done: made.append(topic)
-                case .alreadyExists: break
-                case .unknownTopic: failed.append((topic, "the broker does not know it"))
-                case .failed(let error): failed.append((topic, "\(error)"))
-                }
+            try await Self.waitForLeaders(of: outcome.made, admin)
+            let failures = outcome.failed
+            outcome.findings = try await catalog.review(admin, replicas: replication.expected).filter { finding in
+                !failures.contains { $0.topic == finding.topic.name }
             }
-            try await Self.waitForLeaders(of: made, admin)
-            let findings = try await catalog.review(admin)
-            return (made, failed, findings.filter { finding in !failed.contains { $0.topic == finding.topic.name } })
+            return outcome
         }
+        report(outcome)
+        // What only a vendor can make is reported, and is no failure of this command.
+        if !outcome.failed.isEmpty || outcome.findings.contains(where: { $0.severity == .error && $0.topic.isOurs }) {
+            throw CommandFailure.no
+        }
+    }
+
+    private func report(_ outcome: Outcome) {
         if output.isJSON {
-            for topic in made { Console.out(["topic": .string(topic), "made": true]) }
-            for failure in failed {
+            for topic in outcome.made { Console.out(["topic": .string(topic), "made": true]) }
+            for topic in outcome.changed { Console.out(["topic": .string(topic), "changed": true]) }
+            for failure in outcome.failed {
                 Console.out([
                     "topic": .string(failure.topic), "made": false, "severity": "error",
                     "finding": .string(failure.reason), "remedy": "look at the broker's log",
                 ])
             }
-            for finding in findings { Console.out(finding.json) }
-        } else {
-            for topic in made { Console.out("made \(topic)") }
-            for failure in failed { Console.out("error: \(failure.topic): it was not made: \(failure.reason)") }
-            for finding in findings {
-                Console.out(
-                    "\(finding.severity.rawValue): \(finding.topic.name): \(finding.summary); \(finding.remedy)")
+            for finding in outcome.findings { Console.out(finding.json) }
+            return
+        }
+        for topic in outcome.made { Console.out("made \(topic)") }
+        for topic in outcome.changed { Console.out("changed the settings of \(topic)") }
+        for failure in outcome.failed { Console.out("error: \(failure.topic): \(failure.reason)") }
+        for finding in outcome.findings { Console.out(finding.line) }
+        if outcome.made.isEmpty, outcome.changed.isEmpty, outcome.failed.isEmpty, outcome.findings.isEmpty {
+            Console.out("nothing to do")
+        }
+    }
+
+    private static func sorted(
+        _ outcomes: [String: TopicOutcome], _ verb: String
+    ) -> (done: [String], failed: [(topic: String, reason: String)]) {
+        var done: [String] = []
+        var failed: [(topic: String, reason: String)] = []
+        for (topic, outcome) in outcomes.sorted(by: { $0.key < $1.key }) {
+            switch outcome {
+            case .done: done.append(topic)
+            case .alreadyExists: break
+            case .unknownTopic: failed.append((topic, "it was not \(verb): the broker does not know it"))
+            case .failed(let error): failed.append((topic, "it was not \(verb): \(error)"))
             }
-            if made.isEmpty, failed.isEmpty, findings.isEmpty { Console.out("nothing to do") }
         }
-        // What only a vendor can make is reported, and is no failure of this command.
-        if !failed.isEmpty || findings.contains(where: { $0.severity == .error && $0.topic.isOurs }) {
-            throw CommandFailure.no
-        }
+        return (done, failed)
     }
 
     /// A broker answers before its topic can be used; who runs this next wants to use it.

@@ -6,8 +6,11 @@ import Kafka
 /// `clawgrant topics`: the topics and their settings.
 struct TopicsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "topics", abstract: "List, make and check the topics.",
-        subcommands: [TopicsListCommand.self, TopicsApplyCommand.self, TopicsCheckCommand.self])
+        commandName: "topics", abstract: "List, make and check the topics and the access to them.",
+        subcommands: [
+            TopicsListCommand.self, TopicsPlanCommand.self, TopicsApplyCommand.self, TopicsCheckCommand.self,
+            TopicsExportCommand.self,
+        ])
 }
 
 extension TopicCatalog {
@@ -21,22 +24,53 @@ extension TopicCatalog {
     }
 
     /// What differs on the cluster.
-    func review(_ admin: KafkaAdmin) async throws -> [TopicFinding] {
-        let present = try await admin.metadata().topics
-        let names = entries.map(\.name).filter { !(present[$0]?.partitions.isEmpty ?? true) }
-        let settings = try await admin.describeTopicConfiguration(names)
-        return findings(topics: present, settings: settings)
+    ///
+    /// - Parameter replicas: brokers that should keep each partition; without it three, or as many as there are.
+    func review(_ admin: KafkaAdmin, replicas: Int? = nil) async throws -> [TopicFinding] {
+        let cluster = try await admin.metadata()
+        let names = entries.map(\.name).filter { !(cluster.topics[$0]?.partitions.isEmpty ?? true) }
+        var settings: [String: [String: String]] = [:]
+        do {
+            settings = try await admin.describeTopicConfiguration(names)
+        } catch {
+            guard error.kind == .permanent else { throw error }
+            // One topic whose settings may not be read fails the question about all of them.
+            for name in names {
+                settings.merge((try? await admin.describeTopicConfiguration([name])) ?? [:]) { first, _ in first }
+            }
+        }
+        return findings(
+            topics: cluster.topics, settings: settings,
+            replicas: replicas ?? min(TopicCatalog.replicas, cluster.brokers.count))
+    }
+}
+
+extension AccessPlan {
+    /// The access that a configuration needs.
+    init(_ catalog: TopicCatalog, _ file: ConfigurationFile) {
+        self.init(
+            catalog, group: file.worker.kafka["group.id"] ?? AccessPlan.standardGroup,
+            usesTransactions: file.worker.usesTransactions)
     }
 }
 
 extension TopicFinding {
     /// The finding for programs.
     var json: JSONValue {
-        [
-            "topic": .string(topic.name), "severity": .string(severity.rawValue), "finding": .string(summary),
-            "remedy": .string(remedy),
+        var object: JSONObject = [
+            "topic": .string(topic.name), "severity": .string(severity.rawValue), "kind": .string(code),
+            "finding": .string(summary), "remedy": .string(remedy),
         ]
+        if case .setting(let name, let found, let wanted) = kind {
+            object["setting"] = .string(name)
+            object["found"] = .optional(found)
+            object["wanted"] = .string(wanted)
+        }
+        return .object(object)
     }
+
+    /// The finding for people.
+    var line: String { "\(severity.rawValue): \(topic.name): \(summary); \(remedy)" }
 }
 
 /// `clawgrant topics list`.
@@ -69,31 +103,5 @@ struct TopicsListCommand: AsyncParsableCommand {
             ])
         }
         for line in Console.table(rows) { Console.out(line) }
-    }
-}
-
-/// `clawgrant topics check`.
-struct TopicsCheckCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "check", abstract: "Compare the broker's topics with the catalog.")
-
-    @OptionGroup var source: ConfigurationOptions
-    @OptionGroup var output: OutputOptions
-
-    mutating func run() async throws {
-        let file = try source.load()
-        let catalog = try TopicCatalog(file)
-        let findings = try await KafkaAccess.admin(file) { try await catalog.review($0) }
-        if output.isJSON {
-            for finding in findings { Console.out(finding.json) }
-        } else if findings.isEmpty {
-            Console.out("\(catalog.entries.count) topics are as they should be")
-        } else {
-            for finding in findings {
-                Console.out(
-                    "\(finding.severity.rawValue): \(finding.topic.name): \(finding.summary); \(finding.remedy)")
-            }
-        }
-        if findings.contains(where: { $0.severity != .notice }) { throw CommandFailure.no }
     }
 }
