@@ -94,9 +94,9 @@ extension RulesCase {
             receivedAt: value["received_at"] == nil ? request.requestedAt : try reader.time("received_at"),
             approvals: candidates, wpc: try reader.wpc(request),
             keyValidUntil: value["key_valid_until"] == nil ? nil : try reader.time("key_valid_until"),
-            upgrade: reader.upgrade(request), usage: try JobUsage(ofCase: value["usage"]),
-            control: try Self.controlState(value["control"], at: now),
-            signingKey: value["signing_key"]?.string.map { KeyID($0) }, now: now)
+            upgrade: reader.upgrade(request), control: try Self.controlState(value["control"], at: now),
+            signingKey: value["signing_key"]?.string.map { KeyID($0) },
+            usage: try JobUsage(ofCase: value["usage"]), now: now)
         expectation = try reader.expectation()
     }
 }
