@@ -92,6 +92,10 @@ public final class Worker: Sendable {
                 try await parts.revoke.run(until: isStopping)
                 return true
             }
+            readers.addTask {
+                try await parts.redrive.run(until: isStopping)
+                return true
+            }
             if let control = parts.control {
                 readers.addTask {
                     try await control.run(until: isStopping)
@@ -110,7 +114,7 @@ public final class Worker: Sendable {
                 try await Task.sleep(for: limits.drainTimeout)
                 return false
             }
-            var open = parts.lanes.count + 3 + (parts.control == nil ? 0 : 1) + (parts.usage == nil ? 0 : 1)
+            var open = parts.lanes.count + 4 + (parts.control == nil ? 0 : 1) + (parts.usage == nil ? 0 : 1)
             do {
                 while open > 0, let isReader = try await readers.next() {
                     guard isReader else {

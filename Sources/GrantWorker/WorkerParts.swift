@@ -20,6 +20,7 @@ struct WorkerParts: Sendable {
     let sweep: SweepService
     let seal: SealService
     let revoke: RevokeService
+    let redrive: RedriveService
     let control: ControlService?
     let usage: UsageService?
     let applier: ControlApplier
@@ -41,7 +42,7 @@ struct WorkerParts: Sendable {
         let secrets = try DerivationSecrets.load(configuration)
         var database = configuration.database
         PostgresLedger.configure(&database, worker: configuration.workerID)
-        database.poolSize = max(database.poolSize, configuration.limits.lanes + 9)
+        database.poolSize = max(database.poolSize, configuration.limits.lanes + 10)
         let pool = PostgresPool(database)
         let ledger = PostgresLedger(pool: pool, configuration: database)
         try await ledger.openLog(configuration.logID)
@@ -122,6 +123,9 @@ struct WorkerParts: Sendable {
             revoke: RevokeService(
                 ledger: ledger, worker: configuration.workerID, interval: configuration.limits.sweepInterval,
                 metrics: metrics, logger: logger),
+            redrive: RedriveService(
+                ledger: ledger, worker: configuration.workerID, decider: decider, configuration: configuration.kafka,
+                limits: configuration.limits, metrics: metrics, logger: logger),
             control: configuration.control.topic.map {
                 ControlService(
                     topic: $0, configuration: configuration.kafka, ledger: ledger, applier: applier,

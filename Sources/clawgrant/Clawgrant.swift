@@ -27,7 +27,7 @@ struct Clawgrant: AsyncParsableCommand {
                 name: "Records",
                 subcommands: [
                     RequestCommand.self, ApproveCommand.self, TokenCommand.self, BatchCommand.self, ProofCommand.self,
-                    TailCommand.self, CoverageCommand.self, FsckCommand.self,
+                    TailCommand.self, CoverageCommand.self, FsckCommand.self, DeadLetterCommand.self,
                 ]),
             CommandGroup(
                 name: "More", subcommands: [DemoCommand.self, BenchCommand.self, CompletionsCommand.self]),

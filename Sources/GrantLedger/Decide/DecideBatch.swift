@@ -73,6 +73,8 @@ public struct DecideRead: Sendable {
     public var endingApprovalIDs: Set<ApprovalID> = []
     /// Subjects whose end may revoke everything granted on them.
     public var endingSubjects: Set<PersonID> = []
+    /// The dead letter whose record the batch is.
+    public var redrive: RecordOrigin?
 
     /// Makes an empty read under a fence.
     public init(worker: WorkerID, fence: DecideFence) {
@@ -110,6 +112,8 @@ public struct DecideSnapshot: Sendable {
     public let approvals: [ApprovalID: StoredApproval]
     /// Requests that were asked for, wait for the batch, or may be revoked by it, by id.
     public let requests: [RequestID: StoredRequest]
+    /// The dead letter that was asked for, locked; `nil` when its redrive is not wanted any more.
+    public var redrive: StoredDeadLetter?
 
     /// Makes a snapshot.
     public init(
@@ -142,6 +146,8 @@ public struct DecideWrite: Sendable {
     public var effects: [Effect] = []
     /// For a request with an outcome, the index of its effect.
     public var effectOfRequest: [RequestID: Int] = [:]
+    /// What became of the dead letter whose record was decided.
+    public var redriven: RedriveWrite?
 
     /// Makes an empty write.
     public init() {}
@@ -149,6 +155,6 @@ public struct DecideWrite: Sendable {
     /// True when nothing but the fence is written.
     public var isEmpty: Bool {
         newApprovals.isEmpty && changedApprovals.isEmpty && newRequests.isEmpty && changedRequests.isEmpty
-            && effects.isEmpty
+            && effects.isEmpty && redriven == nil
     }
 }

@@ -91,6 +91,7 @@ extension PostgresLedger {
             steps.append(.execute(statement, parameters))
         }
         if let tally = GrantTally(write, at: now).step { steps.append(tally) }
+        if let redriven = write.redriven { steps.append(settleStep(redriven, now: now)) }
         steps += groupSteps(write.effects, ranges, ids, worker: worker, now: now)
         return steps
     }
@@ -113,6 +114,7 @@ extension PostgresLedger {
         unsealed.append(column: bodies) { Int32($0.count) }
         unsealed.append(column: ranges) { SealPriority(effects[$0]).rawValue }
         steps.append(.execute(DecideStatements.insertUnsealed, unsealed))
+        if let letters = deadLetterStep(effects, ranges, ids, now: now) { steps.append(letters) }
         steps.append(.execute(DecideStatements.announce))
         return steps
     }

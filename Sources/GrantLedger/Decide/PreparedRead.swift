@@ -1,5 +1,6 @@
 import ClawWire
 import Postgres
+import ReceiptLog
 
 /// The reading half of a decide transaction: its steps in order, and how their results become a snapshot.
 struct PreparedRead {
@@ -12,6 +13,7 @@ struct PreparedRead {
     private let eventStep: Int
     private let approvalStep: Int
     private let requestStep: Int
+    private let redriveStep: Int?
     let steps: [PipelineStep]
 
     init(_ read: DecideRead, wantsGroupIDs: Bool) {
@@ -66,6 +68,12 @@ struct PreparedRead {
         requests.append(array: read.endingApprovalIDs.map(\.rawValue).sorted())
         requests.append(array: read.endingSubjects.map(\.rawValue).sorted())
         steps.append(.execute(DecideStatements.loadRequests, requests))
+        redriveStep = read.redrive == nil ? nil : steps.count
+        if let origin = read.redrive {
+            steps.append(
+                .execute(
+                    DeadLetterStatements.lockWanted, Parameters(origin.topic, origin.partition, origin.offset)))
+        }
         self.steps = steps
     }
 
@@ -164,11 +172,15 @@ struct PreparedRead {
             let request = try StoredRows.request(results[requestStep], row)
             requests[request.requestID] = request
         }
-        return DecideSnapshot(
+        var snapshot = DecideSnapshot(
             now: try control.timestampValue(0, 2), controlPosition: try control.int64(0, 0),
             newControlOrders: try StoredRows.controlOrders(results[controlStep + 1]),
             controlPolledAt: try control.timestampValue(0, 1), newEvents: newEvents, conflictingEvents: [],
             approvals: approvals, requests: requests)
+        if let redriveStep, results[redriveStep].rowCount == 1 {
+            snapshot.redrive = try StoredRows.deadLetter(results[redriveStep], 0)
+        }
+        return snapshot
     }
 
     private func checkFence(_ result: PostgresResult) throws(LedgerError) {
@@ -196,10 +208,12 @@ struct PreparedRead {
             !snapshot.newEvents.contains(index)
                 && digests[EventRow(read.events[index])].map { $0 != read.events[index].recordDigest } ?? false
         }
-        return DecideSnapshot(
+        var completed = DecideSnapshot(
             now: snapshot.now, controlPosition: snapshot.controlPosition,
             newControlOrders: snapshot.newControlOrders, controlPolledAt: snapshot.controlPolledAt,
             newEvents: snapshot.newEvents, conflictingEvents: Set(conflicting), approvals: snapshot.approvals,
             requests: snapshot.requests)
+        completed.redrive = snapshot.redrive
+        return completed
     }
 }

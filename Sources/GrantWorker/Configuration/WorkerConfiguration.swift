@@ -93,6 +93,10 @@ public struct WorkerConfiguration: Sendable {
         public var maximumEventAge: Int64 = 7 * 86_400
         /// Furthest event in the future taken, in seconds.
         public var maximumEventAhead: Int64 = 300
+        /// How often the record of one dead letter may be read again.
+        public var deadLetterMaximumHops: Int64 = 5
+        /// How long dead letters can be listed and redriven.
+        public var deadLetterRetention: Duration = .seconds(30 * 86_400)
         /// The standard limits.
         public init() {}
     }

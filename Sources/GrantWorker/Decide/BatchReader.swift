@@ -65,6 +65,8 @@ struct UnderstoodBatch: Sendable {
     var ignored: [String: Int] = [:]
     var records = 0
     var read: DecideRead
+    /// True for the record of a dead letter, read again: what is refused of it has its dead letter already.
+    var isRedrive: Bool { read.redrive != nil }
     /// Hashes of WPCs that requests of the batch name.
     var policyHashes: Set<Digest> = []
 }
@@ -98,6 +100,8 @@ struct BatchReader {
                 continue
             }
             switch AnySource.facts(from: record, configuration: source, at: now, signatures: &signatures) {
+            case .deadLetter where ReturnedDeadLetter.isOne(record):
+                batch.ignored[ReturnedDeadLetter.why, default: 0] += 1
             case .deadLetter(let fault):
                 refuse(record, source.name, fault.reason.rawValue, fault.description, &batch)
             case .facts(let facts, let evidence):

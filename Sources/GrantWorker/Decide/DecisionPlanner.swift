@@ -17,6 +17,8 @@ struct BatchSummary: Sendable, Hashable {
     var revoked = 0
     var reasons: [String: Int] = [:]
     var ignored: [String: Int] = [:]
+    /// What became of the dead letter whose record the batch was.
+    var redriven: Receipt.DeadLetterAction.Outcome?
     /// WPCs that waiting requests need and that no source had when they were last asked for.
     var missingPolicies: Set<Digest> = []
     /// True when the batch holds effects to seal.
@@ -96,6 +98,7 @@ struct DecisionPlanner: Sendable {
         _ batch: UnderstoodBatch, due: DueWork, snapshot: DecideSnapshot, control: ControlState
     ) throws -> (write: DecideWrite, result: BatchSummary) {
         try checkView(snapshot, control)
+        if batch.isRedrive, snapshot.redrive == nil { throw RedriveOver() }
         var work = WorkingSet(
             planner: self, snapshot: snapshot, control: control, loadedRequests: batch.read.requestIDs)
         work.summary.records = batch.records
@@ -115,6 +118,7 @@ struct DecisionPlanner: Sendable {
         for approval in due.approvals { work.touchedApprovals.insert(approval) }
         try work.settle()
         guard work.needs.isEmpty else { throw work.needs }
+        if let letter = snapshot.redrive { try work.recordRedrive(of: letter, batch) }
         return (work.write(), work.summary)
     }
 }

@@ -42,6 +42,10 @@ struct WorkingSet {
     var summary = BatchSummary()
     /// Records that have their dead letter already: one record, one dead letter.
     var quarantined: Set<ReceiptLog.RecordOrigin> = []
+    /// Why the record of the dead letter that is read again was refused again.
+    var refusedAgain: (code: String, detail: String)?
+    /// What became of that dead letter.
+    var redriven: RedriveWrite?
 
     init(
         planner: DecisionPlanner, snapshot: DecideSnapshot, control: ControlState, loadedRequests: Set<RequestID>
@@ -213,6 +217,7 @@ struct WorkingSet {
         }
         write.effects = effects
         write.effectOfRequest = effectOfRequest
+        write.redriven = redriven
         return write
     }
 }

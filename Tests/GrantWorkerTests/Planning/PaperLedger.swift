@@ -18,6 +18,9 @@ struct PaperLedger {
     private(set) var effects: [Effect] = []
     private(set) var batches: [BatchSummary] = []
     private(set) var groups: [[Effect]] = []
+    /// What became of dead letters whose records were read again.
+    private(set) var redriven: [RedriveWrite] = []
+    private var wanted: StoredDeadLetter?
     private var nextOffset: Int64 = 0
 
     struct EventRow: Hashable {
@@ -41,6 +44,22 @@ struct PaperLedger {
         }
         var signatures = BatchSignatureCache(capacity: 64)
         let batch = fixture.reader.read(placed, fence: .offsets([]), at: now, signatures: &signatures)
+        return try decide(batch, due: DueWork(requests: [], approvals: []))
+    }
+
+    /// Decides the record of a dead letter again, at its own offset.
+    @discardableResult
+    mutating func redrive(
+        _ letter: StoredDeadLetter, _ record: SourceRecord, isWanted: Bool = true
+    ) throws -> BatchSummary {
+        let placed = SourceRecord(
+            topic: letter.origin.topic, partition: letter.origin.partition, offset: letter.origin.offset,
+            key: record.key, headers: record.headers, value: record.value, timestamp: record.timestamp)
+        var signatures = BatchSignatureCache(capacity: 64)
+        var batch = fixture.reader.read([placed], fence: .offsets([]), at: now, signatures: &signatures)
+        batch.read.redrive = letter.origin
+        wanted = isWanted ? letter : nil
+        defer { wanted = nil }
         return try decide(batch, due: DueWork(requests: [], approvals: []))
     }
 
@@ -112,10 +131,12 @@ struct PaperLedger {
                 || request.ticketReference.map(read.tickets.contains) ?? false
                 || request.subjectReference.map(subjects.contains) ?? false
         }
-        return DecideSnapshot(
+        var snapshot = DecideSnapshot(
             now: now, controlPosition: 0, newControlOrders: [], controlPolledAt: now, newEvents: new,
             conflictingEvents: conflicting,
             approvals: loaded, requests: found)
+        snapshot.redrive = wanted
+        return snapshot
     }
 
     private mutating func apply(_ write: DecideWrite, _ read: DecideRead) throws {
@@ -149,6 +170,7 @@ struct PaperLedger {
                 throw Refused(what: "the token of request \(request.requestID) changed")
             }
         }
+        if let write = write.redriven { redriven.append(write) }
         effects += write.effects
         if !write.effects.isEmpty { groups.append(write.effects) }
     }
