@@ -84,8 +84,6 @@ struct DeadLetterTests {
         #expect(report["kinds"]?["dead_letter.redriven"]?.integer == 5)
         #expect(report["kinds"]?["dead_letter.discarded"]?.integer == 1)
         #expect(report["kinds"]?["grant.issued"]?.integer == 4)
-        let check = try await playground.check()
-        #expect(check.violations.map(\.description) == [])
     }
 
     /// List, show and explain.

@@ -12,7 +12,7 @@ public struct DeadLetterExplanation: Sendable, Hashable {
         /// Time, or something that was away: redrive when it is there.
         case time
         /// Nothing: this record will never be taken.
-        case none
+        case nothing
     }
 
     /// What was wrong, in one sentence.
@@ -115,10 +115,10 @@ public struct DeadLetterExplanation: Sendable, Hashable {
             "The key that signed is not listed for the source.", .configuration,
             "Find out whose key it is; if it is yours, list it under the source's signers and redrive."),
         "signature_invalid": .init(
-            "The signature is not that key's over this event: it was changed on its way, or never signed.", .none,
+            "The signature is not that key's over this event: it was changed on its way, or never signed.", .nothing,
             "Find out who writes to the topic; have the emitter send the event anew."),
         "batch_proof_invalid": .init(
-            "The event is not in the batch whose root was signed.", .none,
+            "The event is not in the batch whose root was signed.", .nothing,
             "Find out who writes to the topic; have the emitter send the event anew."),
         "signer_not_allowed": .init(
             "The key may not do this, or not for this job class.", .configuration,
@@ -130,11 +130,11 @@ public struct DeadLetterExplanation: Sendable, Hashable {
             "The source may not approve or request this job class.", .configuration,
             "If it should, add the class to may_approve or may_request of the source and redrive."),
         "receipt_mismatch": .init(
-            "A receipt does not bind the request that it comes with.", .none,
+            "A receipt does not bind the request that it comes with.", .nothing,
             "Have it approved again; the two do not belong together."),
         // Codes of rejected entries.
         "tenant_mismatch": .init(
-            "The tenant of the record and of its resource differ, or one is missing.", .none,
+            "The tenant of the record and of its resource differ, or one is missing.", .nothing,
             "Find out who writes to the topic."),
         "unknown_tenant": .init(
             "The tenant is not allow-listed.", .configuration,
@@ -145,9 +145,9 @@ public struct DeadLetterExplanation: Sendable, Hashable {
         "no_request_id": .init(
             "A decision or a window names no request and cannot be joined with one.", .sender,
             "Look at the record and mend the emitter."),
-        "no_subject": .init("An end or an invalidation names nobody.", .none, "Revoke by hand: `clawgrant revoke`."),
+        "no_subject": .init("An end or an invalidation names nobody.", .nothing, "Revoke by hand: `clawgrant revoke`."),
         "no_entitlement": .init(
-            "An end by subject names no entitlement.", .none, "Revoke by hand: `clawgrant revoke`."),
+            "An end by subject names no entitlement.", .nothing, "Revoke by hand: `clawgrant revoke`."),
         "no_approver": .init(
             "An approval is without an approver.", .sender, "Mend the emitter; have it approved again."),
         "request_names_other_approval": .init(
@@ -169,21 +169,21 @@ public struct DeadLetterExplanation: Sendable, Hashable {
             "Set the emitter's clock right; redrive when the event's time has come."),
         "event_too_old": .init(
             "The event is dated further back than limits.max_event_age_s allows; its repeats could not be told.",
-            .none, "Have it approved again."),
+            .nothing, "Have it approved again."),
         "event_conflict": .init(
-            "The event's identifier is known with another content: one of the two is not what its source said.", .none,
+            "The event's identifier is known with another content: one of the two is not what its source said.", .nothing,
             "Find out which of the two is genuine; have it approved again under an identifier of its own."),
         "request_conflict": .init(
-            "The request in it was made before with another content.", .none,
+            "The request in it was made before with another content.", .nothing,
             "Make the request anew under an identifier of its own."),
         "control_unauthenticated": .init(
             "A stop or a lift of a source that is not signed; stops and lifts are taken from signed sources only.",
             .sender, "Declare it with `clawgrant stop` or `clawgrant lift`, or on the control topic."),
         "record_gone": .init(
-            "The record does not stand in its topic any more.", .none,
+            "The record does not stand in its topic any more.", .nothing,
             "Have the sender send it anew; then discard the dead letter."),
         "record_replaced": .init(
-            "Another record stands at the record's place: the topic was made anew.", .none,
+            "Another record stands at the record's place: the topic was made anew.", .nothing,
             "Have the sender send it anew; then discard the dead letter."),
         "GATEWAY_TEXT_UNUSABLE": .init(
             "A text of a gateway's receipt is too long or has control characters.", .sender,

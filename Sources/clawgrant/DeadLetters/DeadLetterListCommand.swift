@@ -2,6 +2,7 @@ import ArgumentParser
 import ClawWire
 import GrantLedger
 import GrantWorker
+import ReceiptLog
 
 /// `clawgrant dlq list`.
 struct DeadLetterListCommand: AsyncParsableCommand {
@@ -101,7 +102,7 @@ struct DeadLetterExplainCommand: AsyncParsableCommand {
         switch explanation?.cure {
         case .configuration, .time, nil:
             Console.out("  clawgrant dlq redrive \(Console.plain(letter.origin.description)) --dry-run")
-        case .sender, .none:
+        case .sender, .nothing:
             Console.out("  clawgrant dlq discard \(Console.plain(letter.origin.description)) --reason TEXT")
         }
     }

@@ -1,11 +1,11 @@
 import ApprovalSources
 import ClawWire
 import Foundation
-import GrantLedger
 import IssuanceRules
 import ReceiptLog
 import Testing
 
+@testable import GrantLedger
 @testable import GrantWorker
 
 /// A dead letter's record goes through the door by which it came, and is decided once.
