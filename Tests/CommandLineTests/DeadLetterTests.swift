@@ -94,8 +94,10 @@ struct DeadLetterTests {
         #expect(Set(letters.compactMap { $0["dead_letter"]?.string }) == Set(places.dropLast()))
         #expect(letters.allSatisfy { $0["state"]?.string == "open" && $0["source"]?.string == "approvals" })
         let narrowed = try await ProgramRun(
-            ["dlq", "list", "--json", "--code", "not_json", "--topic", PlaygroundTopic.approvals, "--since", "2026-01-01"],
-            config: config)
+            [
+                "dlq", "list", "--json", "--code", "not_json", "--topic", PlaygroundTopic.approvals, "--since",
+                "2026-01-01",
+            ], config: config)
         #expect(try narrowed.lines.map { $0["dead_letter"]?.string } == [places[4]])
         let none = try await ProgramRun(["dlq", "list", "--source", "requests"], config: config)
         #expect(none.code == 0 && none.output.hasPrefix("no dead letters"))

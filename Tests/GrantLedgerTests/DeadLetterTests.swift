@@ -11,7 +11,8 @@ struct DeadLetterTests {
     }
 
     /// The effect of setting a record aside.
-    private static func quarantine(_ offset: Int64, code: String = "not_json", source: String = "itsm") throws -> Effect {
+    private static func quarantine(_ offset: Int64, code: String = "not_json", source: String = "itsm") throws -> Effect
+    {
         let digest = Digest(hashing: "record \(offset)")
         let receipt = Receipt(
             content: .decisionQuarantined(

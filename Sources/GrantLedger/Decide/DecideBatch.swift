@@ -75,6 +75,8 @@ public struct DecideRead: Sendable {
     public var endingSubjects: Set<PersonID> = []
     /// The dead letter whose record the batch is.
     public var redrive: RecordOrigin?
+    /// The sources that are watched; `nil` where nobody watches.
+    public var health: HealthRead?
 
     /// Makes an empty read under a fence.
     public init(worker: WorkerID, fence: DecideFence) {
@@ -114,6 +116,8 @@ public struct DecideSnapshot: Sendable {
     public let requests: [RequestID: StoredRequest]
     /// The dead letter that was asked for, locked; `nil` when its redrive is not wanted any more.
     public var redrive: StoredDeadLetter?
+    /// What is known of the sources that were asked for.
+    public var health: [SourceName: StoredSourceHealth] = [:]
 
     /// Makes a snapshot.
     public init(
@@ -148,6 +152,8 @@ public struct DecideWrite: Sendable {
     public var effectOfRequest: [RequestID: Int] = [:]
     /// What became of the dead letter whose record was decided.
     public var redriven: RedriveWrite?
+    /// What is counted of sources whose rows are locked, encoded, where it changed.
+    public var health: [SourceName: [UInt8]] = [:]
 
     /// Makes an empty write.
     public init() {}
@@ -155,6 +161,6 @@ public struct DecideWrite: Sendable {
     /// True when nothing but the fence is written.
     public var isEmpty: Bool {
         newApprovals.isEmpty && changedApprovals.isEmpty && newRequests.isEmpty && changedRequests.isEmpty
-            && effects.isEmpty && redriven == nil
+            && effects.isEmpty && redriven == nil && health.isEmpty
     }
 }

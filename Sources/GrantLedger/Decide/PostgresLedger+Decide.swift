@@ -91,6 +91,7 @@ extension PostgresLedger {
             steps.append(.execute(statement, parameters))
         }
         if let tally = GrantTally(write, at: now).step { steps.append(tally) }
+        if let health = healthStep(write.health) { steps.append(health) }
         if let redriven = write.redriven { steps.append(settleStep(redriven, now: now)) }
         steps += groupSteps(write.effects, ranges, ids, worker: worker, now: now)
         return steps

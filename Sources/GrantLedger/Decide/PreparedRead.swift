@@ -14,6 +14,7 @@ struct PreparedRead {
     private let approvalStep: Int
     private let requestStep: Int
     private let redriveStep: Int?
+    private let healthStep: Int?
     let steps: [PipelineStep]
 
     init(_ read: DecideRead, wantsGroupIDs: Bool) {
@@ -36,6 +37,8 @@ struct PreparedRead {
         ]
         fenceStep = steps.count
         steps.append(Self.fence(read))
+        healthStep = read.health == nil ? nil : steps.count
+        if let health = read.health { steps.append(PostgresLedger.healthStep(health)) }
         if wantsGroupIDs {
             groupStep = steps.count
             steps.append(.execute(DecideStatements.groupIDs, Parameters(Int32(32))))
@@ -180,6 +183,7 @@ struct PreparedRead {
         if let redriveStep, results[redriveStep].rowCount == 1 {
             snapshot.redrive = try StoredRows.deadLetter(results[redriveStep], 0)
         }
+        if let healthStep { snapshot.health = try StoredRows.sourceHealth(results[healthStep]) }
         return snapshot
     }
 
@@ -214,6 +218,7 @@ struct PreparedRead {
             newEvents: snapshot.newEvents, conflictingEvents: Set(conflicting), approvals: snapshot.approvals,
             requests: snapshot.requests)
         completed.redrive = snapshot.redrive
+        completed.health = snapshot.health
         return completed
     }
 }

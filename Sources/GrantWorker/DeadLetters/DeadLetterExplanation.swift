@@ -46,7 +46,8 @@ public struct DeadLetterExplanation: Sendable, Hashable {
         case .discarded: return "It was given up; nothing is left to be done."
         case .redriven:
             switch letter.outcome {
-            case .repeated: return "It was read again, and everything that it says was known; nothing is left to be done."
+            case .repeated:
+                return "It was read again, and everything that it says was known; nothing is left to be done."
             case .ignored: return "It was read again and bears on nothing here; nothing is left to be done."
             case .taken, .refused, .lost, .discarded, nil:
                 return "It was read again and taken; nothing is left to be done."
@@ -171,7 +172,8 @@ public struct DeadLetterExplanation: Sendable, Hashable {
             "The event is dated further back than limits.max_event_age_s allows; its repeats could not be told.",
             .nothing, "Have it approved again."),
         "event_conflict": .init(
-            "The event's identifier is known with another content: one of the two is not what its source said.", .nothing,
+            "The event's identifier is known with another content: one of the two is not what its source said.",
+            .nothing,
             "Find out which of the two is genuine; have it approved again under an identifier of its own."),
         "request_conflict": .init(
             "The request in it was made before with another content.", .nothing,

@@ -55,7 +55,7 @@ public final class RecordFetcher: Sendable {
                 return .found(record)
             }
             if batch.endsReached[place] != nil {
-                return .gone("nothing of its partition can be read from there on: compaction or an aborted sender took it")
+                return .gone("nothing of its partition can be read from there on: compaction took it")
             }
         }
         throw KafkaError(

@@ -121,6 +121,9 @@ final class RedriveService: Sendable {
         var batch = decider.reader.read(
             [SourceRecord(record)], fence: .role(lease), at: decider.clock(), signatures: &signatures)
         batch.read.redrive = letter.origin
+        // What was put on the topic long ago tells nothing of how its source fares now.
+        batch.seen = [:]
+        batch.lag = [:]
         do {
             try await decider.decide(try await decider.obey(batch)) { !stop() }
         } catch is RedriveOver {

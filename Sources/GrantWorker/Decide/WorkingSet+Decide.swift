@@ -16,7 +16,7 @@ extension WorkingSet {
         let policy = policy(for: asked)
         let upgrade = upgradeTarget(of: asked)
         guard needs.isEmpty else { return }
-        let input = DecisionInput(
+        var input = DecisionInput(
             request: asked, requestSource: entry.source, requestAuthenticity: entry.authenticity,
             receivedAt: entry.stored.receivedAt, approvals: candidates, wpc: policy,
             keyValidUntil: planner.keyValidUntil, upgrade: upgrade, control: control,
@@ -24,6 +24,7 @@ extension WorkingSet {
             tokenID: control.needsTokenID
                 ? TokenID.derive(secret: planner.tokenIDSecret, requestID: asked.requestID) : nil,
             now: now)
+        if !watched.isEmpty { input.health = health }
         let decision = planner.rules.decide(input)
         for reason in decision.reasons { summary.reasons[reason.code.rawValue, default: 0] += 1 }
         entry.isChanged = true
@@ -31,7 +32,7 @@ extension WorkingSet {
         switch decision.outcome {
         case .wait(let until):
             entry.stored.waitUntil =
-                isWaitingForPolicy(decision)
+                isWaitingForPolicy(decision) || Self.waitsForHealth(decision)
                 ? min(until, now.adding(seconds: planner.policyRetrySeconds)) : until
             summary.waiting += 1
             requests[id] = entry
@@ -119,6 +120,7 @@ extension WorkingSet {
             touchedApprovals.insert(id)
         }
         try recordIssue(entry, request: asked, decision: decision, plan: plan, minted: minted)
+        try countIssued(plan)
         summary.issued += 1
         if let replaced = plan.replaces {
             try revoke(

@@ -55,6 +55,9 @@ struct WorkerMetrics: Sendable {
         ] where count > 0 {
             Counter(label: "clawgrant_outcomes_total", dimensions: [("outcome", outcome)]).increment(by: count)
         }
+        for (code, count) in summary.findings {
+            Counter(label: "clawgrant_findings_total", dimensions: [("code", code)]).increment(by: count)
+        }
         if let redriven = summary.redriven { self.redriven(redriven) }
         for (reason, count) in summary.reasons {
             Counter(label: "clawgrant_reasons_total", dimensions: [("reason", reason)]).increment(by: count)
@@ -62,6 +65,16 @@ struct WorkerMetrics: Sendable {
         for (why, count) in summary.ignored {
             Counter(label: "clawgrant_ignored_total", dimensions: [("why", why)]).increment(by: count)
         }
+    }
+
+    /// How far the events of a source were behind when they were decided.
+    func lag(_ seconds: Int64, of source: SourceName) {
+        Gauge(label: "clawgrant_source_lag_seconds", dimensions: [("source", source.rawValue)]).record(seconds)
+    }
+
+    /// How long a source that is watched was not heard.
+    func silence(_ seconds: Int64, of source: SourceName) {
+        Gauge(label: "clawgrant_source_silence_seconds", dimensions: [("source", source.rawValue)]).record(seconds)
     }
 
     /// The record of a dead letter was read again.

@@ -89,6 +89,9 @@ public struct DecisionInput: Sendable, Hashable {
     public var signingKey: KeyID?
     /// The `jti` that the token would have; needed only when the control state revokes one.
     public var tokenID: TokenID?
+    /// What is known of the sources that the rules watch, by name; `nil` where nobody watches. A source that is watched
+    /// and missing here was never heard.
+    public var health: [SourceName: SourceHealth]?
     /// The instant of the decision.
     public var now: Timestamp
 
@@ -110,6 +113,7 @@ public struct DecisionInput: Sendable, Hashable {
         self.control = control
         self.signingKey = signingKey
         self.tokenID = tokenID
+        health = nil
         self.now = now
     }
 }

@@ -196,7 +196,8 @@ struct DeadLetterRedriveCommand: AsyncParsableCommand {
 struct DeadLetterDiscardCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "discard", abstract: "Give dead letters up, with a receipt that says who and why.",
-        discussion: "The record stays in its topic, the dead letter on its own; only nothing is to be done about it any more.")
+        discussion:
+            "The record stays in its topic, and the dead letter on its own; nothing can be done about it any more.")
 
     @OptionGroup var source: ConfigurationOptions
     @OptionGroup var output: OutputOptions

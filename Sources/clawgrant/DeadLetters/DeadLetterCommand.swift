@@ -138,7 +138,8 @@ enum DeadLetterLookup {
         guard let story = try await ledger.deadLetter(at: place.origin) else {
             throw CommandFailure.negative(
                 "there is no dead letter \(Console.plain(place.origin.description))",
-                remedy: "look with `clawgrant dlq list --state all`; those whose time is over are in the receipts alone")
+                remedy: "look with `clawgrant dlq list --state all`; those whose time is over are in the receipts alone"
+            )
         }
         return story
     }

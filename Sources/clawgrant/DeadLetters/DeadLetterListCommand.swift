@@ -25,7 +25,9 @@ struct DeadLetterListCommand: AsyncParsableCommand {
             for letter in letters { Console.out(DeadLetterView(letter).json) }
             return
         }
-        guard !letters.isEmpty else { return Console.out("no dead letters\(state == .all ? "" : " that are \(state)")") }
+        guard !letters.isEmpty else {
+            return Console.out("no dead letters\(state == .all ? "" : " that are \(state)")")
+        }
         var rows = [["SET ASIDE", "DEAD LETTER", "SOURCE", "CODE", "STATE", "HOPS"]]
         for letter in letters { rows.append(DeadLetterView(letter).row) }
         for line in Console.table(rows) { Console.out(line) }
@@ -187,7 +189,9 @@ struct DeadLetterView {
         lines.append(
             "excerpt\(excerpt.isTruncated ? ", cut" : "")"
                 + (excerpt.redactions > 0 ? ", \(excerpt.redactions) secrets removed" : "") + ":")
-        lines += excerpt.text.split(separator: "\n", omittingEmptySubsequences: false).map { "  " + Console.plain(String($0)) }
+        for line in excerpt.text.split(separator: "\n", omittingEmptySubsequences: false) {
+            lines.append("  " + Console.plain(String(line)))
+        }
         return lines
     }
 }

@@ -132,8 +132,9 @@ struct RedrivePlanningTests {
         let ids = try ledger.effects.map { try Receipt(parsing: $0.receipt).id }
         #expect(Set(ids).count == ids.count)
         #expect(try ledger.deadLetters().count == 3)
-        #expect(Set(ledger.requests.values.filter { $0.state == .issued }.map(\.requestID)).count
-            == ledger.outputs(.grants).count)
+        #expect(
+            Set(ledger.requests.values.filter { $0.state == .issued }.map(\.requestID)).count
+                == ledger.outputs(.grants).count)
     }
 }
 
@@ -163,7 +164,9 @@ struct DeadLetterExplanationTests {
     }
 
     @Test func everyReasonOfTheReadersIsExplained() {
-        for reason in DeadLetterReason.allCases { #expect(DeadLetterExplanation.of(reason.rawValue) != nil, "\(reason)") }
+        for reason in DeadLetterReason.allCases {
+            #expect(DeadLetterExplanation.of(reason.rawValue) != nil, "\(reason)")
+        }
         for refusal in ControlRefusal.allCases {
             #expect(DeadLetterExplanation.of("control_\(refusal.rawValue)") != nil, "\(refusal)")
         }

@@ -21,6 +21,9 @@ struct PaperLedger {
     /// What became of dead letters whose records were read again.
     private(set) var redriven: [RedriveWrite] = []
     private var wanted: StoredDeadLetter?
+    /// When sources were heard, and what is counted of them.
+    private(set) var heard: [SourceName: Timestamp] = [:]
+    private(set) var counted: [SourceName: [UInt8]] = [:]
     private var nextOffset: Int64 = 0
 
     struct EventRow: Hashable {
@@ -63,6 +66,14 @@ struct PaperLedger {
         return try decide(batch, due: DueWork(requests: [], approvals: []))
     }
 
+    /// Looks at silent sources, as every worker does.
+    @discardableResult
+    mutating func lookAtSources() throws -> BatchSummary {
+        var batch = UnderstoodBatch(read: DecideRead(worker: WorkerID("planner"), fence: .offsets([])))
+        batch.isHealthCheck = true
+        return try decide(batch, due: DueWork(requests: [], approvals: []))
+    }
+
     /// Decides what is due, as the sweeper does.
     @discardableResult
     mutating func sweep() throws -> BatchSummary {
@@ -87,6 +98,7 @@ struct PaperLedger {
                 let (write, summary) = try fixture.planner().plan(
                     batch, due: due, snapshot: snapshot(batch.read), control: .none)
                 try apply(write, batch.read)
+                heard.merge(batch.seen) { max($0, $1) }
                 batches.append(summary)
                 return summary
             } catch let needs as PlanNeeds {
@@ -136,6 +148,9 @@ struct PaperLedger {
             conflictingEvents: conflicting,
             approvals: loaded, requests: found)
         snapshot.redrive = wanted
+        for name in fixture.rules.healthRules.keys {
+            snapshot.health[name] = StoredSourceHealth(seenAt: heard[name], body: counted[name] ?? [])
+        }
         return snapshot
     }
 
@@ -171,6 +186,7 @@ struct PaperLedger {
             }
         }
         if let write = write.redriven { redriven.append(write) }
+        counted.merge(write.health) { $1 }
         effects += write.effects
         if !write.effects.isEmpty { groups.append(write.effects) }
     }

@@ -4,7 +4,9 @@ extension MigrationText {
     /// a worker, `detail` when a redrive was refused for a newer reason than the receipt's.
     ///
     /// Rows are taken away when the topic of dead letters has forgotten them too: the receipts remain.
-    static let deadLetters = """
+    ///
+    /// Sources that are watched: when each was heard last, and what is counted of it.
+    static let deadLettersAndHealth = """
         INSERT INTO clawgrant.role_lease (role) VALUES ('redriver');
 
         CREATE TABLE clawgrant.dead_letter (
@@ -31,5 +33,11 @@ extension MigrationText {
         CREATE INDEX dead_letter_time ON clawgrant.dead_letter (set_aside_at, topic, partition, record_offset);
         CREATE INDEX dead_letter_open ON clawgrant.dead_letter (source) WHERE state = 0;
         CREATE INDEX dead_letter_wanted ON clawgrant.dead_letter (requested_at) WHERE requested_at IS NOT NULL;
+
+        CREATE TABLE clawgrant.source_health (
+            source text PRIMARY KEY,
+            seen_at timestamptz,
+            body bytea NOT NULL DEFAULT ''
+        ) WITH (fillfactor = 50);
         """
 }
