@@ -16,7 +16,10 @@ final class LedgerServer: Sendable {
 
     private init() async throws {
         directory = try TemporaryDirectory(prefix: "clawgrant-ledger")
-        server = try PrivatePostgres(directory: directory.path("pg"), options: .forTests)
+        var options = PrivatePostgres.Options.forTests
+        // Many tests make their schema at the same time, and a schema takes a lock for each table and index.
+        options.settings["max_locks_per_transaction"] = "512"
+        server = try PrivatePostgres(directory: directory.path("pg"), options: options)
         try await server.start(within: .seconds(60))
     }
 
