@@ -80,6 +80,7 @@ public enum FindingCode: String, Sendable, Hashable, CaseIterable {
     case controlResultMismatch = "control_result.mismatch"
     case findingMismatch = "finding.mismatch"
     case revocationWithoutGrant = "revocation.without_grant"
+    case deadLetterUnknown = "dead_letter.unknown"
     case headUnreadable = "head.unreadable"
     case headLog = "head.log_id"
     case headSignerUnknown = "head.signer_unknown"
@@ -165,7 +166,7 @@ public enum FindingCode: String, Sendable, Hashable, CaseIterable {
             .recordUnreadable, .recordNotCanonical, .recordUnknownMember, .recordKey, .recordBatch, .recordDigest,
             .grantMismatch, .grantProof, .decisionMismatch, .revocationMismatch, .cutoffMismatch, .deadLetterMismatch,
             .controlResultMismatch, .findingMismatch, .revocationWithoutGrant, .headUnreadable, .headLog,
-            .headSignerUnknown,
+            .headSignerUnknown, .deadLetterUnknown,
             .headSignatureInvalid, .headSequence, .headTimeReversed, .headControlPosition, .ledgerBatchMissing,
             .ledgerBatchUnpublished, .ledgerBatchDiffers, .ledgerReceiptsDiffer, .ledgerGroupUnreadable,
             .ledgerGroupLost, .ledgerGroupTwice, .ledgerGroupMissing, .ledgerUnsealed:

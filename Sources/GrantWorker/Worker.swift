@@ -92,6 +92,16 @@ public final class Worker: Sendable {
                 try await parts.revoke.run(until: isStopping)
                 return true
             }
+            readers.addTask {
+                try await parts.redrive.run(until: isStopping)
+                return true
+            }
+            if let health = parts.health {
+                readers.addTask {
+                    try await health.run(until: isStopping)
+                    return true
+                }
+            }
             if let control = parts.control {
                 readers.addTask {
                     try await control.run(until: isStopping)
@@ -110,7 +120,8 @@ public final class Worker: Sendable {
                 try await Task.sleep(for: limits.drainTimeout)
                 return false
             }
-            var open = parts.lanes.count + 3 + (parts.control == nil ? 0 : 1) + (parts.usage == nil ? 0 : 1)
+            let optional = [parts.control != nil, parts.usage != nil, parts.health != nil].count { $0 }
+            var open = parts.lanes.count + 4 + optional
             do {
                 while open > 0, let isReader = try await readers.next() {
                     guard isReader else {

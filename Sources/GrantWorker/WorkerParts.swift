@@ -20,6 +20,8 @@ struct WorkerParts: Sendable {
     let sweep: SweepService
     let seal: SealService
     let revoke: RevokeService
+    let redrive: RedriveService
+    let health: HealthService?
     let control: ControlService?
     let usage: UsageService?
     let applier: ControlApplier
@@ -41,7 +43,7 @@ struct WorkerParts: Sendable {
         let secrets = try DerivationSecrets.load(configuration)
         var database = configuration.database
         PostgresLedger.configure(&database, worker: configuration.workerID)
-        database.poolSize = max(database.poolSize, configuration.limits.lanes + 9)
+        database.poolSize = max(database.poolSize, configuration.limits.lanes + 11)
         let pool = PostgresPool(database)
         let ledger = PostgresLedger(pool: pool, configuration: database)
         try await ledger.openLog(configuration.logID)
@@ -58,6 +60,8 @@ struct WorkerParts: Sendable {
             sources: try policySources(policySettings) + followers, signers: rules.workPolicies.signers,
             logger: logger)
         let sources = SourceConfiguration.byTopic(rules)
+        let watched = rules.healthRules
+        if !watched.isEmpty { try await ledger.watch(Array(watched.keys)) }
         let control = ControlView(localStop: localStop)
         let applier = ControlApplier(ledger: ledger, rules: rules, worker: configuration.workerID) { hash in
             await policies.load([hash])
@@ -126,6 +130,13 @@ struct WorkerParts: Sendable {
             revoke: RevokeService(
                 ledger: ledger, worker: configuration.workerID, interval: configuration.limits.sweepInterval,
                 metrics: metrics, logger: logger),
+            redrive: RedriveService(
+                ledger: ledger, worker: configuration.workerID, decider: decider, configuration: configuration.kafka,
+                limits: configuration.limits, metrics: metrics, logger: logger),
+            health: watched.values.contains { $0.silence != nil }
+                ? HealthService(
+                    rules: watched, ledger: ledger, decider: decider, worker: configuration.workerID,
+                    limits: configuration.limits, metrics: metrics, logger: logger) : nil,
             control: configuration.control.topic.map {
                 ControlService(
                     topic: $0, configuration: configuration.kafka, ledger: ledger, applier: applier,

@@ -31,7 +31,7 @@ struct Clawgrant: AsyncParsableCommand {
                 subcommands: [
                     RequestCommand.self, ApproveCommand.self, TokenCommand.self, BatchCommand.self,
                     CheckpointCommand.self, ProofCommand.self, TailCommand.self, CoverageCommand.self,
-                    SIEMCommand.self, FsckCommand.self,
+                    SIEMCommand.self, FsckCommand.self, DeadLetterCommand.self,
                 ]),
             CommandGroup(
                 name: "More", subcommands: [DemoCommand.self, BenchCommand.self, CompletionsCommand.self]),

@@ -16,9 +16,9 @@ final class LedgerServer: Sendable {
 
     private init() async throws {
         directory = try TemporaryDirectory(prefix: "clawgrant-ledger")
-        // Many databases are migrated at once, each with all its partitions in one transaction.
         var options = PrivatePostgres.Options.forTests
-        options.settings["max_locks_per_transaction"] = "256"
+        // Many tests make their schema at the same time, and a schema takes a lock for each table and index.
+        options.settings["max_locks_per_transaction"] = "512"
         server = try PrivatePostgres(directory: directory.path("pg"), options: options)
         try await server.start(within: .seconds(60))
     }

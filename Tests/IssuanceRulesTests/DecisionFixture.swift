@@ -44,6 +44,7 @@ struct Setup {
     var tokenID: TokenID?
     var readAt: Timestamp?
     var usage: JobUsage?
+    var health: [SourceName: SourceHealth]?
     var now = noon
 
     init() throws {
@@ -63,6 +64,11 @@ struct Setup {
             authenticity: topic
             allow_topic_authenticity: true
             may_approve: [ref, ent, cut, group, distinct, owned, elevated, bound, pinned, unpinned, listed, agents, limited]
+            max_source_silence: 30m
+            health:
+              max_grants: {count: 2, per: 1m}
+              max_grants_per_approver: {count: 1, per: 1m}
+              anomalies: {per: 10m, burst: 2, then: deny}
           native:
             kind: native
             authenticity: topic
@@ -222,7 +228,7 @@ struct Setup {
             states[id, default: ApprovalState(approvalID: id)].apply(
                 fact, from: SourceName(factSource), authenticity: factAuthenticity)
         }
-        return DecisionInput(
+        var input = DecisionInput(
             request: request, requestSource: SourceName(requestSource), requestAuthenticity: requestAuthenticity,
             receivedAt: receivedAt,
             approvals: states.values.map {
@@ -230,6 +236,19 @@ struct Setup {
                     state: $0, usedBy: usedBy.map { RequestID($0) }, grantsInWindow: grants, readAt: readAt)
             }, wpc: wpc, keyValidUntil: keyValidUntil, upgrade: upgrade, control: control, signingKey: signingKey,
             tokenID: tokenID, usage: usage, now: now)
+        input.health = health
+        return input
+    }
+
+    /// The source of the approval was heard just now, after these events.
+    mutating func hear(_ events: [HealthEvent]) {
+        var state = SourceHealth()
+        state.seenAt = now
+        for event in events {
+            guard let watch = rules.sources[SourceName(factSource)]?.health else { continue }
+            _ = state.apply(event, of: SourceName(factSource), under: watch, at: now)
+        }
+        health = [SourceName(factSource): state]
     }
 
     var decision: Decision { rules.decide(input) }

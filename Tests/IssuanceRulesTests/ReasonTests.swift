@@ -227,6 +227,16 @@ import Testing
     ]
 
     static let approvals: [Case] = [
+        Case(.humanApprovalSourceSilent, "wait") { $0.health = [:] },
+        Case(.humanApprovalRateExceeded, "wait") {
+            $0.hear([.issued([PersonID("jonas")]), .issued([PersonID("zoe")])])
+        },
+        Case(.humanApprovalRateExceeded, "wait") { $0.hear([.issued([PersonID("mina")])]) },
+        Case(.humanApprovalAnomalous, "deny") {
+            let approval = ObservedApproval(
+                approver: PersonID("mina"), jobClass: nil, askedAt: nil, decidedAt: nil, evidence: Setup.hash)
+            $0.hear([.approved(approval), .approved(approval)])
+        },
         Case(.capabilityRequiresApproval, "wait") { $0.facts = [] },
         Case(.capabilityRequiresApproval, "wait") { $0.facts = [Setup.fact(.requestOpened)] },
         Case(.capabilityWaitTimedOut, "expire") {

@@ -88,6 +88,18 @@ public enum Samples {
             occurredAt: noon)
     }
 
+    /// What became of a dead letter.
+    public static func deadLetterAction(_ outcome: Receipt.DeadLetterAction.Outcome, hops: Int64 = 1) -> Receipt {
+        let action = Receipt.DeadLetterAction(
+            origin: RecordOrigin(topic: "claw.requests.v1", partition: 0, offset: 0),
+            valueDigest: Digest(hashing: "poison 0"), hops: hops, outcome: outcome, requestedBy: "soc-1")
+        return Receipt(
+            content: outcome == .discarded ? .deadLetterDiscarded(action) : .deadLetterRedriven(action),
+            subject: Receipt.Subject(), provenance: provenance(),
+            reasons: [Receipt.Reason(code: "malformed", detail: "line 1, column 2: the text ends in an object")],
+            occurredAt: noon)
+    }
+
     /// A revocation.
     public static func revocation(_ n: Int = 0) -> Receipt {
         Receipt(
@@ -176,7 +188,8 @@ public enum Samples {
     /// One receipt of every kind.
     public static var every: [Receipt] {
         [
-            grant(), grant(1), denial(), denial(1, expired: true), quarantine(), revocation(), keyChange(), stop(0),
+            grant(), grant(1), denial(), denial(1, expired: true), quarantine(), deadLetterAction(.refused),
+            deadLetterAction(.taken, hops: 2), deadLetterAction(.discarded), revocation(), keyChange(), stop(0),
             stop(1), stop(2), stop(3), stop(4), ended(), gatewayCall(), gatewayCall(1), finding(), finding(1),
             budgetMark(), budgetMark(100), heartbeat(),
         ]

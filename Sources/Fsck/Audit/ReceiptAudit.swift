@@ -82,6 +82,9 @@ final class ReceiptAudit {
         case "decision.quarantined":
             let origin = ExpectedEffects.originText(receipt.object("quarantine")?.object("origin"))
             try uniques.take(.deadLetterOrigin, Fingerprint(origin), at: place)
+        case "dead_letter.redriven", "dead_letter.discarded":
+            let origin = ExpectedEffects.originText(receipt.object("dead_letter")?.object("origin"))
+            try uniques.take(.deadLetterOrigin, Fingerprint(origin), at: place, refers: true)
         case "revocation":
             guard let revocation = receipt.object("revocation"), receipt.has("request_id") else { return }
             try uniques.take(

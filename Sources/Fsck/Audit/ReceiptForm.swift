@@ -33,6 +33,14 @@ struct ReceiptForm: Sendable {
             let payload = receipt.raw("payload").map { Digest(hashing: Array($0)).b64u } ?? ""
             return (receipt.object("payload")?.string("stop_id") ?? "", payload)
         }
+        let deadLetter = ReceiptForm(["dead_letter"], required: ["dead_letter"]) { receipt in
+            let action = receipt.object("dead_letter")
+            let isDiscard = action?.string("outcome") == "discarded"
+            return (
+                ExpectedEffects.originText(action?.object("origin")),
+                isDiscard ? "discarded" : "hop:\(action?.integer("hops") ?? 0)"
+            )
+        }
         return [
             "grant.issued": ReceiptForm(
                 ["approver_ids", "asked", "delivery", "granted", "replaces_request_id", "rule", "token"],
@@ -48,6 +56,7 @@ struct ReceiptForm: Sendable {
                     ExpectedEffects.originText(quarantine?.object("origin")), quarantine?.string("value_sha256") ?? ""
                 )
             },
+            "dead_letter.redriven": deadLetter, "dead_letter.discarded": deadLetter,
             "revocation": ReceiptForm(["revocation"], required: ["revocation"]) {
                 ($0.object("revocation")?.string("token_hash") ?? "", "revoked")
             },
@@ -138,6 +147,7 @@ struct ReceiptForm: Sendable {
             isWell = receipt.objects(name)?.allSatisfy { $0.names == ["code", "detail"] && isTexts($0) } ?? false
         case "token": isWell = receipt.object(name).map(isToken) ?? false
         case "quarantine": isWell = receipt.object(name).map(isQuarantine) ?? false
+        case "dead_letter": isWell = receipt.object(name).map { isDeadLetter($0, of: receipt) } ?? false
         case "revocation": isWell = receipt.object(name).map(isRevocation) ?? false
         case "key": isWell = receipt.object(name).map(isKey) ?? false
         case "payload", "gateway_call", "finding", "budget": isWell = receipt.object(name) != nil
@@ -174,6 +184,17 @@ struct ReceiptForm: Sendable {
         quarantine.names == ["origin", "value_bytes", "value_sha256"]
             && quarantine.object("origin").map(isOrigin) ?? false && quarantine.count("value_bytes") != nil
             && isHex(quarantine.string("value_sha256"))
+    }
+
+    /// What was done about a dead letter; only giving it up is `discarded`.
+    private static func isDeadLetter(_ action: Members, of receipt: Members) -> Bool {
+        let outcomes =
+            receipt.string("kind") == "dead_letter.discarded"
+            ? ["discarded"] : ["ignored", "lost", "refused", "repeated", "taken"]
+        return action.names == ["hops", "origin", "outcome", "requested_by", "value_sha256"]
+            && action.count("hops") != nil && action.object("origin").map(isOrigin) ?? false
+            && action.string("outcome").map(outcomes.contains) ?? false && action.string("requested_by") != nil
+            && isHex(action.string("value_sha256"))
     }
 
     private static func isRevocation(_ revocation: Members) -> Bool {

@@ -59,7 +59,10 @@ final class UniqueAudit {
             let place = Place.receipt(batch: entry.int64(), index: Int64(entry.int32()), position: position)
             let known = last.flatMap { $0.domain == domain && $0.fingerprint == fingerprint ? $0.place : nil }
             if refers {
-                if known == nil, isWhole {
+                guard known == nil, isWhole else { return }
+                if domain == Domain.deadLetterOrigin.rawValue {
+                    book.add(.deadLetterUnknown, at: place, "the record never went to the dead letters")
+                } else {
                     book.add(.revocationWithoutGrant, at: place, "no grant of the log has the token that is revoked")
                 }
                 return

@@ -11,6 +11,8 @@ struct OutputAudit {
     private(set) var headerHashes: [Digest] = []
     /// The dead letters' origins, with the digest of the record that should stand there.
     private(set) var deadLetters: [Fingerprint: Fingerprint] = [:]
+    /// Where something was done about a dead letter, by its origin.
+    private var deadLetterActions: [Fingerprint: String] = [:]
 
     private let scanner: TokenScanner
     private var line = LineAudit()
@@ -133,6 +135,9 @@ struct OutputAudit {
         }
         if plan.isSettled, matcher.missingRecords > 0 {
             report.violate(.receipts, "\(matcher.missingRecords) records that receipts lead to are not on the topics")
+        }
+        for (origin, place) in deadLetterActions where deadLetters[origin] == nil {
+            report.violate(.receipts, "\(place) is about a record that never went to the dead letters")
         }
         if plan.isSettled { for fault in outcomes.faults() { report.violate(.oneOutcome, fault) } }
         for fault in line.faults() { report.violate(.stopLine, fault) }
@@ -274,6 +279,9 @@ struct OutputAudit {
             if deadLetters.updateValue(Fingerprint(quarantine.valueDigest), forKey: origin) != nil {
                 report.violate(.receipts, "\(place): \(quarantine.origin) is in the dead letters twice")
             }
+        case .deadLetterRedriven(let action), .deadLetterDiscarded(let action):
+            // A record that is read again was set aside before; what follows of it are receipts of their own.
+            deadLetterActions[Fingerprint(action.origin.description)] = place
         case .revocation(let revocation):
             report.counts.revocations += 1
             expect(RevocationRecord(encoded).map(Essence.of), .primary)

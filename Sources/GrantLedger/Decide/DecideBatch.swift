@@ -78,6 +78,10 @@ public struct DecideRead: Sendable {
     public var endingApprovalIDs: Set<ApprovalID> = []
     /// Subjects whose end may revoke everything granted on them.
     public var endingSubjects: Set<PersonID> = []
+    /// The dead letter whose record the batch is.
+    public var redrive: RecordOrigin?
+    /// The sources that are watched; `nil` where nobody watches.
+    public var health: HealthRead?
 
     /// Makes an empty read under a fence.
     public init(worker: WorkerID, fence: DecideFence) {
@@ -119,6 +123,10 @@ public struct DecideSnapshot: Sendable {
     public let usage: [JobID: JobUsage]?
     /// True when the sum of some job of the ledger carries a budget that an approval gave.
     public let hasApprovalBudgets: Bool
+    /// The dead letter that was asked for, locked; `nil` when its redrive is not wanted any more.
+    public var redrive: StoredDeadLetter?
+    /// What is known of the sources that were asked for.
+    public var health: [SourceName: StoredSourceHealth] = [:]
 
     /// Makes a snapshot.
     public init(
@@ -153,6 +161,10 @@ public struct DecideWrite: Sendable {
     public var effects: [Effect] = []
     /// For a request with an outcome, the index of its effect.
     public var effectOfRequest: [RequestID: Int] = [:]
+    /// What became of the dead letter whose record was decided.
+    public var redriven: RedriveWrite?
+    /// What is counted of sources whose rows are locked, encoded, where it changed.
+    public var health: [SourceName: [UInt8]] = [:]
 
     /// Makes an empty write.
     public init() {}
@@ -160,6 +172,6 @@ public struct DecideWrite: Sendable {
     /// True when nothing but the fence is written.
     public var isEmpty: Bool {
         newApprovals.isEmpty && changedApprovals.isEmpty && newRequests.isEmpty && changedRequests.isEmpty
-            && effects.isEmpty
+            && effects.isEmpty && redriven == nil && health.isEmpty
     }
 }

@@ -91,6 +91,8 @@ extension PostgresLedger {
             steps.append(.execute(statement, parameters))
         }
         if let tally = GrantTally(write, at: now).step { steps.append(tally) }
+        if let health = healthStep(write.health) { steps.append(health) }
+        if let redriven = write.redriven { steps.append(settleStep(redriven, now: now)) }
         steps += groupSteps(write.effects, ranges, ids, worker: worker, now: now)
         return steps
     }
@@ -114,6 +116,7 @@ extension PostgresLedger {
         let priorities = ranges.map { SealPriority(effects[$0]) }
         unsealed.append(column: priorities) { $0.rawValue }
         steps.append(.execute(DecideStatements.insertUnsealed, unsealed))
+        if let letters = deadLetterStep(effects, ranges, ids, now: now) { steps.append(letters) }
         let mostUrgent = priorities.min() ?? .ordinary
         steps.append(.execute(DecideStatements.announce, Parameters(mostUrgent.announcement)))
         return steps

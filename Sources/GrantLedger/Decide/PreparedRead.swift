@@ -1,6 +1,7 @@
 import ClawWire
 import IssuanceRules
 import Postgres
+import ReceiptLog
 
 /// The reading half of a decide transaction: its steps in order, and how their results become a snapshot.
 struct PreparedRead {
@@ -14,6 +15,8 @@ struct PreparedRead {
     private let approvalStep: Int
     private let requestStep: Int
     private let usageStep: Int?
+    private let redriveStep: Int?
+    private let healthStep: Int?
     let steps: [PipelineStep]
 
     init(_ read: DecideRead, wantsGroupIDs: Bool) {
@@ -36,6 +39,8 @@ struct PreparedRead {
         ]
         fenceStep = steps.count
         steps.append(Self.fence(read))
+        healthStep = read.health == nil ? nil : steps.count
+        if let health = read.health { steps.append(PostgresLedger.healthStep(health)) }
         if wantsGroupIDs {
             groupStep = steps.count
             steps.append(.execute(DecideStatements.groupIDs, Parameters(Int32(32))))
@@ -79,6 +84,12 @@ struct PreparedRead {
             steps.append(.execute(DecideStatements.loadUsage, usage))
         } else {
             usageStep = nil
+        }
+        redriveStep = read.redrive == nil ? nil : steps.count
+        if let origin = read.redrive {
+            steps.append(
+                .execute(
+                    DeadLetterStatements.lockWanted, Parameters(origin.topic, origin.partition, origin.offset)))
         }
         self.steps = steps
     }
@@ -186,11 +197,16 @@ struct PreparedRead {
                 usage?[job] = try StoredRows.usage(of: job, try results[usageStep].bytes(row, 1))
             }
         }
-        return DecideSnapshot(
+        var snapshot = DecideSnapshot(
             now: try control.timestampValue(0, 2), controlPosition: try control.int64(0, 0),
             newControlOrders: try StoredRows.controlOrders(results[controlStep + 1]),
             controlPolledAt: try control.timestampValue(0, 1), newEvents: newEvents, conflictingEvents: [],
             approvals: approvals, requests: requests, usage: usage, hasApprovalBudgets: try control.bool(0, 3))
+        if let redriveStep, results[redriveStep].rowCount == 1 {
+            snapshot.redrive = try StoredRows.deadLetter(results[redriveStep], 0)
+        }
+        if let healthStep { snapshot.health = try StoredRows.sourceHealth(results[healthStep]) }
+        return snapshot
     }
 
     private func checkFence(_ result: PostgresResult) throws(LedgerError) {
@@ -218,10 +234,13 @@ struct PreparedRead {
             !snapshot.newEvents.contains(index)
                 && digests[EventRow(read.events[index])].map { $0 != read.events[index].recordDigest } ?? false
         }
-        return DecideSnapshot(
+        var completed = DecideSnapshot(
             now: snapshot.now, controlPosition: snapshot.controlPosition,
             newControlOrders: snapshot.newControlOrders, controlPolledAt: snapshot.controlPolledAt,
             newEvents: snapshot.newEvents, conflictingEvents: Set(conflicting), approvals: snapshot.approvals,
             requests: snapshot.requests, usage: snapshot.usage, hasApprovalBudgets: snapshot.hasApprovalBudgets)
+        completed.redrive = snapshot.redrive
+        completed.health = snapshot.health
+        return completed
     }
 }

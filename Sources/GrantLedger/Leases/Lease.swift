@@ -57,6 +57,8 @@ public enum WorkerRole: String, Sendable, Hashable, CaseIterable {
     case revoker
     /// Reads the topic of gateway receipts.
     case usage
+    /// Reads the records of dead letters again.
+    case redriver
 }
 
 /// A held role.

@@ -39,6 +39,8 @@ public enum LedgerRoles {
         GRANT INSERT ON clawgrant.gateway_receipt, clawgrant.gateway_receipt_name, clawgrant.gateway_run,
             clawgrant.finding, clawgrant.checkpoint_cosignature TO clawgrant_worker;
         GRANT INSERT, UPDATE ON clawgrant.usage_input, clawgrant.job_usage TO clawgrant_worker;
+        GRANT INSERT, UPDATE, DELETE ON clawgrant.dead_letter TO clawgrant_worker;
+        GRANT INSERT, UPDATE ON clawgrant.source_health TO clawgrant_worker;
         GRANT UPDATE ON clawgrant.publish_position, clawgrant.role_lease, clawgrant.control_state,
             clawgrant.revocation_end TO clawgrant_worker;
         GRANT INSERT, DELETE ON clawgrant.unsealed TO clawgrant_worker;

@@ -344,7 +344,7 @@ struct ConfigurationFileLoader {
                 "batch_records", "batch_bytes", "batch_linger_ms", "seal_interval_ms", "lanes", "lease_lifetime_ms",
                 "heartbeat_ms",
                 "sweep_ms", "log_heartbeat_ms", "revocation_grace_s", "drain_timeout_ms", "max_event_age_s",
-                "max_event_ahead_s", "max_clock_difference_s",
+                "max_event_ahead_s", "max_clock_difference_s", "dead_letter_max_hops", "dead_letter_keep_days",
             ])
         var limits = WorkerConfiguration.Limits()
         limits.batchRecords = reader.count(section["batch_records"], in: 1...10_000, default: limits.batchRecords)
@@ -378,6 +378,10 @@ struct ConfigurationFileLoader {
             reader.count(section["max_event_ahead_s"], in: 0...86_400, default: Int(limits.maximumEventAhead)))
         limits.maximumClockDifference = .seconds(
             reader.count(section["max_clock_difference_s"], in: 1...86_400, default: 300))
+        limits.deadLetterMaximumHops = Int64(
+            reader.count(section["dead_letter_max_hops"], in: 1...100, default: Int(limits.deadLetterMaximumHops)))
+        limits.deadLetterRetention = .seconds(
+            reader.count(section["dead_letter_keep_days"], in: 1...400, default: 30) * 86_400)
         return limits
     }
 

@@ -97,6 +97,10 @@ public struct WorkerConfiguration: Sendable {
         public var maximumEventAhead: Int64 = 300
         /// By how much the ledger's clock may differ from the worker's before it issues nothing.
         public var maximumClockDifference: Duration = .seconds(300)
+        /// How often the record of one dead letter may be read again.
+        public var deadLetterMaximumHops: Int64 = 5
+        /// How long dead letters can be listed and redriven.
+        public var deadLetterRetention: Duration = .seconds(30 * 86_400)
         /// The standard limits.
         public init() {}
     }

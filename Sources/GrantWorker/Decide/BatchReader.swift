@@ -67,6 +67,14 @@ struct UnderstoodBatch: Sendable {
     /// When its records were read, by the worker's clock; `nil` of a batch without records.
     var readAt: Timestamp?
     var read: DecideRead
+    /// When the newest record of each source was put on its topic.
+    var seen: [SourceName: Timestamp] = [:]
+    /// How far the event that is furthest behind is behind, by source, in seconds.
+    var lag: [SourceName: Int64] = [:]
+    /// True for a look at silent sources, without a record.
+    var isHealthCheck = false
+    /// True for the record of a dead letter, read again: what is refused of it has its dead letter already.
+    var isRedrive: Bool { read.redrive != nil }
     /// Hashes of WPCs that requests of the batch name.
     var policyHashes: Set<Digest> = []
 }
@@ -100,7 +108,12 @@ struct BatchReader {
                 refuse(record, SourceName(""), "unknown_topic", "no source is configured for this topic", &batch)
                 continue
             }
+            // A sender's clock that is ahead does not keep a source alive.
+            let heard = min(record.timestamp ?? now, now)
+            batch.seen[source.name] = max(batch.seen[source.name] ?? heard, heard)
             switch AnySource.facts(from: record, configuration: source, at: now, signatures: &signatures) {
+            case .deadLetter where ReturnedDeadLetter.isOne(record):
+                batch.ignored[ReturnedDeadLetter.why, default: 0] += 1
             case .deadLetter(let fault):
                 refuse(record, source.name, fault.reason.rawValue, fault.description, &batch)
             case .facts(let facts, let evidence):
@@ -184,6 +197,7 @@ struct BatchReader {
                 "the event is dated \(occurredAt), more than \(limits.maximumAge) s before \(now)", &batch)
             return
         }
+        batch.lag[source] = max(batch.lag[source] ?? 0, now.seconds(since: occurredAt))
         let found = found(record)
         batch.read.events.append(
             EventKey(

@@ -27,6 +27,9 @@ final class Decider: Sendable {
     /// Whether batches read what their jobs have used, in the round trip that reads everything else: from the beginning
     /// where the rules have budgets, else once an approval with one was met.
     private let readsUsage: Lock<Bool>
+    /// When sources were heard.
+    let tracker: SourceTracker
+    private let health: HealthRead?
     /// How long control events may overtake a batch before it makes them wait.
     private static let overtakenLimit: Duration = .seconds(2)
 
@@ -53,6 +56,11 @@ final class Decider: Sendable {
         self.metrics = metrics
         self.logger = logger
         readsUsage = Lock(rules.jobClasses.values.contains { $0.budget != nil })
+        let watched = rules.healthRules
+        tracker = SourceTracker(watched)
+        health =
+            watched.isEmpty
+            ? nil : HealthRead(sources: Array(watched.keys), locks: watched.values.contains(where: \.counts))
     }
 
     /// Decides a batch and commits it.
@@ -69,6 +77,7 @@ final class Decider: Sendable {
         await policies.load(batch.policyHashes)
         var batch = batch
         batch.read.stopLock = .last
+        batch.read.health = health(of: batch, due)
         var backoff = Backoff()
         var overtaken: ContinuousClock.Instant?
         while true {
@@ -76,6 +85,8 @@ final class Decider: Sendable {
                 let start = ContinuousClock.now
                 let summary = try await attempt(batch, due: due)
                 metrics.decided(summary, in: ContinuousClock.now - start)
+                tracker.note(batch.seen)
+                for (source, seconds) in batch.lag { metrics.lag(seconds, of: source) }
                 if !summary.missingPolicies.isEmpty { await policies.load(summary.missingPolicies) }
                 return
             } catch let needs as PlanNeeds {
@@ -107,6 +118,14 @@ final class Decider: Sendable {
             }
             try await backoff.wait()
         }
+    }
+
+    /// What a batch needs to know of the sources: nothing where it decides nothing. Only a look at silent sources writes
+    /// where nothing is counted.
+    private func health(of batch: UnderstoodBatch, _ due: DueWork) -> HealthRead? {
+        guard let health else { return nil }
+        if batch.isHealthCheck { return HealthRead(sources: health.sources, locks: true) }
+        return batch.entries.isEmpty && due.requests.isEmpty && due.approvals.isEmpty ? nil : health
     }
 
     /// Applies the stops and lifts of a batch, before its offsets advance: a worker that dies in between finds them to be

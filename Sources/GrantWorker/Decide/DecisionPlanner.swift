@@ -17,6 +17,10 @@ struct BatchSummary: Sendable, Hashable {
     var revoked = 0
     var reasons: [String: Int] = [:]
     var ignored: [String: Int] = [:]
+    /// Findings about sources and approvers, by code.
+    var findings: [String: Int] = [:]
+    /// What became of the dead letter whose record the batch was.
+    var redriven: Receipt.DeadLetterAction.Outcome?
     /// WPCs that waiting requests need and that no source had when they were last asked for.
     var missingPolicies: Set<Digest> = []
     /// True when the batch holds effects to seal.
@@ -91,7 +95,7 @@ struct DecisionPlanner: Sendable {
     let isDryRun: Bool
     /// Oldest poll of the control topic under which anything is decided, in seconds; `nil` without a control topic.
     let stopViewMaximumAgeSeconds: Double?
-    /// How soon a request is looked at again that waits for a WPC, in seconds.
+    /// How soon a request is looked at again that waits for a WPC or for a source to be well, in seconds.
     let policyRetrySeconds: Int64 = 2
 
     /// The longest time that an approval may be waited for, or wait for a request, in seconds.
@@ -119,10 +123,12 @@ struct DecisionPlanner: Sendable {
         _ batch: UnderstoodBatch, due: DueWork, snapshot: DecideSnapshot, control: ControlState
     ) throws -> (write: DecideWrite, result: BatchSummary) {
         try checkView(snapshot, control)
+        if batch.isRedrive, snapshot.redrive == nil { throw RedriveOver() }
         var work = WorkingSet(
             planner: self, snapshot: snapshot, control: control, loadedRequests: batch.read.requestIDs)
         work.summary.records = batch.records
         work.summary.ignored = batch.ignored
+        try work.watch(batch)
         for refused in batch.refused { try work.quarantine(refused) }
         for entry in batch.entries {
             if snapshot.conflictingEvents.contains(entry.event) {
@@ -138,6 +144,7 @@ struct DecisionPlanner: Sendable {
         for approval in due.approvals { work.touchedApprovals.insert(approval) }
         try work.settle()
         guard work.needs.isEmpty else { throw work.needs }
+        if let letter = snapshot.redrive { try work.recordRedrive(of: letter, batch) }
         return (work.write(), work.summary)
     }
 }

@@ -17,7 +17,7 @@ extension WorkingSet {
         let upgrade = upgradeTarget(of: asked)
         let usage = usage(of: asked, candidates)
         guard needs.isEmpty else { return }
-        let input = DecisionInput(
+        var input = DecisionInput(
             request: asked, requestSource: entry.source, requestAuthenticity: entry.authenticity,
             receivedAt: entry.stored.receivedAt, approvals: candidates, wpc: policy,
             keyValidUntil: planner.keyValidUntil, upgrade: upgrade, control: control,
@@ -25,6 +25,7 @@ extension WorkingSet {
             tokenID: control.needsTokenID
                 ? TokenID.derive(secret: planner.tokenIDSecret, requestID: asked.requestID) : nil,
             usage: usage, now: now)
+        if !watched.isEmpty { input.health = health }
         let decision = planner.rules.decide(input)
         for reason in decision.reasons { summary.reasons[reason.code.rawValue, default: 0] += 1 }
         entry.isChanged = true
@@ -32,7 +33,7 @@ extension WorkingSet {
         switch decision.outcome {
         case .wait(let until):
             entry.stored.waitUntil =
-                isWaitingForPolicy(decision)
+                isWaitingForPolicy(decision) || Self.waitsForHealth(decision)
                 ? min(until, now.adding(seconds: planner.policyRetrySeconds)) : until
             summary.waiting += 1
             requests[id] = entry
@@ -132,6 +133,7 @@ extension WorkingSet {
             touchedApprovals.insert(id)
         }
         try recordIssue(entry, request: asked, decision: decision, plan: plan, minted: minted)
+        try countIssued(plan)
         summary.issued += 1
         if let replaced = plan.replaces {
             try revoke(

@@ -6,7 +6,7 @@ import ReceiptLog
 
 /// How outcomes become receipts and the records that follow from them.
 extension WorkingSet {
-    private func provenance(
+    func provenance(
         _ inputs: [EvidenceInput], policyHash: Digest?, authenticity: ReceiptLog.Authenticity?
     ) -> Receipt.Provenance {
         Receipt.Provenance(
@@ -28,7 +28,7 @@ extension WorkingSet {
         return weakest
     }
 
-    private mutating func add(_ receipt: Receipt, outputs: (EncodedReceipt) -> [OutputRecord]) throws -> Int {
+    mutating func add(_ receipt: Receipt, outputs: (EncodedReceipt) -> [OutputRecord]) throws -> Int {
         let encoded = try receipt.encoded()
         effects.append(
             Effect(
@@ -166,6 +166,10 @@ extension WorkingSet {
     /// Puts a record into the dead letters.
     mutating func quarantine(_ refused: RefusedEntry) throws {
         guard quarantined.insert(refused.found.origin).inserted else { return }
+        guard snapshot.redrive?.origin != refused.found.origin else {
+            refusedAgain = (refused.reason, refused.detail)
+            return
+        }
         let receipt = Receipt(
             content: .decisionQuarantined(
                 Receipt.Quarantine(

@@ -42,6 +42,15 @@ struct WorkingSet {
     var summary = BatchSummary()
     /// Records that have their dead letter already: one record, one dead letter.
     var quarantined: Set<ReceiptLog.RecordOrigin> = []
+    /// How sources are watched, and how they fare; both empty where nobody watches.
+    let watched: [SourceName: HealthRule]
+    var health: [SourceName: SourceHealth] = [:]
+    var changedHealth: Set<SourceName> = []
+    var observed: [ApprovalObservation] = []
+    /// Why the record of the dead letter that is read again was refused again.
+    var refusedAgain: (code: String, detail: String)?
+    /// What became of that dead letter.
+    var redriven: RedriveWrite?
 
     init(
         planner: DecisionPlanner, snapshot: DecideSnapshot, control: ControlState, loadedRequests: Set<RequestID>
@@ -50,6 +59,7 @@ struct WorkingSet {
         self.snapshot = snapshot
         self.control = control
         self.loadedRequests = loadedRequests
+        watched = planner.rules.healthRules
     }
 
     var now: Timestamp { snapshot.now }
@@ -112,6 +122,7 @@ struct WorkingSet {
             if case .capabilityRequested(let request) = fact.content {
                 takeUp(request, entry: entry, containedIn: containing, input: input)
             }
+            try observe(fact, entry, input)
             if let id = fact.approvalID { try fold(fact, into: id, entry, input) }
             // An end may carry an id of its own, which no activation has: it ends what its subject holds.
             guard let end = fact.byHolder else { continue }
@@ -171,6 +182,7 @@ struct WorkingSet {
             wakeRequests(waitingFor: state, among: waiting)
         }
         meetings = ApprovalMeetings(try allApprovals().values.lazy.map(\.state))
+        try judgeObserved()
         for id in toDecide.sorted() { try decide(id) }
         for id in touchedApprovals.sorted() { try close(id) }
     }
@@ -213,6 +225,8 @@ struct WorkingSet {
         }
         write.effects = effects
         write.effectOfRequest = effectOfRequest
+        write.redriven = redriven
+        for name in changedHealth { write.health[name] = health[name]?.encode() }
         return write
     }
 }

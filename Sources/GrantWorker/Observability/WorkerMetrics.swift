@@ -1,5 +1,7 @@
+import ClawWire
 import GrantLedger
 import Metrics
+import ReceiptLog
 
 /// The worker's metrics, by name in one place. Labels are bounded: outcomes, reason codes and stages, never a value from
 /// outside.
@@ -55,12 +57,36 @@ struct WorkerMetrics: Sendable {
         ] where count > 0 {
             Counter(label: "clawgrant_outcomes_total", dimensions: [("outcome", outcome)]).increment(by: count)
         }
+        for (code, count) in summary.findings {
+            Counter(label: "clawgrant_findings_total", dimensions: [("code", code)]).increment(by: count)
+        }
+        if let redriven = summary.redriven { self.redriven(redriven) }
         for (reason, count) in summary.reasons {
             Counter(label: "clawgrant_reasons_total", dimensions: [("reason", reason)]).increment(by: count)
         }
         for (why, count) in summary.ignored {
             Counter(label: "clawgrant_ignored_total", dimensions: [("why", why)]).increment(by: count)
         }
+    }
+
+    /// How far the events of a source were behind when they were decided.
+    func lag(_ seconds: Int64, of source: SourceName) {
+        Gauge(label: "clawgrant_source_lag_seconds", dimensions: [("source", source.rawValue)]).record(seconds)
+    }
+
+    /// How long a source that is watched was not heard.
+    func silence(_ seconds: Int64, of source: SourceName) {
+        Gauge(label: "clawgrant_source_silence_seconds", dimensions: [("source", source.rawValue)]).record(seconds)
+    }
+
+    /// The record of a dead letter was read again.
+    func redriven(_ outcome: Receipt.DeadLetterAction.Outcome) {
+        Counter(label: "clawgrant_dead_letters_redriven_total", dimensions: [("outcome", outcome.rawValue)]).increment()
+    }
+
+    /// How many dead letters of a source are open. Sources are those of the rules, past and present.
+    func openDeadLetters(_ count: Int64, of source: SourceName) {
+        Gauge(label: "clawgrant_dead_letters_open", dimensions: [("source", source.rawValue)]).record(count)
     }
 
     func sealed(_ batches: [SealedBatch], in time: Duration) {

@@ -47,6 +47,9 @@ public struct ApprovalState: Sendable, Hashable {
     /// Time of the last fact, by its source's clock.
     public internal(set) var lastOccurredAt: Timestamp?
 
+    /// When it was asked for, by its source's clock, as far as a record or the request it carries says.
+    public var askedAt: Timestamp? { opened?.at ?? containedRequest?.requestedAt }
+
     /// A state of which nothing is known yet.
     public init(approvalID: ApprovalID) { self.approvalID = approvalID }
 

@@ -177,7 +177,9 @@ extension Decider {
             hasFreshAuthority = true
             let openFor = windowSeconds ?? (rule.window == .optional ? rule.maximumApprovalAgeSeconds : nil)
             window.open(for: openFor, from: count.decidedAt)
-            return judge(window, state, count.people)
+            let result = judge(window, state, count.people)
+            guard case .usable(let approval) = result, let watched = unhealthy(approval) else { return result }
+            return watched
         }
     }
 
@@ -214,6 +216,51 @@ extension Decider {
             ])
         }
         return .usable(UsableApproval(state: state, approvers: approvers, notAfter: notAfter))
+    }
+
+    /// What stands against issuing on an approval because of how its sources and approvers fare; `nil` when nothing does.
+    private func unhealthy(_ approval: UsableApproval) -> ApprovalResult? {
+        guard let health = input.health else { return nil }
+        let id = approval.state.approvalID
+        for name in rules.supportingSources(of: approval.state, for: rule.name) {
+            guard let watch = rules.sources[name]?.health,
+                let (obstacle, action) = (health[name] ?? SourceHealth()).obstacle(
+                    approvers: approval.approvers, under: watch, at: input.now)
+            else { continue }
+            let setting = ".sources.\(name)"
+            let findings: [Finding]
+            switch obstacle {
+            case .silent(let since):
+                findings = [
+                    finding(
+                        .humanApprovalSourceSilent,
+                        "\(id) rests on the source \(name), which was not heard "
+                            + (since.map { "since \($0)" } ?? "yet"),
+                        "\(setting).max_source_silence", needed: "a record of the source \(name)")
+                ]
+            case .sourceLimit:
+                findings = [
+                    finding(
+                        .humanApprovalRateExceeded, "\(id) rests on the source \(name), which has its most tokens now",
+                        "\(setting).health.max_grants", needed: "fewer tokens on the source \(name)")
+                ]
+            case .approverLimit(let person):
+                findings = [
+                    finding(
+                        .humanApprovalRateExceeded,
+                        "\(id) rests on \(quoted(person.rawValue)), whose approvals have their most tokens now",
+                        "\(setting).health.max_grants_per_approver", needed: "fewer tokens on this person's approvals")
+                ]
+            case .suspect(let person):
+                findings = [
+                    finding(
+                        .humanApprovalAnomalous, "\(quoted(person.rawValue)) approves in a way that deserves an eye",
+                        "\(setting).health.anomalies", needed: "an approval after the time that the rules name")
+                ]
+            }
+            return action == .deny ? .refused(findings) : .waiting(findings)
+        }
+        return nil
     }
 
     /// Why an approval has nothing left to give.

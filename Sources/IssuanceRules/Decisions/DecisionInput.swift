@@ -91,6 +91,9 @@ public struct DecisionInput: Sendable, Hashable {
     public var tokenID: TokenID?
     /// What the job has used so far; needed only where something limits it. `nil` for a job that has used nothing.
     public var usage: JobUsage?
+    /// What is known of the sources that the rules watch, by name; `nil` where nobody watches. A source that is watched
+    /// and missing here was never heard.
+    public var health: [SourceName: SourceHealth]?
     /// The instant of the decision.
     public var now: Timestamp
 
@@ -113,6 +116,7 @@ public struct DecisionInput: Sendable, Hashable {
         self.signingKey = signingKey
         self.tokenID = tokenID
         self.usage = usage
+        health = nil
         self.now = now
     }
 }

@@ -103,6 +103,12 @@ public enum ReasonCode: String, Sendable, Hashable, CaseIterable {
     case humanApprovalSignerNotAllowed = "HUMAN_APPROVAL_SIGNER_NOT_ALLOWED"
     /// The source's decisions must be read back from the vendor, and this one was not.
     case humanApprovalNotConfirmed = "HUMAN_APPROVAL_NOT_CONFIRMED"
+    /// A source that the approval rests on was not heard for longer than max_source_silence.
+    case humanApprovalSourceSilent = "HUMAN_APPROVAL_SOURCE_SILENT"
+    /// As many tokens as max_grants allows rest on a source that the approval rests on, or on an approver.
+    case humanApprovalRateExceeded = "HUMAN_APPROVAL_RATE_EXCEEDED"
+    /// An approver approves in a way that the rules' anomalies refuse for a time.
+    case humanApprovalAnomalous = "HUMAN_APPROVAL_ANOMALOUS"
     /// The approval has given its one token to another request.
     case replayApprovalAlreadyUsed = "REPLAY_APPROVAL_ALREADY_USED"
     /// An upgrade rests on the approval of the token it replaces.

@@ -70,6 +70,12 @@ extension ReasonCode {
             "The decision is not signed by a key that may sign for the source and the job class."
         case .humanApprovalNotConfirmed:
             "The source's decisions must be read back from the vendor, and this one was not."
+        case .humanApprovalSourceSilent:
+            "A source that the approval rests on was not heard for longer than max_source_silence."
+        case .humanApprovalRateExceeded:
+            "As many tokens as max_grants allows rest on a source that the approval rests on, or on an approver."
+        case .humanApprovalAnomalous:
+            "An approver approves in a way that the rules' anomalies refuse for a time."
         case .replayApprovalAlreadyUsed: "The approval has given its one token to another request."
         case .replayUpgradeApprovalReused: "An upgrade rests on the approval of the token it replaces."
         case .scopeNotAllowed:
@@ -174,6 +180,10 @@ extension ReasonCode {
         case .humanApprovalSourceNotAllowed: "Approve through a source whose may_approve lists the class."
         case .humanApprovalSignerNotAllowed: "Sign with a listed key."
         case .humanApprovalNotConfirmed: "Check that the vendor can be reached; the request waits."
+        case .humanApprovalSourceSilent:
+            "See to the source's pipeline; what waits goes on by itself when records flow again."
+        case .humanApprovalRateExceeded: "Find out why so much is asked for; what waits goes on as the time passes."
+        case .humanApprovalAnomalous: "Ask the approver; have it approved again when the time is over."
         case .replayApprovalAlreadyUsed: "Have a new approval given: one approval, one job."
         case .replayUpgradeApprovalReused: "Have the upgrade approved on its own."
         case .scopeNotAllowed: "Ask for scopes of the class; for those of an elevated action ask for the action."

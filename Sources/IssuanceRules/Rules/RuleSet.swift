@@ -119,6 +119,8 @@ public struct SourceRule: Sendable, Hashable {
     public let mayRequest: Set<JobClass>?
     /// Older events are refused, in seconds; `nil` means any age.
     public let maximumEventAgeSeconds: Int64?
+    /// How it is watched; `nil` for not at all.
+    public let health: HealthRule?
 
     /// True when a statement with this authenticity counts for a class, as far as authentication goes.
     func accepts(_ authenticity: Authenticity, for jobClass: JobClass) -> Bool {

@@ -45,6 +45,13 @@ private func classes(_ values: Set<JobClass>?) -> JSONValue { values.map { texts
 
 extension SourceRule {
     fileprivate var document: JSONValue {
+        guard let health, var object = unwatched.object else { return unwatched }
+        object["health"] = health.document
+        return .object(object)
+    }
+
+    /// Rules that watch no source keep the hash that they had before sources could be watched.
+    private var unwatched: JSONValue {
         [
             "kind": .string(kind.rawValue), "topics": list(topics), "authenticity": .string(authenticity.rawValue),
             "signers": .array(

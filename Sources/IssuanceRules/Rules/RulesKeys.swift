@@ -7,6 +7,7 @@ enum RulesKeys: String, CaseIterable {
     case elevatedAction = "elevated_action", workPolicyDemand = "work_policy_demand"
     case control, controlSigner = "control_signer", lift
     case gateways, price, budget, cost
+    case health, healthLimit = "health_limit", anomalies
 
     var keys: [String] {
         switch self {
@@ -20,6 +21,7 @@ enum RulesKeys: String, CaseIterable {
             [
                 "kind", "topics", "authenticity", "allow_topic_authenticity", "signers", "tenants",
                 "trusted_event_sources", "trusted_stop_sources", "may_approve", "may_request", "max_event_age",
+                "max_source_silence", "health",
             ]
         case .signer: ["did", "job_classes", "may_stop", "may_lift"]
         case .entitlement: ["kind", "id", "scope", "job_class", "min_human_approvers", "window"]
@@ -51,6 +53,9 @@ enum RulesKeys: String, CaseIterable {
         case .price: ["provider", "model", "currency", "input_per_million_minor", "output_per_million_minor"]
         case .budget: ["model_calls", "input_tokens", "output_tokens", "cost", "wall_time_seconds", "thresholds"]
         case .cost: ["currency", "amount_minor"]
+        case .health: ["on_silence", "max_grants", "max_grants_per_approver", "anomalies"]
+        case .healthLimit: ["count", "per", "over"]
+        case .anomalies: ["per", "burst", "new_class_after", "min_decision_time", "then"]
         }
     }
 }

@@ -159,7 +159,7 @@ struct RulesLoader {
             tenants: Set(reader.texts(fields["tenants"], expected: "a tenant's id").map { $0.lowercased() }),
             trustedEventSources: Set(reader.texts(fields["trusted_event_sources"], expected: "a CloudEvents source")),
             trustedStopSources: stopSources, mayApprove: mayApprove ?? [], mayRequest: classSet(fields["may_request"]),
-            maximumEventAgeSeconds: reader.duration(fields["max_event_age"]))
+            maximumEventAgeSeconds: reader.duration(fields["max_event_age"]), health: loadHealth(fields, kind: kind))
     }
 
     private mutating func loadSigners(_ value: YAMLValue?) -> [KeyID: SourceRule.Signer] {

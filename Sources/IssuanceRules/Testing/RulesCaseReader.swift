@@ -88,7 +88,7 @@ extension RulesCase {
                 state: state, usedBy: use?["by"]?.string.map { RequestID($0) },
                 grantsInWindow: Int(use?["grants"]?.integer ?? 0))
         }
-        input = DecisionInput(
+        var decided = DecisionInput(
             request: request, requestSource: SourceName(value["request_source"]?.string ?? "requests"),
             requestAuthenticity: try reader.authenticity("request_authenticity", of: value),
             receivedAt: value["received_at"] == nil ? request.requestedAt : try reader.time("received_at"),
@@ -97,6 +97,8 @@ extension RulesCase {
             upgrade: reader.upgrade(request), control: try Self.controlState(value["control"], at: now),
             signingKey: value["signing_key"]?.string.map { KeyID($0) },
             usage: try JobUsage(ofCase: value["usage"]), now: now)
+        decided.health = try reader.health(given.map(\.source), now)
+        input = decided
         expectation = try reader.expectation()
     }
 }
@@ -109,6 +111,26 @@ private struct CaseReader {
             throw RulesCaseError(path: key, detail: "expected an RFC 3339 time such as 2026-11-20T09:10:00Z")
         }
         return time
+    }
+
+    /// Every source that states something was heard just now, but for those that the case calls silent.
+    func health(
+        _ sources: [SourceName], _ now: Timestamp
+    ) throws(RulesCaseError) -> [SourceName: SourceHealth] {
+        var silent: Set<SourceName> = []
+        if let member = value["silent_sources"] {
+            guard let names = texts(member) else {
+                throw RulesCaseError(path: "silent_sources", detail: "expected a list of sources of the rules")
+            }
+            silent = Set(names.map { SourceName($0) })
+        }
+        var health: [SourceName: SourceHealth] = [:]
+        for source in sources {
+            var state = SourceHealth()
+            state.seenAt = silent.contains(source) ? nil : now
+            health[source] = state
+        }
+        return health
     }
 
     func texts(_ value: JSONValue?) -> [String]? { value?.array.map { $0.compactMap(\.string) } }

@@ -61,9 +61,9 @@ public struct DecisionRecord: Sendable, Hashable {
         case .decisionExpired:
             outcome = .expired
             granted = nil
-        case .decisionQuarantined, .revocation, .revocationsEnded, .keyChanged, .stopDeclared, .stopLifted,
-            .stopDrilled, .controlApplied, .controlRepeated, .gatewayReceipt, .findingRaised, .budgetReached,
-            .heartbeat:
+        case .decisionQuarantined, .deadLetterRedriven, .deadLetterDiscarded, .revocation, .revocationsEnded,
+            .keyChanged, .stopDeclared, .stopLifted, .stopDrilled, .controlApplied, .controlRepeated, .gatewayReceipt,
+            .findingRaised, .budgetReached, .heartbeat:
             return nil
         }
         subject = receipt.subject

@@ -43,6 +43,13 @@ extension Receipt {
         writer.member("authenticity", provenance.authenticity?.rawValue)
         if case .budgetReached(let mark) = content { writer.budget(mark) }
         if let position = provenance.controlPosition { writer.member("control_position", position) }
+        switch content {
+        case .deadLetterRedriven(let action), .deadLetterDiscarded(let action): writer.deadLetter(action)
+        case .grantIssued, .decisionDenied, .decisionExpired, .decisionQuarantined, .revocation, .revocationsEnded,
+            .keyChanged, .stopDeclared, .stopLifted, .stopDrilled, .controlApplied, .controlRepeated, .gatewayReceipt,
+            .findingRaised, .budgetReached, .heartbeat:
+            break
+        }
         if case .grantIssued(let grant) = content {
             writer.member("delivery", grant.delivery.rawValue)
         }
@@ -88,9 +95,9 @@ extension Receipt.Content {
     var refusal: Receipt.Refusal? {
         switch self {
         case .decisionDenied(let refusal), .decisionExpired(let refusal): refusal
-        case .grantIssued, .decisionQuarantined, .revocation, .revocationsEnded, .keyChanged, .stopDeclared,
-            .stopLifted, .stopDrilled, .controlApplied, .controlRepeated, .gatewayReceipt, .findingRaised,
-            .budgetReached, .heartbeat:
+        case .grantIssued, .decisionQuarantined, .deadLetterRedriven, .deadLetterDiscarded, .revocation,
+            .revocationsEnded, .keyChanged, .stopDeclared, .stopLifted, .stopDrilled, .controlApplied, .controlRepeated,
+            .gatewayReceipt, .findingRaised, .budgetReached, .heartbeat:
             nil
         }
     }
@@ -105,8 +112,8 @@ extension Receipt.Content {
             .controlApplied(let payload), .controlRepeated(let payload):
             payload
         case .revocationsEnded(let end): end.payload
-        case .grantIssued, .decisionDenied, .decisionExpired, .decisionQuarantined, .revocation, .keyChanged,
-            .gatewayReceipt, .findingRaised, .budgetReached, .heartbeat:
+        case .grantIssued, .decisionDenied, .decisionExpired, .decisionQuarantined, .deadLetterRedriven,
+            .deadLetterDiscarded, .revocation, .keyChanged, .gatewayReceipt, .findingRaised, .budgetReached, .heartbeat:
             nil
         }
     }

@@ -81,6 +81,10 @@ extension Receipt.Content {
                     origin: try RecordOrigin(try quarantine.nested("origin")),
                     valueDigest: try quarantine.hexDigest("value_sha256"),
                     valueBytes: Int(try quarantine.integer("value_bytes"))))
+        case .deadLetterRedriven:
+            self = .deadLetterRedriven(try Receipt.DeadLetterAction(try reader.nested("dead_letter")))
+        case .deadLetterDiscarded:
+            self = .deadLetterDiscarded(try Receipt.DeadLetterAction(try reader.nested("dead_letter")))
         case .revocation:
             let revocation = try reader.nested("revocation")
             self = .revocation(

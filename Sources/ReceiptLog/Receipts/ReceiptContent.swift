@@ -11,6 +11,10 @@ extension Receipt {
         case decisionExpired = "decision.expired"
         /// A record could not be understood and went to the dead letters.
         case decisionQuarantined = "decision.quarantined"
+        /// A dead letter's record was read again through the door by which it came.
+        case deadLetterRedriven = "dead_letter.redriven"
+        /// A dead letter was given up.
+        case deadLetterDiscarded = "dead_letter.discarded"
         /// A token was revoked.
         case revocation
         /// Revocations are over, because the tokens have expired.
@@ -47,6 +51,10 @@ extension Receipt {
         case decisionExpired(Refusal)
         /// Not understood. Subject: the record's origin; effect: the digest of its value.
         case decisionQuarantined(Quarantine)
+        /// Read again. Subject: the record's origin; effect: the hop.
+        case deadLetterRedriven(DeadLetterAction)
+        /// Given up. Subject: the record's origin.
+        case deadLetterDiscarded(DeadLetterAction)
         /// Revoked. Subject: the token hash.
         case revocation(Revocation)
         /// Revocations and cut-offs are over. Effect: the digest of the payload.
@@ -79,6 +87,8 @@ extension Receipt {
             case .decisionDenied: .decisionDenied
             case .decisionExpired: .decisionExpired
             case .decisionQuarantined: .decisionQuarantined
+            case .deadLetterRedriven: .deadLetterRedriven
+            case .deadLetterDiscarded: .deadLetterDiscarded
             case .revocation: .revocation
             case .revocationsEnded: .revocationsEnded
             case .keyChanged: .keyChanged
@@ -101,6 +111,7 @@ extension Receipt {
                 if let approvalID = subject.approvalIDs.first { return "approval:\(approvalID)" }
                 return "evidence:\(provenance.inputs.first?.digest.b64u ?? "")"
             case .decisionQuarantined(let quarantine): return quarantine.origin.description
+            case .deadLetterRedriven(let action), .deadLetterDiscarded(let action): return action.origin.description
             case .revocation(let revocation): return revocation.tokenHash.hex
             case .revocationsEnded: return "revocations"
             case .keyChanged(let change): return change.kid.rawValue
@@ -119,6 +130,7 @@ extension Receipt {
             case .grantIssued(let grant): grant.token.jti.rawValue
             case .decisionDenied, .decisionExpired: "outcome"
             case .decisionQuarantined(let quarantine): quarantine.valueDigest.hex
+            case .deadLetterRedriven(let action), .deadLetterDiscarded(let action): action.name
             case .revocation: "revoked"
             case .revocationsEnded(let end): JSONValue.object(end.payload).canonicalDigest.b64u
             case .keyChanged(let change): "\(change.change.rawValue)@\(change.effectiveAt.iso8601)"

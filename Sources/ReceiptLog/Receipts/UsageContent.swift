@@ -64,13 +64,14 @@ extension Receipt {
 
     /// Something that is not as the grants say it should be.
     public struct Finding: Sendable, Hashable {
-        /// What, for machines: SCREAMING_SNAKE_CASE, listed in `docs/budgets.md`.
+        /// What, for machines: SCREAMING_SNAKE_CASE, listed in `docs/budgets.md` and `docs/source-health.md`.
         public let code: String
         /// How grave.
         public let severity: Severity
-        /// What it is about: a gateway receipt as `signer/receipt_id`, a run as `run:id`, a budget as `job:id`.
+        /// What it is about: a gateway receipt as `signer/receipt_id`, a run as `run:id`, a budget as `job:id`, a source
+        /// as `source:name`, an approver as `approver:source/person`.
         public let about: String
-        /// Hashes of the evidence: of the gateway receipts' payloads, or of records that are none.
+        /// Hashes of the evidence: of the gateway receipts' payloads, of records that are none, of an occasion.
         public let evidence: [Digest]
         /// By how much a budget was exceeded; only for a budget.
         public let excess: BudgetExcess?

@@ -77,9 +77,9 @@ struct RequestStory {
         switch receipt?.content {
         case .grantIssued(let grant): return grant.asked
         case .decisionDenied(let refusal), .decisionExpired(let refusal): return refusal.asked
-        case .decisionQuarantined, .revocation, .revocationsEnded, .keyChanged, .stopDeclared, .stopLifted,
-            .stopDrilled, .controlApplied, .controlRepeated, .gatewayReceipt, .findingRaised, .budgetReached,
-            .heartbeat, nil:
+        case .decisionQuarantined, .deadLetterRedriven, .deadLetterDiscarded, .revocation, .revocationsEnded,
+            .keyChanged, .stopDeclared, .stopLifted, .stopDrilled, .controlApplied, .controlRepeated, .gatewayReceipt,
+            .findingRaised, .budgetReached, .heartbeat, nil:
             return nil
         }
     }
@@ -221,9 +221,9 @@ extension Receipt.Content {
     fileprivate var refusalNeeded: [String] {
         switch self {
         case .decisionDenied(let refusal), .decisionExpired(let refusal): refusal.needed
-        case .grantIssued, .decisionQuarantined, .revocation, .revocationsEnded, .keyChanged, .stopDeclared,
-            .stopLifted, .stopDrilled, .controlApplied, .controlRepeated, .gatewayReceipt, .findingRaised,
-            .budgetReached, .heartbeat:
+        case .grantIssued, .decisionQuarantined, .deadLetterRedriven, .deadLetterDiscarded, .revocation,
+            .revocationsEnded, .keyChanged, .stopDeclared, .stopLifted, .stopDrilled, .controlApplied, .controlRepeated,
+            .gatewayReceipt, .findingRaised, .budgetReached, .heartbeat:
             []
         }
     }
@@ -233,9 +233,9 @@ extension Receipt.Content {
         switch self {
         case .grantIssued(let grant): grant.rule
         case .decisionDenied(let refusal), .decisionExpired(let refusal): refusal.rule
-        case .decisionQuarantined, .revocation, .revocationsEnded, .keyChanged, .stopDeclared, .stopLifted,
-            .stopDrilled, .controlApplied, .controlRepeated, .gatewayReceipt, .findingRaised, .budgetReached,
-            .heartbeat:
+        case .decisionQuarantined, .deadLetterRedriven, .deadLetterDiscarded, .revocation, .revocationsEnded,
+            .keyChanged, .stopDeclared, .stopLifted, .stopDrilled, .controlApplied, .controlRepeated, .gatewayReceipt,
+            .findingRaised, .budgetReached, .heartbeat:
             nil
         }
     }

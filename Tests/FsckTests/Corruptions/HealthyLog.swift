@@ -158,6 +158,19 @@ enum HealthyLog {
         return try effect(encoded, [("dead-letters", record.recordKey, record.canonicalBytes)])
     }
 
+    static func redrive(_ offset: Int64, discarded: Bool = false) throws -> ForgedEffect {
+        let action = Receipt.DeadLetterAction(
+            origin: RecordOrigin(topic: "claw.requests.v1", partition: 0, offset: offset),
+            valueDigest: Digest(hashing: "poison"), hops: 1, outcome: discarded ? .discarded : .refused,
+            requestedBy: "soc-1")
+        let encoded = try Receipt(
+            content: discarded ? .deadLetterDiscarded(action) : .deadLetterRedriven(action),
+            subject: Receipt.Subject(), provenance: provenance(nil),
+            reasons: [Receipt.Reason(code: "malformed", detail: "line 1")], occurredAt: Forge.noon
+        ).encoded()
+        return try effect(encoded, [])
+    }
+
     static func revocation(of grant: ForgedEffect) throws -> ForgedEffect {
         guard let hash = Digest(bytes: grant.tokenHash), let request = grant.receipt["request_id"]?.string else {
             preconditionFailure("a grant has a token and a request")

@@ -55,6 +55,9 @@ extension Corruption {
         },
         granting("a jti that does not follow from the request", .tokenIDNotDerived) { $0.tokenID = "guess" },
         granting("a token of an unknown key", .tokenKeyUnknown) { $0.signer = Forge.signer("stranger") },
+        adding("a record read again that never went to the dead letters", .deadLetterUnknown) {
+            try HealthyLog.redrive(4_711)
+        },
         adding("a revocation of a token that nobody was given", .revocationWithoutGrant) {
             try HealthyLog.revocation(of: try HealthyLog.grant("ghost"))
         },

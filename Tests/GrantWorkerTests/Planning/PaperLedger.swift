@@ -22,6 +22,12 @@ struct PaperLedger {
     private(set) var effects: [Effect] = []
     private(set) var batches: [BatchSummary] = []
     private(set) var groups: [[Effect]] = []
+    /// What became of dead letters whose records were read again.
+    private(set) var redriven: [RedriveWrite] = []
+    private var wanted: StoredDeadLetter?
+    /// When sources were heard, and what is counted of them.
+    private(set) var heard: [SourceName: Timestamp] = [:]
+    private(set) var counted: [SourceName: [UInt8]] = [:]
     private var nextOffset: Int64 = 0
 
     struct EventRow: Hashable {
@@ -45,6 +51,30 @@ struct PaperLedger {
         }
         var signatures = BatchSignatureCache(capacity: 64)
         let batch = fixture.reader.read(placed, fence: .offsets([]), at: now, signatures: &signatures)
+        return try decide(batch, due: DueWork(requests: [], approvals: []))
+    }
+
+    /// Decides the record of a dead letter again, at its own offset.
+    @discardableResult
+    mutating func redrive(
+        _ letter: StoredDeadLetter, _ record: SourceRecord, isWanted: Bool = true
+    ) throws -> BatchSummary {
+        let placed = SourceRecord(
+            topic: letter.origin.topic, partition: letter.origin.partition, offset: letter.origin.offset,
+            key: record.key, headers: record.headers, value: record.value, timestamp: record.timestamp)
+        var signatures = BatchSignatureCache(capacity: 64)
+        var batch = fixture.reader.read([placed], fence: .offsets([]), at: now, signatures: &signatures)
+        batch.read.redrive = letter.origin
+        wanted = isWanted ? letter : nil
+        defer { wanted = nil }
+        return try decide(batch, due: DueWork(requests: [], approvals: []))
+    }
+
+    /// Looks at silent sources, as every worker does.
+    @discardableResult
+    mutating func lookAtSources() throws -> BatchSummary {
+        var batch = UnderstoodBatch(read: DecideRead(worker: WorkerID("planner"), fence: .offsets([])))
+        batch.isHealthCheck = true
         return try decide(batch, due: DueWork(requests: [], approvals: []))
     }
 
@@ -72,6 +102,7 @@ struct PaperLedger {
                 let (write, summary) = try fixture.planner().plan(
                     batch, due: due, snapshot: snapshot(batch.read), control: .none)
                 try apply(write, batch.read)
+                heard.merge(batch.seen) { max($0, $1) }
                 batches.append(summary)
                 return summary
             } catch let needs as PlanNeeds {
@@ -120,11 +151,16 @@ struct PaperLedger {
                 || request.ticketReference.map(read.tickets.contains) ?? false
                 || request.subjectReference.map(subjects.contains) ?? false
         }
-        return DecideSnapshot(
+        var snapshot = DecideSnapshot(
             now: now, controlPosition: 0, newControlOrders: [], controlPolledAt: now, newEvents: new,
             conflictingEvents: conflicting,
             approvals: loaded, requests: found, usage: read.readsUsage ? usage : nil,
             hasApprovalBudgets: usage.values.contains { !$0.approvalBudgets.isEmpty })
+        snapshot.redrive = wanted
+        for name in fixture.rules.healthRules.keys {
+            snapshot.health[name] = StoredSourceHealth(seenAt: heard[name], body: counted[name] ?? [])
+        }
+        return snapshot
     }
 
     private mutating func apply(_ write: DecideWrite, _ read: DecideRead) throws {
@@ -158,6 +194,8 @@ struct PaperLedger {
                 throw Refused(what: "the token of request \(request.requestID) changed")
             }
         }
+        if let write = write.redriven { redriven.append(write) }
+        counted.merge(write.health) { $1 }
         effects += write.effects
         if !write.effects.isEmpty { groups.append(write.effects) }
     }

@@ -72,7 +72,7 @@ struct PlanFixture {
     var policies: [Digest: WPCAvailability] = [:]
     var isDryRun = false
 
-    init() throws { rules = try RuleSet(yaml: Self.rulesText) }
+    init(rules text: String = PlanFixture.rulesText) throws { rules = try RuleSet(yaml: text) }
 
     var reader: BatchReader {
         BatchReader(

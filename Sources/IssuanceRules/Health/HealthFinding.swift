@@ -1,0 +1,50 @@
+public import ClawWire
+
+/// Something about a source or an approver that deserves an eye. Codes are listed with their remedies in
+/// `docs/source-health.md`.
+public struct HealthFinding: Sendable, Hashable {
+    /// What, for machines. The text is the wire form.
+    public enum Code: String, Sendable, Hashable, CaseIterable {
+        /// A source was not heard for longer than it may be silent.
+        case sourceSilent = "SOURCE_SILENT"
+        /// As many tokens rest on a source as may.
+        case sourceLimitReached = "SOURCE_LIMIT_REACHED"
+        /// As many tokens rest on one person's approvals as may.
+        case approverLimitReached = "APPROVER_LIMIT_REACHED"
+        /// One person gave many approvals in a short time.
+        case approvalBurst = "APPROVAL_BURST"
+        /// A person approved for a job class that they never approved for.
+        case unusualClass = "APPROVER_UNUSUAL_CLASS"
+        /// An approval came sooner after the question than a human can read it.
+        case tooFast = "APPROVAL_TOO_FAST"
+
+        /// How grave it is.
+        public var severity: UsageFinding.Severity {
+            switch self {
+            case .sourceSilent, .tooFast: .critical
+            case .sourceLimitReached, .approverLimitReached, .approvalBurst, .unusualClass: .warning
+            }
+        }
+    }
+
+    /// What.
+    public let code: Code
+    /// What it is about: `source:NAME`, or `approver:NAME/PERSON`.
+    public let about: String
+    /// For people.
+    public let detail: String
+    /// What names this occasion, then the digest of the record that led to it, where one did.
+    public let evidence: [Digest]
+
+    init(
+        _ code: Code, of source: SourceName, _ person: PersonID?, _ detail: String, evidence: Digest? = nil,
+        at now: Timestamp
+    ) {
+        self.code = code
+        about = person.map { "approver:\(source)/\($0)" } ?? "source:\(source)"
+        self.detail = detail
+        // The same thing may be found again another day; the occasion tells the two apart.
+        let occasion = JSONValue.array([.string(code.rawValue), .string(about), .string(now.iso8601)]).canonicalDigest
+        self.evidence = [occasion] + (evidence.map { [$0] } ?? [])
+    }
+}
