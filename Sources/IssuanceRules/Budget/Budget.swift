@@ -10,7 +10,7 @@ public enum BudgetDimension: String, Sendable, Hashable, CaseIterable {
     case outputTokens = "output_tokens"
     /// Money, by the price table.
     case cost
-    /// Seconds from the first call to the last.
+    /// Seconds from the first call on.
     case wallTime = "wall_time_seconds"
 }
 
@@ -46,7 +46,7 @@ public struct Budget: Sendable, Hashable {
     public var outputTokens: Int64?
     /// Most money, in minor units, by ISO 4217 code. Each currency has a limit of its own.
     public var costs: [String: Int64]
-    /// Longest time from the first call to the last, in seconds.
+    /// Longest time from the first call on, in seconds; it passes while nothing is received.
     public var wallTimeSeconds: Int64?
     /// Marks on the way to each limit, in percent from 1 to 99.
     public var thresholds: Set<Int64>

@@ -112,7 +112,7 @@ extension Receipt {
         case outputTokens = "output_tokens"
         /// Money, in minor units of the budget's currency, by the price table of the rules.
         case cost
-        /// Seconds from the first call to the last.
+        /// Seconds from the first call on.
         case wallTime = "wall_time_seconds"
     }
 
