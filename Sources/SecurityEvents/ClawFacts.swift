@@ -39,6 +39,12 @@ enum ClawFacts {
         case .decisionQuarantined(let quarantine):
             facts["record"] = .string(quarantine.origin.description)
             facts["value_sha256"] = .string(quarantine.valueDigest.hex)
+        case .deadLetterRedriven(let action), .deadLetterDiscarded(let action):
+            facts["record"] = .string(action.origin.description)
+            facts["value_sha256"] = .string(action.valueDigest.hex)
+            facts["hops"] = .integer(action.hops)
+            facts["outcome"] = .string(action.outcome.rawValue)
+            facts["requested_by"] = .string(action.requestedBy)
         case .revocation(let revocation):
             facts["jti"] = revocation.jti.map { .string($0.rawValue) }
             facts["token_hash"] = .string(revocation.tokenHash.hex)

@@ -15,6 +15,9 @@ extension SecurityEvent {
         case .decisionExpired: return "CST not issued in time\(jobClass)\(why)"
         case .decisionQuarantined(let quarantine):
             return "record \(quarantine.origin) went to the dead letters\(why)"
+        case .deadLetterRedriven(let action):
+            return "dead letter \(action.origin) was read again: \(action.outcome.rawValue)"
+        case .deadLetterDiscarded(let action): return "dead letter \(action.origin) was discarded"
         case .revocation(let revocation): return "CST revoked\(jobClass): \(revocation.cause.rawValue)"
         case .revocationsEnded(let end):
             return "\(end.keys.count) revocations ended with what they revoked"

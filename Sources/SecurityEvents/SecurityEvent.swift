@@ -91,8 +91,9 @@ public struct SecurityEvent: Sendable, Hashable {
         case .stopDeclared(let payload), .stopLifted(let payload), .stopDrilled(let payload),
             .controlApplied(let payload), .controlRepeated(let payload):
             payload
-        case .grantIssued, .decisionDenied, .decisionExpired, .decisionQuarantined, .revocation, .revocationsEnded,
-            .keyChanged, .gatewayReceipt, .findingRaised, .budgetReached, .heartbeat:
+        case .grantIssued, .decisionDenied, .decisionExpired, .decisionQuarantined, .deadLetterRedriven,
+            .deadLetterDiscarded, .revocation, .revocationsEnded, .keyChanged, .gatewayReceipt, .findingRaised,
+            .budgetReached, .heartbeat:
             nil
         }
     }
@@ -101,7 +102,9 @@ public struct SecurityEvent: Sendable, Hashable {
     public var outcome: Outcome {
         switch receipt.content {
         case .decisionDenied, .decisionExpired, .decisionQuarantined, .findingRaised: .failure
-        case .grantIssued, .revocation, .revocationsEnded, .keyChanged, .stopDeclared, .stopLifted, .stopDrilled,
+        case .deadLetterRedriven(let action): action.outcome.isFinal ? .success : .failure
+        case .deadLetterDiscarded, .grantIssued, .revocation, .revocationsEnded, .keyChanged, .stopDeclared,
+            .stopLifted, .stopDrilled,
             .controlApplied, .controlRepeated, .gatewayReceipt, .budgetReached, .heartbeat:
             .success
         }
@@ -112,7 +115,7 @@ public struct SecurityEvent: Sendable, Hashable {
         switch receipt.content {
         case .grantIssued, .gatewayReceipt, .heartbeat, .revocationsEnded, .stopDrilled, .controlRepeated:
             .informational
-        case .decisionExpired: .low
+        case .decisionExpired, .deadLetterRedriven, .deadLetterDiscarded: .low
         case .decisionDenied, .decisionQuarantined, .revocation: .medium
         case .stopLifted, .controlApplied: .high
         case .stopDeclared: .critical

@@ -45,6 +45,8 @@ public enum CEF {
         case .decisionDenied: "CST refused"
         case .decisionExpired: "CST not issued in time"
         case .decisionQuarantined: "Record quarantined"
+        case .deadLetterRedriven: "Dead letter redriven"
+        case .deadLetterDiscarded: "Dead letter discarded"
         case .revocation: "CST revoked"
         case .revocationsEnded: "Revocations ended"
         case .keyChanged: "Signing key changed"

@@ -57,7 +57,8 @@ public enum ECS {
         case .stopDrilled, .controlRepeated, .heartbeat, .revocationsEnded: (["iam"], ["info"])
         case .gatewayReceipt: (["api"], ["info"])
         case .decisionQuarantined, .findingRaised: (["intrusion_detection"], ["info"])
-        case .budgetReached: (["iam"], ["info"])
+        case .budgetReached, .deadLetterRedriven: (["iam"], ["info"])
+        case .deadLetterDiscarded: (["iam"], ["deletion"])
         }
     }
 }

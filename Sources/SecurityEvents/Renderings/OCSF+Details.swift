@@ -60,6 +60,14 @@ extension OCSF {
             return api(
                 event, operation: "model.call", service: "\(call.provider)/\(call.model)",
                 resource: (call.receiptID, "gateway_receipt"))
+        case .deadLetterRedriven(let action):
+            return api(
+                event, operation: "dead_letter.redrive", service: "dead_letters",
+                resource: (action.origin.description, "dead_letter"))
+        case .deadLetterDiscarded(let action):
+            return api(
+                event, operation: "dead_letter.discard", service: "dead_letters",
+                resource: (action.origin.description, "dead_letter"))
         case .revocationsEnded:
             return api(event, operation: "revocations.end", service: "revocations", resource: nil)
         case .heartbeat:

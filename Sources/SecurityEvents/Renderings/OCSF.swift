@@ -88,7 +88,8 @@ public enum OCSF {
             case .compromised: .entity(12, "Suspend")
             }
         case .gatewayReceipt: .api(1, "Create")
-        case .revocationsEnded: .api(4, "Delete")
+        case .revocationsEnded, .deadLetterDiscarded: .api(4, "Delete")
+        case .deadLetterRedriven: .api(3, "Update")
         case .heartbeat: .api(2, "Read")
         }
     }
@@ -123,7 +124,8 @@ public enum OCSF {
     private static func profiled(_ event: SecurityEvent) -> Bool {
         switch event.receipt.content {
         case .grantIssued, .decisionDenied, .decisionExpired, .revocation, .stopDeclared, .stopLifted: true
-        case .decisionQuarantined, .revocationsEnded, .keyChanged, .stopDrilled, .controlApplied, .controlRepeated,
+        case .decisionQuarantined, .deadLetterRedriven, .deadLetterDiscarded, .revocationsEnded, .keyChanged,
+            .stopDrilled, .controlApplied, .controlRepeated,
             .gatewayReceipt, .findingRaised, .budgetReached, .heartbeat:
             false
         }
