@@ -45,6 +45,12 @@ private func classes(_ values: Set<JobClass>?) -> JSONValue { values.map { texts
 
 extension SourceRule {
     fileprivate var document: JSONValue {
+        guard var object = common.object else { return common }
+        for member in vendor.document.members { object[member.key] = member.value }
+        return .object(object)
+    }
+
+    private var common: JSONValue {
         [
             "kind": .string(kind.rawValue), "topics": list(topics), "authenticity": .string(authenticity.rawValue),
             "signers": .array(
