@@ -296,7 +296,8 @@ public enum VendorDraft {
         let header: JSONValue = [
             "typ": "secevent+jwt", "alg": "EdDSA", "kid": .string(signer.publicKey.kid.rawValue),
         ]
-        let address = "https://schemas.openid.net/secevent/\(event)"
+        var events = JSONObject()
+        events["https://schemas.openid.net/secevent/\(event)"] = ["initiating_entity": "admin"]
         let claims: JSONValue = [
             "iss": .string(PlaygroundVendor.transmitter), "aud": .string(PlaygroundVendor.audience),
             "jti": .string(id), "iat": .integer(time.seconds),
@@ -306,7 +307,7 @@ public enum VendorDraft {
                     "format": "iss_sub", "iss": "https://login.northquay.example/", "sub": .string(person.id.rawValue),
                 ],
             ],
-            "events": .object(JSONObject([(address, ["initiating_entity": "admin"])])),
+            "events": .object(events),
         ]
         let text = "\(Base64URL.encode(JSONWriter.bytes(header))).\(Base64URL.encode(JSONWriter.bytes(claims)))"
         let signature = Base64URL.encode(try signer.sign(Array(text.utf8)).bytes)
