@@ -73,7 +73,10 @@ struct VendorRulesTests {
             ("kind: pagerduty, stops: [{service: P, scope: {kind: all}, action: drop}]", "drop"),
             ("kind: pagerduty, may_approve: [c], stops: [{service: P, scope: {kind: all}}]", "may_approve"),
             ("kind: opsgenie", "no stops"), ("kind: opsgenie, stops: [{}]", "no tag"),
-            ("kind: slack, may_approve: [c]", "may_approve"), ("kind: slack, fields: {start: x}", "fields"),
+            (
+                "kind: github, tenants: [h], signers: [{did: \"did:key:z6MkqGZn7AUaYXDhtg5YnVqKx44BJJnP6a7Q6c9rgdx6HKYG\"}]",
+                "signers"
+            ), ("kind: slack, may_approve: [c]", "may_approve"), ("kind: slack, fields: {start: x}", "fields"),
             ("kind: native, may_approve: [c], stops: [{tag: x}]", "stops"), ("kind: ssf", "no issuer"),
             ("kind: ssf, issuer: i", "no audience"),
             ("kind: ssf, issuer: i, audience: [a], jwks: [{kty: oct, kid: k}]", ""),

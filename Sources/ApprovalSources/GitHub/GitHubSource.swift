@@ -13,7 +13,7 @@ public enum GitHubSource: ApprovalSource {
         from record: SourceRecord, configuration: SourceConfiguration, at now: Timestamp,
         signatures: inout BatchSignatureCache
     ) -> SourceReading {
-        VendorRecord.read(record, configuration, as: vocabulary) { vendor throws(SourceFault) in
+        WebhookRecord.read(record, configuration, as: vocabulary) { vendor throws(SourceFault) in
             guard let event = vendor.header("x-github-event") else {
                 throw SourceFault(.missingMember, field: "X-GitHub-Event", "the header names the kind of event")
             }
@@ -45,13 +45,13 @@ public enum GitHubSource: ApprovalSource {
 
 /// One delivery.
 private struct GitHubEvent {
-    private let vendor: VendorRecord
+    private let vendor: WebhookRecord
     private let delivery: String
     /// `owner/name` in lower case.
     private let repository: String?
     private let owner: String?
 
-    init(_ vendor: VendorRecord, _ delivery: String) {
+    init(_ vendor: WebhookRecord, _ delivery: String) {
         self.vendor = vendor
         self.delivery = delivery
         let name = vendor.identifier(vendor.value["repository"]?["full_name"]).map { TextRules.folded($0) }

@@ -14,7 +14,7 @@ public enum JSMSource: ApprovalSource {
         from record: SourceRecord, configuration: SourceConfiguration, at now: Timestamp,
         signatures: inout BatchSignatureCache
     ) -> SourceReading {
-        VendorRecord.read(record, configuration, as: vocabulary) { vendor throws(SourceFault) in
+        WebhookRecord.read(record, configuration, as: vocabulary) { vendor throws(SourceFault) in
             guard let event = vendor.value["webhookEvent"]?.string, let issue = vendor.value["issue"],
                 issue["fields"]?.object != nil
             else {
@@ -39,11 +39,11 @@ private struct JSMIssue {
         .start: "customfield_10061", .end: "customfield_10062",
     ]
 
-    private let vendor: VendorRecord
+    private let vendor: WebhookRecord
     private let issue: JSONValue
     private let fields: JSONValue
 
-    init(_ vendor: VendorRecord, _ issue: JSONValue) {
+    init(_ vendor: WebhookRecord, _ issue: JSONValue) {
         self.vendor = vendor
         self.issue = issue
         fields = issue["fields"] ?? .null

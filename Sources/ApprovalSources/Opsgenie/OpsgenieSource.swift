@@ -14,7 +14,7 @@ public enum OpsgenieSource: ApprovalSource {
         from record: SourceRecord, configuration: SourceConfiguration, at now: Timestamp,
         signatures: inout BatchSignatureCache
     ) -> SourceReading {
-        VendorRecord.read(record, configuration, as: vocabulary) { vendor throws(SourceFault) in
+        WebhookRecord.read(record, configuration, as: vocabulary) { vendor throws(SourceFault) in
             guard let alert = vendor.value["alert"], alert.object != nil,
                 let action = vendor.value["action"]?.string
             else { throw SourceFault(.malformed, field: "alert", "an alert with an action was expected") }
@@ -22,7 +22,7 @@ public enum OpsgenieSource: ApprovalSource {
         }
     }
 
-    private static func facts(_ alert: JSONValue, _ action: String, _ vendor: VendorRecord) -> [Fact] {
+    private static func facts(_ alert: JSONValue, _ action: String, _ vendor: WebhookRecord) -> [Fact] {
         let alertID = vendor.identifier(alert["alertId"])
         let createdAt = time(alert["createdAt"])
         let changedAt = time(alert["updatedAt"]) ?? createdAt

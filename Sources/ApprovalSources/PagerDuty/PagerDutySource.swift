@@ -11,7 +11,7 @@ public enum PagerDutySource: ApprovalSource {
         from record: SourceRecord, configuration: SourceConfiguration, at now: Timestamp,
         signatures: inout BatchSignatureCache
     ) -> SourceReading {
-        VendorRecord.read(record, configuration, as: vocabulary) { vendor throws(SourceFault) in
+        WebhookRecord.read(record, configuration, as: vocabulary) { vendor throws(SourceFault) in
             guard let event = vendor.value["event"], let type = event["event_type"]?.string else {
                 throw SourceFault(.malformed, field: "event.event_type", "an event of a V3 webhook was expected")
             }
@@ -19,7 +19,7 @@ public enum PagerDutySource: ApprovalSource {
         }
     }
 
-    private static func facts(_ event: JSONValue, _ type: String, _ vendor: VendorRecord) -> [Fact] {
+    private static func facts(_ event: JSONValue, _ type: String, _ vendor: WebhookRecord) -> [Fact] {
         let id = vendor.identifier(event["id"])
         let at = event["occurred_at"]?.string.flatMap { Timestamp(rfc3339: $0) }
         switch type {
@@ -54,7 +54,7 @@ public enum PagerDutySource: ApprovalSource {
         }
     }
 
-    private static func person(_ agent: JSONValue?, _ vendor: VendorRecord) -> Actor? {
+    private static func person(_ agent: JSONValue?, _ vendor: WebhookRecord) -> Actor? {
         vendor.person(
             agent?["id"], name: agent?["summary"],
             isSystem: agent?["type"]?.string.map { !$0.hasPrefix("user") } ?? false)

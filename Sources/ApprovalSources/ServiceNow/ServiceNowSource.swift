@@ -14,7 +14,7 @@ public enum ServiceNowSource: ApprovalSource {
         from record: SourceRecord, configuration: SourceConfiguration, at now: Timestamp,
         signatures: inout BatchSignatureCache
     ) -> SourceReading {
-        VendorRecord.read(record, configuration, as: vocabulary) { vendor throws(SourceFault) in
+        WebhookRecord.read(record, configuration, as: vocabulary) { vendor throws(SourceFault) in
             guard let change = vendor.value["change_request"], change.object != nil else {
                 return vendor.value["table"] == nil
                     ? vendor.rejected(.malformed) : vendor.ignored(.notADecision)
@@ -48,11 +48,11 @@ private struct ServiceNowChange {
         let changedAt: Timestamp?
     }
 
-    private let vendor: VendorRecord
+    private let vendor: WebhookRecord
     private let change: JSONValue
     private let rows: [Row]
 
-    init(_ vendor: VendorRecord, _ change: JSONValue) throws(SourceFault) {
+    init(_ vendor: WebhookRecord, _ change: JSONValue) throws(SourceFault) {
         self.vendor = vendor
         self.change = change
         let id = Self.field(change["sys_id"])
@@ -153,7 +153,7 @@ private struct ServiceNowChange {
         return text
     }
 
-    private static func person(_ value: JSONValue?, _ vendor: VendorRecord) -> Actor? {
+    private static func person(_ value: JSONValue?, _ vendor: WebhookRecord) -> Actor? {
         vendor.person(.optional(field(value)), name: value?["display_value"])
     }
 

@@ -18,7 +18,7 @@ public enum SharedSignalsSource: ApprovalSource {
     ) -> SourceReading {
         guard let value = record.value else { return NativeSource.tombstone(vocabulary) }
         do throws(SourceFault) {
-            try VendorRecord.checkHeaders(record, configuration.limits)
+            try WebhookRecord.checkHeaders(record, configuration.limits)
             let text = trimmed(try compact(value, record, configuration.limits))
             let token = try SecurityEventToken(compact: text, limits: configuration.limits.json)
             let evidence: AuthenticityEvidence

@@ -13,7 +13,7 @@ public enum SlackSource: ApprovalSource {
         signatures: inout BatchSignatureCache
     ) -> SourceReading {
         let payload = record.value.flatMap { Self.payload(of: $0, configuration.limits.json) }
-        return VendorRecord.read(record, configuration, as: vocabulary, payload: payload) {
+        return WebhookRecord.read(record, configuration, as: vocabulary, payload: payload) {
             vendor throws(SourceFault) in
             guard vendor.value["type"]?.string != nil else {
                 throw SourceFault(.malformed, field: "type", "an interaction names its type")

@@ -22,6 +22,11 @@ extension RulesLoader {
                 fields["authenticity"] ?? source, found: "authenticity: confirmed",
                 expected: "topic or signed: this vendor's interface is not asked")
         }
+        if let signers = fields["signers"] {
+            reader.report(
+                signers, found: "signers",
+                expected: "none: a vendor's records are not signed by keys that are listed here")
+        }
         if !kind.canApprove, let approve = fields["may_approve"] {
             reader.report(
                 approve, found: "may_approve", expected: "no approvals from a source of kind: \(kind.rawValue)")

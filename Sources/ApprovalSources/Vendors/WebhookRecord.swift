@@ -3,7 +3,7 @@ import IssuanceRules
 
 /// A vendor's record after what is the same for all of them: bounds, proof, JSON. The members are read tolerantly, since
 /// vendors add some, leave some out and change types between versions.
-struct VendorRecord {
+struct WebhookRecord {
     let record: SourceRecord
     let configuration: SourceConfiguration
     let value: JSONValue
@@ -17,7 +17,7 @@ struct VendorRecord {
     static func read(
         _ record: SourceRecord, _ configuration: SourceConfiguration, as vocabulary: String,
         payload: [UInt8]? = nil,
-        _ body: (VendorRecord) throws(SourceFault) -> [Fact]
+        _ body: (WebhookRecord) throws(SourceFault) -> [Fact]
     ) -> SourceReading {
         guard let value = record.value else { return NativeSource.tombstone(vocabulary) }
         do throws(SourceFault) {
@@ -27,7 +27,7 @@ struct VendorRecord {
             guard document.object != nil else {
                 throw SourceFault(.malformed, "an object was expected, this is a \(document.typeName)")
             }
-            let vendor = VendorRecord(
+            let vendor = WebhookRecord(
                 record: record, configuration: configuration, value: document, digest: document.canonicalDigest,
                 vocabulary: vocabulary)
             return .facts(numbered(try body(vendor)), evidence)
