@@ -28,7 +28,12 @@ let package = Package(
         .systemLibrary(name: "CCryptoki"),
 
         .target(name: "Primitives"),
-        .target(name: "ClawWire", dependencies: [.product(name: "Crypto", package: "swift-crypto")]),
+        .target(
+            name: "ClawWire",
+            dependencies: [
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+            ]),
         .target(name: "ReceiptLog", dependencies: ["ClawWire"]),
         .target(name: "ProofBundles", dependencies: ["ClawWire", "ReceiptLog"]),
         .target(name: "SecurityEvents", dependencies: ["ClawWire", "ReceiptLog"]),
@@ -171,7 +176,11 @@ let package = Package(
         .testTarget(name: "IssuanceRulesTests", dependencies: ["IssuanceRules", "ClawWire"]),
         .testTarget(
             name: "ApprovalSourcesTests",
-            dependencies: ["ApprovalSources", "IssuanceRules", "ClawWire", "TestSupport"]),
+            dependencies: [
+                "ApprovalSources", "IssuanceRules", "ClawWire", "TestSupport",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+            ]),
         .testTarget(name: "KeysTests", dependencies: ["Keys", "ClawWire"]),
         .testTarget(name: "DevStackTests", dependencies: ["DevStack", "Primitives"]),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "DevStack"]),

@@ -7,9 +7,22 @@ extension FuzzTarget {
     static let sources =
         SourceConfiguration.Kind.allCases.map { kind in
             FuzzTarget("source-" + kind.rawValue.replacing("_", with: "-")) { bytes throws(FuzzFinding) in
-                let configuration = SourceConfiguration(
+                var configuration = SourceConfiguration(
                     name: SourceName("fuzz"), kind: kind, authenticity: .topic)
-                let record = SourceRecord(topic: "fuzz", value: bytes)
+                configuration.tenants = ["harborline"]
+                configuration.vendor.stops = [
+                    VendorRule.Stop(match: "PSTOP01", scope: .everything),
+                    VendorRule.Stop(match: "claw-stop", scope: nil),
+                ]
+                var record = SourceRecord(topic: "fuzz", value: bytes)
+                if kind == .gitHub {
+                    record.headers = [
+                        SourceRecord.Header(
+                            "X-GitHub-Event",
+                            bytes.count.isMultiple(of: 2) ? "deployment_review" : "deployment_protection_rule"),
+                        SourceRecord.Header("X-GitHub-Delivery", "fuzz"),
+                    ]
+                }
                 let first = AnySource.facts(from: record, configuration: configuration, at: Fixed.now)
                 let second = AnySource.facts(from: record, configuration: configuration, at: Fixed.now)
                 try require(first == second, "one record, two readings")

@@ -54,6 +54,8 @@ public enum AuthenticityEvidence: Sendable, Hashable {
     case confirmationNeeded
     /// A listed key signed.
     case signed(by: Ed25519PublicKey, form: Form)
+    /// A key of the vendor's signed that the configuration lists by its `kid`.
+    case vendorSigned(by: KeyID)
 
     /// The evidence in the terms of the rules; `nil` while the vendor was not asked.
     public var authenticity: Authenticity? {
@@ -61,6 +63,7 @@ public enum AuthenticityEvidence: Sendable, Hashable {
         case .topic: .topic
         case .confirmationNeeded: nil
         case .signed(let key, _): .signed([key.kid])
+        case .vendorSigned(let key): .signed([key])
         }
     }
 }
@@ -80,6 +83,34 @@ public enum AnySource: ApprovalSource {
         case .capabilityRequest:
             CapabilityRequestSource.facts(
                 from: record, configuration: configuration, at: now, signatures: &signatures)
+        case .serviceNow:
+            ServiceNowSource.facts(from: record, configuration: configuration, at: now, signatures: &signatures)
+        case .jsm: JSMSource.facts(from: record, configuration: configuration, at: now, signatures: &signatures)
+        case .gitHub:
+            GitHubSource.facts(from: record, configuration: configuration, at: now, signatures: &signatures)
+        case .pagerDuty:
+            PagerDutySource.facts(from: record, configuration: configuration, at: now, signatures: &signatures)
+        case .opsgenie:
+            OpsgenieSource.facts(from: record, configuration: configuration, at: now, signatures: &signatures)
+        case .slack: SlackSource.facts(from: record, configuration: configuration, at: now, signatures: &signatures)
+        case .sharedSignals:
+            SharedSignalsSource.facts(from: record, configuration: configuration, at: now, signatures: &signatures)
+        }
+    }
+
+    /// The vocabulary's name in the facts of a kind.
+    static func vocabulary(of kind: SourceConfiguration.Kind) -> String {
+        switch kind {
+        case .native: NativeSource.vocabulary
+        case .entraAudit: EntraAuditSource.vocabulary
+        case .capabilityRequest: CapabilityRequestSource.vocabulary
+        case .serviceNow: ServiceNowSource.vocabulary
+        case .jsm: JSMSource.vocabulary
+        case .gitHub: GitHubSource.vocabulary
+        case .pagerDuty: PagerDutySource.vocabulary
+        case .opsgenie: OpsgenieSource.vocabulary
+        case .slack: SlackSource.vocabulary
+        case .sharedSignals: SharedSignalsSource.vocabulary
         }
     }
 }

@@ -11,6 +11,20 @@ public struct SourceConfiguration: Sendable, Hashable {
         case entraAudit = "entra_audit"
         /// Capability requests.
         case capabilityRequest = "capability_request"
+        /// ServiceNow changes with their approvals.
+        case serviceNow = "servicenow"
+        /// Jira Service Management approvals.
+        case jsm
+        /// GitHub deployment reviews.
+        case gitHub = "github"
+        /// PagerDuty incidents, as stops.
+        case pagerDuty = "pagerduty"
+        /// Opsgenie alerts, as stops.
+        case opsgenie
+        /// Slack interactions, which decide nothing.
+        case slack
+        /// Security Event Tokens of OpenID Shared Signals.
+        case sharedSignals = "ssf"
 
         /// The kind that people name on a command line: its configured name, the name of its vocabulary, or a short
         /// form, with `-`, `.` or `_` between words.
@@ -19,6 +33,13 @@ public struct SourceConfiguration: Sendable, Hashable {
             case "native", "claw_native": self = .native
             case "entra_audit", "entra", "entra_pim", "entra_em": self = .entraAudit
             case "capability_request", "claw_request", "request", "requests": self = .capabilityRequest
+            case "servicenow", "service_now": self = .serviceNow
+            case "jsm", "jira", "jira_service_management": self = .jsm
+            case "github": self = .gitHub
+            case "pagerduty": self = .pagerDuty
+            case "opsgenie": self = .opsgenie
+            case "slack": self = .slack
+            case "ssf", "shared_signals", "caep": self = .sharedSignals
             default: return nil
             }
         }
@@ -115,7 +136,7 @@ public struct SourceConfiguration: Sendable, Hashable {
     public var authenticity: Authenticity
     /// Keys that may sign.
     public var signers: [Signer]
-    /// Allow-listed tenants, in lower case. Empty means none.
+    /// Allow-listed tenants, instances, sites or owners, in lower case. Empty means none.
     public var tenants: Set<String>
     /// CloudEvents `source` values that are taken for decisions and requests; `nil` means every one.
     public var trustedSources: Set<String>?
@@ -125,6 +146,8 @@ public struct SourceConfiguration: Sendable, Hashable {
     public var jobClasses: Set<JobClass>?
     /// Which entitlement stands for which job class; without it every group counts as mapped.
     public var mapping: SourceMapping?
+    /// What is peculiar to vendors' records.
+    public var vendor: VendorRule
     /// Bounds.
     public var limits: Limits
     /// How event identifiers are made unique.
@@ -144,6 +167,7 @@ public struct SourceConfiguration: Sendable, Hashable {
         trustedStopSources = []
         jobClasses = nil
         mapping = nil
+        vendor = VendorRule()
         limits = Limits()
         eventIdentity = .sourceAndID
         unreadableIsStop = false
@@ -160,6 +184,13 @@ public struct SourceConfiguration: Sendable, Hashable {
             case .native: .native
             case .entraAudit: .entraAudit
             case .capabilityRequest: .capabilityRequest
+            case .serviceNow: .serviceNow
+            case .jsm: .jsm
+            case .gitHub: .gitHub
+            case .pagerDuty: .pagerDuty
+            case .opsgenie: .opsgenie
+            case .slack: .slack
+            case .sharedSignals: .sharedSignals
             }
         let authenticity: Authenticity =
             switch rule.authenticity {
@@ -177,10 +208,12 @@ public struct SourceConfiguration: Sendable, Hashable {
         trustedSources = rule.trustedEventSources.isEmpty ? nil : rule.trustedEventSources
         trustedStopSources = rule.trustedStopSources
         switch kind {
-        case .native, .entraAudit: jobClasses = rule.mayApprove
+        case .native, .entraAudit, .serviceNow, .jsm, .gitHub, .pagerDuty, .opsgenie, .slack, .sharedSignals:
+            jobClasses = rule.mayApprove
         case .capabilityRequest: jobClasses = rule.mayRequest
         }
         mapping = SourceMapping(tenants: rule.tenants, entitlements: entitlements)
+        vendor = rule.vendor
     }
 
     /// The listed key that `kid` names, by its DID or by its short key identifier.

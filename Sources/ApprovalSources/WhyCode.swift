@@ -24,6 +24,20 @@ public enum WhyCode: String, Sendable, Hashable, CaseIterable {
     case tombstone
     /// Ignored: a message that holds no entry.
     case emptyBatch = "empty_batch"
+    /// Ignored: an event of the vendor's that decides nothing.
+    case notADecision = "not_a_decision"
+    /// Ignored: an incident of a service that stops nothing.
+    case serviceNotMapped = "service_not_mapped"
+    /// Ignored: an alert without a tag that stops something.
+    case tagNotMapped = "tag_not_mapped"
+    /// Ignored: an incident or an alert is over; people lift the stop.
+    case resolveDoesNotLift = "resolve_does_not_lift"
+    /// Ignored: a button in a chat.
+    case chatIsNotEvidence = "chat_is_not_evidence"
+    /// Rejected: a token that is no Security Event Token.
+    case notAValidSET = "not_a_valid_set"
+    /// Rejected: a Security Event Token for somebody else.
+    case wrongAudience = "wrong_audience"
     /// Rejected: the tenant of the record and of its resource differ.
     case tenantMismatch = "tenant_mismatch"
     /// Rejected: a tenant that is not allow-listed.

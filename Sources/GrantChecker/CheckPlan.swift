@@ -12,6 +12,26 @@ public struct CheckPlan: Sendable {
         case requests
         /// Entra audit messages; an entry is known by `properties.id`.
         case entraAudit
+        /// Records of another vendor.
+        case vendor(VendorForm)
+    }
+
+    /// The vocabulary of a vendor, as far as identifiers go.
+    public enum VendorForm: Sendable, Hashable {
+        /// Changes, known by identifier, count of modifications and content.
+        case serviceNow
+        /// Issues; each approval is known by site, issue, identifier and the issue's content.
+        case jsm
+        /// Deployments, known by their delivery.
+        case gitHub
+        /// Incidents, known by their event; those of these services are stops.
+        case pagerDuty(services: Set<String>)
+        /// Alerts, known by identifier, action and time; those with this tag are stops.
+        case opsgenie(tag: String)
+        /// Interactions, which say nothing.
+        case slack
+        /// Security Event Tokens, known by issuer and identifier.
+        case sharedSignals
     }
 
     /// An input topic.

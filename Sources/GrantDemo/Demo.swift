@@ -1,4 +1,4 @@
-import ApprovalSources
+public import ApprovalSources
 import ClawWire
 public import DevStack
 import GrantChecker
@@ -12,6 +12,8 @@ public struct Demo: Sendable {
     public struct Options: Sendable {
         /// Whether everything is left running at the end, until the task is cancelled.
         public var keepsRunning = false
+        /// The one source whose records are played; `nil` plays the whole path.
+        public var source: SourceConfiguration.Kind?
         /// The program that is run as a worker; `nil` is this program itself.
         public var workerProgram: String?
         /// Approvals of the stream in the middle of which a worker is killed.
@@ -37,6 +39,10 @@ public struct Demo: Sendable {
     /// - Parameter finished: called once everything is counted and said, before a kept demonstration begins to wait.
     /// - Throws: what is missing on this machine or went wrong, with what to do about it.
     public func run(finished: (DemoSummary) -> Void) async throws {
+        if let source = options.source {
+            try await run(source, finished: finished)
+            return
+        }
         let start = ContinuousClock.now
         chapter("1. A database, a broker and two workers of our own")
         emit(DemoEvent(.progress, "starting PostgreSQL and the broker"))
@@ -58,20 +64,59 @@ public struct Demo: Sendable {
             try await killOne(workers, stage)
             chapter("6. Do the totals add up?")
             await stage.close()
-            let summary = try await check(playground, since: start)
-            if options.keepsRunning {
-                try keep(playground)
-                finished(summary)
-                // Ctrl-C cancels the task; nothing else ends this wait.
-                while true { try await Task.sleep(for: .seconds(3_600)) }
-            }
-            await playground.stop()
+            var summary = try await check(playground, since: start)
+            summary.kills = 1
+            try await end(playground, summary, finished: finished)
             advise()
             finished(summary)
         } catch {
             await playground.stop()
             throw error
         }
+    }
+
+    /// Plays one source.
+    private func run(_ source: SourceConfiguration.Kind, finished: (DemoSummary) -> Void) async throws {
+        let start = ContinuousClock.now
+        chapter("1. A database, a broker and a worker of our own")
+        emit(DemoEvent(.progress, "starting PostgreSQL and the broker"))
+        var playgroundOptions = PlaygroundOptions()
+        playgroundOptions.tools = options.tools
+        playgroundOptions.workerProgram = options.workerProgram
+        if let vendor = SourceDemo.vendor(of: source) { playgroundOptions.vendors = [vendor] }
+        let playground = try await Playground.start(playgroundOptions)
+        do {
+            let stage = try await DemoStage(playground, emit: emit)
+            let worker = try playground.startWorker("worker-1")
+            try await playground.waitUntilAtWork([worker])
+            emit(
+                DemoEvent(
+                    .finding, "one worker at work after \(seconds(since: start)) s, with the source \(source.rawValue)",
+                    fields: ["workers": 1, "source": .string(source.rawValue)]))
+            chapter("2. What comes from \(SourceDemo.title(of: source)), and what is decided")
+            try await SourceDemo(playground: playground, kind: source, stage: stage, emit: emit).play()
+            chapter("3. Do the totals add up?")
+            await stage.close()
+            let summary = try await check(playground, since: start)
+            try await end(playground, summary, finished: finished)
+            finished(summary)
+        } catch {
+            await playground.stop()
+            throw error
+        }
+    }
+
+    /// Takes everything down, or keeps it until the task is cancelled.
+    private func end(
+        _ playground: Playground, _ summary: DemoSummary, finished: (DemoSummary) -> Void
+    ) async throws {
+        if options.keepsRunning {
+            try keep(playground)
+            finished(summary)
+            // Ctrl-C cancels the task; nothing else ends this wait.
+            while true { try await Task.sleep(for: .seconds(3_600)) }
+        }
+        await playground.stop()
     }
 
     private func chapter(_ text: String) { emit(DemoEvent(.chapter, text)) }
@@ -91,7 +136,7 @@ public struct Demo: Sendable {
         emit(
             DemoEvent(
                 .finding,
-                "\(PlaygroundTopic.inputs.count) input and \(PlaygroundTopic.outputs.count) output topics, keys in files "
+                "\(playground.inputTopics.count) input and \(PlaygroundTopic.outputs.count) output topics, keys in files "
                     + "of mode 0600, \(playground.policies.count) signed Work Policy Contracts"))
         let workers = try ["worker-1", "worker-2"].map { try playground.startWorker($0) }
         emit(DemoEvent(.progress, "waiting for the workers to share the partitions"))
@@ -201,7 +246,6 @@ public struct Demo: Sendable {
         summary.heartbeats = counts.heartbeats
         summary.batches = counts.batches
         summary.repeatsSeen = counts.inputRepeats
-        summary.kills = 1
         summary.checker = report.verdict
         summary.seconds = seconds(since: start)
         return summary
@@ -215,7 +259,7 @@ public struct Demo: Sendable {
                 .advice, "Everything keeps running until you press Ctrl-C here. To look around:",
                 details: [
                     "clawgrant tail --from-beginning --follow --config \(configuration)",
-                    "clawgrant explain req-agent-run --config \(configuration)",
+                    "clawgrant explain \(options.source == nil ? "req-agent-run" : "REQUEST") --config \(configuration)",
                     "psql \"\(playground.conninfo)\"",
                     "any Kafka client with bootstrap.servers=\(playground.broker.bootstrapServers)",
                 ], fields: ["configuration": .string(configuration)]))

@@ -53,7 +53,7 @@ public final class DemoPrinter: Sendable {
                 \(summary.expired) expired, \(summary.quarantined) set aside; \(summary.repeatsSeen) repeats seen and \
                 not counted twice
                 \(summary.grants) grants and \(summary.receipts) receipts\(Self.heartbeats(summary)) in \(summary.batches) batches, \
-                \(summary.kills) worker killed, checker: \(Self.verdict(summary.checker)), \
+                \(summary.kills == 0 ? "" : "\(summary.kills) worker killed, ")checker: \(Self.verdict(summary.checker)), \
                 \((summary.seconds * 10).rounded() / 10) s
 
                 """

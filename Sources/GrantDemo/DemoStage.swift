@@ -75,6 +75,11 @@ final class DemoStage {
         try await listen("the \(operation) of \(handle)") { controls.contains("\(operation) \(handle)") }
     }
 
+    /// Waits until the token of a request is revoked, and tells it.
+    func awaitRevocation(of request: RequestID) async throws {
+        try await listen("the revocation of \(request)") { revoked.contains(request) }
+    }
+
     /// Listens without telling each outcome, for streams.
     func listenQuietly(_ description: String, until isDone: () async throws -> Bool) async throws {
         isTelling = false

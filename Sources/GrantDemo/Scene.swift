@@ -38,6 +38,17 @@ struct Scenes {
         ]
     }
 
+    /// What native events tell.
+    func nativeStory() throws -> [Scene] {
+        [try nativeApproval(), try elevated(), try denial(), try duplicates(), try malformed()]
+    }
+
+    /// What audit records of Entra tell.
+    func entraStory() throws -> [Scene] { [try activation(), try outOfOrder(), noise(), try deactivation()] }
+
+    /// What becomes of requests whose approval is no good or never comes.
+    func requestStory() throws -> [Scene] { [try expiring()] }
+
     /// Ines activates a role, Ruth approves, the agent asks for its token.
     private func activation() throws -> Scene {
         let activation = EntraActivation("demo activation", at: now)

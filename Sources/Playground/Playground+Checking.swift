@@ -16,6 +16,9 @@ extension Playground {
                 CheckPlan.Input(topic: PlaygroundTopic.requests, source: SourceName("requests"), form: .requests),
                 CheckPlan.Input(topic: PlaygroundTopic.entra, source: SourceName("entra-pim"), form: .entraAudit),
             ])
+        plan.inputs += options.vendors.sorted { $0.rawValue < $1.rawValue }.map {
+            CheckPlan.Input(topic: $0.topic, source: $0.source, form: .vendor($0.checkedForm))
+        }
         plan.jobKeys = [keys.job]
         plan.scopesOfActions = ["enable_elevated": ["control:sandbox:elevated"]]
         plan.plainJobClasses = [PlaygroundClass.sandbox.name]

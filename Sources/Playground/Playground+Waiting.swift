@@ -78,7 +78,7 @@ extension Playground {
 
     /// Waits until every worker named holds partitions and they alone hold all.
     public func waitUntilAtWork(_ workers: [PlaygroundWorker], within limit: Duration = .seconds(120)) async throws {
-        let all = PlaygroundTopic.inputs.count * Int(options.inputPartitions)
+        let all = inputTopics.count * Int(options.inputPartitions)
         try await wait(within: limit, "\(workers.map(\.name).joined(separator: ", ")) to take the partitions") {
             try requireRunning(workers)
             let status = try await self.status()
@@ -117,7 +117,7 @@ extension Playground {
     public func recordsSent() async throws -> Int {
         var sum: Int64 = 0
         let consumer = try KafkaConsumer(configuration: clientConfiguration)
-        for topic in PlaygroundTopic.inputs {
+        for topic in inputTopics {
             for partition in 0..<options.inputPartitions {
                 let key = TopicPartition(topic: topic, partition: partition)
                 sum += max(try await consumer.watermarks(key, timeout: .seconds(10)).high, ownEnd(key))

@@ -233,7 +233,7 @@ public final class Playground: Sendable {
     }
 
     private static func createTopics(_ admin: KafkaAdmin, _ options: PlaygroundOptions) async throws {
-        let inputs = PlaygroundTopic.inputs.map {
+        let inputs = options.inputTopics.map {
             TopicSpecification(name: $0, partitions: options.inputPartitions, replicationFactor: 1)
         }
         let outputs = PlaygroundTopic.outputs.map {

@@ -27,6 +27,8 @@ public struct PlaygroundKeys: Sendable {
     public let gateway: any Ed25519Signer
     /// Signs WPC envelopes.
     public let policySigner: any Ed25519Signer
+    /// Signs Security Event Tokens.
+    public let signals: any Ed25519Signer
     /// The job's private key, to which tokens are sealed.
     public let job: SealingPrivateKey
     let eventSignerDID: String
@@ -86,6 +88,7 @@ public struct PlaygroundKeys: Sendable {
         requestSignerDID = request.publicKey.did
         policySigner = try signer("policies")
         gateway = try signer("gateway")
+        signals = try signer("signals")
         _ = try secret("token-id")
         _ = try secret("sealing")
         guard let job = SealingPrivateKey(bytes: try secret("job")) else {

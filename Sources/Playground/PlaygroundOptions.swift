@@ -28,6 +28,8 @@ public struct PlaygroundOptions: Sendable {
     public var stopViewMaximumAge: Int?
     /// How long a request of a class with a short wait waits, in seconds, see ``PlaygroundClass/userAdmin``.
     public var shortWaitSeconds = 5
+    /// Vendors whose records workers read too, each from a topic of its own.
+    public var vendors: Set<PlaygroundVendor> = []
     /// Whether workers follow usage: read gateway receipts, raise findings and enforce budgets.
     public var followsUsage = false
     /// The program that is run as a worker, as `PROGRAM run --config FILE`; `nil` is this program itself, or

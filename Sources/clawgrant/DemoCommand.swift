@@ -1,3 +1,4 @@
+import ApprovalSources
 import ArgumentParser
 import DevStack
 import Foundation
@@ -11,13 +12,27 @@ struct DemoCommand: AsyncParsableCommand {
         commandName: "demo", abstract: "Show the whole path from approval to token on private servers.",
         discussion: """
             Starts a PostgreSQL and a broker of its own, plays approvals of Entra PIM and of a workflow, kills a worker \
-            and checks that the totals add up. Takes about half a minute and leaves nothing behind.
+            and checks that the totals add up. Takes about half a minute and leaves nothing behind. With --source it plays \
+            the records of one approval system instead, and says what was decided and why.
             """)
 
     @OptionGroup var output: OutputOptions
 
     @Flag(name: .customLong("keep"), help: "Leave everything running until Ctrl-C.")
     var keepsRunning = false
+
+    @Option(help: ArgumentHelp("Play one source alone: \(SourceKind.names).", valueName: "name"))
+    var source: String?
+
+    private var kind: SourceConfiguration.Kind? {
+        get throws {
+            guard let source else { return nil }
+            guard let kind = try SourceKind.parse(source) else {
+                throw CommandFailure.usage("\(source) is no source to play; known are \(SourceKind.names)")
+            }
+            return kind
+        }
+    }
 
     mutating func run() async throws {
         let style: DemoPrinter.Style =
@@ -29,6 +44,7 @@ struct DemoCommand: AsyncParsableCommand {
         _ = signal(SIGPIPE, SIG_IGN)
         var options = Demo.Options()
         options.keepsRunning = keepsRunning
+        options.source = try kind
         let demo = Demo(options) { printer.print($0) }
         let task = Task { () async throws -> Bool in
             var isPass = false

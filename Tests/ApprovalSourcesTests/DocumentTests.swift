@@ -57,6 +57,33 @@ struct DocumentTests {
         }
     }
 
+    @Test(
+        "The examples of the vendors' schemas are read as what they are",
+        arguments: [
+            (.serviceNow, ["decision.approved", "decision.denied", "grant.ended"]),
+            (.jsm, ["decision.approved", "decision.denied", "request.opened"]),
+            (.gitHub, ["decision.approved", "decision.denied", "request.opened"]),
+            (.pagerDuty, ["stop.declared", "ignored resolve_does_not_lift"]),
+            (.opsgenie, ["stop.declared", "ignored resolve_does_not_lift"]), (.slack, ["ignored chat_is_not_evidence"]),
+            (.sharedSignals, ["subject.invalidated", "subject.invalidated", "subject.invalidated"]),
+        ] as [(SourceConfiguration.Kind, [String])])
+    func vendorExamples(kind: SourceConfiguration.Kind, kinds: [String]) throws {
+        let examples = try Self.examples("source.\(kind.rawValue).v1")
+        let configuration = VendorFixtures.configuration(kind)
+        let first = examples.map { example in
+            var bytes = JSONWriter.bytes(example)
+            if kind == .sharedSignals {
+                let header = Base64URL.encode(Array("{\"typ\":\"secevent+jwt\"}".utf8))
+                bytes = Array("\(header).\(Base64URL.encode(bytes)).".utf8)
+            }
+            let event = example["environment"] == nil ? "deployment_review" : "deployment_protection_rule"
+            let reading = VendorFixtures.read(
+                bytes, configuration, headers: [("X-GitHub-Event", event), ("X-GitHub-Delivery", "d")])
+            return VendorFixtures.summary(reading).first ?? "nothing"
+        }
+        #expect(first == kinds)
+    }
+
     @Test("What the code writes has no member that the schemas do not name")
     func writtenMembers() throws {
         func names(_ schema: String) throws -> Set<String> {

@@ -174,11 +174,15 @@ struct MappingTests {
 
     @Test("Kinds are named as people write them")
     func kinds() {
+        for name in ["jsm", "jira", "Jira"] { #expect(SourceConfiguration.Kind(name: name) == .jsm) }
+        for name in ["ssf", "shared-signals", "caep"] {
+            #expect(SourceConfiguration.Kind(name: name) == .sharedSignals)
+        }
         for name in ["entra_audit", "entra-audit", "entra.audit", "Entra"] {
             #expect(SourceConfiguration.Kind(name: name) == .entraAudit)
         }
         for kind in SourceConfiguration.Kind.allCases { #expect(SourceConfiguration.Kind(name: kind.rawValue) == kind) }
-        #expect(SourceConfiguration.Kind(name: "slack") == nil)
+        #expect(SourceConfiguration.Kind(name: "carrier-pigeon") == nil)
     }
 
     // MARK: Mapping files

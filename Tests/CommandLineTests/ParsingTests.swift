@@ -36,6 +36,7 @@ struct ParsingTests {
         ("ledger archive --before 2026-01-01", "LedgerArchiveCommand"),
         ("rules check rules.yaml --json", "RulesCheckCommand"),
         ("rules reasons WPC_INVALID", "RulesReasonsCommand"),
+        ("demo --source servicenow --json", "DemoCommand"), ("demo --source jira --keep", "DemoCommand"),
         (
             "source map --source entra_audit --mapping m.json --at 2026-11-20T09:00:00Z f.json --json",
             "SourceMapCommand"

@@ -2,8 +2,8 @@ public import ClawWire
 
 /// A file of vendor records taken apart into the records a topic would have held.
 ///
-/// The layouts: one message value; `{"kafka":{…},"value":…}`; an array of either; a list of JSON documents, one a line;
-/// and anything else as one message of raw bytes.
+/// The layouts: one message value; `{"kafka":{…},"value":…}`; a webhook with its headers (`{"kind","headers","body"}`);
+/// an array of these; a list of JSON documents, one a line; and anything else as one message of raw bytes.
 public struct MappingInput: Sendable {
     /// The messages in order.
     public let records: [SourceRecord]
@@ -34,7 +34,9 @@ public struct MappingInput: Sendable {
         } else {
             // Bytes as they came, so that a fault's position is the file's.
             let record = Self.record(value, offset: 0)
-            records = [Self.isWrapped(value) ? record : record.with(value: bytes)]
+            records = [
+                Self.isWrapped(value) || VendorSample.isOne(value) ? record : record.with(value: bytes)
+            ]
             isList = false
         }
     }
@@ -55,6 +57,7 @@ public struct MappingInput: Sendable {
     }
 
     private static func record(_ value: JSONValue, offset: Int) -> SourceRecord {
+        if let vendor = VendorSample.record(value, offset: offset) { return vendor }
         guard isWrapped(value) else {
             var record = SourceRecord(topic: "file", offset: Int64(offset), value: Self.bytes(value))
             if value["specversion"] != nil {
@@ -71,11 +74,11 @@ public struct MappingInput: Sendable {
             value: value["value"].flatMap { $0.isNull ? nil : Self.bytes($0) })
     }
 
-    private static func bytes(_ value: JSONValue) -> [UInt8] {
+    static func bytes(_ value: JSONValue) -> [UInt8] {
         value.string.map { Array($0.utf8) } ?? JSONWriter.bytes(value)
     }
 
-    private static func headers(_ value: JSONValue) -> [SourceRecord.Header] {
+    static func headers(_ value: JSONValue) -> [SourceRecord.Header] {
         func text(_ value: JSONValue?) -> [UInt8]? {
             value.flatMap { $0.isNull ? nil : Self.bytes($0) }
         }
@@ -95,6 +98,7 @@ public struct MappingInput: Sendable {
             let type = record.header("ce_type").map { String(decoding: $0, as: UTF8.self) } ?? value?["type"]?.string
             return type == EventType.capabilityRequest ? .capabilityRequest : .native
         }
+        if let vendor = VendorSample.kind(of: record, value) { return vendor }
         guard let value else { return nil }
         if value["request_version"] != nil { return .capabilityRequest }
         if value["envelope_type"] != nil { return .native }

@@ -39,20 +39,15 @@ public struct MappingReport: Sendable {
     ) -> [Fact] {
         let kind = kind ?? MappingInput.kind(of: record)
         var configuration = SourceConfiguration(name: SourceName("file"), kind: kind ?? .native, authenticity: .topic)
-        configuration.tenants = mapping.tenants
+        configuration.tenants = mapping.tenants.union(mapping.tenantNames)
+        configuration.vendor = mapping.vendor
         configuration.trustedStopSources = mapping.trustedStopSources
         configuration.mapping = mapping
         configuration.eventIdentity = .id
         switch AnySource.facts(from: record, configuration: configuration, at: now) {
         case .facts(let facts, _): return facts
         case .deadLetter(let fault):
-            let vocabulary =
-                switch kind {
-                case .entraAudit: EntraAuditSource.vocabulary
-                case .capabilityRequest: CapabilityRequestSource.vocabulary
-                case .native: NativeSource.vocabulary
-                case nil: "unknown"
-                }
+            let vocabulary = kind.map { AnySource.vocabulary(of: $0) } ?? "unknown"
             var fact = Fact(
                 recordIndex: 0, source: vocabulary, sourceEventID: nil, occurredAt: nil,
                 content: .rejected(why: fault.reason.rawValue))
@@ -128,9 +123,25 @@ public struct MappingReport: Sendable {
             "not_after": assessment.notAfter.map(FactDocument.time) ?? .null,
             "ticket": assessment.ticket.map(FactDocument.ticket) ?? .null,
         ]
+        if let binding = binding(of: id, assessment) {
+            object["bind"] = binding
+            object["window_rule"] = "approval time + max_ttl of the mapping (the event has no end)"
+        }
         if isList { object["intermediate_states"] = .array(intermediate.map { .string($0) }) }
         if why == assessment.why { object["max_ttl_seconds"] = assessment.maximumTTLSeconds.map { .integer($0) } }
         return .object(object)
+    }
+
+    /// What an approved deployment is bound to: the commit and the attempt.
+    private func binding(of id: ApprovalID, _ assessment: ApprovalAssessment) -> JSONValue? {
+        guard assessment.notAfter != nil,
+            let commit = facts.lazy.compactMap({ _, fact in
+                fact.approvalID == id && fact.entitlement?.kind == .githubEnvironment ? fact.entitlement?.scope : nil
+            }).first
+        else { return nil }
+        return [
+            "head_sha": .string(commit), "run_attempt": GitHubSource.runAttempt(of: id).map { .integer($0) } ?? .null,
+        ]
     }
 }
 

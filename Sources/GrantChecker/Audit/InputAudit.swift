@@ -83,6 +83,7 @@ struct InputAudit {
     static func entries(_ record: PublishedRecord, _ value: [UInt8], _ form: CheckPlan.InputForm) -> [Entry] {
         switch form {
         case .entraAudit: return entraEntries(value)
+        case .vendor(let vendor): return VendorEntries(record, value).entries(vendor)
         case .cloudEvents: return cloudEvent(record, value).map { [$0] } ?? []
         case .requests:
             if let event = cloudEvent(record, value) { return [event] }

@@ -148,6 +148,7 @@ struct BatchReader {
         switch evidence {
         case .topic: authenticity = .topic
         case .signed(let key, _): authenticity = .signed(by: [key.kid])
+        case .vendorSigned(let key): authenticity = .signed(by: [key])
         case .confirmationNeeded:
             refuse(
                 record, source, "confirmation_unavailable",
@@ -215,11 +216,16 @@ struct BatchReader {
 
     /// A stop or a lift: that source and key may declare it has been checked. Its age is not: a stop is never too old, and
     /// a lift that is too old lifts nothing.
+    ///
+    /// A vendor's incident is a stop by the configuration of its source, proven as that source proves its records; nothing
+    /// but a signed event lifts one.
     private func takeControl(
         _ fact: Fact, _ authenticity: IssuanceRules.Authenticity, of record: SourceRecord, _ source: SourceName,
         at now: Timestamp, _ batch: inout UnderstoodBatch
     ) {
-        guard case .signed(let keys) = authenticity, let signer = keys.first,
+        var signer: KeyID?
+        if case .signed(let keys) = authenticity { signer = keys.first }
+        guard signer != nil || isStop(fact, ofIncidentsOn: record.topic),
             let event = ControlEvent(fact, from: source, signer: signer, at: now)
         else {
             refuse(
@@ -229,6 +235,14 @@ struct BatchReader {
         batch.control.append(
             UnderstoodControl(
                 event: event, record: batch.records - 1, source: source, found: found(record), value: record.value))
+    }
+
+    private func isStop(_ fact: Fact, ofIncidentsOn topic: String) -> Bool {
+        guard case .stopDeclared = fact.content, let source = sources[topic] else { return false }
+        switch source.kind {
+        case .pagerDuty, .opsgenie: return true
+        case .native, .entraAudit, .capabilityRequest, .serviceNow, .jsm, .gitHub, .slack, .sharedSignals: return false
+        }
     }
 
     /// Adds to the read what a fact may meet in the ledger.

@@ -203,6 +203,11 @@ public struct TopicCatalog: Sendable, Hashable {
                 name: topic, role: .vendor(source.name, source.kind), key: "none", partitions: 4,
                 isPartitionCountFixed: false, settings: ["cleanup.policy": "delete"],
                 purpose: "Audit records of source \(source.name), as the vendor delivers them")
+        case .serviceNow, .jsm, .gitHub, .pagerDuty, .opsgenie, .slack, .sharedSignals:
+            Entry(
+                name: topic, role: .vendor(source.name, source.kind), key: "none", partitions: 4,
+                isPartitionCountFixed: false, settings: ["cleanup.policy": "delete"],
+                purpose: "Records of source \(source.name), as the vendor or a connector delivers them")
         }
     }
 

@@ -121,9 +121,12 @@ public struct ApprovalState: Sendable, Hashable {
         if let jobClass = fact.jobClass { claims.jobClasses.join(Present(), at: jobClass, limit: Limits.targets) }
         if let ticket = normalized(fact.ticket) { claims.ticket = Earliest(at: at, value: ticket) }
         switch fact.content {
-        case .decisionApproved(let approver?):
-            claims.approvers.join(record(of: approver, at), at: approver.id, limit: Limits.approvers)
-        case .decisionApproved(nil): claims.unknownApprover = Moment(at: at)
+        case .decisionApproved(let approver):
+            let people = [approver].compactMap(\.self) + fact.approvers
+            for person in people {
+                claims.approvers.join(record(of: person, at), at: person.id, limit: Limits.approvers)
+            }
+            if people.isEmpty { claims.unknownApprover = Moment(at: at) }
         case .grantStarted(let notBefore, let notAfter):
             claims.window = window(notBefore, notAfter, at)
             claims.window?.started = Moment(at: at)

@@ -182,6 +182,9 @@ public struct Fact: Sendable, Hashable {
     public var subject: Actor?
     /// The person who asked.
     public var requester: Actor?
+    /// Everyone who answered as ``content`` says, in the record's order, where the record tells several answers at once;
+    /// the first of them is the approver of ``content``.
+    public var approvers: [Actor] = []
     /// What is granted.
     public var entitlement: Entitlement?
     /// The job class that the record itself names, where the source's mapping says that it may.

@@ -37,6 +37,7 @@ extension Fact {
         object["requester"] = requester.map(\.json)
         object["job_class"] = jobClass.map { .string($0.rawValue) }
         add(content, to: &object)
+        if !approvers.isEmpty { object["approvers"] = .array(approvers.map(\.json)) }
         justification?.add(to: &object, as: "justification")
         approverJustification?.add(to: &object, as: "approver_justification")
         object["ticket"] = ticket.map {

@@ -24,6 +24,9 @@ extension Fact {
             approvalID: try reader.text("approval_id").map { ApprovalID($0) }, content: try reader.content())
         subject = try reader.actor("subject")
         requester = try reader.actor("requester")
+        for (index, value) in (reader.member("approvers")?.array ?? []).enumerated() {
+            approvers.append(try FactReader(value: value, path: "approvers[\(index)].").actor())
+        }
         entitlement = try reader.entitlement("entitlement")
         jobClass = try reader.text("job_class").map { JobClass($0) }
         justification = try reader.justification("justification")

@@ -73,6 +73,20 @@ public struct SourceRule: Sendable, Hashable {
         case entraAudit = "entra_audit"
         /// Requests for tokens.
         case capabilityRequest = "capability_request"
+        /// ServiceNow changes with their approvals.
+        case serviceNow = "servicenow"
+        /// Jira Service Management approvals.
+        case jsm
+        /// GitHub deployment reviews.
+        case gitHub = "github"
+        /// PagerDuty incidents, as stops.
+        case pagerDuty = "pagerduty"
+        /// Opsgenie alerts, as stops.
+        case opsgenie
+        /// Slack interactions, which decide nothing.
+        case slack
+        /// Security Event Tokens of OpenID Shared Signals.
+        case sharedSignals = "ssf"
     }
 
     /// How its events must be authenticated. The text is the form in the rules.
@@ -121,6 +135,8 @@ public struct SourceRule: Sendable, Hashable {
     public let maximumEventAgeSeconds: Int64?
     /// How it is watched; `nil` for not at all.
     public let health: HealthRule?
+    /// What is peculiar to vendors' records.
+    public let vendor: VendorRule
 
     /// True when a statement with this authenticity counts for a class, as far as authentication goes.
     func accepts(_ authenticity: Authenticity, for jobClass: JobClass) -> Bool {

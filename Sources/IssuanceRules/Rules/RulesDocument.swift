@@ -45,13 +45,14 @@ private func classes(_ values: Set<JobClass>?) -> JSONValue { values.map { texts
 
 extension SourceRule {
     fileprivate var document: JSONValue {
-        guard let health, var object = unwatched.object else { return unwatched }
-        object["health"] = health.document
+        guard var object = common.object else { return common }
+        for member in vendor.document.members { object[member.key] = member.value }
+        // Rules that watch no source keep the hash that they had before sources could be watched.
+        if let health { object["health"] = health.document }
         return .object(object)
     }
 
-    /// Rules that watch no source keep the hash that they had before sources could be watched.
-    private var unwatched: JSONValue {
+    private var common: JSONValue {
         [
             "kind": .string(kind.rawValue), "topics": list(topics), "authenticity": .string(authenticity.rawValue),
             "signers": .array(

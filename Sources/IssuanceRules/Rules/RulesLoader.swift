@@ -139,7 +139,7 @@ struct RulesLoader {
                     "allow_topic_authenticity: true beside it, since the broker's access control is the only guard")
         }
         let signers = loadSigners(fields["signers"])
-        if authenticity == .signed, signers.isEmpty {
+        if authenticity == .signed, signers.isEmpty, kind != .sharedSignals {
             reader.report(value, found: "no signers", expected: "the keys that may sign for a signed source")
         }
         let mayApprove = classSet(fields["may_approve"])
@@ -152,14 +152,15 @@ struct RulesLoader {
                 value, found: "trusted_stop_sources",
                 expected: "stops from a source of kind: native with authenticity: signed only")
         }
-        approvable.formUnion(kind == .capabilityRequest ? [] : mayApprove ?? [])
+        approvable.formUnion(kind.canApprove ? mayApprove ?? [] : [])
         return SourceRule(
             name: name, kind: kind, topics: reader.texts(fields["topics"], expected: "a topic's name"),
             authenticity: authenticity, signers: signers,
             tenants: Set(reader.texts(fields["tenants"], expected: "a tenant's id").map { $0.lowercased() }),
             trustedEventSources: Set(reader.texts(fields["trusted_event_sources"], expected: "a CloudEvents source")),
             trustedStopSources: stopSources, mayApprove: mayApprove ?? [], mayRequest: classSet(fields["may_request"]),
-            maximumEventAgeSeconds: reader.duration(fields["max_event_age"]), health: loadHealth(fields, kind: kind))
+            maximumEventAgeSeconds: reader.duration(fields["max_event_age"]), health: loadHealth(fields, kind: kind),
+            vendor: loadVendor(kind, authenticity, fields, of: value))
     }
 
     private mutating func loadSigners(_ value: YAMLValue?) -> [KeyID: SourceRule.Signer] {

@@ -50,7 +50,7 @@ enum PlaygroundFiles {
             topics: [\(PlaygroundTopic.requests)]
             authenticity: signed
             signers: [{did: "\(keys.requestSignerDID)"}]
-
+        \(PlaygroundVendor.sources(options.vendors, signals: keys.signals.publicKey))
         control:
           signers:
             - did: "\(keys.controlDID)"
@@ -72,7 +72,7 @@ enum PlaygroundFiles {
           - {kind: entra_role, id: "\(PlaygroundCast.appAdminRole.id)", scope: /, job_class: identity_app_admin}
           - {kind: entra_role, id: "\(PlaygroundCast.userAdminRole.id)", scope: /, job_class: identity_user_admin}
           - {kind: group, id: "\(PlaygroundCast.databaseGroup.id)", scope: member, job_class: prod_db_maintenance}
-
+        \(PlaygroundVendor.entitlements(options.vendors))
         wpc:
           signers: ["\(keys.policySigner.publicKey.did)"]
           directory: policies
@@ -128,7 +128,7 @@ enum PlaygroundFiles {
             binding: reference
             wait_timeout: \(options.shortWaitSeconds)s
             scopes: {allow: ["proxy:call"]}
-
+        \(PlaygroundVendor.jobClasses(options.vendors))
         """
     }
 

@@ -94,7 +94,7 @@ final class Stage: Sendable {
     private func untilShared(
         _ names: String, within limit: Duration, by owners: [(String) -> Bool]
     ) async throws {
-        let all = PlaygroundTopic.inputs.count * Int(playground.options.inputPartitions)
+        let all = playground.inputTopics.count * Int(playground.options.inputPartitions)
         try await until("\(names) to share the partitions", within: limit) { status in
             status.partitionsHeld.count == owners.count && status.partitionsHeld.values.reduce(0, +) == all
                 && owners.allSatisfy { isOwner in status.partitionsHeld.keys.contains(where: isOwner) }
