@@ -129,7 +129,7 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "ApprovalSources", "ClawWire", "GrantVerifier", "IssuanceRules", "ProofBundles", "ReceiptLog",
+                "ApprovalSources", "ClawWire", "GrantVerifier", "IssuanceRules", "OpenClaw", "ProofBundles", "ReceiptLog",
             ],
             path: "Fuzzing/FuzzTargets"),
 

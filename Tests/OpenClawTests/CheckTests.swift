@@ -1,4 +1,5 @@
 import ClawWire
+import Foundation
 import OpenClaw
 import Testing
 
@@ -99,6 +100,15 @@ struct CheckTests {
         let findings = OpenClawCheck(policy).findings(document)
         #expect(findings.map(\.code) == [.provider])
         #expect(findings.map(\.severity) == [.warning])
+    }
+
+    @Test func everyCodeIsDocumented() throws {
+        let page = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appending(path: "docs/openclaw.md")
+        let text = try String(contentsOf: page, encoding: .utf8)
+        for code in OpenClawFinding.Code.allCases {
+            #expect(text.contains("`\(code.rawValue)`"), "docs/openclaw.md does not explain \(code.rawValue)")
+        }
     }
 
     @Test func findingsAreASarifLog() throws {

@@ -45,7 +45,7 @@ struct PolicyOptions: ParsableArguments {
         guard hash.map({ Digest(b64u: $0) != nil }) ?? true else {
             throw ValidationError("--policy-hash is a SHA-256 in base64url, 43 characters")
         }
-        for proxy in proxies where !proxy.hasPrefix("https://") && !proxy.hasPrefix("http://127.0.0.1") {
+        for proxy in proxies where !proxy.hasPrefix("https://") && !proxy.hasPrefix("http://127.0.0.1:") {
             throw ValidationError("--proxy \(proxy): an address that begins with https:// was expected")
         }
     }
