@@ -154,7 +154,7 @@ let package = Package(
             name: "ConformanceTests",
             dependencies: [
                 "ApprovalSources", "ClawWire", "DevStack", "GrantLedger", "GrantVerifier", "GrantWorker",
-                "IssuanceRules", "Kafka", "Playground", "Primitives", "ReceiptLog",
+                "IssuanceRules", "Kafka", "Playground", "Primitives", "ReceiptLog", "SecurityEvents", "TestSupport",
                 .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
             ],
             exclude: ["FirstVersions", "Peers"]),

@@ -1,4 +1,4 @@
-"""Validates OCSF events, one a line on standard input, against the schema that the package ocsf-json-schema ships.
+"""Validates OCSF events, one a line of a file, against the schema that the package ocsf-json-schema ships.
 
 Prints a line for each fault and ends with 1 if there is one.
 """
@@ -10,12 +10,13 @@ import jsonschema
 from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
 
 
-def main(version: str) -> int:
+def main(version: str, path: str) -> int:
     schemas = OcsfJsonSchemaEmbedded(get_ocsf_schema(version))
     validators = {}
     faults = count = 0
-    for number, line in enumerate(sys.stdin, 1):
-        event = json.loads(line)
+    with open(path, encoding="utf-8") as lines:
+        events = [json.loads(line) for line in lines]
+    for number, event in enumerate(events, 1):
         profiles = tuple(event["metadata"].get("profiles", []))
         key = (event["class_uid"], profiles)
         if key not in validators:
@@ -32,4 +33,4 @@ def main(version: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(sys.argv[1], sys.argv[2]))
