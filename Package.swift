@@ -123,7 +123,7 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "ApprovalSources", "ClawWire", "GrantVerifier", "IssuanceRules", "ProofBundles", "ReceiptLog",
+                "ApprovalSources", "ClawWire", "Fsck", "GrantVerifier", "IssuanceRules", "ProofBundles", "ReceiptLog",
             ],
             path: "Fuzzing/FuzzTargets"),
 

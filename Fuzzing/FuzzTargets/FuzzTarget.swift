@@ -15,7 +15,7 @@ public struct FuzzTarget: Sendable {
     }
 
     /// Every target.
-    public static let all = json + tokens + envelopes + evidence + sources + bundles
+    public static let all = json + tokens + envelopes + evidence + sources + bundles + secondReader
 }
 
 /// Something that must hold did not.

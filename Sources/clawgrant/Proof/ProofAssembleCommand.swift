@@ -13,8 +13,9 @@ struct ProofAssembleCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "assemble", abstract: "Put the evidence of a run together from the topics.",
         discussion: """
-            Reads the batch topic from its beginning and verifies all of it, then the gateway receipts, the approval \
-            records and the policies that the run's receipts name. The same topics give the same bytes.
+            Reads the batch topic and verifies all of it, from its beginning or from where --state says that the job \
+            begins, then the gateway receipts, the approval records and the policies that the run's receipts name. The \
+            same topics give the same bytes.
             """)
 
     @OptionGroup var source: ConfigurationOptions
@@ -74,6 +75,13 @@ struct ProofAssembleCommand: AsyncParsableCommand {
     var approverKey: String?
 
     @Option(
+        name: .customLong("state"),
+        help: ArgumentHelp(
+            "A file that keeps what was read and verified of the log, so that the next run need not begin with its first "
+                + "batch. Made when it is not there.", valueName: "file"), completion: .file())
+    var state: String?
+
+    @Option(
         name: .customLong("gateway-topic"),
         help: ArgumentHelp(
             "The topic of gateway receipts; passed over when it does not exist. Default: the configured one.",
@@ -120,7 +128,8 @@ struct ProofAssembleCommand: AsyncParsableCommand {
         let ring = try KeyRing.load(file.worker.keys, required: [], at: now)
         let signer = try key.map(KeyArguments.signer) ?? ring.signer(for: .envelope, at: now)
         let logKeys = ring.inventory().filter { $0.configuration.purpose == .receipt }.map(\.publicKey)
-        let reader = RunReader(file: file, jobID: jobID, logKeys: logKeys)
+        let index = try state.map { StoredIndex(path: $0, signer: try ring.signer(for: .envelope, at: now)) }
+        let reader = RunReader(file: file, jobID: jobID, logKeys: logKeys, index: index)
         var material = try await reader.material(
             gatewayTopic: gatewayTopic ?? file.worker.gatewayReceipts.topic ?? "claw.gateway-receipts.v1")
         guard !material.log.receipts.isEmpty else {

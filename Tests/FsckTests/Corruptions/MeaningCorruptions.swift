@@ -54,7 +54,7 @@ extension Corruption {
             setTokenHash(hash, of: &forge.batches[0][2])
         },
         granting("a jti that does not follow from the request", .tokenIDNotDerived) { $0.tokenID = "guess" },
-        granting("a token of an unknown key", .tokenKeyUnknown) { $0.signer = Forge.signer("stranger") },
+        granting("a token of an unknown key", .tokenKeyUnknown, also: [.keyUnannounced]) { $0.signer = Forge.signer("stranger") },
         adding("a revocation of a token that nobody was given", .revocationWithoutGrant) {
             try HealthyLog.revocation(of: try HealthyLog.grant("ghost"))
         },
@@ -171,7 +171,10 @@ extension Corruption {
                 $0.policy = HealthyLog.firstPolicy
             }
         },
-        Corruption("a grant without a WPC after a rotation", .stopRotation, at: "batch 3 receipt 5").forged {
+        Corruption(
+            "a grant without a WPC after a rotation", .stopRotation, at: "batch 3 receipt 5",
+            also: [.grantWithoutPolicy]
+        ).forged {
             $0.batches[3][5] = try HealthyLog.grant("g5") {
                 $0.jobClass = "prod"
                 $0.controlPosition = 6
