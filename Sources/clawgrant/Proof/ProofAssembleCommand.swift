@@ -61,6 +61,13 @@ struct ProofAssembleCommand: AsyncParsableCommand {
     var bundleOut: String?
 
     @Option(
+        name: .customLong("audit-out"),
+        help: ArgumentHelp(
+            "Where to write the run's audit bundle: issuances and revocations as the reference keeps them.",
+            valueName: "file"), completion: .file())
+    var auditOut: String?
+
+    @Option(
         name: .customLong("key"),
         help: ArgumentHelp(
             "The private key that signs the bundle. Default: the configured envelope key.", valueName: "file"),
@@ -98,8 +105,8 @@ struct ProofAssembleCommand: AsyncParsableCommand {
     mutating func validate() throws {
         guard (job != nil) != follow else { throw ValidationError("give either --job or --follow") }
         guard follow == (folder != nil) else { throw ValidationError("--follow needs --folder, and nothing else does") }
-        guard !follow || events == nil && out == nil && bundleOut == nil && ledger == nil else {
-            throw ValidationError("--events, --out, --bundle-out and --from-ledger are of one job")
+        guard !follow || events == nil && out == nil && bundleOut == nil && auditOut == nil && ledger == nil else {
+            throw ValidationError("--events, --out, --bundle-out, --audit-out and --from-ledger are of one job")
         }
         guard (0...86_400).contains(settle) else { throw ValidationError("--settle is 0 seconds to a day") }
     }
@@ -157,6 +164,11 @@ struct ProofAssembleCommand: AsyncParsableCommand {
         let (run, assembled) = try await assembled(jobID, file)
         if let bundleOut {
             try write(JSONWriter.bytes(assembled.proofBundle) + [UInt8(ascii: "\n")], to: bundleOut)
+        }
+        if let auditOut {
+            let audit = AuditBundle(run)
+            try write(JSONWriter.bytes(audit.json) + [UInt8(ascii: "\n")], to: auditOut)
+            if audit.leftOut > 0 { Console.error("  \(auditOut): \(audit.leftOut) tokens without their claims left out") }
         }
         if let out {
             try write(assembled.fileBytes, to: out)
