@@ -24,6 +24,16 @@ extension FuzzTarget {
                 previous = event.hash
             }
         },
+        FuzzTarget("run-records") { bytes throws(FuzzFinding) in
+            _ = try? CallFilter.call(bytes)
+            _ = ApprovalRecords.envelope(in: bytes, digest: Digest(hashing: bytes))
+            var open = OpenRuns()
+            open.take(bytes)
+            for run in open.ended(at: Fixed.now, settle: 0) {
+                let name = OpenRuns.fileName(run)
+                try require(!name.contains("/") && !name.hasPrefix("."), "a bundle's file leaves its folder: \(name)")
+            }
+        },
         FuzzTarget("log-index") { bytes throws(FuzzFinding) in
             guard let payload = try? JSONReader.parse(bytes),
                 let file = try? LogIndex.file(payload, signedBy: Fixed.signer),

@@ -46,6 +46,12 @@ extension FuzzTarget {
             if let record = try? DeadLetterRecord(parsing: bytes) {
                 try require(record.canonicalBytes == bytes, "a dead letter has two spellings")
             }
+            if let record = try? FindingRecord(parsing: bytes) {
+                try require(record.canonicalBytes == bytes, "a finding has two spellings")
+            }
+            if let record = try? BudgetRecord(parsing: bytes) {
+                try require(record.canonicalBytes == bytes, "a mark of a budget has two spellings")
+            }
             if let record = try? AuditRecord(parsing: bytes) {
                 try require(record.canonicalBytes == bytes, "an audit record has two spellings")
             }

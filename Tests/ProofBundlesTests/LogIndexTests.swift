@@ -41,24 +41,24 @@ struct LogIndexTests {
             index.file(signedBy: signer), logID: SampleRun.logID, logKeys: keys, signers: [signer.publicKey])
     }
 
-    @Test(arguments: [0, 63, 64, 65, 140, 200, 249]) func theResultIsTheSame(first: Int) throws {
-        let log = try Self.log(250, grantIn: first)
-        for length in [0, 1, 64, 66, 130, 200, 250] {
+    @Test(arguments: [0, 63, 64, 100]) func theResultIsTheSame(first: Int) throws {
+        let log = try Self.log(140, grantIn: first)
+        let whole = try Self.read(log.records)
+        for length in [0, 66, 140] {
             let earlier = try Self.read(Array(log.records.prefix(length)), job: JobID("job-other-1"))
             let index = try Self.stored(earlier.index)
             #expect(index == earlier.index)
-            let whole = try Self.read(log.records)
             let short = try Self.read(log.records, index)
             #expect(try short.collected() == whole.collected())
-            #expect(short.index.headerHashes == whole.index.headerHashes)
+            #expect(short.index == whole.index)
             let start = index.marks.last { $0.tail.nextNumber.value <= first }
             #expect(short.startOffset == (length > first ? start : index.marks.last)?.nextOffset)
         }
     }
 
     @Test func theBundleIsTheSame() throws {
-        let log = try Self.log(180, grantIn: 150)
-        let index = try Self.stored(try Self.read(Array(log.records.prefix(140))).index)
+        let log = try Self.log(140, grantIn: 100)
+        let index = try Self.stored(try Self.read(Array(log.records.prefix(90))).index)
         #expect(!index.marks.isEmpty)
         func bundle(_ collector: RunCollector) throws -> [UInt8] {
             let material = RunMaterial(jobID: SampleRun.job, log: try #require(try collector.collected()))
@@ -70,9 +70,9 @@ struct LogIndexTests {
     }
 
     @Test func anotherHistoryIsNamed() throws {
-        let log = try Self.log(150, grantIn: 3)
+        let log = try Self.log(70, grantIn: 3)
         let index = try Self.stored(try Self.read(log.records).index)
-        let other = try Self.log(150, grantIn: 3, seed: 1_000)
+        let other = try Self.log(70, grantIn: 3, seed: 1_000)
         for isFromBeginning in [false, true] {
             #expect(throws: EvidenceError.self) { try Self.read(other.records, index, isFromBeginning: isFromBeginning) }
         }
@@ -81,12 +81,12 @@ struct LogIndexTests {
         }
         #expect(error?.code == .consistencyInvalid)
         // The same history, cut at its end.
-        let shorter = try Self.read(Array(log.records.prefix(100)), index, isFromBeginning: true)
+        let shorter = try Self.read(Array(log.records.prefix(50)), index, isFromBeginning: true)
         #expect(throws: EvidenceError.self) { try shorter.collected() }
     }
 
     @Test func nobodyElseSaysWhereAReadingBegins() throws {
-        let log = try Self.log(150, grantIn: 3)
+        let log = try Self.log(70, grantIn: 3)
         let index = try Self.read(log.records).index
         func code(
             _ bytes: [UInt8], logID: LogID = SampleRun.logID, logKeys: [Ed25519PublicKey] = Self.keys,
@@ -130,7 +130,7 @@ struct LogIndexTests {
         #expect(names("").isEmpty)
     }
 
-    @Test func marksThinOut() throws {
+    @Test func anUnknownJobBeginsBehindTheLastMark() throws {
         let log = try Self.log(66, grantIn: 3)
         var index = LogIndex(logID: SampleRun.logID)
         #expect(index.start(of: SampleRun.job) == nil)

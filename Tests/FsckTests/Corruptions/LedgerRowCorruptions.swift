@@ -35,7 +35,8 @@ extension Corruption {
             log.ledgerControlEvents.append(last.with(id: "event-7", position: 7))
             log.ledgerControlPosition = 7
         },
-        changed("a control event in no position") { $0.with(position: .some(nil)) }.also([.ledgerControlMissing]),
+        changed("a control event in no position") { $0.with(position: .some(nil)) }
+            .allowing([.ledgerControlMissing]),
         changed("another operation in the ledger") { $0.with(operation: "drill") },
         changed("another name in the ledger") { $0.with(handle: "stop-9") },
         changed("another result in the ledger") { $0.with(result: "pending") },
@@ -81,7 +82,7 @@ extension Corruption {
         changed(name) { $0.edited(change) }
     }
 
-    private func also(_ codes: Set<FindingCode>) -> Corruption {
+    private func allowing(_ codes: Set<FindingCode>) -> Corruption {
         var copy = self
         copy.also.formUnion(codes)
         return copy

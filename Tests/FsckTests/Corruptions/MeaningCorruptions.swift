@@ -95,7 +95,7 @@ extension Corruption {
         },
         granting("a token that never lives", .grantLifetimeInvalid) { $0.lifetime = 0 },
         Corruption("a lifetime over the WPC's", .grantLifetimeOverPolicy, at: "batch 3 receipt 5")
-            .planned { $0.policies[HealthyLog.secondPolicy] = 300 },
+            .planned { $0.policies[HealthyLog.secondPolicy]?.maximumTTLSeconds = 300 },
         granting("a class that the rules do not know", .grantClassUnknown) { $0.jobClass = "unheard" },
         granting("a scope that the rules do not allow", .grantScopeOutsideRules) {
             $0.askedScope = ["admin:all"]
