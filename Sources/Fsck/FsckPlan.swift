@@ -121,7 +121,7 @@ public struct FsckPlan: Sendable {
 
         /// Makes a WPC that says nothing, under an envelope that is checked here.
         ///
-        /// - Parameter envelope: the signed envelope, whose payload must have the hash and the signature that it states.
+        /// - Parameter envelope: the signed envelope; its payload must have the hash and signature that it states.
         public init(envelope: JSONValue) { signerDID = PolicyEnvelope.signer(of: envelope) }
     }
 

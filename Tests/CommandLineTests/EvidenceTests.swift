@@ -158,6 +158,7 @@ struct EvidenceTests {
         #expect(checked.code == 0 && checked.errors.contains("the ledger agrees about 1 tokens"), "\(checked.errors)")
         try await follows(playground, worker, trust)
         try await goesOnFromState(playground, worker)
+        try await beginsBehindAMark(playground, worker, trust)
         try await fetchesPolicies(playground, worker)
 
         try await playground.produce([try gateway.receipt(9, event: event, scope: scope)])
@@ -233,6 +234,46 @@ struct EvidenceTests {
         let third = try await assemble("third", ["--state", state])
         #expect(third.errors.contains("\(state) is not used") && third.errors.contains("HASH_MISMATCH"))
         #expect(receipts(third.bundle) == receipts(anew.bundle))
+    }
+
+    /// A job that begins late in a long log is read from a mark before it, and its bundle is the same.
+    private func beginsBehindAMark(_ playground: Playground, _ worker: PlaygroundWorker, _ trust: String) async throws {
+        func produce(_ name: String) async throws {
+            let batches = try await playground.status().batches
+            try await playground.produce([
+                try ApprovalDraft(name, .reconcile, in: playground).record(signedBy: playground.keys.eventSigner)
+            ])
+            try await playground.waitForStatus("a batch to be sealed") { $0.batches > batches }
+        }
+        // Marks stand every 64 batches.
+        while true {
+            let batches = try await playground.status().batches
+            if batches >= 68 { break }
+            try await produce("fill-\(batches)")
+        }
+        let state = "\(playground.directory)/long.state"
+        func assemble(_ job: String, _ arguments: [String]) async throws -> (evidence: JSONValue?, errors: String) {
+            let out = "\(playground.directory)/\(job).json"
+            let run = try await ProgramRun(
+                ["proof", "assemble", "--job", job, "--out", out] + arguments, config: worker.configurationFile)
+            try #require(run.code == 0, "\(run.output) \(run.errors)")
+            let bundle = try JSONReader.parse(Array(try Data(contentsOf: URL(fileURLWithPath: out))))
+            return (bundle["metadata"]?["clawgrant"], run.errors)
+        }
+        try await playground.waitUntilSettled(waiting: 0)
+        _ = try await assemble(Self.job, ["--state", state])
+        try await produce("late")
+        try await playground.waitUntilSettled(waiting: 0)
+        let whole = try await assemble("job-late", [])
+        let short = try await assemble("job-late", ["--state", state])
+        #expect(!whole.errors.contains("the log was read from batch"))
+        #expect(short.errors.contains("the log was read from batch"), "\(short.errors)")
+        #expect(short.evidence?["receipts"] == whole.evidence?["receipts"])
+        #expect(short.evidence?["log"]?["signers"] == whole.evidence?["log"]?["signers"])
+        #expect(short.evidence?["log"]?["batches"]?.array?.isEmpty == false)
+        let verified = try await ProgramRun(
+            ["proof", "verify", "\(playground.directory)/job-late.json", "--trust", trust])
+        #expect(verified.code == 0, "\(verified.output)")
     }
 
     /// A WPC that is in no directory comes from the registry; a registry that does not answer leaves it missing.

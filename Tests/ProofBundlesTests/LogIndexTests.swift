@@ -74,7 +74,9 @@ struct LogIndexTests {
         let index = try Self.stored(try Self.read(log.records).index)
         let other = try Self.log(70, grantIn: 3, seed: 1_000)
         for isFromBeginning in [false, true] {
-            #expect(throws: EvidenceError.self) { try Self.read(other.records, index, isFromBeginning: isFromBeginning) }
+            #expect(throws: EvidenceError.self) {
+                try Self.read(other.records, index, isFromBeginning: isFromBeginning)
+            }
         }
         let error = #expect(throws: EvidenceError.self) {
             try Self.read(other.records, index, isFromBeginning: true)

@@ -79,8 +79,8 @@ final class KeyAudit {
             guard let change = before.max(by: { $0.at < $1.at }), change.name != "activated" else { continue }
             book.add(
                 .grantKeyWithdrawn, at: grant.place,
-                "the key \(Place.quoted(kid)) is \(Place.quoted(change.name)) since \(change.at), and a token of it was "
-                    + "issued at \(Timestamp(seconds: grant.issuedAt))")
+                "the key \(Place.quoted(kid)) is \(Place.quoted(change.name)) since \(change.at), and a token of it "
+                    + "was issued at \(Timestamp(seconds: grant.issuedAt))")
         }
         guard isWhole else {
             book.note("whether every key has a receipt of its first use: needs the log from its first batch")
@@ -93,8 +93,8 @@ final class KeyAudit {
                 guard plan.isSettled || use.batch < (lastBatch ?? 0) - 1 else { continue }
                 book.add(
                     .keyUnannounced, at: use.place,
-                    "the key \(Place.quoted(kid)) signs, and no receipt of the log says that it was put into force as a "
-                        + "\(purpose) key")
+                    "the key \(Place.quoted(kid)) signs, and no receipt of the log says that it was put into force as "
+                        + "a \(purpose) key")
             }
         }
     }

@@ -100,7 +100,8 @@ struct ControlRows {
         return names
     }
 
-    /// Who declared an event, as its receipt names them: without case, and whoever was at the ledger where nobody is named.
+    /// Who declared an event, as its receipt names them: without case, and whoever was at the ledger where nobody is
+    /// named.
     private static func declarers(_ body: Members) -> Set<String> {
         let people = (body.objects("declared_by") ?? []).compactMap { $0.string("id")?.lowercased() }
         guard people.isEmpty, let person = body.object("origin")?.string("by") else { return Set(people) }

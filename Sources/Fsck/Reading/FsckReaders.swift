@@ -21,8 +21,8 @@ package enum FsckReaders {
         DumpSource.record(line, partition: 0).map { Array(DumpWriter.line($0).dropLast()) }
     }
 
-    /// Everything that is said of a log whose records stand one a line: the stream's name, a space, and the record as in a
-    /// dump. Lines that are no such record are passed over.
+    /// Everything that is said of a log whose records stand one a line: the stream's name, a space, and the record as in
+    /// a dump. Lines that are no such record are passed over.
     package static func report(lines: [UInt8], _ plan: FsckPlan) throws -> FsckReport {
         let pass = try FsckPass(plan, hasLedger: false)
         var records: [Int: [FsckRecord]] = [:]

@@ -14,7 +14,9 @@ public struct AuditBundle: Sendable, Hashable {
     public init(_ run: RunRecord) {
         var issued: [(key: String, record: JSONObject)] = []
         for token in run.tokens {
-            guard let claims = token.claims, let members = (try? JSONReader.parse(claims.json))?.object else { continue }
+            guard let claims = token.claims, let members = (try? JSONReader.parse(claims.json))?.object else {
+                continue
+            }
             let record = AuditRecord(
                 tokenHash: token.grant.token.tokenHash, issuedAt: token.grant.token.issuedAt,
                 kid: token.grant.token.kid, claims: members)
@@ -31,7 +33,9 @@ public struct AuditBundle: Sendable, Hashable {
 
     /// The five members of the reference's record of a revocation.
     private static func revocation(_ logged: LoggedReceipt) -> (key: String, record: JSONObject)? {
-        guard let encoded = try? logged.receipt?.encoded(), let revocation = RevocationRecord(encoded) else { return nil }
+        guard let encoded = try? logged.receipt?.encoded(), let revocation = RevocationRecord(encoded) else {
+            return nil
+        }
         var record: JSONObject = [
             "token_hash": .string(revocation.tokenHash.hex), "revoked_at": .integer(revocation.revokedAt.seconds),
             "revoked_at_iso": .string(revocation.revokedAt.iso8601),

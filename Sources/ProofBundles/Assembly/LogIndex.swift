@@ -3,9 +3,9 @@ public import ReceiptLog
 
 /// What one verified reading of a log leaves for the next one: where it may begin, and which batch first names a job.
 ///
-/// A run is put together from the first batch that names its job on. What lies before it was verified when the index was
-/// made, and comes in as the right edge of the tree over headers, so that the result is the same to the byte. Memory and
-/// file hold 32 bytes for each batch and 12 for each job.
+/// A run is put together from the first batch that names its job on. What lies before it was verified when the index
+/// was made, and comes in as the right edge of the tree over headers, so that the result is the same to the byte. Memory
+/// and file hold 32 bytes for each batch and 12 for each job.
 public struct LogIndex: Sendable, Hashable {
     /// A place in the log behind a batch that came with a checkpoint.
     public struct Mark: Sendable, Hashable {
@@ -25,8 +25,8 @@ public struct LogIndex: Sendable, Hashable {
     public private(set) var headerHashes: [Digest] = []
     /// Marks, in order.
     public private(set) var marks: [Mark] = []
-    /// First batches by the first eight bytes of the SHA-256 of a job's identifier. Two jobs that share them are read from
-    /// the earlier batch on, which does no harm.
+    /// First batches by the first eight bytes of the SHA-256 of a job's identifier. Two jobs that share them are read
+    /// from the earlier batch on, which does no harm.
     private var firstBatches: [UInt64: Int64] = [:]
     /// Batches from mark to mark.
     private var spacing: Int64 = Self.leastSpacing
@@ -78,8 +78,8 @@ public struct LogIndex: Sendable, Hashable {
 
     private static let member = Array("\"job_id\":\"".utf8)
 
-    /// The texts of members `job_id`, at any depth, as they stand in canonical text, quotes included. Within a string their
-    /// quotes would be escaped, so that nothing else looks like one.
+    /// The texts of members `job_id`, at any depth, as they stand in canonical text, quotes included. Within a string
+    /// their quotes would be escaped, so that nothing else looks like one.
     static func jobNames(in receipt: [UInt8]) -> [[UInt8]] {
         var names: [[UInt8]] = []
         var start = 0
@@ -148,8 +148,8 @@ extension LogIndex {
         return JSONWriter.bytes(file, order: .canonical)
     }
 
-    /// Reads a file and verifies all of it: who signed it, and that each mark's checkpoint is signed by the log and is that
-    /// of its tail.
+    /// Reads a file and verifies all of it: who signed it, and that each mark's checkpoint is signed by the log and is
+    /// that of its tail.
     ///
     /// - Parameters:
     ///   - bytes: the file.
@@ -202,7 +202,8 @@ extension LogIndex {
             do {
                 marks.append(try mark(value, logKeys))
             } catch {
-                throw DocumentFault(error.code.rawValue.uppercased(), "payload.marks[\(index)].\(error.path)", error.detail)
+                throw DocumentFault(
+                    error.code.rawValue.uppercased(), "payload.marks[\(index)].\(error.path)", error.detail)
             }
         }
     }

@@ -2,8 +2,8 @@ public import ClawWire
 
 /// The issuance audit record of the reference (WIRE section 5): the claims of a token beside its hash, never the token.
 ///
-/// It stands in audit bundles, for readers of the reference's. What it says is in receipts and grants, which are sealed and
-/// proven, so that there is no topic of it.
+/// It stands in audit bundles, for readers of the reference's. What it says is in receipts and grants, which are sealed
+/// and proven, so that there is no topic of it.
 public struct AuditRecord: Sendable, Hashable {
     /// SHA-256 of the compact token; written in lowercase hexadecimal.
     public let tokenHash: Digest

@@ -84,8 +84,8 @@ struct ProofAssembleCommand: AsyncParsableCommand {
     @Option(
         name: .customLong("state"),
         help: ArgumentHelp(
-            "A file that keeps what was read and verified of the log, so that the next run need not begin with its first "
-                + "batch. Made when it is not there.", valueName: "file"), completion: .file())
+            "A file that keeps what was read and verified of the log, so that the next run need not begin with its "
+                + "first batch. Made when it is not there.", valueName: "file"), completion: .file())
     var state: String?
 
     @Option(
@@ -168,7 +168,9 @@ struct ProofAssembleCommand: AsyncParsableCommand {
         if let auditOut {
             let audit = AuditBundle(run)
             try write(JSONWriter.bytes(audit.json) + [UInt8(ascii: "\n")], to: auditOut)
-            if audit.leftOut > 0 { Console.error("  \(auditOut): \(audit.leftOut) tokens without their claims left out") }
+            if audit.leftOut > 0 {
+                Console.error("  \(auditOut): \(audit.leftOut) tokens without their claims left out")
+            }
         }
         if let out {
             try write(assembled.fileBytes, to: out)

@@ -45,10 +45,14 @@ struct RunReader {
                 jobID: jobID, logID: file.worker.logID, logKeys: logKeys, known: known)
             if try await holds(collector.startOffset, topic, topics, events) {
                 do {
-                    return try await collected(&collector, topic, topics, events)
+                    let first = collector.nextNumber
+                    let log = try await collected(&collector, topic, topics, events)
+                    Console.error("  the log was read from batch \(first) on; what lies before was verified before")
+                    return log
                 } catch let error as EvidenceError where error.code != .consistencyInvalid {
                     Console.error(
-                        "\(index?.path ?? ""): the log does not go on from there (\(error)); it is read from its beginning")
+                        "\(index?.path ?? ""): the log does not go on from there (\(error)), and is read from its "
+                            + "beginning")
                 } catch let error as EvidenceError {
                     throw failure(error, collector, topic, isKnown: true)
                 }
@@ -109,7 +113,8 @@ struct RunReader {
         return CommandFailure.negative(
             "batch \(collector.nextNumber) of \(topic) is not what \(index.path) says was read before: \(error)",
             remedy:
-                "keep both, they may prove two histories of one log; to read the log as it is now, give another --state")
+                "keep both, they may prove two histories of one log; to read the log as it is now, give another --state"
+        )
     }
 
     private func calls(

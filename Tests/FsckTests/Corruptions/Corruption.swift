@@ -73,7 +73,8 @@ struct Corruption: Sendable, CustomTestStringConvertible {
     }
 
     static let all: [Corruption] =
-        records + secrets + heads + batches + checkpoints + receipts + outcomes + bounds + policies + keys + stops + ledger
+        records + secrets + heads + batches + checkpoints + receipts + outcomes + bounds + policies + keys + stops
+        + ledger
         + ledgerApprovals + ledgerControl
 }
 

@@ -48,7 +48,9 @@ extension Corruption {
         edited("another declarer in the ledger") { $0["declared_by"] = [["id": "somebody"]] },
         edited("another reason in the ledger") { $0["reason"] = "because" },
         edited("another time in the ledger") { $0["declared_at"] = .string(Forge.noon.adding(seconds: 1).iso8601) },
-        edited("another origin in the ledger") { $0["origin"] = ["kind": "control_topic", "signer": "0123456789abcdef"] },
+        edited("another origin in the ledger") {
+            $0["origin"] = ["kind": "control_topic", "signer": "0123456789abcdef"]
+        },
         changed("a control event that does not read") {
             $0.with(digest: Digest(hashing: "{").bytes, body: Array("{".utf8))
         },

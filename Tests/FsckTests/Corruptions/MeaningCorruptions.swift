@@ -54,7 +54,9 @@ extension Corruption {
             setTokenHash(hash, of: &forge.batches[0][2])
         },
         granting("a jti that does not follow from the request", .tokenIDNotDerived) { $0.tokenID = "guess" },
-        granting("a token of an unknown key", .tokenKeyUnknown, also: [.keyUnannounced]) { $0.signer = Forge.signer("stranger") },
+        granting("a token of an unknown key", .tokenKeyUnknown, also: [.keyUnannounced]) {
+            $0.signer = Forge.signer("stranger")
+        },
         adding("a revocation of a token that nobody was given", .revocationWithoutGrant) {
             try HealthyLog.revocation(of: try HealthyLog.grant("ghost"))
         },

@@ -42,7 +42,9 @@ extension Corruption {
                 plan.rules[hash]?.jobClasses["prod"]?.workPolicy.hashes = [HealthyLog.firstPolicy]
             }
         },
-        planned("a policy id that the class does not list", .grantPolicyOutsideRules) { $0.policyID = "sandbox-policy" },
+        planned("a policy id that the class does not list", .grantPolicyOutsideRules) {
+            $0.policyID = "sandbox-policy"
+        },
         planned("a WPC for another class", .grantPolicyOutsideRules) { $0.jobClass = "sandbox" },
         planned("a WPC that demands too little", .grantPolicyOutsideRules) { $0.properties = [.proxy, .sandbox] },
         Corruption("a token that does not name its WPC", .claimsNotPinned, at: "clawgrant.effect_group 4").withLedger
