@@ -123,21 +123,22 @@ struct GrantBounds {
         if let limit = policy.maximumTTLSeconds, lifetime > limit {
             book.add(.grantLifetimeOverPolicy, at: place, "the token lives \(lifetime) s, its WPC allows \(limit) s")
         }
-        if let rules { checkSigner(policy, rules, hash) }
+        if rules != nil { checkSigner(policy, hash) }
         if let demand { check(policy, hash, demand) }
     }
 
-    /// Nothing may be issued under a WPC that does not stand.
-    private func checkSigner(_ policy: FsckPlan.Policy, _ rules: FsckPlan.Rules, _ hash: Digest) {
+    /// Nothing may be issued under a WPC that does not stand. A document may have been signed anew since the grant, so
+    /// that a signer of any of the given rules will do.
+    private func checkSigner(_ policy: FsckPlan.Policy, _ hash: Digest) {
         guard let signer = policy.signerDID else {
             book.add(
                 .grantPolicyUnverified, at: place, "hash or signature of the WPC \(hash) are not those of its document")
             return
         }
-        guard !rules.policySigners.contains(signer) else { return }
+        guard !plan.rules.values.contains(where: { $0.policySigners.contains(signer) }) else { return }
         book.add(
             .grantPolicyUnverified, at: place,
-            "the WPC \(hash) is signed by \(Place.quoted(signer)), who may not by the grant's rules")
+            "the WPC \(hash) is signed by \(Place.quoted(signer)), who may not by any of the rules")
     }
 
     private func check(_ policy: FsckPlan.Policy, _ hash: Digest, _ demand: FsckPlan.Rules.PolicyDemand) {
