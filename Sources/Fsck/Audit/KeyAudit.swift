@@ -25,6 +25,8 @@ final class KeyAudit {
     /// Purposes under which a key was announced, by its `kid`.
     private var announced: [String: Set<String>] = [:]
     private var changes: [String: [Change]] = [:]
+    /// DIDs that have signed batches.
+    private var signers: Set<String> = []
     /// First uses by purpose and `kid`.
     private var uses: [String: [String: Use]] = [:]
     /// The newest grant of each key.
@@ -46,9 +48,9 @@ final class KeyAudit {
         changes[kid, default: []].append(Change(at: at, name: change))
     }
 
-    /// Takes the key under a batch.
+    /// Takes the key under a batch; it is one of the log's.
     func take(signer did: String, at place: String, batch: Int64) {
-        guard let key = Ed25519PublicKey(did: did) else { return }
+        guard signers.insert(did).inserted, let key = Ed25519PublicKey(did: did) else { return }
         use("log", key.kid.rawValue, place, batch)
     }
 
