@@ -41,9 +41,9 @@ final class KeyAudit {
     func take(change receipt: Members) {
         guard let key = receipt.object("key"), let kid = key.string("kid"), let purpose = key.string("purpose"),
             let change = key.string("change"), let at = key.time("effective_at"),
-            announced[kid] != nil || announced.count < Self.maximum
+            changes[kid] != nil || changes.count < Self.maximum
         else { return }
-        announced[kid, default: []].insert(purpose)
+        if change == "activated" { announced[kid, default: []].insert(purpose) }
         guard changes[kid, default: []].count < Self.maximumChanges else { return }
         changes[kid, default: []].append(Change(at: at, name: change))
     }
