@@ -129,7 +129,8 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "ApprovalSources", "ClawWire", "GrantVerifier", "IssuanceRules", "OpenClaw", "ProofBundles", "ReceiptLog",
+                "ApprovalSources", "ClawWire", "Fsck", "GrantVerifier", "IssuanceRules", "OpenClaw", "ProofBundles",
+                "ReceiptLog",
             ],
             path: "Fuzzing/FuzzTargets"),
 

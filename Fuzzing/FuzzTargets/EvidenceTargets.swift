@@ -46,6 +46,15 @@ extension FuzzTarget {
             if let record = try? DeadLetterRecord(parsing: bytes) {
                 try require(record.canonicalBytes == bytes, "a dead letter has two spellings")
             }
+            if let record = try? FindingRecord(parsing: bytes) {
+                try require(record.canonicalBytes == bytes, "a finding has two spellings")
+            }
+            if let record = try? BudgetRecord(parsing: bytes) {
+                try require(record.canonicalBytes == bytes, "a mark of a budget has two spellings")
+            }
+            if let record = try? AuditRecord(parsing: bytes) {
+                try require(record.canonicalBytes == bytes, "an audit record has two spellings")
+            }
             _ = try? SignedRevocationHead(verifying: bytes, logKeys: Fixed.keys, logID: Fixed.logID)
         },
         FuzzTarget("excerpt") { bytes throws(FuzzFinding) in

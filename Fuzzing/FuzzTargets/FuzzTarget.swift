@@ -15,7 +15,8 @@ public struct FuzzTarget: Sendable {
     }
 
     /// Every target.
-    public static let all = json + tokens + envelopes + evidence + sources + bundles + configurations
+    public static let all =
+        json + tokens + envelopes + evidence + sources + bundles + configurations + secondReader
 }
 
 /// Something that must hold did not.

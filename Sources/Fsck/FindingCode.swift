@@ -8,6 +8,9 @@ public enum FindingCode: String, Sendable, Hashable, CaseIterable {
     case ledgerOutcomeDiffers = "ledger.outcome_differs"
     case ledgerRequestWithoutReceipt = "ledger.request_without_receipt"
     case ledgerReceiptWithoutRequest = "ledger.receipt_without_request"
+    case ledgerUseMissing = "ledger.use_missing"
+    case ledgerUseRepeated = "ledger.use_repeated"
+    case ledgerUseWithoutReceipt = "ledger.use_without_receipt"
 
     // A stop is a line.
     case stopCrossed = "stop.crossed"
@@ -18,10 +21,17 @@ public enum FindingCode: String, Sendable, Hashable, CaseIterable {
     case controlUnreadable = "control.unreadable"
     case controlPositionGap = "control.position_gap"
     case controlPositionRepeated = "control.position_repeated"
+    case ledgerControlMissing = "ledger.control_missing"
+    case ledgerControlWithoutReceipt = "ledger.control_without_receipt"
+    case ledgerControlDiffers = "ledger.control_differs"
+    case ledgerControlPosition = "ledger.control_position"
 
     // Fail closed.
     case grantWithoutControlPosition = "grant.no_control_position"
     case grantWithoutRules = "grant.no_rules"
+    case grantWithoutPolicy = "grant.no_wpc"
+    case grantPolicyUnverified = "grant.wpc_unverified"
+    case grantKeyWithdrawn = "grant.key_withdrawn"
 
     // Everything leaves a receipt: batches.
     case batchUnreadable = "batch.unreadable"
@@ -60,6 +70,7 @@ public enum FindingCode: String, Sendable, Hashable, CaseIterable {
     case receiptID = "receipt.id_mismatch"
     case receiptRepeated = "receipt.repeated"
     case receiptAfterSealing = "receipt.after_sealing"
+    case keyUnannounced = "key.unannounced"
 
     // Everything leaves a receipt: the records that follow.
     case effectMissing = "effect.missing"
@@ -119,6 +130,7 @@ public enum FindingCode: String, Sendable, Hashable, CaseIterable {
     case grantActionOutsideRules = "grant.action_outside_rules"
     case grantLifetimeOverRule = "grant.lifetime_over_rule"
     case grantLifetimeOverPolicy = "grant.lifetime_over_wpc"
+    case grantPolicyOutsideRules = "grant.wpc_outside_rules"
 
     // A token is bound.
     case tokenRepeated = "token.hash_repeated"
@@ -134,6 +146,7 @@ public enum FindingCode: String, Sendable, Hashable, CaseIterable {
     case claimsMismatch = "claims.mismatch"
     case claimsScopeHash = "claims.scope_hash_mismatch"
     case claimsToken = "claims.token_mismatch"
+    case claimsNotPinned = "claims.not_pinned"
     case ledgerTokenDiffers = "ledger.token_differs"
 
     // Dense positions.
@@ -150,19 +163,24 @@ public enum FindingCode: String, Sendable, Hashable, CaseIterable {
     public var property: Finding.Property {
         switch self {
         case .secondOutcome, .secondApprovalOutcome, .approvalUsedTwice, .deadLetterTwice, .ledgerOutcomeDiffers,
-            .ledgerRequestWithoutReceipt, .ledgerReceiptWithoutRequest:
+            .ledgerRequestWithoutReceipt, .ledgerReceiptWithoutRequest, .ledgerUseMissing, .ledgerUseRepeated,
+            .ledgerUseWithoutReceipt:
             .oneOutcome
         case .stopCrossed, .stopGrantsBefore, .stopCutoffEarly, .stopElevation, .stopRotation, .controlUnreadable,
-            .controlPositionGap, .controlPositionRepeated:
+            .controlPositionGap, .controlPositionRepeated, .ledgerControlMissing, .ledgerControlWithoutReceipt,
+            .ledgerControlDiffers, .ledgerControlPosition:
             .stopLine
-        case .grantWithoutControlPosition, .grantWithoutRules: .failClosed
+        case .grantWithoutControlPosition, .grantWithoutRules, .grantWithoutPolicy, .grantPolicyUnverified,
+            .grantKeyWithdrawn:
+            .failClosed
         case .batchUnreadable, .batchNotCanonical, .batchUnknownMember, .batchTooLarge, .batchKey, .batchSignerUnknown,
             .batchSignatureInvalid, .batchRootSignatureInvalid, .batchStatementInvalid, .headerUnreadable, .headerLog,
             .headerNumberGap, .headerChainBroken, .headerPositionGap, .headerPositionRange, .headerCount,
             .headerCounts, .headerRules, .headerKeys, .headerRoot, .headerClawlogsRoot, .headerTimeReversed,
             .checkpointUnreadable, .checkpointOrigin, .checkpointSize, .checkpointRoot, .checkpointSignatureInvalid,
             .checkpointUnsigned, .receiptTooLarge, .receiptUnknownMember, .receiptMember,
-            .receiptID, .receiptRepeated, .receiptAfterSealing, .effectMissing, .effectStray, .effectOrder,
+            .receiptID, .receiptRepeated, .receiptAfterSealing, .keyUnannounced, .effectMissing, .effectStray,
+            .effectOrder,
             .recordUnreadable, .recordNotCanonical, .recordUnknownMember, .recordKey, .recordBatch, .recordDigest,
             .grantMismatch, .grantProof, .decisionMismatch, .revocationMismatch, .cutoffMismatch, .deadLetterMismatch,
             .controlResultMismatch, .findingMismatch, .revocationWithoutGrant, .headUnreadable, .headLog,
@@ -174,11 +192,11 @@ public enum FindingCode: String, Sendable, Hashable, CaseIterable {
         case .secretToken, .secretSealedToken, .secretPrivateKey, .secretPlainDelivery: .noBearer
         case .grantScopeWider, .grantActionsWider, .grantAudienceWider, .grantLifetimeStated, .grantLifetimeInvalid,
             .grantLifetimeLonger, .grantClassUnknown, .grantScopeOutsideRules, .grantAudienceOutsideRules,
-            .grantActionOutsideRules, .grantLifetimeOverRule, .grantLifetimeOverPolicy:
+            .grantActionOutsideRules, .grantLifetimeOverRule, .grantLifetimeOverPolicy, .grantPolicyOutsideRules:
             .neverWider
         case .tokenRepeated, .tokenIDRepeated, .tokenKeyUnknown, .tokenIDNotDerived, .grantWithoutApproval,
             .grantWithoutApprover, .deliveryMode, .deliveryReference, .deliveryMalformed, .claimsDigest,
-            .claimsMismatch, .claimsScopeHash, .claimsToken, .ledgerTokenDiffers:
+            .claimsMismatch, .claimsScopeHash, .claimsToken, .claimsNotPinned, .ledgerTokenDiffers:
             .bound
         case .recordUnnumbered, .recordWrongStream, .recordIdentity, .sequenceGap, .sequenceConflict, .sequenceMoved,
             .sequenceOutOfOrder, .batchSequence:

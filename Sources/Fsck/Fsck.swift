@@ -63,112 +63,22 @@ public enum Fsck {
     static func run(
         _ plan: FsckPlan, _ source: any TopicSource, ledger: (any LedgerSource)?, note: String? = nil
     ) async throws -> FsckReport {
-        let book = FindingBook(maximumPerCode: plan.maximumPerCode)
-        if let note { book.note(note) }
-        guard let batchStream = plan.streams.firstIndex(where: { $0.name == "receipts.batches" }) else {
-            throw FsckError("no topic of the stream receipts.batches is named")
+        let pass = try FsckPass(plan, hasLedger: ledger != nil)
+        if let note { pass.book.note(note) }
+        let batches = plan.streams[pass.batchStream].topic
+        if try await source.beginnings(of: batches).values.contains(where: { $0 > 0 }) {
+            pass.begins(late: pass.batchStream)
         }
-        guard !plan.logKeys.isEmpty else { throw FsckError("no key of the log is known; give --log-key") }
-        let directory = try WorkDirectory(in: plan.workDirectory)
-        let positions = PositionAudit(plan, book, directory)
-        let uniques = UniqueAudit(plan, book, directory)
-        let effects = EffectAudit(plan, book, directory)
-        let stops = StopAudit(plan, book, directory)
-        let hasLedger = ledger != nil && !plan.isHashOnly
-        let outcomes = hasLedger ? LedgerOutcomes(plan, book, directory) : nil
-        let spool = hasLedger ? BatchSpool(plan, book, directory) : nil
-        let receipts =
-            plan.isHashOnly
-            ? nil
-            : ReceiptAudit(plan, book, uniques: uniques, effects: effects, stops: stops, outcomes: outcomes)
-        let topic = plan.streams[batchStream].topic
-        let log = BatchAudit(plan, book, topic: topic, receipts: receipts, spool: spool)
-
-        if try await source.beginnings(of: topic).values.contains(where: { $0 > 0 }) {
-            log.beginsLate()
-            positions.begins(late: batchStream)
-        }
-        try await source.read(topic) { record in
-            guard let place = number(record, plan.streams[batchStream], plan, book) else { return }
-            if plan.isWholeLog {
-                try positions.take(record, stream: batchStream, sequence: place.sequence, batch: place.batch)
+        try await source.read(batches) { try pass.take(batch: $0) }
+        guard try pass.endBatches() else { return pass.book.report }
+        for (index, stream) in plan.streams.enumerated() where index != pass.batchStream {
+            if try await source.beginnings(of: stream.topic).values.contains(where: { $0 > 0 }) {
+                pass.begins(late: index)
             }
-            try log.take(record, sequence: place.sequence)
+            try await source.read(stream.topic) { try pass.take($0, stream: index) }
         }
-        book.report.checked.insert(.receipts)
-        if plan.isWholeLog { book.report.checked.insert(.densePositions) }
-        if plan.isHashOnly {
-            try positions.finish(isWhole: log.isWhole)
-            book.note("everything but the log's hashes, chain and signatures: --hash-only")
-            return book.report
-        }
-
-        effects.batches = log.batches
-        let records = RecordAudit(plan, book, effects: effects, ledger: outcomes)
-        for (index, stream) in plan.streams.enumerated() where index != batchStream {
-            try await read(stream, index, plan, book, source, positions, records, log)
-        }
-        try positions.finish(isWhole: log.isWhole && plan.isWholeLog)
-        try uniques.finish(isWhole: log.isWhole && plan.isWholeLog)
-        try effects.finish(lastBatch: log.last, streams: Set(plan.streams.map(\.name)))
-        try stops.finish(isWhole: log.isWhole && plan.isWholeLog)
-        book.report.checked = Set(Finding.Property.allCases)
-        if let ledger, let outcomes, let spool {
-            try await LedgerAudit(plan, book, ledger, outcomes, spool, batches: log.batches).run()
-        } else {
-            book.note("the ledger, and tokens made again from its claims: --ledger")
-        }
-        explain(plan, book)
-        return book.report
-    }
-
-    private static func read(
-        _ stream: FsckPlan.Stream, _ index: Int, _ plan: FsckPlan, _ book: FindingBook, _ source: any TopicSource,
-        _ positions: PositionAudit, _ audit: RecordAudit, _ log: BatchAudit
-    ) async throws {
-        if try await source.beginnings(of: stream.topic).values.contains(where: { $0 > 0 }) {
-            positions.begins(late: index)
-            book.note("old records of \(stream.name), which are gone from the topic")
-        }
-        try await source.read(stream.topic) { record in
-            if stream.name == "revocations", record.header("claw_stream") == "revocations.head" {
-                book.report.counts.records += 1
-                audit.take(head: record, topic: stream.topic)
-                return
-            }
-            guard let place = number(record, stream, plan, book) else { return }
-            if !plan.isWholeLog, let batches = log.batches, !batches.contains(place.batch) { return }
-            try positions.take(record, stream: index, sequence: place.sequence, batch: place.batch)
-            try audit.take(record, stream: index, sequence: place.sequence, batch: place.batch)
-        }
-    }
-
-    /// The position that a record's headers state.
-    private static func number(
-        _ record: FsckRecord, _ stream: FsckPlan.Stream, _ plan: FsckPlan, _ book: FindingBook
-    ) -> (sequence: Int64, batch: Int64)? {
-        book.report.counts.records += 1
-        let place = Place.record(stream.topic, record.partition, record.offset)
-        guard let name = record.header("claw_stream"), let sequence = record.count("claw_seq"),
-            let batch = record.count("claw_batch")
-        else {
-            book.add(.recordUnnumbered, at: place, "the record has no claw_stream, claw_seq and claw_batch")
-            return nil
-        }
-        guard name == stream.name else {
-            book.add(.recordWrongStream, at: place, "the record is of the stream \(Place.quoted(name))")
-            return nil
-        }
-        if let logID = plan.logID, let id = record.header("ce_id"), id != "\(logID)/\(name)/\(sequence)" {
-            book.add(.recordIdentity, at: place, "ce_id \(Place.quoted(id)) is not log, stream and position")
-        }
-        return (sequence, batch)
-    }
-
-    private static func explain(_ plan: FsckPlan, _ book: FindingBook) {
-        if plan.tokenKeys.isEmpty { book.note("whether the keys that signed tokens are ours: --token-key") }
-        if plan.tokenIDSecret == nil { book.note("whether jti follow from their requests: needs the token-id secret") }
-        if plan.rules.isEmpty { book.note("grants against the issuance rules: --rules") }
-        if !plan.isWholeLog { book.note("what lies outside of the positions that were asked for") }
+        try pass.finish()
+        try await pass.compare(with: ledger)
+        return pass.book.report
     }
 }

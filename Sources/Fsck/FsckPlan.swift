@@ -44,11 +44,14 @@ public struct FsckPlan: Sendable {
             public var isSingleUse: Bool
             /// True when tokens may be delivered in the clear.
             public var allowsPlain: Bool
+            /// What is demanded of the WPC.
+            public var workPolicy: PolicyDemand
 
             /// Makes a class.
             public init(
                 scopes: Set<String>, audience: Set<String>, actions: [String: [String]] = [:],
-                maximumTTLSeconds: Int64, isSingleUse: Bool, allowsPlain: Bool = false
+                maximumTTLSeconds: Int64, isSingleUse: Bool, allowsPlain: Bool = false,
+                workPolicy: PolicyDemand = PolicyDemand()
             ) {
                 self.scopes = scopes
                 self.audience = audience
@@ -56,13 +59,70 @@ public struct FsckPlan: Sendable {
                 self.maximumTTLSeconds = maximumTTLSeconds
                 self.isSingleUse = isSingleUse
                 self.allowsPlain = allowsPlain
+                self.workPolicy = workPolicy
             }
         }
+
+        /// What a job class demands of the WPC.
+        public struct PolicyDemand: Sendable, Hashable {
+            /// True when a grant must name one.
+            public var isRequired = false
+            /// Hashes allowed; empty means any.
+            public var hashes: Set<Digest> = []
+            /// Policy ids allowed; empty means any.
+            public var policyIDs: Set<String> = []
+            /// True when the token must name its hash, whatever the WPC says.
+            public var isAlwaysPinned = false
+            /// Properties that the WPC must have.
+            public var properties: Set<Policy.Property> = []
+
+            /// Demands nothing.
+            public init() {}
+        }
+
         /// Classes by name.
         public var jobClasses: [String: JobClass]
+        /// DIDs that may sign WPCs.
+        public var policySigners: Set<String>
 
         /// Makes rules.
-        public init(jobClasses: [String: JobClass]) { self.jobClasses = jobClasses }
+        public init(jobClasses: [String: JobClass], policySigners: Set<String> = []) {
+            self.jobClasses = jobClasses
+            self.policySigners = policySigners
+        }
+    }
+
+    /// What a WPC says, as far as receipts show whether it was kept.
+    public struct Policy: Sendable, Hashable {
+        /// Something that a job class may demand of a WPC.
+        public enum Property: String, Sendable, Hashable, CaseIterable {
+            /// Model calls go through the proxy.
+            case proxy = "require_proxy"
+            /// Receipts are demanded.
+            case receipts = "receipt_required"
+            /// A sandbox is demanded.
+            case sandbox = "require_sandbox"
+            /// Tokens are bound to jobs.
+            case jobBinding = "job_scoped_binding"
+        }
+
+        /// Longest lifetime in seconds; `nil` when it sets none.
+        public var maximumTTLSeconds: Int64?
+        /// Its identifier, where the form has one.
+        public var policyID: String?
+        /// The job class that it is for, where the form has one.
+        public var jobClass: String?
+        /// True when tokens must name its hash.
+        public var isPinned = false
+        /// What it demands.
+        public var properties: Set<Property> = []
+        /// Who has signed it, as a DID; `nil` when hash or signature of its envelope are wrong.
+        public var signerDID: String?
+
+        /// Makes a WPC that says nothing, under an envelope that is checked here.
+        ///
+        /// - Parameter envelope: the signed envelope; its payload must have the hash and signature that it states.
+        public init(envelope: JSONValue) { signerDID = PolicyEnvelope.signer(of: envelope) }
     }
 
     /// The log; `nil` takes the one that the first batch names.
@@ -77,8 +137,8 @@ public struct FsckPlan: Sendable {
     public var tokenIDSecret: [UInt8]?
     /// Issuance rules by their hash.
     public var rules: [Digest: Rules] = [:]
-    /// Longest lifetime that a WPC allows, by its hash; `nil` where it sets none.
-    public var policies: [Digest: Int64?] = [:]
+    /// WPCs by their hash.
+    public var policies: [Digest: Policy] = [:]
     /// The streams.
     public var streams: [Stream]
     /// First position looked at.

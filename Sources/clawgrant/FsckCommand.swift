@@ -190,20 +190,49 @@ extension FsckPlan {
                 scopes: Set(rule.scopes), audience: Set(rule.audience),
                 actions: rule.elevatedActions.mapValues(\.scopes),
                 maximumTTLSeconds: min(rule.maximumTTLSeconds, set.hardCapSeconds),
-                isSingleUse: rule.binding != .entitlement, allowsPlain: rule.deliveries.contains(.plain))
+                isSingleUse: rule.binding != .entitlement, allowsPlain: rule.deliveries.contains(.plain),
+                workPolicy: Self.demand(rule.workPolicy))
         }
-        rules[set.hash] = Rules(jobClasses: classes)
+        rules[set.hash] = Rules(jobClasses: classes, policySigners: Set(set.workPolicies.signers.map(\.did)))
     }
 
-    /// The lifetimes that the WPCs of a directory allow. What does not read there is passed over: it is no evidence.
+    private static func demand(_ rule: JobClassRule.WorkPolicyDemand) -> Rules.PolicyDemand {
+        var demand = Rules.PolicyDemand()
+        demand.isRequired = rule.isRequired
+        demand.hashes = rule.hashes
+        demand.policyIDs = rule.policyIDs
+        demand.isAlwaysPinned = rule.pin == .always
+        if rule.requiresProxy { demand.properties.insert(.proxy) }
+        if rule.requiresReceipts { demand.properties.insert(.receipts) }
+        if rule.requiresSandbox { demand.properties.insert(.sandbox) }
+        if rule.requiresJobBinding { demand.properties.insert(.jobBinding) }
+        return demand
+    }
+
+    /// What the WPCs of a directory say. What does not read there is passed over: it is no evidence.
     mutating func addPolicies(in directory: String) {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
         for name in names.filter({ $0.hasSuffix(".json") }).sorted().prefix(10_000) {
             guard let bytes = try? InputFile.bytes("\(directory)/\(name)", atMost: 131_072),
-                let document = try? JSONReader.parse(bytes)["payload"],
+                let envelope = try? JSONReader.parse(bytes), let document = envelope["payload"],
                 let contract = try? WorkPolicyContract(document)
             else { continue }
-            policies.updateValue(contract.issuancePolicy.maximumTTLSeconds, forKey: contract.policyHash)
+            // Of two envelopes around one document the one that stands counts.
+            guard policies[contract.policyHash]?.signerDID == nil else { continue }
+            policies[contract.policyHash] = Self.policy(contract.issuancePolicy, envelope)
         }
+    }
+
+    private static func policy(_ contract: IssuancePolicy, _ envelope: JSONValue) -> Policy {
+        var policy = Policy(envelope: envelope)
+        policy.maximumTTLSeconds = contract.maximumTTLSeconds
+        policy.policyID = contract.policyID
+        policy.jobClass = contract.jobClass
+        policy.isPinned = contract.policyHashPinned
+        if contract.requiresProxy { policy.properties.insert(.proxy) }
+        if contract.requiresReceipts { policy.properties.insert(.receipts) }
+        if contract.requiresSandbox { policy.properties.insert(.sandbox) }
+        if contract.jobScopedBinding { policy.properties.insert(.jobBinding) }
+        return policy
     }
 }

@@ -157,6 +157,9 @@ struct EvidenceTests {
             ], config: worker.configurationFile)
         #expect(checked.code == 0 && checked.errors.contains("the ledger agrees about 1 tokens"), "\(checked.errors)")
         try await follows(playground, worker, trust)
+        try await goesOnFromState(playground, worker)
+        try await beginsBehindAMark(playground, worker, trust)
+        try await fetchesPolicies(playground, worker)
 
         try await playground.produce([try gateway.receipt(9, event: event, scope: scope)])
         _ = try await assemble(playground, worker)
@@ -203,5 +206,132 @@ struct EvidenceTests {
         let verified = try await ProgramRun(
             ["proof", "verify", "\(folder)/\(try #require(names.first))", "--trust", trust])
         #expect(verified.code == 0, "\(verified.output)")
+    }
+
+    /// With a state a run gives the same bundle, and a state that somebody else could have written is not used.
+    private func goesOnFromState(_ playground: Playground, _ worker: PlaygroundWorker) async throws {
+        let state = "\(playground.directory)/log.state"
+        func assemble(_ name: String, _ arguments: [String]) async throws -> (bundle: JSONValue, errors: String) {
+            let out = "\(playground.directory)/\(name).json"
+            let run = try await ProgramRun(
+                ["proof", "assemble", "--job", Self.job, "--out", out] + arguments, config: worker.configurationFile)
+            try #require(run.code == 0, "\(run.output) \(run.errors)")
+            return (try JSONReader.parse(Array(try Data(contentsOf: URL(fileURLWithPath: out)))), run.errors)
+        }
+        func receipts(_ bundle: JSONValue) -> JSONValue? { bundle["metadata"]?["clawgrant"]?["receipts"] }
+        let anew = try await assemble("anew", [])
+        let first = try await assemble("first", ["--state", state])
+        #expect(!first.errors.contains("is not used"))
+        let attributes = try FileManager.default.attributesOfItem(atPath: state)
+        #expect(attributes[.posixPermissions] as? Int == 0o600)
+        let second = try await assemble("second", ["--state", state])
+        #expect(receipts(first.bundle) == receipts(anew.bundle) && receipts(second.bundle) == receipts(anew.bundle))
+        #expect(!second.errors.contains("is not used"))
+
+        var text = try String(contentsOfFile: state, encoding: .utf8)
+        text = text.replacingOccurrences(of: "\"jobs_b64u\":\"", with: "\"jobs_b64u\":\"AAAA")
+        try text.write(toFile: state, atomically: true, encoding: .utf8)
+        let third = try await assemble("third", ["--state", state])
+        #expect(third.errors.contains("\(state) is not used") && third.errors.contains("HASH_MISMATCH"))
+        #expect(receipts(third.bundle) == receipts(anew.bundle))
+    }
+
+    /// A job that begins late in a long log is read from a mark before it, and its bundle is the same.
+    private func beginsBehindAMark(_ playground: Playground, _ worker: PlaygroundWorker, _ trust: String) async throws {
+        func produce(_ name: String) async throws {
+            let batches = try await playground.status().batches
+            try await playground.produce([
+                try ApprovalDraft(name, .reconcile, in: playground).record(signedBy: playground.keys.eventSigner)
+            ])
+            try await playground.waitForStatus("a batch to be sealed") { $0.batches > batches }
+        }
+        // Marks stand every 64 batches.
+        while true {
+            let batches = try await playground.status().batches
+            if batches >= 68 { break }
+            try await produce("fill-\(batches)")
+        }
+        let state = "\(playground.directory)/long.state"
+        func assemble(_ job: String, _ arguments: [String]) async throws -> (evidence: JSONValue?, errors: String) {
+            let out = "\(playground.directory)/\(job).json"
+            let run = try await ProgramRun(
+                ["proof", "assemble", "--job", job, "--out", out] + arguments, config: worker.configurationFile)
+            try #require(run.code == 0, "\(run.output) \(run.errors)")
+            let bundle = try JSONReader.parse(Array(try Data(contentsOf: URL(fileURLWithPath: out))))
+            return (bundle["metadata"]?["clawgrant"], run.errors)
+        }
+        try await playground.waitUntilSettled(waiting: 0)
+        _ = try await assemble(Self.job, ["--state", state])
+        try await produce("late")
+        try await playground.waitUntilSettled(waiting: 0)
+        let whole = try await assemble("job-late", [])
+        let short = try await assemble("job-late", ["--state", state])
+        #expect(!whole.errors.contains("the log was read from batch"))
+        #expect(short.errors.contains("the log was read from batch"), "\(short.errors)")
+        #expect(short.evidence?["receipts"] == whole.evidence?["receipts"])
+        #expect(short.evidence?["log"]?["signers"] == whole.evidence?["log"]?["signers"])
+        #expect(short.evidence?["log"]?["batches"]?.array?.isEmpty == false)
+        let verified = try await ProgramRun(
+            ["proof", "verify", "\(playground.directory)/job-late.json", "--trust", trust])
+        #expect(verified.code == 0, "\(verified.output)")
+    }
+
+    /// A WPC that is in no directory comes from the registry; a registry that does not answer leaves it missing.
+    private func fetchesPolicies(_ playground: Playground, _ worker: PlaygroundWorker) async throws {
+        let python = "/usr/bin/python3"
+        guard FileManager.default.isExecutableFile(atPath: python) else { return }
+        let files = FileManager.default
+        let registry = "\(playground.directory)/registry"
+        let empty = "\(playground.directory)/no-policies"
+        try files.createDirectory(atPath: "\(registry)/v1/wpc", withIntermediateDirectories: true)
+        try files.createDirectory(atPath: empty, withIntermediateDirectories: true)
+        let policies = URL(fileURLWithPath: worker.configurationFile).deletingLastPathComponent()
+            .appendingPathComponent("policies").path
+        for name in try files.contentsOfDirectory(atPath: policies) where name.hasSuffix(".json") {
+            let envelope = try JSONReader.parse(
+                Array(try Data(contentsOf: URL(fileURLWithPath: "\(policies)/\(name)"))))
+            let hash = try #require(envelope["payload_hash_b64u"]?.string)
+            let answer: JSONValue = ["ok": true, "policy_hash_b64u": .string(hash), "envelope": envelope]
+            try Data(JSONWriter.bytes(answer)).write(to: URL(fileURLWithPath: "\(registry)/v1/wpc/\(hash)"))
+        }
+        let port = try FreePort.next()
+        let config = "\(worker.configurationFile).registry.yaml"
+        let original = try String(contentsOfFile: worker.configurationFile, encoding: .utf8)
+        try original.replacingOccurrences(
+            of: "wpc: {directory: policies}",
+            with: "wpc: {directory: no-policies, url: \"http://127.0.0.1:\(port)\"}"
+        ).write(toFile: config, atomically: true, encoding: .utf8)
+        func assemble() async throws -> (evidence: JSONValue?, errors: String) {
+            let out = "\(playground.directory)/fetched.json"
+            let run = try await ProgramRun(["proof", "assemble", "--job", Self.job, "--out", out], config: config)
+            try #require(run.code == 0, "\(run.output) \(run.errors)")
+            let bundle = try JSONReader.parse(Array(try Data(contentsOf: URL(fileURLWithPath: out))))
+            return (bundle["metadata"]?["clawgrant"], run.errors)
+        }
+        let without = try await assemble()
+        #expect(without.errors.contains("did not give the WPC"), "\(without.errors)")
+        let missing = without.evidence?["completeness"]?["missing"]?.array ?? []
+        #expect(missing.compactMap { $0["code"]?.string } == ["POLICY_NOT_FOUND"])
+
+        let server = try ManagedProcess(
+            ManagedProcess.Configuration(
+                executable: python,
+                arguments: [
+                    "-m", "http.server", "\(port)", "--bind", "127.0.0.1", "--directory", registry,
+                ]))
+        do {
+            var found = try await assemble()
+            let deadline = ContinuousClock.now + .seconds(60)
+            // The server listens a moment after it was started.
+            while found.evidence?["policies"]?.array?.first?["envelope"] == nil, ContinuousClock.now < deadline {
+                found = try await assemble()
+            }
+            #expect(found.evidence?["policies"]?.array?.first?["envelope"] != nil, "\(found.errors)")
+            #expect(found.evidence?["completeness"]?["missing"]?.array == [])
+        } catch {
+            _ = await server.terminate()
+            throw error
+        }
+        _ = await server.terminate()
     }
 }

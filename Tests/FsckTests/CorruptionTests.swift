@@ -8,10 +8,10 @@ struct CorruptionTests {
         let log = try HealthyLog.forge().publish()
         let report = try await Fsck.run(HealthyLog.plan(), MemoryTopics(log), ledger: MemoryLedger(log: log))
         #expect(report.findings.map(\.description) == [])
-        #expect(report.counts.receipts == 57)
+        #expect(report.counts.receipts == 58)
         #expect(report.counts.batches == 6)
         #expect(report.counts.tokens == 15)
-        #expect(report.positions == 0...56)
+        #expect(report.positions == 0...57)
         for property in Finding.Property.allCases { #expect(report.verdict(property) == .holds, "\(property)") }
     }
 

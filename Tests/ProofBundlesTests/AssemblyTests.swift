@@ -112,7 +112,7 @@ struct AssemblyTests {
             var collector = try RunCollector(
                 jobID: SampleRun.job, logID: SampleRun.logID, logKeys: [SampleRun.signer("log").publicKey])
             do {
-                for record in records { try collector.add(record) }
+                for (offset, record) in records.enumerated() { try collector.add(record, at: Int64(offset)) }
                 return nil
             } catch { return error.code }
         }
@@ -136,8 +136,8 @@ struct AssemblyTests {
             [try #require(SampleRun.revocation(of: grant, after: 9))], at: SampleRun.noon, withCheckpoint: false)
         var collector = try RunCollector(
             jobID: SampleRun.job, logID: SampleRun.logID, logKeys: [SampleRun.signer("log").publicKey])
-        for record in log.records { try collector.add(record) }
-        let collected = try #require(collector.collected())
+        for (offset, record) in log.records.enumerated() { try collector.add(record, at: Int64(offset)) }
+        let collected = try #require(try collector.collected())
         #expect(collected.checkpoint.checkpoint.size == 2)
         #expect(collected.receipts.count == 1)
     }

@@ -188,8 +188,8 @@ enum SampleRun {
         }
         try log.seal([stranger(4)], at: noon.adding(seconds: 180))
         var collector = try RunCollector(jobID: job, logID: logID, logKeys: [signer("log").publicKey])
-        for record in log.records { try collector.add(record) }
-        guard let collected = collector.collected() else { throw CocoaError(.fileReadUnknown) }
+        for (offset, record) in log.records.enumerated() { try collector.add(record, at: Int64(offset)) }
+        guard let collected = try collector.collected() else { throw CocoaError(.fileReadUnknown) }
         var material = RunMaterial(jobID: job, log: collected)
         if options.isPolicyKnown {
             material.policies[contract.policyHash] =

@@ -8,6 +8,7 @@ final class BatchAudit {
     /// Looks at single receipts; `nil` when only hashes are looked at.
     private let receipts: ReceiptAudit?
     private let spool: BatchSpool?
+    private let keys: KeyAudit
 
     private var logID: String?
     private var logName: [UInt8] = []
@@ -26,11 +27,15 @@ final class BatchAudit {
     private(set) var isWhole = true
     private var isOver = false
 
-    init(_ plan: FsckPlan, _ book: FindingBook, topic: String, receipts: ReceiptAudit?, spool: BatchSpool?) {
+    init(
+        _ plan: FsckPlan, _ book: FindingBook, topic: String, receipts: ReceiptAudit?, keys: KeyAudit,
+        spool: BatchSpool?
+    ) {
         self.plan = plan
         self.book = book
         self.topic = topic
         self.receipts = receipts
+        self.keys = keys
         self.spool = spool
         logID = plan.logID
         nextSequence = 0
@@ -179,6 +184,7 @@ final class BatchAudit {
             book.add(.batchSignerUnknown, at: place, "\(Place.quoted(batch.signerDID)) is no key of the log")
             return
         }
+        keys.take(signer: batch.signerDID, at: place, batch: header.number)
         let signed = Array("clawgrant-batch-v1\n\(header.hash.b64u)".utf8)
         book.report.counts.signatures += 1
         if !(batch.signature.map { key.isValidSignature($0, for: signed) } ?? false) {

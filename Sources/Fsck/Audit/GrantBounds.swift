@@ -40,7 +40,7 @@ struct GrantBounds {
         } else {
             book.note("grants under rules that were not given: they are held against what was asked for alone")
         }
-        checkPolicy(lifetime)
+        checkPolicy(jobClass, lifetime)
         if receipt.string("delivery") == "plain" {
             if let jobClass {
                 if !jobClass.allowsPlain {
@@ -103,14 +103,58 @@ struct GrantBounds {
         }
     }
 
-    private func checkPolicy(_ lifetime: Int64) {
-        guard let hash = receipt.digest("wpc_hash_b64u") else { return }
-        guard let known = plan.policies[hash] else {
-            book.note("lifetimes against WPCs that were not given")
+    // MARK: The WPC
+
+    private func checkPolicy(_ jobClass: FsckPlan.Rules.JobClass?, _ lifetime: Int64) {
+        let demand = jobClass?.workPolicy
+        guard let hash = receipt.digest("wpc_hash_b64u") else {
+            if demand?.isRequired ?? false {
+                book.add(.grantWithoutPolicy, at: place, "the grant names no WPC, and its class demands one")
+            }
             return
         }
-        if let limit = known, lifetime > limit {
+        if let demand, !demand.hashes.isEmpty, !demand.hashes.contains(hash) {
+            book.add(.grantPolicyOutsideRules, at: place, "the WPC \(hash) is none of those that the class allows")
+        }
+        guard let policy = plan.policies[hash] else {
+            book.note("grants against WPCs that were not given: their lifetimes, signers and demands")
+            return
+        }
+        if let limit = policy.maximumTTLSeconds, lifetime > limit {
             book.add(.grantLifetimeOverPolicy, at: place, "the token lives \(lifetime) s, its WPC allows \(limit) s")
+        }
+        if rules != nil { checkSigner(policy, hash) }
+        if let demand { check(policy, hash, demand) }
+    }
+
+    /// Nothing may be issued under a WPC that does not stand. A document may have been signed anew since the grant, so
+    /// that a signer of any of the given rules will do.
+    private func checkSigner(_ policy: FsckPlan.Policy, _ hash: Digest) {
+        guard let signer = policy.signerDID else {
+            book.add(
+                .grantPolicyUnverified, at: place, "hash or signature of the WPC \(hash) are not those of its document")
+            return
+        }
+        guard !plan.rules.values.contains(where: { $0.policySigners.contains(signer) }) else { return }
+        book.add(
+            .grantPolicyUnverified, at: place,
+            "the WPC \(hash) is signed by \(Place.quoted(signer)), who may not by any of the rules")
+    }
+
+    private func check(_ policy: FsckPlan.Policy, _ hash: Digest, _ demand: FsckPlan.Rules.PolicyDemand) {
+        if !demand.policyIDs.isEmpty, !(policy.policyID.map(demand.policyIDs.contains) ?? false) {
+            book.add(
+                .grantPolicyOutsideRules, at: place,
+                "the policy id \(Place.quoted(policy.policyID ?? "")) is none of those that the class allows")
+        }
+        if let name = policy.jobClass, name != receipt.string("job_class") {
+            book.add(.grantPolicyOutsideRules, at: place, "the WPC is for the class \(Place.quoted(name))")
+        }
+        let lacking = demand.properties.subtracting(policy.properties).map(\.rawValue).sorted()
+        if !lacking.isEmpty {
+            book.add(
+                .grantPolicyOutsideRules, at: place,
+                "the WPC \(hash) lacks \(lacking.joined(separator: ", ")), which the class demands")
         }
     }
 }

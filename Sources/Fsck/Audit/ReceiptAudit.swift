@@ -7,19 +7,21 @@ final class ReceiptAudit {
     private let uniques: UniqueAudit
     private let effects: EffectAudit
     private let stops: StopAudit
+    private let keys: KeyAudit
     private let outcomes: LedgerOutcomes?
     private let tokenKeys: Set<String>
     private let secret: TokenIDDerivation?
 
     init(
         _ plan: FsckPlan, _ book: FindingBook, uniques: UniqueAudit, effects: EffectAudit, stops: StopAudit,
-        outcomes: LedgerOutcomes?
+        keys: KeyAudit, outcomes: LedgerOutcomes?
     ) {
         self.plan = plan
         self.book = book
         self.uniques = uniques
         self.effects = effects
         self.stops = stops
+        self.keys = keys
         self.outcomes = outcomes
         tokenKeys = Set(plan.tokenKeys.map(\.kid.rawValue))
         secret = plan.tokenIDSecret.map { TokenIDDerivation(secret: $0) }
@@ -89,6 +91,7 @@ final class ReceiptAudit {
             guard let revocation = receipt.object("revocation"), receipt.has("request_id") else { return }
             try uniques.take(
                 .token, Fingerprint(revocation.string("token_hash") ?? ""), at: place, refers: true)
+        case "key.changed": keys.take(change: receipt)
         case "stop.declared", "stop.lifted", "stop.drilled", "control.applied": stops.take(event: receipt, at: place)
         default: break
         }
@@ -123,6 +126,10 @@ final class ReceiptAudit {
         if (receipt.strings("approver_ids") ?? []).isEmpty {
             book.add(.grantWithoutApprover, at: place.text, "nobody is named who approved")
         }
+        if let request = receipt.string("request_id") {
+            for approval in approvals { try outcomes?.uses.logged(approval, by: request, at: place) }
+        }
+        keys.take(grant: token, at: place)
         let kid = token.string("kid") ?? ""
         if !tokenKeys.isEmpty, !tokenKeys.contains(kid) {
             book.add(.tokenKeyUnknown, at: place.text, "the key \(Place.quoted(kid)) is none of the keys of tokens")

@@ -12,7 +12,8 @@ final class StopAudit {
     private let plan: FsckPlan
     private let book: FindingBook
     private let grants: SortedRuns
-    private var events: [ControlEventText] = []
+    /// The log's control events; once finished, by position.
+    private(set) var events: [ControlEventText] = []
     private(set) var hasGrants = false
 
     init(_ plan: FsckPlan, _ book: FindingBook, _ directory: WorkDirectory) {
@@ -173,6 +174,7 @@ struct ControlEventText {
     let operation: String
     let handle: String
     let declaredAt: Timestamp
+    let payload: Members
     let data: Members
     /// True for a stop that was lifted as it came, and for a lift that waits for its stop.
     let isWithoutForce: Bool
@@ -181,7 +183,9 @@ struct ControlEventText {
     private let isDatedInFuture: Bool
 
     init?(_ receipt: Members, at place: ReceiptPlace) {
-        guard let payload = receipt.object("payload"), let position = payload.count("control_position"),
+        // A copy of what is kept: the receipt's text is the whole record of its batch.
+        guard let payload = receipt.raw("payload").flatMap({ try? Members(Array($0)) }),
+            let position = payload.count("control_position"),
             receipt.count("control_position").map({ $0 == position }) ?? true,
             let grants = payload.count("grants_before"), let operation = payload.string("operation"),
             let handle = payload.string("stop_id"), let data = payload.object("data"),
@@ -193,6 +197,7 @@ struct ControlEventText {
         grantsBefore = grants
         self.operation = operation
         self.handle = handle
+        self.payload = payload
         self.data = data
         declaredAt = min(declared, at)
         isDatedInFuture = declared > at.adding(seconds: 300)

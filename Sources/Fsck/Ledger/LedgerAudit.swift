@@ -11,12 +11,20 @@ final class LedgerAudit {
     private let outcomes: LedgerOutcomes
     private let spool: BatchSpool
     private let batches: ClosedRange<Int64>?
+    private let isWhole: Bool
+    private let control: ControlRows
     private let keys: SortedRuns
     private let directory: WorkDirectory
 
+    /// Takes both sides.
+    ///
+    /// - Parameters:
+    ///   - events: control events of the log.
+    ///   - batches: what was looked at of the log.
+    ///   - isWhole: true when that is everything from its first receipt on.
     init(
         _ plan: FsckPlan, _ book: FindingBook, _ source: any LedgerSource, _ outcomes: LedgerOutcomes,
-        _ spool: BatchSpool, batches: ClosedRange<Int64>?
+        _ spool: BatchSpool, events: [ControlEventText], batches: ClosedRange<Int64>?, isWhole: Bool
     ) throws {
         self.plan = plan
         self.book = book
@@ -24,6 +32,8 @@ final class LedgerAudit {
         self.outcomes = outcomes
         self.spool = spool
         self.batches = batches
+        self.isWhole = isWhole
+        control = ControlRows(plan, book, source, events: events, isWhole: isWhole)
         directory = try WorkDirectory(in: plan.workDirectory)
         keys = SortedRuns(width: Self.keyWidth, memory: plan.sortMemory / 8, in: directory)
     }
@@ -41,7 +51,15 @@ final class LedgerAudit {
             guard let end = page.last, page.count == Self.page else { break }
             last = end.id
         }
-        try outcomes.finish()
+        last = ""
+        while true {
+            let page = try await source.approvals(after: last, limit: Self.page)
+            for approval in page { try outcomes.uses.stored(approval) }
+            guard let end = page.last, page.count == Self.page else { break }
+            last = end.id
+        }
+        try outcomes.finish(isWhole: isWhole)
+        try await control.run()
         if plan.tokenSigners.isEmpty { book.note("tokens made again from their claims: needs the keys of tokens") }
     }
 
@@ -215,8 +233,19 @@ struct ClaimsAudit {
             if ScopeInput.digest(claims).b64u != token.string("token_scope_hash_b64u") {
                 book.add(.claimsScopeHash, at: place, "token_scope_hash_b64u does not follow from the claims")
             }
+            checkPin(claims, receipt, at: place)
             try remake(grant, token, at: place)
         }
+    }
+
+    /// A token that must name its WPC's hash does: the gateway enforces no other.
+    private func checkPin(_ claims: JSONObject, _ receipt: Members, at place: String) {
+        guard claims["policy_hash_b64u"] == nil, let hash = receipt.digest("wpc_hash_b64u"),
+            let rules = receipt.digest("rules_hash_b64u").flatMap({ plan.rules[$0] }),
+            let jobClass = receipt.string("job_class").flatMap({ rules.jobClasses[$0] }),
+            jobClass.workPolicy.isAlwaysPinned || plan.policies[hash]?.isPinned ?? false
+        else { return }
+        book.add(.claimsNotPinned, at: place, "the token does not name the hash of its WPC, \(hash)")
     }
 
     private func mismatches(_ claims: JSONObject, _ receipt: Members, _ token: Members) -> [String] {

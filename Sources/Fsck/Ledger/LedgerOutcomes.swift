@@ -8,11 +8,14 @@ final class LedgerOutcomes {
     private let plan: FsckPlan
     private let book: FindingBook
     private let runs: SortedRuns
+    /// Which approval served which request.
+    let uses: ApprovalUses
 
     init(_ plan: FsckPlan, _ book: FindingBook, _ directory: WorkDirectory) {
         self.plan = plan
         self.book = book
         runs = SortedRuns(width: Self.width, memory: plan.sortMemory, in: directory)
+        uses = ApprovalUses(plan, book, directory)
     }
 
     private func add(
@@ -93,7 +96,10 @@ final class LedgerOutcomes {
     private static func text(_ state: UInt8) -> String { Int(state) < states.count ? states[Int(state)] : "\(state)" }
 
     /// Compares both sides.
-    func finish() throws {
+    ///
+    /// - Parameter isWhole: true when everything from the first receipt of the log on was looked at.
+    func finish(isWhole: Bool) throws {
+        try uses.finish(isWhole: isWhole)
         var logged: Side?
         var isMatched = true
         func close() {
@@ -117,7 +123,7 @@ final class LedgerOutcomes {
                 compare(known, side)
                 return
             }
-            if side.domain == 1, side.state != 0, plan.isSettled, plan.isWholeLog {
+            if side.domain == 1, side.state != 0, plan.isSettled, isWhole {
                 book.add(
                     .ledgerRequestWithoutReceipt, at: side.row,
                     "the ledger says \(Self.text(side.state)), and the log has no receipt of it")

@@ -10,6 +10,12 @@ protocol LedgerSource {
     func unsealed(after group: Int64, limit: Int) async throws -> [Int64]
     /// Requests after one, archived ones included, in the order of their identifiers.
     func requests(after request: String, limit: Int) async throws -> [LedgerRequest]
+    /// Approvals after one, archived ones included, in the order of their identifiers.
+    func approvals(after approval: String, limit: Int) async throws -> [LedgerApproval]
+    /// Control events after one, in the order of their identifiers.
+    func controlEvents(after event: String, limit: Int) async throws -> [LedgerControlEvent]
+    /// The control position under which decisions are taken, and the greatest one of a control event, at one instant.
+    func controlPosition() async throws -> (position: Int64, lastEvent: Int64)
 }
 
 /// Names a group of effects; ordered by day, then by number.
@@ -42,6 +48,24 @@ struct LedgerRequest {
     /// 0 waits, 1 issued, 2 denied, 3 expired.
     let state: Int16
     let tokenHash: [UInt8]?
+}
+
+/// A row of `approval`.
+struct LedgerApproval {
+    let id: String
+    /// Requests that it has given a token.
+    let usedBy: [String]
+}
+
+/// A row of `control_event`.
+struct LedgerControlEvent {
+    let id: String
+    let position: Int64?
+    let operation: String
+    let handle: String
+    let result: String
+    let digest: [UInt8]
+    let body: [UInt8]
 }
 
 /// One effect of a group, as the ledger stores it.

@@ -87,4 +87,50 @@ final class PostgresLedgerSource: LedgerSource {
                 tokenHash: try rows.optional(row, 2))
         }
     }
+
+    func approvals(after approval: String, limit: Int) async throws -> [LedgerApproval] {
+        let statement = PreparedStatement(
+            "fsck_approvals",
+            """
+            SELECT approval_id, used_by FROM (
+                (SELECT approval_id, used_by FROM clawgrant.approval
+                    WHERE approval_id > $1 ORDER BY approval_id LIMIT $2)
+                UNION ALL
+                (SELECT approval_id, used_by FROM clawgrant_archive.approval
+                    WHERE approval_id > $1 ORDER BY approval_id LIMIT $2)) a
+            ORDER BY approval_id LIMIT $2
+            """, parameterTypes: [.text, .int8])
+        let rows = try await connection.execute(statement, Parameters(approval, Int64(limit)))
+        return try (0..<rows.rowCount).map { row in
+            LedgerApproval(id: try rows.string(row, 0), usedBy: try rows.array(row, 1, of: String.self))
+        }
+    }
+
+    func controlEvents(after event: String, limit: Int) async throws -> [LedgerControlEvent] {
+        let statement = PreparedStatement(
+            "fsck_control_events",
+            """
+            SELECT event_id, position, operation, handle, result, event_digest, body FROM clawgrant.control_event
+            WHERE event_id > $1 ORDER BY event_id LIMIT $2
+            """, parameterTypes: [.text, .int8])
+        let rows = try await connection.execute(statement, Parameters(event, Int64(limit)))
+        return try (0..<rows.rowCount).map { row in
+            LedgerControlEvent(
+                id: try rows.string(row, 0), position: try rows.optional(row, 1), operation: try rows.string(row, 2),
+                handle: try rows.string(row, 3), result: try rows.string(row, 4), digest: try rows.bytes(row, 5),
+                body: try rows.bytes(row, 6))
+        }
+    }
+
+    func controlPosition() async throws -> (position: Int64, lastEvent: Int64) {
+        let statement = PreparedStatement(
+            "fsck_control_position",
+            """
+            SELECT control_position, (SELECT coalesce(max(position), 0) FROM clawgrant.control_event)
+            FROM clawgrant.control_state
+            """)
+        let rows = try await connection.execute(statement)
+        guard rows.rowCount == 1 else { throw FsckError("clawgrant.control_state has \(rows.rowCount) rows") }
+        return (try rows.int64(0, 0), try rows.int64(0, 1))
+    }
 }

@@ -29,17 +29,18 @@ struct DumpManifest {
         guard let data = FileManager.default.contents(atPath: path) else {
             throw FsckError("\(path) cannot be read; make a dump with `clawgrant fsck dump --out DIR`")
         }
-        do {
-            let value = try JSONReader.parse(Array(data), limits: JSONLimits(maximumBytes: 4 << 20))
-            guard value["dump_version"]?.string == "1" else { throw FsckError("dump_version is not 1") }
-            logID = value["log_id"]?.string
-            isSettled = value["settled"]?.bool ?? false
-            logKeys = try Self.keys(value["log_keys"])
-            tokenKeys = try Self.keys(value["token_keys"])
-            topics = try (value["topics"]?.array ?? []).map { try Self.topic($0) }
-        } catch {
-            throw FsckError("\(path): \(error)")
-        }
+        do { self = try DumpManifest(Array(data)) } catch { throw FsckError("\(path): \(error)") }
+    }
+
+    /// Reads a manifest.
+    init(_ bytes: [UInt8]) throws {
+        let value = try JSONReader.parse(bytes, limits: JSONLimits(maximumBytes: 4 << 20))
+        guard value["dump_version"]?.string == "1" else { throw FsckError("dump_version is not 1") }
+        logID = value["log_id"]?.string
+        isSettled = value["settled"]?.bool ?? false
+        logKeys = try Self.keys(value["log_keys"])
+        tokenKeys = try Self.keys(value["token_keys"])
+        topics = try (value["topics"]?.array ?? []).map { try Self.topic($0) }
     }
 
     private static func keys(_ value: JSONValue?) throws -> [Ed25519PublicKey] {

@@ -36,6 +36,19 @@ public struct PolicyLookup: Sendable {
         return (try? await isOnTopic(topic, hash, within: limit)) ?? false
     }
 
+    /// The envelope that a registry has under a policy hash, not verified yet; `nil` when it has none.
+    ///
+    /// - Parameters:
+    ///   - hash: the WPC.
+    ///   - url: the registry's base address, http or https.
+    /// - Throws: when the registry does not answer, or with something that is no envelope.
+    public static func registered(_ hash: Digest, at url: String) async throws -> [UInt8]? {
+        guard let registry = RegistryPolicySource(url: url) else {
+            throw RegistryPolicySource.RegistryError(description: "the address is neither http nor https")
+        }
+        return try await registry.envelope(of: hash)
+    }
+
     private func stands(_ hash: Digest, _ sources: [any PolicySource]) async -> Bool {
         let cache = PolicyCache(sources: sources, signers: signers, logger: logger)
         await cache.load([hash])

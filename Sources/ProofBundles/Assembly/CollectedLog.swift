@@ -56,10 +56,11 @@ public struct CollectedLog: Sendable, Hashable {
     public let leftOut: Int
 }
 
-/// Reads a log once, from its first batch, and keeps what concerns one job.
+/// Reads a log once and keeps what concerns one job: from its first batch, or from where an index of an earlier reading
+/// says that the job begins.
 ///
 /// Every batch is verified: signature, trees, chain, dense positions. Memory holds the job's receipts, their paths, and
-/// 32 bytes for each batch.
+/// 32 bytes for each batch and 12 for each job.
 public struct RunCollector: Sendable {
     /// Most receipts of a run that are kept.
     public static let maximumReceipts = 5_000
@@ -76,7 +77,12 @@ public struct RunCollector: Sendable {
     private var state = State()
     /// Where the log stood at the last checkpoint, when later batches came without one.
     private var snapshot: State?
-    private var headerHashes: [Digest] = []
+    /// What an earlier reading left.
+    private let known: LogIndex?
+    /// What this reading leaves for the next.
+    public private(set) var index: LogIndex
+    /// The offset of the first record to read; `nil` for the topic's first.
+    public let startOffset: Int64?
 
     private struct State: Sendable {
         var tracker = InclusionTracker()
@@ -95,24 +101,49 @@ public struct RunCollector: Sendable {
         var kids: Set<String> = []
     }
 
-    /// Starts at the beginning of a log.
+    /// Starts at the beginning of a log, or where an index says.
     ///
+    /// - Parameters:
+    ///   - jobID: the job.
+    ///   - logID: the log.
+    ///   - logKeys: keys that may sign for it.
+    ///   - known: what an earlier reading left. What is read again must be what was read then.
+    ///   - isFromBeginning: true to begin with the first batch all the same.
     /// - Throws: ``EvidenceError`` when the name cannot name a log.
-    public init(jobID: JobID, logID: LogID, logKeys: [Ed25519PublicKey]) throws(EvidenceError) {
+    public init(
+        jobID: JobID, logID: LogID, logKeys: [Ed25519PublicKey], known: LogIndex? = nil, isFromBeginning: Bool = false
+    ) throws(EvidenceError) {
         self.jobID = jobID
         self.logKeys = logKeys
         jobText = JSONWriter.bytes(.string(jobID.rawValue))
-        tail = try LogTail(logID: logID)
+        self.known = known
+        guard !isFromBeginning, let known, let mark = known.start(of: jobID) else {
+            index = LogIndex(logID: logID)
+            tail = try LogTail(logID: logID)
+            startOffset = nil
+            return
+        }
+        index = known
+        tail = mark.tail
+        startOffset = mark.nextOffset
+        state.tracker = InclusionTracker(mark.tail.frontier)
+        state.signers = mark.signers
+        state.checkpoint = mark.checkpoint
+        state.receiptCount = mark.tail.nextPosition.value
+        state.sealedAt = mark.tail.sealedAt ?? state.sealedAt
     }
 
-    /// Number of batches read.
-    public var batchCount: Int { headerHashes.count }
+    /// Number of the batch that is expected next.
+    public var nextNumber: Int64 { tail.nextNumber.value }
 
     /// Takes the next record of the batch topic; a repeat of an earlier one is passed over.
     ///
+    /// - Parameters:
+    ///   - record: its value.
+    ///   - offset: its offset.
     /// - Throws: ``EvidenceError``: what the batch or its place in the log lacks; `consistency_invalid` when two
-    ///   batches bear one number.
-    public mutating func add(_ record: [UInt8]) throws(EvidenceError) {
+    ///   batches bear one number, in the topic or in the topic and an earlier reading.
+    public mutating func add(_ record: [UInt8], at offset: Int64) throws(EvidenceError) {
         let batch: VerifiedBatch
         do {
             batch = try VerifiedBatch(parsing: record, previous: tail, logKeys: logKeys, depth: .hashes)
@@ -122,13 +153,25 @@ public struct RunCollector: Sendable {
             return
         }
         guard let next = batch.tail else { return }
+        let number = Int(batch.header.number.value)
+        if let known, number < known.batchCount { try check(batch.headerHash, isThatOf: number, in: known) }
         if batch.checkpoint == nil, state.checkpoint != nil, snapshot == nil { snapshot = state }
         take(batch)
-        headerHashes.append(batch.headerHash)
+        if number == index.batchCount { index.append(batch.headerHash, receipts: batch.receipts) }
         tail = next
         if let checkpoint = batch.checkpoint {
             state.checkpoint = checkpoint
             snapshot = nil
+            index.mark(
+                LogIndex.Mark(tail: tail, checkpoint: checkpoint, signers: state.signers, nextOffset: offset + 1))
+        }
+    }
+
+    private func check(_ hash: Digest, isThatOf number: Int, in index: LogIndex) throws(EvidenceError) {
+        guard index.headerHashes[number] == hash else {
+            throw EvidenceError(
+                .consistencyInvalid, "header.number",
+                "two batches bear the number \(number): the log shows two histories")
         }
     }
 
@@ -136,12 +179,8 @@ public struct RunCollector: Sendable {
         let alone = try VerifiedBatch(
             parsing: record, previous: nil, logID: tail.logID, logKeys: logKeys, depth: .hashes)
         let number = alone.header.number.value
-        guard number < Int64(headerHashes.count) else { throw fault }
-        guard headerHashes[Int(number)] == alone.headerHash else {
-            throw EvidenceError(
-                .consistencyInvalid, "header.number",
-                "two batches bear the number \(number): the log shows two histories")
-        }
+        guard number < nextNumber else { throw fault }
+        try check(alone.headerHash, isThatOf: Int(number), in: index)
     }
 
     private mutating func take(_ batch: VerifiedBatch) {
@@ -221,7 +260,14 @@ public struct RunCollector: Sendable {
     }
 
     /// What the log holds of the job up to its last checkpoint; `nil` when no checkpoint was read.
-    public func collected() -> CollectedLog? {
+    ///
+    /// - Throws: ``EvidenceError`` `consistency_invalid` when the log is shorter than it was.
+    public func collected() throws(EvidenceError) -> CollectedLog? {
+        if let known, nextNumber < Int64(known.batchCount) {
+            throw EvidenceError(
+                .consistencyInvalid, "header.number",
+                "the log has \(nextNumber) batches and had \(known.batchCount) when it was read before")
+        }
         let state = snapshot ?? self.state
         guard let checkpoint = state.checkpoint else { return nil }
         let tree = state.tracker.completed()
@@ -236,19 +282,22 @@ public struct RunCollector: Sendable {
 
 /// Looks for bytes in bytes.
 enum ByteSearch {
-    static func contains(_ needle: [UInt8], in bytes: [UInt8]) -> Bool {
-        guard let first = needle.first, bytes.count >= needle.count else { return false }
+    static func contains(_ needle: [UInt8], in bytes: [UInt8]) -> Bool { first(needle, in: bytes) != nil }
+
+    /// Where the needle stands first, from a place on.
+    static func first(_ needle: [UInt8], in bytes: [UInt8], from begin: Int = 0) -> Int? {
+        guard let first = needle.first, bytes.count >= needle.count else { return nil }
         let text = bytes.span
         let wanted = needle.span
-        var start = 0
+        var start = begin
         while start + wanted.count <= text.count {
             if text[start] == first {
                 var length = 1
                 while length < wanted.count, text[start + length] == wanted[length] { length += 1 }
-                if length == wanted.count { return true }
+                if length == wanted.count { return start }
             }
             start += 1
         }
-        return false
+        return nil
     }
 }

@@ -24,6 +24,20 @@ struct InclusionTracker {
     /// Number of leaves.
     private(set) var size: UInt64 = 0
 
+    /// Starts with the empty tree.
+    init() {}
+
+    /// Starts with the right edge of a tree whose leaves are of no interest.
+    init(_ frontier: MerkleFrontier) {
+        for hash in frontier.nodes {
+            // The largest complete subtree that is left: the highest bit that is not taken yet.
+            let rest = frontier.size - size
+            let count = UInt64(1) << (63 - UInt64(rest.leadingZeroBitCount))
+            nodes.append(Node(first: size, count: count, hash: hash))
+            size += count
+        }
+    }
+
     /// Adds a leaf.
     mutating func append(_ leafHash: Digest, isOfInterest: Bool) {
         if isOfInterest { targets.append((size, [])) }

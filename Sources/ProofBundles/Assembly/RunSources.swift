@@ -66,12 +66,22 @@ extension RunEvent {
     public static func agentChain(
         _ bytes: [UInt8], log: CollectedLog, jobID: JobID
     ) throws(DocumentFault) -> [RunEvent] {
+        let ours = RunRecord(RunMaterial(jobID: jobID, log: log))
+        return try agentChain(bytes, continues: Set(ours.chain.map(\.hash)))
+    }
+
+    /// Reads the file of an agent's chain that may continue an entry with one of some hashes.
+    ///
+    /// - Throws: ``DocumentFault`` for the first entry at fault.
+    public static func agentChain(
+        _ bytes: [UInt8], continues hashes: Set<Digest>
+    ) throws(DocumentFault) -> [RunEvent] {
         let entries: [JSONValue]
         do {
             if let document = try? JSONReader.parse(bytes, limits: ProofVerifier.limits) {
                 entries =
                     document.array ?? document["event_chain"]?.array ?? document["events"]?.array
-                    ?? document["payload"]?["event_chain"]?.array ?? []
+                    ?? document["payload"]?["event_chain"]?.array ?? (document["event_id"] == nil ? [] : [document])
             } else {
                 entries = try bytes.split(separator: 0x0A).filter { !$0.isEmpty }.map {
                     try JSONReader.parse(Array($0))
@@ -81,9 +91,8 @@ extension RunEvent {
             throw DocumentFault("MALFORMED_JSON", "", "\(error)")
         }
         guard !entries.isEmpty else { throw DocumentFault("EVENT_MALFORMED", "", "the file holds no entry") }
-        let ours = RunRecord(RunMaterial(jobID: jobID, log: log))
         do {
-            return try RunEvent.chain(entries, continues: Set(ours.chain.map(\.hash)))
+            return try RunEvent.chain(entries, continues: hashes)
         } catch {
             throw DocumentFault(error.code.rawValue, "[\(error.index)]", error.detail)
         }

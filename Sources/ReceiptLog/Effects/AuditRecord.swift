@@ -1,6 +1,9 @@
 public import ClawWire
 
 /// The issuance audit record of the reference (WIRE section 5): the claims of a token beside its hash, never the token.
+///
+/// It stands in audit bundles, for readers of the reference's. What it says is in receipts and grants, which are sealed
+/// and proven, so that there is no topic of it.
 public struct AuditRecord: Sendable, Hashable {
     /// SHA-256 of the compact token; written in lowercase hexadecimal.
     public let tokenHash: Digest
@@ -36,19 +39,32 @@ public struct AuditRecord: Sendable, Hashable {
         self.claims = JSONObject(Self.repeatedClaims.compactMap { name in claims[name].map { (name, $0) } })
     }
 
-    private var json: JSONObject {
-        var object = claims
-        object["token_hash"] = .string(tokenHash.hex)
-        object["issued_at"] = .integer(issuedAt.seconds)
-        object["issued_at_iso"] = .string(issuedAt.iso8601)
+    /// The members in the reference's order.
+    public var members: JSONObject {
+        var object: JSONObject = [
+            "token_hash": .string(tokenHash.hex), "issued_at": .integer(issuedAt.seconds),
+            "issued_at_iso": .string(issuedAt.iso8601),
+        ]
+        for name in ["sub", "aud", "scope", "iat", "exp"] { object[name] = claims[name] }
         object["kid"] = .string(kid.rawValue)
         object["policy_version"] = .string(policyVersion)
         object["policy_tier"] = .string(policyTier)
+        for member in claims.members { object[member.key] = member.value }
         return object
     }
 
-    /// The record.
-    public var canonicalBytes: [UInt8] { JSONWriter.bytes(.object(json), order: .canonical) }
+    /// The key under which the reference keeps the record: newest first.
+    public var eventKey: String { Self.eventKey("issuance", at: issuedAt, tokenHash) }
+
+    /// A key of the reference's event store: the time counted down from 9 999 999 999 in ten digits, and the token.
+    public static func eventKey(_ stream: String, at time: Timestamp, _ tokenHash: Digest) -> String {
+        let inverted = String(max(0, 9_999_999_999 - time.seconds))
+        let digits = String(repeating: "0", count: max(0, 10 - inverted.utf8.count)) + inverted
+        return "events:\(stream):\(digits):\(tokenHash.hex)"
+    }
+
+    /// The record as canonical text.
+    public var canonicalBytes: [UInt8] { JSONWriter.bytes(.object(members), order: .canonical) }
 
     /// Reads a record.
     ///

@@ -14,8 +14,9 @@ struct ProofAssembleCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "assemble", abstract: "Put the evidence of a run together from the topics.",
         discussion: """
-            Reads the batch topic from its beginning and verifies all of it, then the gateway receipts, the approval \
-            records and the policies that the run's receipts name. The same topics give the same bytes.
+            Reads the batch topic and verifies all of it, from its beginning or from where --state says that the job \
+            begins, then the gateway receipts, the approval records and the policies that the run's receipts name. The \
+            same topics give the same bytes.
             """)
 
     @OptionGroup var source: ConfigurationOptions
@@ -65,6 +66,13 @@ struct ProofAssembleCommand: AsyncParsableCommand {
     var bundleOut: String?
 
     @Option(
+        name: .customLong("audit-out"),
+        help: ArgumentHelp(
+            "Where to write the run's audit bundle: issuances and revocations as the reference keeps them.",
+            valueName: "file"), completion: .file())
+    var auditOut: String?
+
+    @Option(
         name: .customLong("key"),
         help: ArgumentHelp(
             "The private key that signs the bundle. Default: the configured envelope key.", valueName: "file"),
@@ -77,6 +85,13 @@ struct ProofAssembleCommand: AsyncParsableCommand {
             "The private key that co-signs in the role of the approver. Default: the key that signs.", valueName: "file"
         ), completion: .file())
     var approverKey: String?
+
+    @Option(
+        name: .customLong("state"),
+        help: ArgumentHelp(
+            "A file that keeps what was read and verified of the log, so that the next run need not begin with its "
+                + "first batch. Made when it is not there.", valueName: "file"), completion: .file())
+    var state: String?
 
     @Option(
         name: .customLong("gateway-topic"),
@@ -95,8 +110,14 @@ struct ProofAssembleCommand: AsyncParsableCommand {
     mutating func validate() throws {
         guard (job != nil) != follow else { throw ValidationError("give either --job or --follow") }
         guard follow == (folder != nil) else { throw ValidationError("--follow needs --folder, and nothing else does") }
-        guard !follow || events == nil && out == nil && bundleOut == nil && ledger == nil && !cosigned else {
-            throw ValidationError("--events, --out, --bundle-out, --from-ledger and --cosigned are of one job")
+        guard
+            !follow || events == nil && out == nil && bundleOut == nil && auditOut == nil && ledger == nil && !cosigned
+        else {
+            throw ValidationError(
+                "--events, --out, --bundle-out, --audit-out, --from-ledger and --cosigned are of one job")
+        }
+        guard !cosigned || state == nil else {
+            throw ValidationError("--cosigned ends at an older checkpoint than --state may begin with: give one of them")
         }
         guard (0...86_400).contains(settle) else { throw ValidationError("--settle is 0 seconds to a day") }
     }
@@ -126,8 +147,10 @@ struct ProofAssembleCommand: AsyncParsableCommand {
         let signer = try key.map(KeyArguments.signer) ?? ring.signer(for: .envelope, at: now)
         let logKeys = ring.inventory().filter { $0.configuration.purpose == .receipt }.map(\.publicKey)
         let checkpoint = cosigned ? try await CosignedLog.newest(file) : nil
+        let index = try state.map { StoredIndex(path: $0, signer: try ring.signer(for: .envelope, at: now)) }
         let reader = RunReader(
-            file: file, jobID: jobID, logKeys: logKeys, batchLimit: checkpoint.map { Int(clamping: $0.size) })
+            file: file, jobID: jobID, logKeys: logKeys, index: index,
+            batchLimit: checkpoint.map { Int(clamping: $0.size) })
         var material = try await reader.material(
             gatewayTopic: gatewayTopic ?? file.worker.gatewayReceipts.topic ?? "claw.gateway-receipts.v1")
         if let checkpoint { material.log = try CosignedLog.apply(checkpoint, to: material.log) }
@@ -156,6 +179,13 @@ struct ProofAssembleCommand: AsyncParsableCommand {
         let (run, assembled) = try await assembled(jobID, file)
         if let bundleOut {
             try write(JSONWriter.bytes(assembled.proofBundle) + [UInt8(ascii: "\n")], to: bundleOut)
+        }
+        if let auditOut {
+            let audit = AuditBundle(run)
+            try write(JSONWriter.bytes(audit.json) + [UInt8(ascii: "\n")], to: auditOut)
+            if audit.leftOut > 0 {
+                Console.error("  \(auditOut): \(audit.leftOut) tokens without their claims left out")
+            }
         }
         if let out {
             try write(assembled.fileBytes, to: out)

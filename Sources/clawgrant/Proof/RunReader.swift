@@ -11,11 +11,15 @@ struct RunReader {
     let file: ConfigurationFile
     let jobID: JobID
     let logKeys: [Ed25519PublicKey]
+    /// Where the log is read from, and what this reading leaves for the next; `nil` reads it from its beginning.
+    let index: StoredIndex?
     /// The number of batches after which reading the log ends; `nil` reads all.
     var batchLimit: Int?
 
     /// Longest wait for the next record or the end of a partition.
     private static let patience = Duration.seconds(30)
+    /// Most WPCs that are asked for over HTTP.
+    private static let maximumFetched = 64
 
     func material(gatewayTopic: String) async throws -> RunMaterial {
         let events = KafkaEvents()
@@ -37,22 +41,83 @@ struct RunReader {
 
     private func log(_ topics: [String: ClusterMetadata.Topic], _ events: KafkaEvents) async throws -> CollectedLog {
         let topic = file.worker.outputs.name(.receiptBatches)
-        var collector = try RunCollector(jobID: jobID, logID: file.worker.logID, logKeys: logKeys)
-        do {
-            try await read(topic, topics, events) { record in
-                guard collector.batchCount < batchLimit ?? .max else { return }
-                if let value = record.value { try collector.add(value) }
+        let known = try index?.load(logID: file.worker.logID, logKeys: logKeys)
+        if let known {
+            var collector = try RunCollector(
+                jobID: jobID, logID: file.worker.logID, logKeys: logKeys, known: known)
+            if try await holds(collector.startOffset, topic, topics, events) {
+                do {
+                    let first = collector.nextNumber
+                    let log = try await collected(&collector, topic, topics, events)
+                    Console.error("  the log was read from batch \(first) on; what lies before was verified before")
+                    return log
+                } catch let error as EvidenceError where error.code != .consistencyInvalid {
+                    Console.error(
+                        "\(index?.path ?? ""): the log does not go on from there (\(error)), and is read from its "
+                            + "beginning")
+                } catch let error as EvidenceError {
+                    throw failure(error, collector, topic, isKnown: true)
+                }
             }
+        }
+        var collector = try RunCollector(
+            jobID: jobID, logID: file.worker.logID, logKeys: logKeys, known: known, isFromBeginning: true)
+        do {
+            return try await collected(&collector, topic, topics, events)
         } catch let error as EvidenceError {
-            throw CommandFailure.negative(
-                "batch \(collector.batchCount) of \(topic) does not stand: \(error)",
+            throw failure(error, collector, topic, isKnown: known != nil)
+        }
+    }
+
+    /// True when there is a place to begin and the topic still has it.
+    private func holds(
+        _ offset: Int64?, _ topic: String, _ topics: [String: ClusterMetadata.Topic], _ events: KafkaEvents
+    ) async throws -> Bool {
+        guard let offset, topics[topic]?.partitions.map(\.id) == [0] else { return false }
+        let consumer = try consumer(events)
+        do {
+            let marks = try await consumer.watermarks(
+                TopicPartition(topic: topic, partition: 0), timeout: .seconds(15))
+            await consumer.close(deadline: .seconds(2))
+            return offset >= marks.low && offset <= marks.high
+        } catch {
+            await consumer.close(deadline: .seconds(2))
+            throw error
+        }
+    }
+
+    /// Reads the batches from where the collector begins, and keeps what the next reading may begin with.
+    private func collected(
+        _ collector: inout RunCollector, _ topic: String, _ topics: [String: ClusterMetadata.Topic],
+        _ events: KafkaEvents
+    ) async throws -> CollectedLog {
+        var reading = collector
+        defer { collector = reading }
+        try await read(topic, topics, events, from: reading.startOffset ?? KafkaOffset.beginning) { record in
+            guard reading.nextNumber < batchLimit.map(Int64.init) ?? .max else { return }
+            if let value = record.value { try reading.add(value, at: record.offset) }
+        }
+        guard let collected = try reading.collected() else {
+            throw CommandFailure.negative("the topic \(topic) holds no checkpoint of \(file.worker.logID)")
+        }
+        try index?.save(reading.index)
+        return collected
+    }
+
+    private func failure(
+        _ error: EvidenceError, _ collector: RunCollector, _ topic: String, isKnown: Bool
+    ) -> CommandFailure {
+        guard error.code == .consistencyInvalid, isKnown, let index else {
+            return CommandFailure.negative(
+                "batch \(collector.nextNumber) of \(topic) does not stand: \(error)",
                 remedy:
                     "look at `clawgrant fsck`; a log whose first batches were deleted cannot be proven from the topic")
         }
-        guard let collected = collector.collected() else {
-            throw CommandFailure.negative("the topic \(topic) holds no checkpoint of \(file.worker.logID)")
-        }
-        return collected
+        return CommandFailure.negative(
+            "batch \(collector.nextNumber) of \(topic) is not what \(index.path) says was read before: \(error)",
+            remedy:
+                "keep both, they may prove two histories of one log; to read the log as it is now, give another --state"
+        )
     }
 
     private func calls(
@@ -148,7 +213,8 @@ struct RunReader {
                 let envelope = try? JSONReader.parse(
                     bytes, limits: JSONLimits(maximumBytes: 131_072, maximumDepth: 40)),
                 let text = envelope["payload_hash_b64u"]?.string, wanted.contains(text),
-                let hash = Digest(b64u: text), material.policies[hash] == nil
+                let hash = Digest(b64u: text), material.policies[hash] == nil,
+                envelope["payload"]?.canonicalDigest == hash
             else { return }
             material.policies[hash] = envelope
         }
@@ -168,6 +234,15 @@ struct RunReader {
             }
             for bytes in found { take(bytes, &material) }
         }
+        guard let url = sources.url else { return }
+        let missing = wanted.compactMap { Digest(b64u: $0) }.filter { material.policies[$0] == nil }.sorted()
+        for hash in missing.prefix(Self.maximumFetched) {
+            do {
+                if let bytes = try await PolicyLookup.registered(hash, at: url) { take(bytes, &material) }
+            } catch {
+                Console.error("the registry \(Console.plain(url)) did not give the WPC \(hash): \(error)")
+            }
+        }
     }
 
     // MARK: Reading
@@ -182,7 +257,7 @@ struct RunReader {
     /// Hands every record of a topic to `body`, each partition in its order, until the end of each was reached.
     private func read(
         _ topic: String, _ topics: [String: ClusterMetadata.Topic], _ events: KafkaEvents,
-        _ body: (ConsumedRecord) throws -> Void
+        from offset: Int64 = KafkaOffset.beginning, _ body: (ConsumedRecord) throws -> Void
     ) async throws {
         guard let description = topics[topic], !description.partitions.isEmpty else {
             throw CommandFailure.negative("the topic \(topic) does not exist; run `clawgrant topics apply`")
@@ -194,7 +269,7 @@ struct RunReader {
                 open.insert(TopicPartition(topic: topic, partition: partition.id))
             }
             try await consumer.assign(
-                Dictionary(uniqueKeysWithValues: open.map { ($0, KafkaOffset.beginning) }))
+                Dictionary(uniqueKeysWithValues: open.map { ($0, offset) }))
             var last = ContinuousClock.now
             while !open.isEmpty {
                 let batch = try await consumer.nextBatch(

@@ -73,7 +73,9 @@ struct Corruption: Sendable, CustomTestStringConvertible {
     }
 
     static let all: [Corruption] =
-        records + secrets + heads + batches + checkpoints + receipts + outcomes + bounds + stops + ledger
+        records + secrets + heads + batches + checkpoints + receipts + outcomes + bounds + policies + keys + stops
+        + ledger
+        + ledgerApprovals + ledgerControl
 }
 
 extension FsckRecord {

@@ -46,6 +46,9 @@ struct ForgedLog {
     var ledgerBatches: [LedgerBatch] = []
     var ledgerGroups: [LedgerGroup] = []
     var ledgerRequests: [LedgerRequest] = []
+    var ledgerApprovals: [LedgerApproval] = []
+    var ledgerControlEvents: [LedgerControlEvent] = []
+    var ledgerControlPosition: Int64 = 0
     var unsealed: [Int64] = []
 }
 
@@ -64,6 +67,7 @@ struct Forge {
 
     static let log = signer("log")
     static let token = signer("token")
+    static let policy = signer("policy")
 
     var batches: [[ForgedEffect]]
     var sealedAt: (Int) -> Timestamp = { Forge.noon.adding(seconds: Int64($0) * 10 + 60) }
@@ -146,7 +150,11 @@ struct Forge {
                     signature: signature.bytes, checkpoint: note, groups: [key]))
             result.ledgerGroups.append(LedgerGroup(key: key, body: Self.body(effects)))
             result.ledgerRequests += effects.compactMap(Self.request)
+            result.ledgerControlEvents += effects.compactMap(Self.controlEvent)
         }
+        result.ledgerApprovals = Self.approvals(batches.flatMap { $0 })
+        result.ledgerControlEvents.sort { $0.id < $1.id }
+        result.ledgerControlPosition = result.ledgerControlEvents.compactMap(\.position).max() ?? 0
         try addHead(&result, sequences["revocations"] ?? 0, offsets["revocations/0"] ?? 0)
         result.ledgerRequests.sort { $0.id < $1.id }
         return result
@@ -250,6 +258,33 @@ struct Forge {
         default: return nil
         }
         return LedgerRequest(id: id, state: state, tokenHash: state == 1 ? effect.tokenHash : nil)
+    }
+
+    /// Approvals with the requests that they gave a token.
+    private static func approvals(_ effects: [ForgedEffect]) -> [LedgerApproval] {
+        var uses: [String: [String]] = [:]
+        for effect in effects where effect.receipt["kind"]?.string == "grant.issued" {
+            guard let request = effect.receipt["request_id"]?.string else { continue }
+            for approval in effect.receipt["approval_ids"]?.array?.compactMap(\.string) ?? [] {
+                uses[approval, default: []].append(request)
+            }
+        }
+        return uses.map { LedgerApproval(id: $0.key, usedBy: $0.value) }.sorted { $0.id < $1.id }
+    }
+
+    private static func controlEvent(_ effect: ForgedEffect) -> LedgerControlEvent? {
+        guard let kind = effect.receipt["kind"]?.string, kind != "control.repeated",
+            kind.hasPrefix("stop.") || kind.hasPrefix("control."), let payload = effect.receipt["payload"]?.object,
+            let id = payload["event_id"]?.string
+        else { return nil }
+        var event = JSONObject()
+        for name in ["event_id", "declared_at", "origin", "operation", "data", "reason"] { event[name] = payload[name] }
+        event["declared_by"] = [["id": "Declarer", "name": "D. Eclarer"]]
+        let body = JSONWriter.bytes(.object(event), order: .canonical)
+        return LedgerControlEvent(
+            id: id, position: payload["control_position"]?.integer, operation: payload["operation"]?.string ?? "",
+            handle: payload["stop_id"]?.string ?? "", result: payload["result"]?.string ?? "",
+            digest: Digest(hashing: body).bytes, body: body)
     }
 
     static func body(_ effects: [ForgedEffect]) -> [UInt8] {

@@ -33,6 +33,8 @@ enum HealthyLog {
         var jobClass = "reconcile"
         var controlPosition: Int64 = 0
         var policy: Digest?
+        /// Whether the token names the WPC's hash.
+        var isPinned = true
         var delivery = DeliveryMode.sealed
         var askedScope = ["proxy:call", "proxy:read"]
         var scope = ["proxy:call"]
@@ -60,7 +62,8 @@ enum HealthyLog {
         let exp = parts.issuedAt.adding(seconds: parts.lifetime)
         let claims = CSTClaims.jobToken(
             sub: AgentDID("did:web:agents.harborline.example"), aud: parts.audience, scope: parts.scope,
-            iat: parts.issuedAt, exp: exp, ownerRef: Digest(hashing: "approval \(name)"), policyHash: parts.policy,
+            iat: parts.issuedAt, exp: exp, ownerRef: Digest(hashing: "approval \(name)"),
+            policyHash: parts.isPinned ? parts.policy : nil,
             missionID: JobID("job-\(parts.name)"), jti: jti, nonce: "nonce-\(parts.name)")
         let payload = claims.json
         let header = "{\"alg\":\"EdDSA\",\"typ\":\"JWT\",\"kid\":\"\(parts.signer.publicKey.kid)\"}"
@@ -187,11 +190,13 @@ enum HealthyLog {
         return try effect(encoded, [("revocations", record.recordKey, record.canonicalBytes)])
     }
 
-    static func keyChange() throws -> ForgedEffect {
+    static func keyChange(
+        _ signer: SeedSigner = Forge.token, _ purpose: Receipt.KeyChange.Purpose = .token,
+        _ change: Receipt.KeyChange.Change = .activated, at: Timestamp = Forge.noon
+    ) throws -> ForgedEffect {
         let encoded = try Receipt(
             content: .keyChanged(
-                Receipt.KeyChange(
-                    publicKey: Forge.token.publicKey, purpose: .token, change: .activated, effectiveAt: Forge.noon)),
+                Receipt.KeyChange(publicKey: signer.publicKey, purpose: purpose, change: change, effectiveAt: at)),
             subject: Receipt.Subject(), provenance: provenance(nil), occurredAt: Forge.noon
         ).encoded()
         return try effect(encoded, [])
@@ -405,7 +410,7 @@ enum HealthyLog {
                     $0.controlPosition = 6
                     $0.policy = secondPolicy
                 },
-            ], many + further, [try heartbeat(9)],
+            ], many + further + [try keyChange(Forge.log, .log)], [try heartbeat(9)],
         ])
     }
 
@@ -424,13 +429,41 @@ enum HealthyLog {
                 actions: ["enable_elevated": ["control:elevated"]], maximumTTLSeconds: 900, isSingleUse: true,
                 allowsPlain: plain)
         }
+        var prod = jobClass()
+        prod.workPolicy.isRequired = true
+        prod.workPolicy.hashes = [firstPolicy, secondPolicy]
+        prod.workPolicy.policyIDs = ["prod-policy"]
+        prod.workPolicy.isAlwaysPinned = true
+        prod.workPolicy.properties = [.proxy, .receipts]
         plan.rules = [
-            rulesHash: FsckPlan.Rules(jobClasses: [
-                "reconcile": jobClass(), "sandbox": jobClass(true), "halted": jobClass(), "prod": jobClass(),
-            ])
+            rulesHash: FsckPlan.Rules(
+                jobClasses: [
+                    "reconcile": jobClass(), "sandbox": jobClass(true), "halted": jobClass(), "prod": prod,
+                ], policySigners: [Forge.policy.publicKey.did])
         ]
-        plan.policies = [firstPolicy: 600, secondPolicy: 600]
+        plan.policies = [firstPolicy: policy(), secondPolicy: policy()]
         return plan
+    }
+
+    /// A WPC for the class that demands one, under an envelope that is signed as it must be.
+    static func policy(signedBy signer: SeedSigner = Forge.policy) -> FsckPlan.Policy {
+        var policy = FsckPlan.Policy(envelope: policyEnvelope(signedBy: signer))
+        policy.maximumTTLSeconds = 600
+        policy.policyID = "prod-policy"
+        policy.jobClass = "prod"
+        policy.properties = [.proxy, .receipts]
+        return policy
+    }
+
+    static func policyEnvelope(signedBy signer: SeedSigner) -> JSONValue {
+        let payload: JSONValue = ["policy_id": "prod-policy", "policy_version": "1"]
+        let hash = payload.canonicalDigest.b64u
+        let signature = (try? signer.sign(Array(hash.utf8)))?.b64u ?? ""
+        return [
+            "algorithm": "Ed25519", "envelope_type": "work_policy_contract", "hash_algorithm": "SHA-256",
+            "payload": payload, "payload_hash_b64u": .string(hash), "signature_b64u": .string(signature),
+            "signer_did": .string(signer.publicKey.did),
+        ]
     }
 }
 
@@ -474,5 +507,17 @@ struct MemoryLedger: LedgerSource {
 
     func requests(after request: String, limit: Int) -> [LedgerRequest] {
         Array(log.ledgerRequests.filter { $0.id > request }.prefix(limit))
+    }
+
+    func approvals(after approval: String, limit: Int) -> [LedgerApproval] {
+        Array(log.ledgerApprovals.filter { $0.id > approval }.prefix(limit))
+    }
+
+    func controlEvents(after event: String, limit: Int) -> [LedgerControlEvent] {
+        Array(log.ledgerControlEvents.filter { $0.id > event }.prefix(limit))
+    }
+
+    func controlPosition() -> (position: Int64, lastEvent: Int64) {
+        (log.ledgerControlPosition, log.ledgerControlEvents.compactMap(\.position).max() ?? 0)
     }
 }

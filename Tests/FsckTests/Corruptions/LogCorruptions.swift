@@ -226,7 +226,7 @@ extension Corruption {
             .forged { $0.batches[0][4].edit { $0["note"] = "x" } },
         Corruption("a member of another kind of receipt", .receiptUnknownMember, at: "batch 5 receipt 0")
             .forged { $0.batches[5][0].edit { $0["rule"] = "x" } },
-        Corruption("a key that is not its kid's", .receiptMember, at: "batch 0 receipt 0")
+        Corruption("a key that is not its kid's", .receiptMember, at: "batch 0 receipt 0", also: [.keyUnannounced])
             .forged { $0.batches[0][0].edit { $0.within("key") { $0["kid"] = "0123456789abcdef" } } },
         Corruption("a time in another spelling", .receiptMember, at: "batch 5 receipt 0")
             .forged { $0.batches[5][0].edit { $0["occurred_at"] = "2026-03-01T12:00:09Z" } },

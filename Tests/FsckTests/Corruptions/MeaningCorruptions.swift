@@ -54,7 +54,9 @@ extension Corruption {
             setTokenHash(hash, of: &forge.batches[0][2])
         },
         granting("a jti that does not follow from the request", .tokenIDNotDerived) { $0.tokenID = "guess" },
-        granting("a token of an unknown key", .tokenKeyUnknown) { $0.signer = Forge.signer("stranger") },
+        granting("a token of an unknown key", .tokenKeyUnknown, also: [.keyUnannounced]) {
+            $0.signer = Forge.signer("stranger")
+        },
         adding("a record read again that never went to the dead letters", .deadLetterUnknown) {
             try HealthyLog.redrive(4_711)
         },
@@ -98,7 +100,7 @@ extension Corruption {
         },
         granting("a token that never lives", .grantLifetimeInvalid) { $0.lifetime = 0 },
         Corruption("a lifetime over the WPC's", .grantLifetimeOverPolicy, at: "batch 3 receipt 5")
-            .planned { $0.policies[HealthyLog.secondPolicy] = 300 },
+            .planned { $0.policies[HealthyLog.secondPolicy]?.maximumTTLSeconds = 300 },
         granting("a class that the rules do not know", .grantClassUnknown) { $0.jobClass = "unheard" },
         granting("a scope that the rules do not allow", .grantScopeOutsideRules) {
             $0.askedScope = ["admin:all"]
@@ -174,7 +176,10 @@ extension Corruption {
                 $0.policy = HealthyLog.firstPolicy
             }
         },
-        Corruption("a grant without a WPC after a rotation", .stopRotation, at: "batch 3 receipt 5").forged {
+        Corruption(
+            "a grant without a WPC after a rotation", .stopRotation, at: "batch 3 receipt 5",
+            also: [.grantWithoutPolicy]
+        ).forged {
             $0.batches[3][5] = try HealthyLog.grant("g5") {
                 $0.jobClass = "prod"
                 $0.controlPosition = 6
