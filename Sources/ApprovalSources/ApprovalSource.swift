@@ -77,6 +77,13 @@ public enum AnySource: ApprovalSource {
             NativeSource.facts(from: record, configuration: configuration, at: now, signatures: &signatures)
         case .entraAudit:
             EntraAuditSource.facts(from: record, configuration: configuration, at: now, signatures: &signatures)
+        case .azureActivity:
+            AzureActivitySource.facts(from: record, configuration: configuration, at: now, signatures: &signatures)
+        case .graph:
+            GraphSource.facts(from: record, configuration: configuration, at: now, signatures: &signatures)
+        case .entitlementManagement:
+            EntitlementManagementSource.facts(
+                from: record, configuration: configuration, at: now, signatures: &signatures)
         case .capabilityRequest:
             CapabilityRequestSource.facts(
                 from: record, configuration: configuration, at: now, signatures: &signatures)

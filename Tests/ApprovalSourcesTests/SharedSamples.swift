@@ -4,7 +4,7 @@ import TestSupport
 
 /// The shared samples, where they are present.
 enum SharedSamples {
-    static let prefixes = ["entra-audit-", "em-03-audit", "native-"]
+    static let prefixes = ["entra-audit-", "azure-activity-", "graph-", "em-", "native-"]
 
     static let folder = SharedFolder.folder("samples")
 

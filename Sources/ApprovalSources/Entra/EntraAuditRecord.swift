@@ -84,7 +84,8 @@ struct EntraAuditRecord {
         return TextRules.folded(text)
     }
 
-    private static func text(_ value: JSONValue?) -> String? {
+    /// A text to show, bounded.
+    static func text(_ value: JSONValue?) -> String? {
         guard let text = value?.string, !text.isEmpty else { return nil }
         return TextRules.storable(String(String.UnicodeScalarView(text.unicodeScalars.prefix(1_024))))
     }

@@ -48,7 +48,7 @@ extension Decider {
             switch source.kind {
             case .capabilityRequest: source.mayRequest
             case .native: source.mayRequest ?? source.mayApprove
-            case .entraAudit: []
+            case .entraAudit, .azureActivity, .graph, .entitlementManagement: []
             }
         guard classes?.contains(request.jobClass) ?? true else {
             refuse(

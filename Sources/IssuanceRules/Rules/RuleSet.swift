@@ -71,6 +71,12 @@ public struct SourceRule: Sendable, Hashable {
         case native
         /// Microsoft Entra audit records.
         case entraAudit = "entra_audit"
+        /// Records of the Azure activity log.
+        case azureActivity = "azure_activity"
+        /// Objects of Microsoft Graph.
+        case graph
+        /// Callouts of Microsoft Entra entitlement management.
+        case entitlementManagement = "entitlement_management"
         /// Requests for tokens.
         case capabilityRequest = "capability_request"
     }

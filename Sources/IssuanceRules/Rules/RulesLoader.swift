@@ -138,6 +138,11 @@ struct RulesLoader {
                 expected:
                     "allow_topic_authenticity: true beside it, since the broker's access control is the only guard")
         }
+        if authenticity == .confirmed, kind == .azureActivity {
+            reader.report(
+                fields["authenticity"] ?? value, found: "authenticity: confirmed for kind: azure_activity",
+                expected: "topic: Microsoft Graph does not know the roles of Azure resources")
+        }
         let signers = loadSigners(fields["signers"])
         if authenticity == .signed, signers.isEmpty {
             reader.report(value, found: "no signers", expected: "the keys that may sign for a signed source")
