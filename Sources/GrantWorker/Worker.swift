@@ -104,13 +104,20 @@ public final class Worker: Sendable {
                     return true
                 }
             }
+            if let confirm = parts.confirm {
+                readers.addTask {
+                    try await confirm.run(until: isStopping)
+                    return true
+                }
+            }
             let limits = configuration.limits
             readers.addTask {
                 while !isStopping() { try await Task.sleep(for: limits.heartbeatInterval) }
                 try await Task.sleep(for: limits.drainTimeout)
                 return false
             }
-            var open = parts.lanes.count + 3 + (parts.control == nil ? 0 : 1) + (parts.usage == nil ? 0 : 1)
+            var open = parts.lanes.count + 3
+            for isThere in [parts.control != nil, parts.usage != nil, parts.confirm != nil] where isThere { open += 1 }
             do {
                 while open > 0, let isReader = try await readers.next() {
                     guard isReader else {

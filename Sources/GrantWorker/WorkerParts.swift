@@ -2,6 +2,7 @@ import ApprovalSources
 import ClawWire
 import Foundation
 import GrantLedger
+import GraphConfirmation
 import IssuanceRules
 import Kafka
 import Keys
@@ -22,6 +23,8 @@ struct WorkerParts: Sendable {
     let revoke: RevokeService
     let control: ControlService?
     let usage: UsageService?
+    let confirm: ConfirmService?
+    let graph: GraphReader?
     let applier: ControlApplier
     let followers: [TopicPolicySource]
     let admin: KafkaAdmin
@@ -41,7 +44,7 @@ struct WorkerParts: Sendable {
         let secrets = try DerivationSecrets.load(configuration)
         var database = configuration.database
         PostgresLedger.configure(&database, worker: configuration.workerID)
-        database.poolSize = max(database.poolSize, configuration.limits.lanes + 9)
+        database.poolSize = max(database.poolSize, configuration.limits.lanes + 10)
         let pool = PostgresPool(database)
         let ledger = PostgresLedger(pool: pool, configuration: database)
         try await ledger.openLog(configuration.logID)
@@ -58,6 +61,7 @@ struct WorkerParts: Sendable {
             sources: try policySources(policySettings) + followers, signers: rules.workPolicies.signers,
             logger: logger)
         let sources = SourceConfiguration.byTopic(rules)
+        let graph = try configuration.confirmation.map { try ConfirmService.graph($0, rules) }
         let control = ControlView(localStop: localStop)
         let applier = ControlApplier(ledger: ledger, rules: rules, worker: configuration.workerID) { hash in
             await policies.load([hash])
@@ -69,7 +73,8 @@ struct WorkerParts: Sendable {
                 sources: sources,
                 limits: EventAgeLimits(
                     maximumAge: configuration.limits.maximumEventAge,
-                    maximumAhead: configuration.limits.maximumEventAhead), worker: configuration.workerID),
+                    maximumAhead: configuration.limits.maximumEventAhead), worker: configuration.workerID,
+                confirmable: ConfirmService.confirmable(rules, configuration, logger)),
             clock: clock, ledger: ledger, rules: rules, policies: policies, keys: keys,
             tokenIDSecret: secrets.tokenID, worker: configuration.workerID, isDryRun: configuration.isDryRun,
             control: control, applier: applier,
@@ -133,6 +138,14 @@ struct WorkerParts: Sendable {
                     topic: $0, configuration: reading, ledger: ledger, admin: admin, rules: rules,
                     worker: configuration.workerID, limits: configuration.limits, logger: logger)
             },
+            confirm: graph.flatMap { graph in
+                configuration.confirmation.map {
+                    ConfirmService(
+                        ledger: ledger, worker: configuration.workerID, decider: decider, graph: graph, settings: $0,
+                        rules: rules, interval: configuration.limits.sweepInterval, logger: logger)
+                }
+            },
+            graph: graph,
             applier: applier,
             followers: followers, admin: admin)
     }

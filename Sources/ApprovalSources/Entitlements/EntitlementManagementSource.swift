@@ -5,8 +5,7 @@ import IssuanceRules
 /// `{"kind":"em.callout","tenantId","receivedAt","body"}` round the unchanged
 /// `accessPackageAssignmentRequestCalloutData`, an array of such wrappers, or `{"records":[…]}`.
 ///
-/// A callout says that a request was approved and not by whom: the audit log's record, the approval object, or a
-/// confirmation names the human.
+/// A callout says that a request was approved and not by whom: the audit log's record of it names the human.
 public enum EntitlementManagementSource: ApprovalSource {
     /// The vocabulary's name in facts.
     public static let vocabulary = "entra.em"

@@ -1,4 +1,5 @@
 public import ClawWire
+public import IssuanceRules
 public import ReceiptLog
 
 /// An offset to advance under a lease: the fence of a decide transaction.
@@ -142,6 +143,12 @@ public struct DecideWrite: Sendable {
     public var effects: [Effect] = []
     /// For a request with an outcome, the index of its effect.
     public var effectOfRequest: [RequestID: Int] = [:]
+    /// What the vendor is to be asked about; the approvals are among those written.
+    public var wantedConfirmations: Set<ConfirmationKey> = []
+    /// How confirmations are left.
+    public var settledConfirmations: [ConfirmationOutcome] = []
+    /// Findings, each kept once.
+    public var findings: [UsageFinding] = []
 
     /// Makes an empty write.
     public init() {}
@@ -149,6 +156,6 @@ public struct DecideWrite: Sendable {
     /// True when nothing but the fence is written.
     public var isEmpty: Bool {
         newApprovals.isEmpty && changedApprovals.isEmpty && newRequests.isEmpty && changedRequests.isEmpty
-            && effects.isEmpty
+            && effects.isEmpty && wantedConfirmations.isEmpty && settledConfirmations.isEmpty && findings.isEmpty
     }
 }

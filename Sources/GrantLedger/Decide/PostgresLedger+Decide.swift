@@ -90,6 +90,7 @@ extension PostgresLedger {
             }
             steps.append(.execute(statement, parameters))
         }
+        steps += confirmationSteps(write, now: now)
         if let tally = GrantTally(write, at: now).step { steps.append(tally) }
         steps += groupSteps(write.effects, ranges, ids, worker: worker, now: now)
         return steps

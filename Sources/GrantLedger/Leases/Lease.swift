@@ -57,6 +57,8 @@ public enum WorkerRole: String, Sendable, Hashable, CaseIterable {
     case revoker
     /// Reads the topic of gateway receipts.
     case usage
+    /// Asks vendors whether what sources say is so.
+    case confirmer
 }
 
 /// A held role.

@@ -23,6 +23,7 @@ public struct Migration: Sendable, Hashable {
         Migration(number: 4, name: "control", sql: MigrationText.control),
         Migration(number: 5, name: "usage", sql: MigrationText.usage),
         Migration(number: 6, name: "signed_roots_and_ends", sql: MigrationText.signedRootsAndEnds),
+        Migration(number: 8, name: "confirmation", sql: MigrationText.confirmation),
     ]
 
     /// Number of the last one: what a schema of this build has.

@@ -38,6 +38,8 @@ public enum LedgerRoles {
         GRANT INSERT, DELETE ON clawgrant.grant_tally TO clawgrant_worker;
         GRANT INSERT ON clawgrant.gateway_receipt, clawgrant.gateway_run, clawgrant.finding TO clawgrant_worker;
         GRANT INSERT, UPDATE ON clawgrant.usage_input, clawgrant.job_usage TO clawgrant_worker;
+        GRANT INSERT, UPDATE ON clawgrant.confirmation TO clawgrant_worker;
+        GRANT INSERT ON clawgrant.confirmation_read TO clawgrant_worker;
         GRANT UPDATE ON clawgrant.publish_position, clawgrant.role_lease, clawgrant.control_state,
             clawgrant.revocation_end TO clawgrant_worker;
         GRANT INSERT, DELETE ON clawgrant.unsealed TO clawgrant_worker;

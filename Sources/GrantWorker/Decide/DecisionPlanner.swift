@@ -17,6 +17,8 @@ struct BatchSummary: Sendable, Hashable {
     var revoked = 0
     var reasons: [String: Int] = [:]
     var ignored: [String: Int] = [:]
+    /// Findings, by code.
+    var findings: [UsageFinding.Code: Int] = [:]
     /// WPCs that waiting requests need and that no source had when they were last asked for.
     var missingPolicies: Set<Digest> = []
     /// True when the batch holds effects to seal.
@@ -102,7 +104,9 @@ struct DecisionPlanner: Sendable {
         work.summary.ignored = batch.ignored
         for refused in batch.refused { try work.quarantine(refused) }
         for entry in batch.entries {
-            if snapshot.conflictingEvents.contains(entry.event) {
+            if entry.event == UnderstoodEntry.noEvent {
+                try work.apply(entry)
+            } else if snapshot.conflictingEvents.contains(entry.event) {
                 try work.quarantineConflict(entry)
             } else if snapshot.newEvents.contains(entry.event) {
                 work.summary.newEvents += 1
@@ -111,6 +115,7 @@ struct DecisionPlanner: Sendable {
                 work.summary.repeats += 1
             }
         }
+        for settled in batch.confirmations { try work.settle(settled) }
         for request in due.requests { work.toDecide.insert(request.requestID) }
         for approval in due.approvals { work.touchedApprovals.insert(approval) }
         try work.settle()

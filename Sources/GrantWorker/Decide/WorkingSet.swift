@@ -40,6 +40,10 @@ struct WorkingSet {
     var effects: [Effect] = []
     var effectOfRequest: [RequestID: Int] = [:]
     var summary = BatchSummary()
+    /// What the vendor is to be asked about, and how earlier questions are left.
+    var wantedConfirmations: Set<ConfirmationKey> = []
+    var settledConfirmations: [ConfirmationOutcome] = []
+    var findings: [UsageFinding] = []
     /// Records that have their dead letter already: one record, one dead letter.
     var quarantined: Set<ReceiptLog.RecordOrigin> = []
 
@@ -139,6 +143,9 @@ struct WorkingSet {
         approvals[id] = approval
         touchedApprovals.insert(id)
         inputs[id, default: []].append(input)
+        if entry.authenticity == .unconfirmed, fact.grants {
+            wantedConfirmations.insert(ConfirmationKey(approvalID: id, source: entry.source))
+        }
     }
 
     private mutating func takeUp(
@@ -213,6 +220,9 @@ struct WorkingSet {
         }
         write.effects = effects
         write.effectOfRequest = effectOfRequest
+        write.wantedConfirmations = wantedConfirmations
+        write.settledConfirmations = settledConfirmations
+        write.findings = findings
         return write
     }
 }

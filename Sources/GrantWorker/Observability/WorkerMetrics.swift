@@ -56,6 +56,9 @@ struct WorkerMetrics: Sendable {
         for (reason, count) in summary.reasons {
             Counter(label: "clawgrant_reasons_total", dimensions: [("reason", reason)]).increment(by: count)
         }
+        for (code, count) in summary.findings {
+            Counter(label: "clawgrant_findings_total", dimensions: [("code", code.rawValue)]).increment(by: count)
+        }
         for (why, count) in summary.ignored {
             Counter(label: "clawgrant_ignored_total", dimensions: [("why", why)]).increment(by: count)
         }

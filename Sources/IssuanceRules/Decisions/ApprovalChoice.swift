@@ -260,6 +260,13 @@ extension Decider {
                     "binding", needed: "a valid account and a new approval")
             ])
         }
+        if let denied = state.denied, let why = Contradiction(denial: denied.value) {
+            return .refused([
+                finding(
+                    .humanApprovalContradicted, "the vendor's answer about \(id) contradicts its source: \(why.rawValue)",
+                    "approvals", needed: "an approval that the vendor confirms")
+            ])
+        }
         if let denied = state.denied {
             let who = denied.value.isEmpty ? "" : " by \(quoted(denied.value))"
             return .refused([

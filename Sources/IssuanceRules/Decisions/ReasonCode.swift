@@ -101,6 +101,8 @@ public enum ReasonCode: String, Sendable, Hashable, CaseIterable {
     case humanApprovalSignerNotAllowed = "HUMAN_APPROVAL_SIGNER_NOT_ALLOWED"
     /// The source's decisions must be read back from the vendor, and this one was not.
     case humanApprovalNotConfirmed = "HUMAN_APPROVAL_NOT_CONFIRMED"
+    /// What the vendor answered is not what the source said: another person, entitlement or approver, or no such request.
+    case humanApprovalContradicted = "HUMAN_APPROVAL_CONTRADICTED"
     /// The approval has given its one token to another request.
     case replayApprovalAlreadyUsed = "REPLAY_APPROVAL_ALREADY_USED"
     /// An upgrade rests on the approval of the token it replaces.

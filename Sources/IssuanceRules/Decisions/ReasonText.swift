@@ -68,6 +68,8 @@ extension ReasonCode {
             "The decision is not signed by a key that may sign for the source and the job class."
         case .humanApprovalNotConfirmed:
             "The source's decisions must be read back from the vendor, and this one was not."
+        case .humanApprovalContradicted:
+            "What the vendor answered is not what the source said: another person, entitlement or approver, or no such request."
         case .replayApprovalAlreadyUsed: "The approval has given its one token to another request."
         case .replayUpgradeApprovalReused: "An upgrade rests on the approval of the token it replaces."
         case .scopeNotAllowed:
@@ -170,6 +172,7 @@ extension ReasonCode {
         case .humanApprovalSourceNotAllowed: "Approve through a source whose may_approve lists the class."
         case .humanApprovalSignerNotAllowed: "Sign with a listed key."
         case .humanApprovalNotConfirmed: "Check that the vendor can be reached; the request waits."
+        case .humanApprovalContradicted: "Find out who writes to the source's topic; have it approved again."
         case .replayApprovalAlreadyUsed: "Have a new approval given: one approval, one job."
         case .replayUpgradeApprovalReused: "Have the upgrade approved on its own."
         case .scopeNotAllowed: "Ask for scopes of the class; for those of an elevated action ask for the action."

@@ -134,7 +134,8 @@ public struct SourceRule: Sendable, Hashable {
                 guard let signer = signers[key] else { return false }
                 return signer.jobClasses?.contains(jobClass) ?? true
             }
-        case (.signed, .confirmed), (.signed, .topic), (.confirmed, .signed), (.confirmed, .topic): false
+        case (.signed, .confirmed), (.signed, .topic), (.confirmed, .signed), (.confirmed, .topic), (_, .unconfirmed):
+            false
         case (.confirmed, .confirmed), (.topic, .signed), (.topic, .confirmed), (.topic, .topic): true
         }
     }
