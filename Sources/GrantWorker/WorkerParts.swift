@@ -200,6 +200,7 @@ struct WorkerParts: Sendable {
     func close() async {
         for consumer in consumers { _ = await consumer.close(deadline: .seconds(5)) }
         _ = await admin.close(deadline: .seconds(2))
+        await graph?.close()
         await ledger.close()
         await pool.shutdown()
     }

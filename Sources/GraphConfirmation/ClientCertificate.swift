@@ -6,7 +6,7 @@ import Foundation
 /// The identity of the application: a certificate that is registered with it, and the certificate's private key.
 ///
 /// Signs client assertions (RFC 7523 section 3). Its description is a placeholder: the key is never shown.
-public struct ClientCertificate: Sendable, CustomStringConvertible {
+public struct ClientCertificate: Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
     /// How assertions are signed. The text is the header's `alg` (RFC 7518 section 3.1).
     public enum Algorithm: String, Sendable, Hashable, CaseIterable {
         /// RSASSA-PSS with SHA-256.
@@ -100,6 +100,10 @@ public struct ClientCertificate: Sendable, CustomStringConvertible {
 
     /// A placeholder.
     public var description: String { "client certificate \(thumbprint.b64u.prefix(8))…" }
+    /// A placeholder.
+    public var debugDescription: String { description }
+    /// Nothing.
+    public var customMirror: Mirror { Mirror(self, children: []) }
 }
 
 /// A signed assertion: whoever has it is the application for some minutes.

@@ -38,6 +38,9 @@ public final class GraphReader: Sendable {
         state = Lock(Guard(breaker: CircuitBreaker(limit: settings.breakerFailures, pause: settings.breakerPause)))
     }
 
+    // Connections of a reader that nobody closed are closed behind it.
+    deinit { transport.client.shutdown { _ in } }
+
     /// This host's clock.
     public static func clock() -> Timestamp { Timestamp(microseconds: Int64(Date().timeIntervalSince1970 * 1e6)) }
 

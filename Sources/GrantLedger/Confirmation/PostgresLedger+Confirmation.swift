@@ -1,4 +1,4 @@
-public import ClawWire
+import ClawWire
 import IssuanceRules
 import Postgres
 
