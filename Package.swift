@@ -115,7 +115,8 @@ let package = Package(
             dependencies: [
                 "ApprovalSources", "CLinux", "ClawWire", "DevStack", "Fsck", "GrantBench", "GrantChecker", "GrantDemo",
                 "GrantLedger", "GrantVerifier", "GrantWorker",
-                "GraphConfirmation", "HTTPService", "IssuanceRules", "Kafka", "Keys", "OpenClaw", "Playground", "Postgres",
+                "GraphConfirmation", "HTTPService", "IssuanceRules", "Kafka", "Keys", "OpenClaw", "Playground",
+                "Postgres",
                 "Primitives", "ProofBundles", "ReceiptLog", "WebhookBridge",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),

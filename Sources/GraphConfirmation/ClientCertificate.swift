@@ -25,7 +25,7 @@ public struct ClientCertificate: Sendable, CustomStringConvertible, CustomDebugS
     static let lifetimeSeconds: Int64 = 300
 
     /// SHA-256 of the certificate's DER: `x5t#S256` of the header.
-    public let thumbprint: Digest
+    public let thumbprint: ClawWire.Digest
     private let algorithm: Algorithm
     private let key: _RSA.Signing.PrivateKey
 
@@ -50,7 +50,7 @@ public struct ClientCertificate: Sendable, CustomStringConvertible, CustomDebugS
         guard Self.contains(der, spki) else {
             throw Fault(description: "the private key is not the certificate's")
         }
-        thumbprint = Digest(hashing: der)
+        thumbprint = ClawWire.Digest(hashing: der)
         self.algorithm = algorithm
     }
 

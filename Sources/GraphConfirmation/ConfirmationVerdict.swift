@@ -1,5 +1,5 @@
-public import ApprovalSources
-public import ClawWire
+import ApprovalSources
+import ClawWire
 public import IssuanceRules
 
 /// What an answer of Microsoft Graph makes of what a source said.
@@ -87,7 +87,8 @@ public enum Confirmation {
             case .decisionApproved(let approver): approvers.append(approver)
             case .decisionDenied:
                 return claim.isApproved
-                    ? .contradicted(.statusDiffers, "the source says that it was approved, the vendor that it was denied")
+                    ? .contradicted(
+                        .statusDiffers, "the source says that it was approved, the vendor that it was denied")
                     : .over(facts)
             case .decisionTimedOut, .decisionCanceled, .grantEnded: return .over(facts)
             case .grantStarted(_, nil):

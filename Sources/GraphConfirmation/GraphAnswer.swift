@@ -20,7 +20,10 @@ public struct GraphAnswer: Sendable, Hashable {
     ) {
         self.document = document
         digest =
-            (document ?? ["kind": "graph.poll", "request": .null, "requestId": .string(target.requestID), "tenantId": .string(target.tenant)])
+            (document ?? [
+                "kind": "graph.poll", "request": .null, "requestId": .string(target.requestID),
+                "tenantId": .string(target.tenant),
+            ])
             .canonicalDigest
         self.requestIDs = requestIDs
         self.askedAt = askedAt

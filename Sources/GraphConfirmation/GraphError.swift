@@ -1,4 +1,5 @@
-/// Why Microsoft Graph, or the endpoint that gives out its tokens, could not be asked. Nothing is confirmed by an error:
+/// Why Microsoft Graph, or the endpoint that gives out its tokens, could not be asked. Nothing is confirmed by an
+/// error:
 /// the approval waits and is asked about again.
 public struct GraphError: Error, Sendable, Hashable, CustomStringConvertible {
     /// What happened, for machines. The text is a metric's label.

@@ -39,7 +39,7 @@ public final class GraphReader: Sendable {
     }
 
     // Connections of a reader that nobody closed are closed behind it.
-    deinit { transport.client.shutdown { _ in } }
+    deinit { transport.abandon() }
 
     /// This host's clock.
     public static func clock() -> Timestamp { Timestamp(microseconds: Int64(Date().timeIntervalSince1970 * 1e6)) }

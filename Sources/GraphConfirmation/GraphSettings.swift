@@ -33,7 +33,9 @@ public struct GraphSettings: Sendable, Hashable {
     public static func isAcceptable(_ address: String) -> Bool {
         if address.hasPrefix("https://") { return address.utf8.count > 8 && !address.hasSuffix("/") }
         let loopbacks = ["http://127.0.0.1", "http://localhost", "http://[::1]"]
-        guard let host = loopbacks.first(where: { address.hasPrefix($0) }), !address.hasSuffix("/") else { return false }
+        guard let host = loopbacks.first(where: { address.hasPrefix($0) }), !address.hasSuffix("/") else {
+            return false
+        }
         let rest = address.dropFirst(host.count)
         return rest.isEmpty || rest.first == ":" || rest.first == "/"
     }

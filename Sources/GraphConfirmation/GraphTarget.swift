@@ -24,7 +24,9 @@ public struct GraphTarget: Sendable, Hashable {
     ///   identifiers that are no GUIDs: those go into no address.
     public init?(_ approval: ApprovalID, entitlement: Entitlement.Kind) {
         let parts = approval.rawValue.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-        guard parts.count == 3, parts[0] == "entra-pim", Self.isGUID(parts[1]), Self.isGUID(parts[2]) else { return nil }
+        guard parts.count == 3, parts[0] == "entra-pim", Self.isGUID(parts[1]), Self.isGUID(parts[2]) else {
+            return nil
+        }
         switch entitlement {
         case .entraRole: collection = .directoryRoles
         case .group: collection = .groups
@@ -58,7 +60,8 @@ public struct GraphTarget: Sendable, Hashable {
         }
     }
 
-    /// Where the approval may be, the usual place first: that of roles is in beta alone, and each version has its own name
+    /// Where the approval may be, the usual place first: that of roles is in beta alone, and each version has its own
+    /// name
     /// for the steps.
     func approvals(_ id: String) -> [String] {
         switch collection {

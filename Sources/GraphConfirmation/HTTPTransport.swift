@@ -2,7 +2,8 @@ import AsyncHTTPClient
 import NIOCore
 import NIOHTTP1
 
-/// One question over HTTP and its answer, with bounds on time and size. Redirects are not followed: a token goes where it
+/// One question over HTTP and its answer, with bounds on time and size. Redirects are not followed: a token goes
+/// where it
 /// was meant to go.
 struct HTTPTransport: Sendable {
     /// What is asked.
@@ -62,7 +63,9 @@ struct HTTPTransport: Sendable {
         } catch is NIOTooManyBytesError {
             throw GraphError(.malformed, "\(what): the answer is larger than \(settings.maximumAnswerBytes) bytes")
         } catch let error as HTTPClientError {
-            let late: [HTTPClientError] = [.connectTimeout, .readTimeout, .deadlineExceeded, .getConnectionFromPoolTimeout]
+            let late: [HTTPClientError] = [
+                .connectTimeout, .readTimeout, .deadlineExceeded, .getConnectionFromPoolTimeout,
+            ]
             throw GraphError(late.contains(error) ? .timeout : .unavailable, "\(what): \(error.shortDescription)")
         } catch {
             throw GraphError(.unavailable, "\(what): no connection (\(type(of: error)))")
@@ -83,6 +86,9 @@ struct HTTPTransport: Sendable {
         guard let seconds = Int64(text) else { return .seconds(60) }
         return .seconds(min(max(seconds, 0), 3_600))
     }
+
+    /// Closes without waiting; nothing happens to a client that is closed.
+    func abandon() { client.shutdown { _ in } }
 
     func close() async { try? await client.shutdown() }
 }

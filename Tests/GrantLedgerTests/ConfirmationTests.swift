@@ -81,7 +81,10 @@ struct ConfirmationTests {
                 Self.key, ConfirmationKey(approvalID: ApprovalID("a2"), source: SourceName("entra")),
             ]
         }
-        #expect(try await ledger.ledger.dueConfirmations(limit: 10).map(\.isApprovalClosed).sorted { !$0 && $1 } == [false, true])
+        #expect(
+            try await ledger.ledger.dueConfirmations(limit: 10).map(\.isApprovalClosed).sorted { !$0 && $1 } == [
+                false, true,
+            ])
         for _ in 0..<2 {
             try await Self.decide(ledger, lease) { write in
                 write.settledConfirmations = [

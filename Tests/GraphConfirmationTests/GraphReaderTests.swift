@@ -10,7 +10,7 @@ struct GraphReaderTests {
 
     /// Runs with a double that holds the fixture's activation.
     private static func withDouble<Result: Sendable>(
-        _ fixture: GraphFixture = GraphFixture(), _ body: @Sendable (GraphDouble) async throws -> Result
+        _ fixture: GraphFixture = GraphFixture(), _ body: @escaping @Sendable (GraphDouble) async throws -> Result
     ) async throws -> Result {
         try await GraphDouble.run(try GraphFixture.certificate.get()) { double in
             fixture.put(into: double)
@@ -302,7 +302,8 @@ struct GraphReaderTests {
             #expect(GraphSettings.isAcceptable(address), "\(address)")
         }
         for address in [
-            "http://graph.microsoft.com", "https://graph.microsoft.com/", "https://", "ftp://x", "http://127.0.0.1.example",
+            "http://graph.microsoft.com", "https://graph.microsoft.com/", "https://", "ftp://x",
+            "http://127.0.0.1.example",
             "http://localhost@example.com", "",
         ] { #expect(!GraphSettings.isAcceptable(address), "\(address)") }
     }

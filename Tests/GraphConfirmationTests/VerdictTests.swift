@@ -42,12 +42,20 @@ struct VerdictTests {
             ({ _ in }, "confirmed"),
             ({ $0.status = "PendingApproval" }, "notYet:not_active"),
             ({ $0.status = "PendingApprovalProvisioning" }, "notYet:not_active"),
-            ({ $0.status = "PendingApproval"; $0.stepStatus = "InProgress" }, "notYet:not_approved"),
+            (
+                {
+                    $0.status = "PendingApproval"; $0.stepStatus = "InProgress"
+                }, "notYet:not_approved"
+            ),
             ({ $0.status = "Granted" }, "notYet:not_active"),
             ({ $0.hasInstance = false }, "notYet:no_instance"),
             ({ $0.status = "Revoked" }, "over:grant.ended"),
             ({ $0.status = "Canceled" }, "over:decision.canceled"),
-            ({ $0.status = "Denied"; $0.result = "deny" }, "contradicted:status_differs"),
+            (
+                {
+                    $0.status = "Denied"; $0.result = "deny"
+                }, "contradicted:status_differs"
+            ),
             ({ $0.status = "Failed" }, "contradicted:status_differs"),
             ({ $0.principal = GraphFixture.mina }, "contradicted:principal_differs"),
             ({ $0.isGroup = true }, "contradicted:entitlement_differs"),
@@ -68,7 +76,8 @@ struct VerdictTests {
 
     @Test("What the source left open is no contradiction")
     func openClaims() throws {
-        #expect(Self.name(try Self.judge(GraphFixture(), GraphFixture.claim(subjects: [], approvers: []))) == "confirmed")
+        #expect(
+            Self.name(try Self.judge(GraphFixture(), GraphFixture.claim(subjects: [], approvers: []))) == "confirmed")
         let scopeless = Entitlement(kind: .entraRole, id: GraphFixture.role.uppercased())
         #expect(Self.name(try Self.judge(GraphFixture(), GraphFixture.claim(entitlement: scopeless))) == "confirmed")
         let unit = Entitlement(kind: .entraRole, id: GraphFixture.role, scope: "/administrativeunits/a")

@@ -2,6 +2,7 @@ public import ClawWire
 import Crypto
 import CryptoExtras
 import Foundation
+import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
@@ -9,8 +10,10 @@ import Primitives
 
 /// A double of Microsoft Graph and of the endpoint that gives out its tokens, on loopback.
 ///
-/// It checks client assertions as the real one does (signature, `x5t#S256`, audience, validity, `jti` used once), gives out
-/// opaque tokens that expire, knows tenants, requests, approvals and instances, speaks the shapes of both versions, pages
+/// It checks client assertions as the real one does (signature, `x5t#S256`, audience, validity, `jti` used once),
+/// gives out
+/// opaque tokens that expire, knows tenants, requests, approvals and instances, speaks the shapes of both versions,
+/// pages
 /// its lists, and has the faults that a test gives it.
 public final class GraphDouble: Sendable {
     /// What goes wrong with the next question whose path holds a text.
@@ -62,7 +65,7 @@ public final class GraphDouble: Sendable {
 
     /// Serves as long as the body runs.
     public static func run<Result: Sendable>(
-        _ certificate: TestCertificate, _ body: @Sendable (GraphDouble) async throws -> Result
+        _ certificate: TestCertificate, _ body: @escaping @Sendable (GraphDouble) async throws -> Result
     ) async throws -> Result {
         let double = GraphDouble(certificate)
         let (opened, continuation) = AsyncStream<Int>.makeStream()

@@ -5,7 +5,8 @@ import IssuanceRules
 enum GraphIdentity {
     /// An identity, or an identity set of which the user is meant first.
     ///
-    /// A person has a principal name or an address. An identity with neither may be the platform, and counts for nobody.
+    /// A person has a principal name or an address. An identity with neither may be the platform, and counts for
+    /// nobody.
     static func actor(_ value: JSONValue?) -> Actor? {
         guard let value, value.object != nil else { return nil }
         if let user = VendorRecord.object(value, "user"), let actor = identity(user, isPerson: nil) { return actor }

@@ -41,8 +41,10 @@ enum GraphNotification {
         _ configuration: SourceConfiguration
     ) -> [Fact] {
         guard let data = VendorRecord.object(notification, "resourceData"), data.object != nil else { return [base] }
-        let tenants = [outer, VendorRecord.member(notification, "tenantId"), VendorRecord.member(data, "organizationId")]
-            .compactMap(\.self)
+        let tenants = [
+            outer, VendorRecord.member(notification, "tenantId"), VendorRecord.member(data, "organizationId"),
+        ]
+        .compactMap(\.self)
         switch VendorRecord.tenant(tenants.first, configuration) {
         case .success(let tenant):
             guard tenants.allSatisfy({ EntraAuditRecord.identifier($0) == tenant }) else {

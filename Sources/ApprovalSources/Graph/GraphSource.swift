@@ -1,7 +1,8 @@
 public import ClawWire
 public import IssuanceRules
 
-/// Objects of Microsoft Graph on a topic: schedule requests with their approval and their schedule instance, as a poller
+/// Objects of Microsoft Graph on a topic: schedule requests with their approval and their schedule instance, as a
+/// poller
 /// wrote them, and change notifications of groups.
 ///
 /// A wrapper is `{"kind":"graph.poll","tenantId","polledAt","request","approval","instance"}` round unchanged answers;
@@ -77,7 +78,10 @@ private struct GraphFacts {
         case .activate: return activation
         case .deactivate: return removal(.deactivated)
         case .remove: return removal(.removed)
-        case .assign: return change { base.with(.grantDirect(assignedBy: assigner, outsidePIM: false, notBefore: $0, notAfter: $1)) }
+        case .assign:
+            return change {
+                base.with(.grantDirect(assignedBy: assigner, outsidePIM: false, notBefore: $0, notAfter: $1))
+            }
         case .change: return change { base.with(.grantChanged(notBefore: $0, notAfter: $1)) }
         case .unknown: return [base.with(WhyCode.unknownActivity.ignored)]
         }

@@ -1,6 +1,7 @@
 import ClawWire
 
-/// A `requestSchedule` or `entitlementManagementSchedule` of Microsoft Graph: a start, and an end in one of three forms.
+/// A `requestSchedule` or `entitlementManagementSchedule` of Microsoft Graph: a start, and an end in one of three
+/// forms.
 enum VendorSchedule {
     /// The window that a schedule states.
     ///

@@ -83,7 +83,7 @@ extension PostgresLedger: ConfirmationLedger {
                     let results = try await transaction.run([
                         .execute(
                             DecideStatements.fenceRole,
-                            Parameters(lease.role.rawValue, lease.owner.rawValue, lease.epoch.value)),
+                            Parameters(lease.role.rawValue, lease.owner.rawValue, lease.epoch.value))
                     ])
                     guard results[0].rowCount == 1 else {
                         throw LedgerError(

@@ -1,7 +1,8 @@
 extension MigrationText {
     /// Approvals that wait for the vendor's own answer, by approval and source, and the answers that changed something.
     ///
-    /// `confirmation.due_at` is when the vendor is asked next, null for never again; `answer_digest` is that of the last
+    /// `confirmation.due_at` is when the vendor is asked next, null for never again; `answer_digest` is that of the
+    /// last
     /// answer that counted. `confirmation_read` is evidence: receipts name its rows.
     static let confirmation = """
         INSERT INTO clawgrant.role_lease (role) VALUES ('confirmer');

@@ -7,12 +7,13 @@ import Logging
 
 extension ConfirmService {
     /// The sources whose vendor can be asked under a configuration.
-    static func confirmable(_ rules: RuleSet, _ configuration: WorkerConfiguration, _ logger: Logger) -> Set<SourceName> {
+    static func confirmable(_ rules: RuleSet, _ configuration: WorkerConfiguration, _ logger: Logger) -> Set<SourceName>
+    {
         let demanding = rules.sources.values.filter { $0.authenticity == .confirmed }
         guard configuration.confirmation != nil else {
             if !demanding.isEmpty {
                 logger.warning(
-                    "the rules have sources to be confirmed and the configuration has no section confirmation: their records go to the dead letters",
+                    "sources are to be confirmed and the configuration has no section confirmation: they go to the dead letters",
                     metadata: ["sources": "\(demanding.map(\.name.rawValue).sorted().joined(separator: " "))"])
             }
             return []

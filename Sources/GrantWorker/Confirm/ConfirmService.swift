@@ -9,8 +9,10 @@ import ReceiptLog
 
 /// The elected asker: reads back from the vendor what sources say, and decides what waits for it.
 ///
-/// Nothing waits for the vendor but the approval itself: partitions move on, and what was said is kept with the note that
-/// it is not confirmed. An answer is kept as evidence before anything is decided on it. An approval that was confirmed is
+/// Nothing waits for the vendor but the approval itself: partitions move on, and what was said is kept with the note
+/// that
+/// it is not confirmed. An answer is kept as evidence before anything is decided on it. An approval that was
+/// confirmed is
 /// asked about again while it lasts, so that its end is seen even if its source falls silent.
 final class ConfirmService: Sendable {
     /// Most confirmations taken up at once.

@@ -26,7 +26,8 @@ extension ConfigurationFileLoader {
         let longest = reader.count(section["retry_max_ms"], in: 50...3_600_000, default: 300_000)
         if shortest > longest, let value = section["retry_min_ms"] ?? section["retry_max_ms"] {
             reader.report(
-                value, found: "waits from \(shortest) ms to \(longest) ms", expected: "a shortest wait that is no longer")
+                value, found: "waits from \(shortest) ms to \(longest) ms",
+                expected: "a shortest wait that is no longer")
         }
         settings.shortestWait = .milliseconds(shortest)
         settings.longestWait = .milliseconds(longest)

@@ -1,6 +1,7 @@
 import ClawWire
 
-/// Why the vendor's own answer about an approval refutes what its source said: a denial that stays. The text is the wire
+/// Why the vendor's own answer about an approval refutes what its source said: a denial that stays. The text is the
+/// wire
 /// form, in findings and logs. `docs/sources/confirmation.md` explains each.
 public enum Contradiction: String, Sendable, Hashable, CaseIterable {
     /// The vendor does not know the request.

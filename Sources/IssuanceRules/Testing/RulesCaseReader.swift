@@ -118,7 +118,8 @@ private struct CaseReader {
         case .some(.string("unconfirmed")): return .unconfirmed
         case .some(let other):
             guard let dids = texts(other["signed_by"]) else {
-                throw RulesCaseError(path: key, detail: "expected topic, confirmed, unconfirmed or signed_by: [did:key…]")
+                throw RulesCaseError(
+                    path: key, detail: "expected topic, confirmed, unconfirmed or signed_by: [did:key…]")
             }
             var keys: [KeyID] = []
             for did in dids {

@@ -88,7 +88,7 @@ struct AzureActivityTests {
                 == .system)
         #expect(try approver([("UPN", "a@x.example")]) == nil)
         #expect(try approver([]) == nil)
-        for broken in ["{", "[1", "\"a\"", "[" + String(repeating: "[", count: 4_000)] as [JSONValue] {
+        for broken in ["{", "[1", "\"a\"", .string(String(repeating: "[", count: 4_000))] as [JSONValue] {
             #expect(Self.fixture.what(record.setting("properties.CallerInfo", broken)) == ["rejected:malformed"])
         }
     }
@@ -126,7 +126,8 @@ struct AzureActivityTests {
             ("category", "Security", "ignored:not_audit_category"),
             ("operationName", "MICROSOFT.AUTHORIZATION/ROLEASSIGNMENTS/WRITE", "ignored:not_pim"),
             ("operationName", "Add member to role someday (PIM activation)", "ignored:unknown_activity"),
-            ("resultType", "Failed", "ignored:result_not_success"), ("resultType", "Start", "ignored:result_not_success"),
+            ("resultType", "Failed", "ignored:result_not_success"),
+            ("resultType", "Start", "ignored:result_not_success"),
             ("properties.TenantID", "another", "rejected:unknown_tenant"),
             ("properties.TenantID", nil, "rejected:tenant_mismatch"),
             ("tenantId", "another", "rejected:tenant_mismatch"),

@@ -34,7 +34,8 @@ struct EntitlementManagementTests {
     @Test(
         "The end of a schedule is reckoned in seconds, or there is none",
         arguments: [
-            ("PT4H", 14_400), ("P1D", 86_400), ("P1DT1H1M1S", 90_061), ("pt90m", 5_400), ("PT1.5S", 1), ("P2W", 1_209_600),
+            ("PT4H", 14_400), ("P1D", 86_400), ("P1DT1H1M1S", 90_061), ("pt90m", 5_400), ("PT1.5S", 1),
+            ("P2W", 1_209_600),
             ("P1M", nil), ("P1Y", nil), ("PT", nil), ("P", nil), ("4H", nil), ("PT1M1H", nil), ("PT-1H", nil),
             ("PT99999999999H", nil), ("PT0S", nil), ("P1H", nil), ("PT1.5H", nil),
         ] as [(String, Int64?)])
@@ -55,7 +56,8 @@ struct EntitlementManagementTests {
             guard case .grantStarted(_, let end)? = Self.fixture.facts(callout).first?.content else { return nil }
             return .some(end)
         }
-        let dated = granted.setting("\(path).expiration", ["type": "AfterDateTime", "endDateTime": "2026-11-20T10:00:00Z"])
+        let dated = granted.setting(
+            "\(path).expiration", ["type": "AfterDateTime", "endDateTime": "2026-11-20T10:00:00Z"])
         #expect(end(dated) == .some(Timestamp(rfc3339: "2026-11-20T10:00:00Z")))
         #expect(end(granted.setting("\(path).expiration.type", "noExpiration")) == .some(nil))
         #expect(end(granted.setting("\(path).expiration.type", "untilFurtherNotice")) == .some(nil))

@@ -53,7 +53,8 @@ struct GraphSourceTests {
         #expect(Self.fixture.what(try Self.granted().setting("request.status", .string(status))) == what)
         let open = what.map { $0 == "decision.approved" ? "request.opened" : $0 }
         let unanswered = try Self.granted().setting("request.status", .string(status)).setting("approval", nil)
-        #expect(Self.fixture.what(unanswered) == (open == ["request.opened", "grant.started"] ? ["grant.started"] : open))
+        #expect(
+            Self.fixture.what(unanswered) == (open == ["request.opened", "grant.started"] ? ["grant.started"] : open))
     }
 
     @Test("A step that is open, unknown or a no is no yes")
@@ -113,7 +114,9 @@ struct GraphSourceTests {
         #expect(fact.subject?.id == MicrosoftFixture.avery && fact.entitlement == Self.role)
         let removal = deactivation.setting("request.action", "adminRemove")
         #expect(Self.fixture.what(removal) == ["grant.ended:removed"])
-        #expect(Self.fixture.what(removal.setting("request.status", "PendingProvisioning")) == ["ignored:intermediate_step"])
+        #expect(
+            Self.fixture.what(removal.setting("request.status", "PendingProvisioning")) == ["ignored:intermediate_step"]
+        )
         #expect(Self.fixture.what(removal.setting("request.status", "Denied")) == ["ignored:result_not_success"])
         let eligibility = removal.setting(
             "request.@odata.type", "#microsoft.graph.unifiedRoleEligibilityScheduleRequest")

@@ -81,7 +81,9 @@ struct JoinTests {
             ),
             (
                 "callouts and audit log",
-                said(try (0...1).flatMap { MicrosoftFixture.packages.facts(try MicrosoftFixture.packages.example($0)) }, by: "em")
+                said(
+                    try (0...1).flatMap { MicrosoftFixture.packages.facts(try MicrosoftFixture.packages.example($0)) },
+                    by: "em")
                     + said(packages, by: "audit"), "vendor_data_export"
             ),
         ]

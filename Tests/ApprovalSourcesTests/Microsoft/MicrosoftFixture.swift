@@ -75,7 +75,7 @@ extension JSONValue {
     func setting(_ path: String, _ value: JSONValue?) -> JSONValue {
         // The one member name with a dot.
         let path = path.replacing("@odata.type", with: "@odata\u{0}type")
-        return setting(path.split(separator: ".").map { $0.replacing("\u{0}", with: ".") }[...], value)
+        return setting(path.split(separator: ".").map { String($0).replacing("\u{0}", with: ".") }[...], value)
     }
 
     private func setting(_ path: ArraySlice<String>, _ value: JSONValue?) -> JSONValue {

@@ -15,7 +15,8 @@ import Testing
 @testable import GrantLedger
 @testable import GrantWorker
 
-/// A real ledger, the worker's decider and its confirming service, and a double of Microsoft Graph. No broker: records are
+/// A real ledger, the worker's decider and its confirming service, and a double of Microsoft Graph. No broker:
+/// records are
 /// handed to the decider as a lane hands them.
 struct ConfirmBench: Sendable {
     static let tenant = "5b0c3f8e-1111-4222-8333-444455556666"
@@ -87,6 +88,7 @@ struct ConfirmBench: Sendable {
         _ double: GraphDouble, _ certificate: TestCertificate, _ configuration: PostgresConfiguration
     ) async throws {
         self.double = double
+        double.change(Self.tenant) { _ in }
         connection = try await PostgresConnection.connect(configuration)
         _ = try await Migrator.migrate(connection, pastDays: 8)
         var own = configuration
@@ -114,7 +116,8 @@ struct ConfirmBench: Sendable {
             isDryRun: false, control: ControlView(),
             applier: ControlApplier(ledger: ledger, rules: rules, worker: worker) { _ in false },
             stopViewMaximumAge: nil, metrics: WorkerMetrics(), logger: logger)
-        var settings = WorkerConfiguration.Confirmation(clientID: GraphDouble.clientID, certificateFile: "", keyFile: "")
+        var settings = WorkerConfiguration.Confirmation(
+            clientID: GraphDouble.clientID, certificateFile: "", keyFile: "")
         settings.graph.endpoint = double.address
         settings.graph.authority = double.address
         settings.graph.attempts = 1
@@ -134,7 +137,9 @@ struct ConfirmBench: Sendable {
 
     // MARK: What is said
 
-    private static func time(_ seconds: Int64) -> JSONValue { .string(GraphReader.clock().adding(seconds: seconds).iso8601) }
+    private static func time(_ seconds: Int64) -> JSONValue {
+        .string(GraphReader.clock().adding(seconds: seconds).iso8601)
+    }
 
     /// The audit log's records of an activation that somebody approved.
     func say(_ request: String, subject: String = Self.avery, approver: String = Self.mina) async throws {
@@ -143,7 +148,7 @@ struct ConfirmBench: Sendable {
                 "category": "AuditLogs", "tenantId": .string(Self.tenant),
                 "resourceId": .string("/tenants/\(Self.tenant)/providers/Microsoft.aadiam"),
                 "properties": [
-                    "id": .string("PIM_\(request)_\(activity)"), "category": "RoleManagement", "result": "success",
+                    "id": .string("PIM_\(request)_\(activity)_\(by)"), "category": "RoleManagement", "result": "success",
                     "loggedByService": "PIM", "activityDisplayName": .string(activity),
                     "activityDateTime": Self.time(-10),
                     "initiatedBy": [
@@ -200,7 +205,8 @@ struct ConfirmBench: Sendable {
             "directoryScopeId": "/",
         ]
         let step: JSONValue = [
-            "id": .string(request), "status": "Completed", "reviewResult": "approve", "reviewedDateTime": Self.time(-20),
+            "id": .string(request), "status": "Completed", "reviewResult": "approve",
+            "reviewedDateTime": Self.time(-20),
             "reviewedBy": ["id": .string(Self.mina), "userPrincipalName": "mina@harborline.example"],
         ]
         let instance: JSONValue = [

@@ -71,7 +71,8 @@ struct ConfirmServiceTests {
                 try await bench.text("SELECT about FROM clawgrant.finding") == "approval:\(Self.approval(Self.first))"
             }
             #expect(
-                try await bench.text("SELECT code FROM clawgrant.finding") == UsageFinding.Code.approvalContradicted.rawValue)
+                try await bench.text("SELECT code FROM clawgrant.finding")
+                    == UsageFinding.Code.approvalContradicted.rawValue)
             try await bench.waitUntil("the refusal") { try await bench.request("req-1")?.state == .denied }
             let effect = try #require(try await bench.ledger.history(of: RequestID("req-1"))?.effect)
             let receipt = try JSONReader.parse(effect.receipt)
