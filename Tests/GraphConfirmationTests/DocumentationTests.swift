@@ -1,3 +1,4 @@
+import ClawWire
 import Foundation
 import GraphConfirmation
 import IssuanceRules

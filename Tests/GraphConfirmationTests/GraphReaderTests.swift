@@ -30,12 +30,13 @@ struct GraphReaderTests {
         }
     }
 
-    private static func error(_ reader: GraphReader) async -> GraphError? {
+    /// Reads once and expects an error.
+    private static func expect(_ code: GraphError.Code, _ reader: GraphReader) async throws {
         do {
-            _ = try await read(reader)
-            return nil
-        } catch {
-            return error as? GraphError
+            let answer = try await read(reader)
+            Issue.record("\(code) was expected, there is \(answer)")
+        } catch let error as GraphError {
+            #expect(error.code == code)
         }
     }
 
@@ -98,7 +99,7 @@ struct GraphReaderTests {
             double.setPageSize(1)
             var settings = Fixture.settings(double)
             settings.maximumPages = 3
-            #expect(await Self.error(try Fixture.reader(double, settings))?.code == .malformed)
+            try await Self.expect(.malformed, Fixture.reader(double, settings))
         }
     }
 
@@ -137,7 +138,7 @@ struct GraphReaderTests {
             let before = double.seen.count
             var codes: [GraphError.Code] = []
             for _ in 0..<3 {
-                do {
+                do throws(GraphError) {
                     _ = try await reader.read(target)
                 } catch {
                     codes.append(error.code)
@@ -168,15 +169,15 @@ struct GraphReaderTests {
             impatient.answerTimeout = .milliseconds(300)
             impatient.attempts = 1
             double.fail("ScheduleRequests", .silence)
-            #expect(await Self.error(try Fixture.reader(double, impatient))?.code == .timeout)
+            try await Self.expect(.timeout, Fixture.reader(double, impatient))
             double.fail("ScheduleRequests", .garbage)
-            #expect(await Self.error(try Fixture.reader(double))?.code == .malformed)
+            try await Self.expect(.malformed, Fixture.reader(double))
             double.fail("ScheduleRequests", .redirect)
-            #expect(await Self.error(try Fixture.reader(double))?.code == .malformed)
+            try await Self.expect(.malformed, Fixture.reader(double))
             double.fail("ScheduleRequests", .status(403))
-            #expect(await Self.error(try Fixture.reader(double))?.code == .forbidden)
+            try await Self.expect(.forbidden, Fixture.reader(double))
             double.fail("oauth2", .status(400))
-            #expect(await Self.error(try Fixture.reader(double))?.code == .credentialsRefused)
+            try await Self.expect(.credentialsRefused, Fixture.reader(double))
         }
     }
 
@@ -192,7 +193,7 @@ struct GraphReaderTests {
             var codes: [GraphError.Code] = []
             while !reader.isCircuitOpen, codes.count < 20 {
                 double.fail("organization", .status(500))
-                do {
+                do throws(GraphError) {
                     _ = try await reader.read(target)
                 } catch {
                     codes.append(error.code)
@@ -200,7 +201,7 @@ struct GraphReaderTests {
             }
             #expect(reader.isCircuitOpen)
             let asked = double.seen.count
-            do {
+            do throws(GraphError) {
                 _ = try await reader.read(target)
                 Issue.record("the service was asked")
             } catch {
@@ -245,9 +246,9 @@ struct GraphReaderTests {
     func tenants() async throws {
         try await Self.withDouble { double in
             double.change(Fixture.tenant) { $0.tokensAreOf = "8f1c6f2e-6b1a-4a57-9f0e-0d2b6a5c7e11" }
-            #expect(await Self.error(try Fixture.reader(double))?.code == .wrongTenant)
+            try await Self.expect(.wrongTenant, Fixture.reader(double))
             #expect(double.count("ScheduleRequests") == 0)
-            #expect(await Self.error(try Fixture.reader(double, tenants: []))?.code == .tenantNotConfigured)
+            try await Self.expect(.tenantNotConfigured, Fixture.reader(double, tenants: []))
         }
     }
 
@@ -265,7 +266,7 @@ struct GraphReaderTests {
             #expect(!tokens.isEmpty)
             for fault in [GraphDouble.Fault.status(403), .status(500), .garbage, .cut, .redirect] {
                 double.fail("ScheduleRequests", fault, fault, fault)
-                do {
+                do throws(GraphError) {
                     _ = try await reader.read(target)
                 } catch {
                     texts.append("\(error) \(String(reflecting: error))")

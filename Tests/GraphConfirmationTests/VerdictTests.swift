@@ -36,42 +36,52 @@ struct VerdictTests {
                     notAfter: Timestamp(rfc3339: "2026-11-20T10:10:45.843Z")))
     }
 
-    @Test(
-        "What the answer says decides",
-        arguments: [
-            ({ _ in }, "confirmed"),
-            ({ $0.status = "PendingApproval" }, "notYet:not_active"),
-            ({ $0.status = "PendingApprovalProvisioning" }, "notYet:not_active"),
-            (
-                {
-                    $0.status = "PendingApproval"; $0.stepStatus = "InProgress"
-                }, "notYet:not_approved"
-            ),
-            ({ $0.status = "Granted" }, "notYet:not_active"),
-            ({ $0.hasInstance = false }, "notYet:no_instance"),
-            ({ $0.status = "Revoked" }, "over:grant.ended"),
-            ({ $0.status = "Canceled" }, "over:decision.canceled"),
-            (
-                {
-                    $0.status = "Denied"; $0.result = "deny"
-                }, "contradicted:status_differs"
-            ),
-            ({ $0.status = "Failed" }, "contradicted:status_differs"),
-            ({ $0.principal = GraphFixture.mina }, "contradicted:principal_differs"),
-            ({ $0.isGroup = true }, "contradicted:entitlement_differs"),
-            ({ $0.hasApproval = false }, "contradicted:no_human_approval"),
-            ({ $0.reviewerUPN = nil }, "contradicted:no_human_approval"),
-            ({ $0.reviewer = nil }, "contradicted:no_human_approval"),
-            ({ $0.reviewer = GraphFixture.avery }, "contradicted:approver_is_requester"),
-            ({ $0.reviewer = "31fae2eb-7818-5400-8c0f-42817c195b96" }, "contradicted:approver_differs"),
-            ({ $0.requester = GraphFixture.mina }, "contradicted:approver_is_requester"),
-            ({ $0.isValidationOnly = true }, "contradicted:validation_only"),
-            ({ $0.action = "adminAssign" }, "contradicted:status_differs"),
-            ({ $0.action = "selfExtend" }, "contradicted:status_differs"),
-            ({ $0.end = "whenever" }, "notYet:answer_unreadable"),
-        ] as [(@Sendable (inout GraphFixture) -> Void, String)])
-    func verdicts(change: @Sendable (inout GraphFixture) -> Void, expected: String) throws {
-        #expect(Self.name(try Self.judge(GraphFixture().with(change))) == expected)
+    struct Case: Sendable, CustomTestStringConvertible {
+        let expected: String
+        let change: @Sendable (inout GraphFixture) -> Void
+
+        init(_ expected: String, _ change: @escaping @Sendable (inout GraphFixture) -> Void) {
+            self.expected = expected
+            self.change = change
+        }
+
+        var testDescription: String { expected }
+    }
+
+    static let cases = [
+        Case("confirmed") { _ in },
+        Case("notYet:not_active") { $0.status = "PendingApproval" },
+        Case("notYet:not_active") { $0.status = "PendingApprovalProvisioning" },
+        Case("notYet:not_approved") {
+            $0.status = "PendingApproval"
+            $0.stepStatus = "InProgress"
+        },
+        Case("notYet:not_active") { $0.status = "Granted" },
+        Case("notYet:no_instance") { $0.hasInstance = false },
+        Case("over:grant.ended") { $0.status = "Revoked" },
+        Case("over:decision.canceled") { $0.status = "Canceled" },
+        Case("contradicted:status_differs") {
+            $0.status = "Denied"
+            $0.result = "deny"
+        },
+        Case("contradicted:status_differs") { $0.status = "Failed" },
+        Case("contradicted:principal_differs") { $0.principal = GraphFixture.mina },
+        Case("contradicted:entitlement_differs") { $0.isGroup = true },
+        Case("contradicted:no_human_approval") { $0.hasApproval = false },
+        Case("contradicted:no_human_approval") { $0.reviewerUPN = nil },
+        Case("contradicted:no_human_approval") { $0.reviewer = nil },
+        Case("contradicted:approver_is_requester") { $0.reviewer = GraphFixture.avery },
+        Case("contradicted:approver_differs") { $0.reviewer = "31fae2eb-7818-5400-8c0f-42817c195b96" },
+        Case("contradicted:approver_is_requester") { $0.requester = GraphFixture.mina },
+        Case("contradicted:validation_only") { $0.isValidationOnly = true },
+        Case("contradicted:status_differs") { $0.action = "adminAssign" },
+        Case("contradicted:status_differs") { $0.action = "selfExtend" },
+        Case("notYet:answer_unreadable") { $0.end = "whenever" },
+    ]
+
+    @Test("What the answer says decides", arguments: cases)
+    func verdicts(example: Case) throws {
+        #expect(Self.name(try Self.judge(GraphFixture().with(example.change))) == example.expected)
     }
 
     @Test("What the source left open is no contradiction")

@@ -19,7 +19,12 @@ public enum EntraAuditSource: ApprovalSource {
             let entries = try entries(try parse(value, configuration.limits.json), configuration.limits)
             var facts: [Fact] = []
             facts.reserveCapacity(entries.count)
-            for (index, entry) in entries.enumerated() { facts.append(fact(entry, index, configuration)) }
+            for (index, entry) in entries.enumerated() {
+                var read = fact(entry, index, configuration)
+                // What is passed over is no evidence: most of a stream costs no digest.
+                if read.recordDigest == nil, !read.isIgnored { read.recordDigest = entry.canonicalDigest }
+                facts.append(read)
+            }
             if facts.isEmpty {
                 facts.append(
                     Fact(
@@ -79,17 +84,16 @@ public enum EntraAuditSource: ApprovalSource {
 
     private static func fact(_ entry: JSONValue, _ index: Int, _ configuration: SourceConfiguration) -> Fact {
         let properties = EntraAuditRecord.member(entry, "properties").flatMap(EntraAuditRecord.structured)
-        let digest = entry.canonicalDigest
-        let eventID =
-            EntraAuditRecord.identifierAsWritten(properties.flatMap { EntraAuditRecord.member($0, "id") })
-            ?? "sha256:\(digest.b64u)"
+        let eventID = EntraAuditRecord.identifierAsWritten(properties.flatMap { EntraAuditRecord.member($0, "id") })
+        let digest = eventID == nil ? entry.canonicalDigest : nil
         let time = properties.flatMap { EntraAuditRecord.member($0, "activityDateTime")?.string }
         var base = Fact(
-            recordIndex: index, source: vocabulary, sourceEventID: SourceEventID(eventID),
+            recordIndex: index, source: vocabulary,
+            sourceEventID: SourceEventID(eventID ?? "sha256:\(digest?.b64u ?? "")"),
             occurredAt: time.flatMap(VendorTime.parse), content: WhyCode.malformed.rejected)
         base.recordDigest = digest
         guard let category = EntraAuditRecord.member(entry, "category")?.string else { return base }
-        guard TextRules.folded(category) == "auditlogs" else { return base.with(WhyCode.notAuditCategory.ignored) }
+        guard TextRules.isFolded(category, "auditlogs") else { return base.with(WhyCode.notAuditCategory.ignored) }
         let tenant: String
         switch Self.tenant(of: entry, configuration) {
         case .success(let known): tenant = known
@@ -103,6 +107,15 @@ public enum EntraAuditSource: ApprovalSource {
         let code: WhyCode
     }
 
+    /// True for `/tenants/TENANT` and what lies under it.
+    private static func isOf(_ tenant: String, _ resource: String) -> Bool {
+        let root = "/tenants/"
+        guard resource.hasPrefix(root) else { return false }
+        let rest = resource.utf8.dropFirst(root.utf8.count)
+        return rest.starts(with: tenant.utf8)
+            && (rest.count == tenant.utf8.count || rest.dropFirst(tenant.utf8.count).first == UInt8(ascii: "/"))
+    }
+
     /// The tenant, when the record and its resource agree on one that is allow-listed.
     private static func tenant(
         of entry: JSONValue, _ configuration: SourceConfiguration
@@ -110,10 +123,7 @@ public enum EntraAuditSource: ApprovalSource {
         guard let tenant = EntraAuditRecord.identifier(EntraAuditRecord.member(entry, "tenantId")),
             let resource = EntraAuditRecord.identifier(EntraAuditRecord.member(entry, "resourceId"))
         else { return .failure(Refusal(code: .tenantMismatch)) }
-        let parts = resource.split(separator: "/")
-        guard parts.count >= 2, parts[0] == "tenants", parts[1] == tenant else {
-            return .failure(Refusal(code: .tenantMismatch))
-        }
+        guard isOf(tenant, resource) else { return .failure(Refusal(code: .tenantMismatch)) }
         guard configuration.tenants.contains(tenant) else { return .failure(Refusal(code: .unknownTenant)) }
         return .success(tenant)
     }

@@ -1,4 +1,5 @@
 import ClawWire
+import Foundation
 import GrantLedger
 import GraphConfirmation
 import IssuanceRules

@@ -1,4 +1,5 @@
 import GrantLedger
+import IssuanceRules
 import Metrics
 
 /// The worker's metrics, by name in one place. Labels are bounded: outcomes, reason codes and stages, never a value from
