@@ -2,6 +2,7 @@ import ClawWire
 import Foundation
 import GrantLedger
 import GrantWorker
+import GraphConfirmation
 import Kafka
 import Keys
 import Logging

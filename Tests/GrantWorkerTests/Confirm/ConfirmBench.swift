@@ -81,7 +81,7 @@ struct ConfirmBench: Sendable {
             await bench.ledger.close()
             await bench.ledger.pool.shutdown()
         }
-        await server.stop()
+        try await server.stop()
     }
 
     private init(
