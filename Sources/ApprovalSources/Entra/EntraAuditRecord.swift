@@ -17,7 +17,7 @@ struct EntraAuditRecord {
     let service: EntraActivity.Service
     let activityName: String
     let targets: [Target]
-    private let details: [JSONValue]
+    private let details: [(key: String, value: String)]
 
     /// Reads a record's properties, or returns `nil` when they are not of the vendor's shape.
     init?(_ value: JSONValue, limits: SourceConfiguration.Limits) {
@@ -48,7 +48,12 @@ struct EntraAuditRecord {
         let additional = Self.member(properties, "additionalDetails").flatMap(Self.structured) ?? .array([])
         guard let pairs = additional.array ?? (additional.isNull ? [] : nil), pairs.count <= limits.maximumListMembers
         else { return nil }
-        details = pairs
+        details = pairs.compactMap { pair in
+            guard let key = Self.member(pair, "key")?.string, let text = Self.member(pair, "value")?.string,
+                !text.isEmpty
+            else { return nil }
+            return (key, text)
+        }
     }
 
     // MARK: Reading
@@ -57,7 +62,12 @@ struct EntraAuditRecord {
     static func member(_ value: JSONValue, _ name: String) -> JSONValue? {
         guard let object = value.object else { return nil }
         if let exact = object[name] { return exact }
-        return object.members.first { TextRules.isSame($0.key, name) }?.value
+        // The span lends the members, where the array would hand out copies.
+        let members = object.members.span
+        for position in members.indices where TextRules.isSame(members[position].key, name) {
+            return members[position].value
+        }
+        return nil
     }
 
     /// The value itself, or the value that a router printed into a string.
@@ -84,11 +94,9 @@ struct EntraAuditRecord {
 
     func detail(_ names: String...) -> String? {
         for name in names {
-            for pair in details {
-                guard let key = Self.member(pair, "key")?.string, TextRules.isSame(key, name),
-                    let text = Self.member(pair, "value")?.string, !text.isEmpty
-                else { continue }
-                return text
+            let details = details.span
+            for position in details.indices where TextRules.isSame(details[position].key, name) {
+                return details[position].value
             }
         }
         return nil

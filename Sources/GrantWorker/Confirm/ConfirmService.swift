@@ -59,8 +59,16 @@ final class ConfirmService: Sendable {
 
     /// What asking about one confirmation came to.
     private enum Step: Sendable {
-        case settled(ConfirmationVerdict, GraphAnswer, DueConfirmation)
+        case settled(Settled)
         case delayed(ConfirmationDelay)
+    }
+
+    /// An answer that changes something, before it has its place in the ledger.
+    private struct Settled: Sendable {
+        let verdict: ConfirmationVerdict
+        let answer: GraphAnswer
+        let due: DueConfirmation
+        let subjects: Set<PersonID>
     }
 
     /// Asks about what is due; returns how many there were.
@@ -125,8 +133,9 @@ final class ConfirmService: Sendable {
             return .delayed(due.delay(settings.recheckInterval, "confirmed"))
         case .confirmed:
             if due.state == .waiting { metrics.confirmed(after: .seconds(max(0, age))) }
-            return .settled(verdict, answer, due)
-        case .over, .contradicted: return .settled(verdict, answer, due)
+            return .settled(Settled(verdict: verdict, answer: answer, due: due, subjects: claim.subjects))
+        case .over, .contradicted:
+            return .settled(Settled(verdict: verdict, answer: answer, due: due, subjects: claim.subjects))
         }
     }
 
@@ -139,11 +148,11 @@ final class ConfirmService: Sendable {
 
     private func commit(_ steps: [Step], _ lease: RoleLease) async throws {
         var delays: [ConfirmationDelay] = []
-        var settled: [(verdict: ConfirmationVerdict, answer: GraphAnswer, due: DueConfirmation)] = []
+        var settled: [Settled] = []
         for step in steps {
             switch step {
             case .delayed(let delay): delays.append(delay)
-            case .settled(let verdict, let answer, let due): settled.append((verdict, answer, due))
+            case .settled(let item): settled.append(item)
             }
         }
         try await ledger.delayConfirmations(delays, under: lease)
@@ -162,7 +171,7 @@ final class ConfirmService: Sendable {
         let confirmations = zip(settled, numbers).map { item, number in
             let isConfirmed = if case .confirmed = item.verdict { true } else { false }
             return SettledConfirmation(
-                key: item.due.key, verdict: item.verdict, answer: item.answer, number: number,
+                key: item.due.key, verdict: item.verdict, answer: item.answer, number: number, subjects: item.subjects,
                 dueAt: isConfirmed
                     ? Timestamp(
                         microseconds: item.due.now.microseconds

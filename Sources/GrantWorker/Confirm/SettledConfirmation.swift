@@ -12,6 +12,8 @@ struct SettledConfirmation: Sendable {
     let answer: GraphAnswer
     /// The number of the kept answer.
     let number: Int64
+    /// Whom the source named: whose requests wait for it.
+    let subjects: Set<PersonID>
     /// When the vendor is asked again; `nil` for never.
     let dueAt: Timestamp?
 
@@ -66,6 +68,7 @@ extension BatchReader {
                     authenticity: .confirmed, event: UnderstoodEntry.noEvent))
             for fact in facts { need(fact, isContained: false, &batch) }
             batch.read.approvalIDs.insert(confirmation.key.approvalID)
+            batch.read.subjects.formUnion(confirmation.subjects)
         }
         return batch
     }
