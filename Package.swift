@@ -55,8 +55,8 @@ let package = Package(
         .target(
             name: "GrantWorker",
             dependencies: [
-                "GrantLedger", "GrantVerifier", "Kafka", "Keys", "ApprovalSources", "IssuanceRules", "ReceiptLog",
-                "ClawWire", "Primitives", "SecurityEvents",
+                "GrantLedger", "GrantVerifier", "GraphConfirmation", "Kafka", "Keys", "ApprovalSources",
+                "IssuanceRules", "ReceiptLog", "ClawWire", "Primitives", "SecurityEvents",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "Yams", package: "Yams"),
@@ -88,6 +88,7 @@ let package = Package(
                 "ApprovalSources", "ClawWire", "IssuanceRules", "Primitives",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .target(name: "OpenClaw", dependencies: ["ClawWire"]),
@@ -135,6 +136,15 @@ let package = Package(
             path: "Fuzzing/FuzzTargets"),
 
         .target(name: "TestSupport", dependencies: ["ClawWire", "ReceiptLog"], path: "Tests/TestSupport"),
+        .target(
+            name: "GraphDouble",
+            dependencies: [
+                "ClawWire", "Primitives", .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/GraphDouble"),
         .testTarget(name: "PrimitivesTests", dependencies: ["Primitives"]),
         .testTarget(name: "HTTPServiceTests", dependencies: ["HTTPService", "DevStack"]),
         .testTarget(
@@ -146,9 +156,7 @@ let package = Package(
         .testTarget(
             name: "GraphConfirmationTests",
             dependencies: [
-                "GraphConfirmation", "HTTPService", "ApprovalSources", "ClawWire", "IssuanceRules", "TestSupport",
-                .product(name: "Hummingbird", package: "hummingbird"),
-                .product(name: "Logging", package: "swift-log"),
+                "GraphConfirmation", "GraphDouble", "ApprovalSources", "ClawWire", "IssuanceRules",
             ]),
         .testTarget(name: "OpenClawTests", dependencies: ["OpenClaw", "ClawWire"]),
         .testTarget(
@@ -206,7 +214,8 @@ let package = Package(
             name: "GrantWorkerTests",
             dependencies: [
                 "GrantWorker", "GrantChecker", "GrantVerifier", "Playground", "DevStack", "ApprovalSources", "ClawWire",
-                "GrantLedger", "IssuanceRules", "Kafka", "Keys", "Postgres", "Primitives", "ReceiptLog",
+                "GrantLedger", "GraphConfirmation", "GraphDouble", "IssuanceRules", "Kafka", "Keys", "Postgres",
+                "Primitives", "ReceiptLog",
                 .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
             ]),
         .testTarget(

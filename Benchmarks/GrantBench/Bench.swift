@@ -11,6 +11,10 @@ public struct Bench: Sendable {
     public func run() async throws -> BenchReport {
         var report = BenchReport(machine: .current(), options: options)
         let sections = options.sections
+        if sections.contains(.sources) {
+            options.progress("sources: messages of approval systems, read by one core")
+            try SourceCosts(options: options).measure(into: &report)
+        }
         if !sections.isDisjoint(with: [.calls, .signatures, .ledger, .kafka]) {
             report = try await BenchStack.with(options) { [report] stack in
                 var report = report

@@ -4,6 +4,8 @@ public import DevStack
 public enum BenchSection: String, Sendable, Hashable, CaseIterable {
     /// Processor time of single calls on the way of a decision.
     case calls
+    /// What approval systems send, read by one core.
+    case sources
     /// Tokens signed a second by one core.
     case signatures
     /// Rows of decisions that the ledger takes a second from prepared writes.

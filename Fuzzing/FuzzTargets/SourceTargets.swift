@@ -9,7 +9,10 @@ extension FuzzTarget {
             FuzzTarget("source-" + kind.rawValue.replacing("_", with: "-")) { bytes throws(FuzzFinding) in
                 var configuration = SourceConfiguration(
                     name: SourceName("fuzz"), kind: kind, authenticity: .topic)
-                configuration.tenants = ["harborline"]
+                // Those of the seeds: behind a tenant that is not listed nothing is read.
+                configuration.tenants = [
+                    "harborline", "11111111-2222-3333-4444-555555555555", "5b0c3f8e-1111-4222-8333-444455556666",
+                ]
                 configuration.vendor.stops = [
                     VendorRule.Stop(match: "PSTOP01", scope: .everything),
                     VendorRule.Stop(match: "claw-stop", scope: nil),

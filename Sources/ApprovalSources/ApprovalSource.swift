@@ -80,6 +80,13 @@ public enum AnySource: ApprovalSource {
             NativeSource.facts(from: record, configuration: configuration, at: now, signatures: &signatures)
         case .entraAudit:
             EntraAuditSource.facts(from: record, configuration: configuration, at: now, signatures: &signatures)
+        case .azureActivity:
+            AzureActivitySource.facts(from: record, configuration: configuration, at: now, signatures: &signatures)
+        case .graph:
+            GraphSource.facts(from: record, configuration: configuration, at: now, signatures: &signatures)
+        case .entitlementManagement:
+            EntitlementManagementSource.facts(
+                from: record, configuration: configuration, at: now, signatures: &signatures)
         case .capabilityRequest:
             CapabilityRequestSource.facts(
                 from: record, configuration: configuration, at: now, signatures: &signatures)
@@ -103,6 +110,9 @@ public enum AnySource: ApprovalSource {
         switch kind {
         case .native: NativeSource.vocabulary
         case .entraAudit: EntraAuditSource.vocabulary
+        case .azureActivity: AzureActivitySource.vocabulary
+        case .graph: GraphSource.vocabulary
+        case .entitlementManagement: EntitlementManagementSource.vocabulary
         case .capabilityRequest: CapabilityRequestSource.vocabulary
         case .serviceNow: ServiceNowSource.vocabulary
         case .jsm: JSMSource.vocabulary

@@ -166,19 +166,45 @@ enum TextRules {
     }
 
     /// True when a text is another, which is ASCII in lower case, but for the case of ASCII letters.
-    static func isFolded(_ text: String, _ lowercase: String) -> Bool {
-        text.utf8.count == lowercase.utf8.count && folded(text) == lowercase
+    static func isFolded(_ text: String, _ lowercase: String) -> Bool { isSame(text, lowercase) }
+
+    /// True when two texts differ in no more than the case of ASCII letters. Allocates nothing.
+    static func isSame(_ left: String, _ right: String) -> Bool {
+        let (a, b) = (left.utf8.span, right.utf8.span)
+        guard a.count == b.count else { return false }
+        for i in a.indices where a[i] != b[i] {
+            guard a[i] ^ b[i] == 0x20, (0x61...0x7A).contains(a[i] | 0x20) else { return false }
+        }
+        return true
+    }
+
+    /// True when a text has another, which is not empty, within it.
+    static func holds(_ text: String, _ part: String) -> Bool {
+        let (a, b) = (text.utf8.span, part.utf8.span)
+        guard a.count >= b.count else { return false }
+        for start in 0...(a.count - b.count) where a[start] == b[0] {
+            var i = 1
+            while i < b.count, a[start + i] == b[i] { i += 1 }
+            if i == b.count { return true }
+        }
+        return false
     }
 
     /// Identifiers of directories compare without case; only ASCII letters are folded, as GUIDs need no more.
     static func folded(_ text: String) -> String {
-        guard text.utf8.contains(where: { $0 >= 0x41 && $0 <= 0x5A }) else { return text }
+        let bytes = text.utf8.span
+        var capitals = false
+        for i in bytes.indices where bytes[i] >= 0x41 && bytes[i] <= 0x5A { capitals = true }
+        guard capitals else { return text }
         return String(decoding: text.utf8.map { $0 >= 0x41 && $0 <= 0x5A ? $0 | 0x20 : $0 }, as: UTF8.self)
     }
 
     /// The text with U+0000 replaced: PostgreSQL cannot keep that scalar.
     static func storable(_ text: String) -> String {
-        guard text.utf8.contains(0) else { return text }
+        let bytes = text.utf8.span
+        var zeros = false
+        for i in bytes.indices where bytes[i] == 0 { zeros = true }
+        guard zeros else { return text }
         return String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value == 0 ? "\u{FFFD}" : $0 }))
     }
 

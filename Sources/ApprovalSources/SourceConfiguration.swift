@@ -9,6 +9,12 @@ public struct SourceConfiguration: Sendable, Hashable {
         case native
         /// Microsoft Entra audit records as Event Hubs delivers them.
         case entraAudit = "entra_audit"
+        /// Records of the Azure activity log about activations of Azure resource roles.
+        case azureActivity = "azure_activity"
+        /// Objects of Microsoft Graph: schedule requests with approval and instance, and group notifications.
+        case graph
+        /// Callouts of custom extensions of Microsoft Entra entitlement management.
+        case entitlementManagement = "entitlement_management"
         /// Capability requests.
         case capabilityRequest = "capability_request"
         /// ServiceNow changes with their approvals.
@@ -31,7 +37,10 @@ public struct SourceConfiguration: Sendable, Hashable {
         public init?(name: String) {
             switch TextRules.folded(name).replacing("-", with: "_").replacing(".", with: "_") {
             case "native", "claw_native": self = .native
-            case "entra_audit", "entra", "entra_pim", "entra_em": self = .entraAudit
+            case "entra_audit", "entra", "entra_pim": self = .entraAudit
+            case "azure_activity", "azure": self = .azureActivity
+            case "graph", "entra_graph": self = .graph
+            case "entitlement_management", "entra_em", "em": self = .entitlementManagement
             case "capability_request", "claw_request", "request", "requests": self = .capabilityRequest
             case "servicenow", "service_now": self = .serviceNow
             case "jsm", "jira", "jira_service_management": self = .jsm
@@ -183,6 +192,9 @@ public struct SourceConfiguration: Sendable, Hashable {
             switch rule.kind {
             case .native: .native
             case .entraAudit: .entraAudit
+            case .azureActivity: .azureActivity
+            case .graph: .graph
+            case .entitlementManagement: .entitlementManagement
             case .capabilityRequest: .capabilityRequest
             case .serviceNow: .serviceNow
             case .jsm: .jsm
@@ -208,7 +220,8 @@ public struct SourceConfiguration: Sendable, Hashable {
         trustedSources = rule.trustedEventSources.isEmpty ? nil : rule.trustedEventSources
         trustedStopSources = rule.trustedStopSources
         switch kind {
-        case .native, .entraAudit, .serviceNow, .jsm, .gitHub, .pagerDuty, .opsgenie, .slack, .sharedSignals:
+        case .native, .entraAudit, .azureActivity, .graph, .entitlementManagement, .serviceNow, .jsm, .gitHub,
+            .pagerDuty, .opsgenie, .slack, .sharedSignals:
             jobClasses = rule.mayApprove
         case .capabilityRequest: jobClasses = rule.mayRequest
         }

@@ -15,7 +15,7 @@ struct SourceDemo {
     /// The vendor of a kind that a playground has only on demand.
     static func vendor(of kind: SourceConfiguration.Kind) -> PlaygroundVendor? {
         switch kind {
-        case .native, .entraAudit, .capabilityRequest: nil
+        case .native, .entraAudit, .azureActivity, .graph, .entitlementManagement, .capabilityRequest: nil
         case .serviceNow: .serviceNow
         case .jsm: .jsm
         case .gitHub: .gitHub
@@ -31,6 +31,9 @@ struct SourceDemo {
         switch kind {
         case .native: "the company's own workflow, with signed events"
         case .entraAudit: "Microsoft Entra PIM"
+        case .azureActivity: "the Azure activity log"
+        case .graph: "Microsoft Graph"
+        case .entitlementManagement: "Microsoft Entra entitlement management"
         case .capabilityRequest: "the jobs that ask"
         case .serviceNow: "ServiceNow"
         case .jsm: "Jira Service Management"
@@ -48,6 +51,7 @@ struct SourceDemo {
         switch kind {
         case .native: try await play(try scenes.nativeStory())
         case .entraAudit: try await play(try scenes.entraStory())
+        case .azureActivity, .graph, .entitlementManagement: try await play([])
         case .capabilityRequest: try await play(try scenes.requestStory())
         case .serviceNow: try await play(try changes())
         case .jsm: try await play(try issues())

@@ -114,13 +114,21 @@ public final class Worker: Sendable {
                     return true
                 }
             }
+            if let confirm = parts.confirm {
+                readers.addTask {
+                    try await confirm.run(until: isStopping)
+                    return true
+                }
+            }
             let limits = configuration.limits
             readers.addTask {
                 while !isStopping() { try await Task.sleep(for: limits.heartbeatInterval) }
                 try await Task.sleep(for: limits.drainTimeout)
                 return false
             }
-            let optional = [parts.control != nil, parts.usage != nil, parts.health != nil].count { $0 }
+            let optional = [
+                parts.control != nil, parts.usage != nil, parts.health != nil, parts.confirm != nil,
+            ].count { $0 }
             var open = parts.lanes.count + 4 + optional
             do {
                 while open > 0, let isReader = try await readers.next() {

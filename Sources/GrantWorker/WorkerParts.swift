@@ -2,6 +2,7 @@ import ApprovalSources
 import ClawWire
 import Foundation
 import GrantLedger
+import GraphConfirmation
 import IssuanceRules
 import Kafka
 import Keys
@@ -24,6 +25,8 @@ struct WorkerParts: Sendable {
     let health: HealthService?
     let control: ControlService?
     let usage: UsageService?
+    let confirm: ConfirmService?
+    let graph: GraphReader?
     let applier: ControlApplier
     let followers: [TopicPolicySource]
     let admin: KafkaAdmin
@@ -43,7 +46,7 @@ struct WorkerParts: Sendable {
         let secrets = try DerivationSecrets.load(configuration)
         var database = configuration.database
         PostgresLedger.configure(&database, worker: configuration.workerID)
-        database.poolSize = max(database.poolSize, configuration.limits.lanes + 11)
+        database.poolSize = max(database.poolSize, configuration.limits.lanes + 12)
         let pool = PostgresPool(database)
         let ledger = PostgresLedger(pool: pool, configuration: database)
         try await ledger.openLog(configuration.logID)
@@ -62,6 +65,7 @@ struct WorkerParts: Sendable {
         let sources = SourceConfiguration.byTopic(rules)
         let watched = rules.healthRules
         if !watched.isEmpty { try await ledger.watch(Array(watched.keys)) }
+        let graph = try configuration.confirmation.map { try ConfirmService.graph($0, rules) }
         let control = ControlView(localStop: localStop)
         let applier = ControlApplier(ledger: ledger, rules: rules, worker: configuration.workerID) { hash in
             await policies.load([hash])
@@ -73,7 +77,8 @@ struct WorkerParts: Sendable {
                 sources: sources,
                 limits: EventAgeLimits(
                     maximumAge: configuration.limits.maximumEventAge,
-                    maximumAhead: configuration.limits.maximumEventAhead), worker: configuration.workerID),
+                    maximumAhead: configuration.limits.maximumEventAhead), worker: configuration.workerID,
+                confirmable: ConfirmService.confirmable(rules, configuration, logger)),
             clock: clock, ledger: ledger, rules: rules, policies: policies, keys: keys,
             tokenIDSecret: secrets.tokenID, worker: configuration.workerID, isDryRun: configuration.isDryRun,
             control: control, applier: applier,
@@ -148,6 +153,14 @@ struct WorkerParts: Sendable {
                     topic: $0, configuration: reading, ledger: ledger, admin: admin, rules: rules,
                     worker: configuration.workerID, limits: configuration.limits, logger: logger)
             },
+            confirm: graph.flatMap { graph in
+                configuration.confirmation.map {
+                    ConfirmService(
+                        ledger: ledger, worker: configuration.workerID, decider: decider, graph: graph, settings: $0,
+                        rules: rules, interval: configuration.limits.sweepInterval, logger: logger)
+                }
+            },
+            graph: graph,
             applier: applier,
             followers: followers, admin: admin)
     }
@@ -201,6 +214,7 @@ struct WorkerParts: Sendable {
     func close() async {
         for consumer in consumers { _ = await consumer.close(deadline: .seconds(5)) }
         _ = await admin.close(deadline: .seconds(2))
+        await graph?.close()
         await ledger.close()
         await pool.shutdown()
     }

@@ -84,6 +84,23 @@ struct DocumentTests {
         #expect(first == kinds)
     }
 
+    @Test("The examples of Microsoft's schemas give facts of approvals, each without a fault", arguments: 0..<3)
+    func microsoftExamples(index: Int) throws {
+        let fixture = MicrosoftFixture.all[index]
+        for (number, example) in try fixture.examples.enumerated() {
+            let facts = fixture.facts(example)
+            #expect(!facts.isEmpty)
+            for fact in facts {
+                switch fact.content {
+                case .ignored, .rejected: Issue.record("example \(number) of \(fixture.schema): \(fact)")
+                default: break
+                }
+            }
+            let kind = MappingInput.kind(of: SourceRecord(topic: "t", value: JSONWriter.bytes(example)))
+            #expect(kind == fixture.kind)
+        }
+    }
+
     @Test("What the code writes has no member that the schemas do not name")
     func writtenMembers() throws {
         func names(_ schema: String) throws -> Set<String> {

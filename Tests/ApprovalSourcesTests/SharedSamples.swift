@@ -5,8 +5,8 @@ import TestSupport
 /// The shared samples, where they are present.
 enum SharedSamples {
     static let prefixes = [
-        "entra-audit-", "em-03-audit", "native-", "servicenow-", "jsm-", "github-", "pagerduty-", "opsgenie-", "slack-",
-        "ssf-",
+        "entra-audit-", "azure-activity-", "graph-", "em-", "native-", "servicenow-", "jsm-", "github-", "pagerduty-",
+        "opsgenie-", "slack-", "ssf-",
     ]
 
     static let folder = SharedFolder.folder("samples")

@@ -2,6 +2,7 @@ import ClawWire
 import Foundation
 import GrantLedger
 import GrantWorker
+import GraphConfirmation
 import Kafka
 import Keys
 import Logging
@@ -61,6 +62,18 @@ struct ConfigurationFileTests {
         lists.interval = .seconds(5)
         lists.timeToLive = 30
         #expect(worker.statusLists == lists)
+        var confirmation = WorkerConfiguration.Confirmation(
+            clientID: "c", certificateFile: "\(room.directory)/keys/g.crt", keyFile: "/keys/g.key")
+        confirmation.algorithm = .rs256
+        confirmation.graph.endpoint = "https://graph.example"
+        confirmation.graph.authority = "https://login.example"
+        confirmation.graph.answerTimeout = .milliseconds(700)
+        confirmation.concurrency = 3
+        confirmation.shortestWait = .milliseconds(60)
+        confirmation.longestWait = .milliseconds(70)
+        confirmation.recheckInterval = .seconds(9)
+        confirmation.unknownAfter = .seconds(8)
+        #expect(worker.confirmation == confirmation)
         let limits = worker.limits
         #expect(limits.batchRecords == 100)
         #expect(limits.batchBytes == 1_048_576)

@@ -92,6 +92,7 @@ enum ConfigurationSample {
           max_event_ahead_s: 60
         log: {level: debug, format: json}
         status_lists: {uri_base: "https://status.harborline.example/lists", topic: s, interval_ms: 5000, ttl_s: 30}
+        confirmation: {client_id: c, certificate_file: keys/g.crt, key_file: /keys/g.key, algorithm: RS256, graph_url: "https://graph.example", authority_url: "https://login.example", concurrency: 3, answer_timeout_ms: 700, retry_min_ms: 60, retry_max_ms: 70, recheck_s: 9, unknown_after_s: 8}
         control: {topic: claw.control.v1, stop_view_max_age_ms: 5000, stop_file: halt/stop}
 
         """

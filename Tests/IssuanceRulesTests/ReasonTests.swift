@@ -313,6 +313,13 @@ import Testing
             $0.factAuthenticity = .signed([Setup.kid])
         },
         Case(.humanApprovalNotConfirmed, "wait") { $0.factSource = "graph" },
+        Case(.humanApprovalNotConfirmed, "wait") {
+            $0.factSource = "graph"
+            $0.factAuthenticity = .unconfirmed
+        },
+        Case(.humanApprovalContradicted, "deny") {
+            $0.facts.append(Setup.fact(.decisionDenied(approver: Contradiction.principalDiffers.actor)))
+        },
         Case(.replayApprovalAlreadyUsed, "deny") { $0.usedBy = "r0" },
         Case(.replayApprovalAlreadyUsed, "deny") {
             $0.contain()

@@ -48,6 +48,6 @@ enum Events {
             occurredAt: Samples.noon))
 }
 
-extension SecurityEvent: @retroactive CustomTestStringConvertible {
+extension SecurityEvent: CustomTestStringConvertible {
     public var testDescription: String { "event \(sequence), \(code)" }
 }

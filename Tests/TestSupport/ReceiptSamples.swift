@@ -207,7 +207,7 @@ public enum Samples {
     }
 }
 
-extension Receipt: @retroactive CustomTestStringConvertible {
+extension Receipt: CustomTestStringConvertible {
     /// Kind and identifier, so that reports of tests stay readable.
     public var testDescription: String { "\(content.kind.rawValue) \(id)" }
 }

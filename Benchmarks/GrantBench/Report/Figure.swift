@@ -10,6 +10,8 @@ public enum FigureUnit: String, Sendable, Hashable {
     case mebibytes = "MiB"
     /// Bytes.
     case bytes = "B"
+    /// Megabytes (10⁶ bytes) a second.
+    case megabytesPerSecond = "MB/s"
     /// A number of things.
     case count = "count"
     /// A ratio, 1 for all of it.

@@ -49,8 +49,43 @@ enum EntraActivity: Hashable {
         }
     }
 
+    /// A word in lower case and without spaces, as the types of targets are compared.
+    static func word(_ name: String) -> String {
+        let bytes = name.utf8.span
+        var isPlain = bytes.count <= 64
+        for i in bytes.indices where bytes[i] <= 0x20 || bytes[i] >= 0x7F { isPlain = false }
+        return isPlain ? TextRules.folded(name) : normalized(name).replacing(" ", with: "")
+    }
+
     /// Lower case, plain hyphens, single spaces, American spelling.
     static func normalized(_ name: String) -> String {
+        let output = plain(name) ?? general(name)
+        guard TextRules.holds(output, "cancelled") || TextRules.holds(output, "comleted") else { return output }
+        return output.replacing("cancelled", with: "canceled").replacing("comleted", with: "completed")
+    }
+
+    /// The same for ASCII, which nearly every name is; `nil` for others.
+    private static func plain(_ name: String) -> String? {
+        let bytes = name.utf8.span
+        guard bytes.count <= 512 else { return nil }
+        var output: [UInt8] = []
+        output.reserveCapacity(bytes.count)
+        var pendingSpace = false
+        for i in bytes.indices {
+            let byte = bytes[i]
+            switch byte {
+            case 0x20, 0x09...0x0D: pendingSpace = !output.isEmpty
+            case 0x80...: return nil
+            default:
+                if pendingSpace { output.append(0x20) }
+                pendingSpace = false
+                output.append(byte >= 0x41 && byte <= 0x5A ? byte | 0x20 : byte)
+            }
+        }
+        return String(decoding: output, as: UTF8.self)
+    }
+
+    private static func general(_ name: String) -> String {
         var output = ""
         var pendingSpace = false
         for scalar in name.unicodeScalars.prefix(512) {
@@ -67,7 +102,7 @@ enum EntraActivity: Hashable {
             default: output.append(scalar.properties.lowercaseMapping)
             }
         }
-        return output.replacing("cancelled", with: "canceled").replacing("comleted", with: "completed")
+        return output
     }
 
     // MARK: Privileged Identity Management

@@ -17,7 +17,7 @@ struct EntraAuditRecord {
     let service: EntraActivity.Service
     let activityName: String
     let targets: [Target]
-    private let details: [String: String]
+    private let details: [(key: String, value: String)]
 
     /// Reads a record's properties, or returns `nil` when they are not of the vendor's shape.
     init?(_ value: JSONValue, limits: SourceConfiguration.Limits) {
@@ -39,24 +39,21 @@ struct EntraAuditRecord {
             guard element.object != nil else { return nil }
             targets.append(
                 Target(
-                    type: EntraActivity.normalized(Self.member(element, "type")?.string ?? "").replacing(" ", with: ""),
+                    type: EntraActivity.word(Self.member(element, "type")?.string ?? ""),
                     id: Self.identifier(Self.member(element, "id")),
                     name: Self.text(Self.member(element, "displayName")),
                     upn: Self.text(Self.member(element, "userPrincipalName")), value: element))
         }
         self.targets = targets
-        var details: [String: String] = [:]
         let additional = Self.member(properties, "additionalDetails").flatMap(Self.structured) ?? .array([])
         guard let pairs = additional.array ?? (additional.isNull ? [] : nil), pairs.count <= limits.maximumListMembers
         else { return nil }
-        for pair in pairs {
+        details = pairs.compactMap { pair in
             guard let key = Self.member(pair, "key")?.string, let text = Self.member(pair, "value")?.string,
                 !text.isEmpty
-            else { continue }
-            let name = TextRules.folded(key)
-            if details[name] == nil { details[name] = text }
+            else { return nil }
+            return (key, text)
         }
-        self.details = details
     }
 
     // MARK: Reading
@@ -65,8 +62,12 @@ struct EntraAuditRecord {
     static func member(_ value: JSONValue, _ name: String) -> JSONValue? {
         guard let object = value.object else { return nil }
         if let exact = object[name] { return exact }
-        let folded = TextRules.folded(name)
-        return object.members.first { TextRules.folded($0.key) == folded }?.value
+        // The span lends the members, where the array would hand out copies.
+        let members = object.members.span
+        for position in members.indices where TextRules.isSame(members[position].key, name) {
+            return members[position].value
+        }
+        return nil
     }
 
     /// The value itself, or the value that a router printed into a string.
@@ -84,13 +85,20 @@ struct EntraAuditRecord {
         return TextRules.folded(text)
     }
 
-    private static func text(_ value: JSONValue?) -> String? {
+    /// A text to show, bounded.
+    static func text(_ value: JSONValue?) -> String? {
         guard let text = value?.string, !text.isEmpty else { return nil }
+        guard text.utf8.count > 1_024 else { return TextRules.storable(text) }
         return TextRules.storable(String(String.UnicodeScalarView(text.unicodeScalars.prefix(1_024))))
     }
 
     func detail(_ names: String...) -> String? {
-        for name in names { if let value = details[TextRules.folded(name)] { return value } }
+        for name in names {
+            let details = details.span
+            for position in details.indices where TextRules.isSame(details[position].key, name) {
+                return details[position].value
+            }
+        }
         return nil
     }
 
@@ -101,7 +109,7 @@ struct EntraAuditRecord {
 
     var category: String { TextRules.folded(Self.member(properties, "category")?.string ?? "") }
 
-    var isSuccess: Bool { TextRules.folded(Self.member(properties, "result")?.string ?? "") == "success" }
+    var isSuccess: Bool { TextRules.isFolded(Self.member(properties, "result")?.string ?? "", "success") }
 
     var eventID: String? { Self.identifierAsWritten(Self.member(properties, "id")) }
 
@@ -240,11 +248,10 @@ struct EntraAuditRecord {
 
     /// A modified property of any target, old value first: what was there before it was taken away.
     func modified(_ name: String) -> String? {
-        let folded = TextRules.folded(name)
         for target in targets {
             let list = Self.member(target.value, "modifiedProperties").flatMap(Self.structured)?.array ?? []
             for property in list.prefix(256)
-            where TextRules.folded(Self.member(property, "displayName")?.string ?? "") == folded {
+            where TextRules.isSame(Self.member(property, "displayName")?.string ?? "", name) {
                 for key in ["oldValue", "newValue"] {
                     if let text = Self.member(property, key)?.string.flatMap(Self.unquoted), !text.isEmpty {
                         return text

@@ -19,7 +19,12 @@ public enum EntraAuditSource: ApprovalSource {
             let entries = try entries(try parse(value, configuration.limits.json), configuration.limits)
             var facts: [Fact] = []
             facts.reserveCapacity(entries.count)
-            for (index, entry) in entries.enumerated() { facts.append(fact(entry, index, configuration)) }
+            for (index, entry) in entries.enumerated() {
+                var read = fact(entry, index, configuration)
+                // What is passed over is no evidence: most of a stream costs no digest.
+                if read.recordDigest == nil, !read.isIgnored { read.recordDigest = entry.canonicalDigest }
+                facts.append(read)
+            }
             if facts.isEmpty {
                 facts.append(
                     Fact(
@@ -40,7 +45,7 @@ public enum EntraAuditSource: ApprovalSource {
 
     /// A text cut in the middle of a surrogate pair is no reason to lose a message of many records: the tolerant
     /// reading is for that fault alone.
-    private static func parse(_ value: [UInt8], _ limits: JSONLimits) throws(SourceFault) -> JSONValue {
+    static func parse(_ value: [UInt8], _ limits: JSONLimits) throws(SourceFault) -> JSONValue {
         do {
             return try JSONReader.parse(value, limits: limits)
         } catch {
@@ -53,7 +58,7 @@ public enum EntraAuditSource: ApprovalSource {
         }
     }
 
-    private static func entries(
+    static func entries(
         _ value: JSONValue, _ limits: SourceConfiguration.Limits
     ) throws(SourceFault) -> [JSONValue] {
         let entries: [JSONValue]
@@ -79,17 +84,16 @@ public enum EntraAuditSource: ApprovalSource {
 
     private static func fact(_ entry: JSONValue, _ index: Int, _ configuration: SourceConfiguration) -> Fact {
         let properties = EntraAuditRecord.member(entry, "properties").flatMap(EntraAuditRecord.structured)
-        let digest = entry.canonicalDigest
-        let eventID =
-            EntraAuditRecord.identifierAsWritten(properties.flatMap { EntraAuditRecord.member($0, "id") })
-            ?? "sha256:\(digest.b64u)"
+        let eventID = EntraAuditRecord.identifierAsWritten(properties.flatMap { EntraAuditRecord.member($0, "id") })
+        let digest = eventID == nil ? entry.canonicalDigest : nil
         let time = properties.flatMap { EntraAuditRecord.member($0, "activityDateTime")?.string }
         var base = Fact(
-            recordIndex: index, source: vocabulary, sourceEventID: SourceEventID(eventID),
+            recordIndex: index, source: vocabulary,
+            sourceEventID: SourceEventID(eventID ?? "sha256:\(digest?.b64u ?? "")"),
             occurredAt: time.flatMap(VendorTime.parse), content: WhyCode.malformed.rejected)
         base.recordDigest = digest
         guard let category = EntraAuditRecord.member(entry, "category")?.string else { return base }
-        guard TextRules.folded(category) == "auditlogs" else { return base.with(WhyCode.notAuditCategory.ignored) }
+        guard TextRules.isFolded(category, "auditlogs") else { return base.with(WhyCode.notAuditCategory.ignored) }
         let tenant: String
         switch Self.tenant(of: entry, configuration) {
         case .success(let known): tenant = known
@@ -103,6 +107,15 @@ public enum EntraAuditSource: ApprovalSource {
         let code: WhyCode
     }
 
+    /// True for `/tenants/TENANT` and what lies under it.
+    private static func isOf(_ tenant: String, _ resource: String) -> Bool {
+        let root = "/tenants/"
+        guard resource.hasPrefix(root) else { return false }
+        let rest = resource.utf8.dropFirst(root.utf8.count)
+        return rest.starts(with: tenant.utf8)
+            && (rest.count == tenant.utf8.count || rest.dropFirst(tenant.utf8.count).first == UInt8(ascii: "/"))
+    }
+
     /// The tenant, when the record and its resource agree on one that is allow-listed.
     private static func tenant(
         of entry: JSONValue, _ configuration: SourceConfiguration
@@ -110,10 +123,7 @@ public enum EntraAuditSource: ApprovalSource {
         guard let tenant = EntraAuditRecord.identifier(EntraAuditRecord.member(entry, "tenantId")),
             let resource = EntraAuditRecord.identifier(EntraAuditRecord.member(entry, "resourceId"))
         else { return .failure(Refusal(code: .tenantMismatch)) }
-        let parts = resource.split(separator: "/")
-        guard parts.count >= 2, parts[0] == "tenants", parts[1] == tenant else {
-            return .failure(Refusal(code: .tenantMismatch))
-        }
+        guard isOf(tenant, resource) else { return .failure(Refusal(code: .tenantMismatch)) }
         guard configuration.tenants.contains(tenant) else { return .failure(Refusal(code: .unknownTenant)) }
         return .success(tenant)
     }
@@ -130,100 +140,6 @@ public enum EntraAuditSource: ApprovalSource {
         fact.entitlement = record.entitlement
         let prefix = record.service == .entitlementManagement ? "entra-em" : "entra-pim"
         fact.approvalID = record.requestID.map { ApprovalID("\(prefix)/\(tenant)/\($0)") }
-        return complete(fact, activity, record, configuration)
-    }
-
-    private static func complete(
-        _ initial: Fact, _ activity: EntraActivity, _ record: EntraAuditRecord, _ configuration: SourceConfiguration
-    ) -> Fact {
-        var fact = initial
-        switch activity {
-        case .ignored(let why): return fact.with(why.ignored)
-        case .opened:
-            fact.requester = person(record.initiator)
-            fact.justification = record.justification
-            fact.ticket = record.ticket
-            return demandRequest(fact.with(.requestOpened))
-        case .routed: return demandRequest(fact.with(.requestRouted))
-        case .approved:
-            fact.approverJustification = record.justification
-            return demandRequest(fact.with(.decisionApproved(approver: record.initiator)))
-        case .denied:
-            fact.approverJustification = record.justification
-            return demandRequest(fact.with(.decisionDenied(approver: record.initiator)))
-        case .timedOut: return demandRequest(fact.with(.decisionTimedOut))
-        case .canceled: return demandRequest(fact.with(.decisionCanceled))
-        case .started:
-            fact.requester = person(record.initiator)
-            return window(fact, record) { fact, notBefore, notAfter in
-                demandRequest(fact.with(.grantStarted(notBefore: notBefore, notAfter: notAfter)))
-            }
-        case .changed:
-            return window(fact, record) { fact, notBefore, notAfter in
-                demandRequest(fact.with(.grantChanged(notBefore: notBefore, notAfter: notAfter)))
-            }
-        case .direct(let outsidePIM):
-            return window(fact, record) { fact, notBefore, notAfter in
-                fact.with(
-                    .grantDirect(
-                        assignedBy: record.initiator, outsidePIM: outsidePIM, notBefore: notBefore,
-                        notAfter: notAfter))
-            }
-        case .ended(let reason): return demandHolder(fact.with(.grantEnded(reason)))
-        case .eligibilityEnded:
-            // The request of the removal is not the request of the activations that rest on the eligibility.
-            if fact.subject != nil, fact.entitlement != nil { fact.approvalID = nil }
-            return demandHolder(fact.with(.grantEnded(.eligibilityRemoved)))
-        case .removedFromRoleInDirectory:
-            fact.approvalID = nil
-            fact.entitlement = record.directoryRole
-            return demandHolder(fact.with(.grantEnded(.removedInDirectory)))
-        case .removedFromGroupInDirectory(let scope):
-            fact.approvalID = nil
-            fact.entitlement = record.directoryGroup(scope: scope)
-            if let entitlement = fact.entitlement, let mapping = configuration.mapping,
-                mapping.entitlements.entry(for: entitlement) == nil
-            {
-                fact.entitlement = nil
-                fact.subject = nil
-                return fact.with(WhyCode.groupNotMapped.ignored)
-            }
-            return demandHolder(fact.with(.grantEnded(.removedInDirectory)))
-        case .subjectInvalidated(let reason):
-            fact.approvalID = nil
-            fact.entitlement = nil
-            return fact.subject == nil
-                ? fact.with(WhyCode.noSubject.rejected) : fact.with(.subjectInvalidated(reason: reason))
-        }
-    }
-
-    /// Adds window, text and ticket. A time that is there and does not parse rejects the entry; one that is missing
-    /// leaves the window open, which holds the approval.
-    private static func window(
-        _ initial: Fact, _ record: EntraAuditRecord, _ content: (Fact, Timestamp?, Timestamp?) -> Fact
-    ) -> Fact {
-        var times: [Timestamp?] = []
-        for text in [record.detail("StartTime", "StartDateTime"), record.detail("ExpirationTime", "EndDateTime")] {
-            let time = text.flatMap(VendorTime.parse)
-            guard text == nil || time != nil else { return initial.with(WhyCode.unparseableTime.rejected) }
-            times.append(time)
-        }
-        var fact = initial
-        fact.justification = record.justification
-        fact.ticket = record.ticket
-        return content(fact, times[0], times[1])
-    }
-
-    private static func person(_ actor: Actor?) -> Actor? { actor?.kind == .human ? actor : nil }
-
-    private static func demandRequest(_ fact: Fact) -> Fact {
-        fact.approvalID == nil ? fact.with(WhyCode.noRequestID.rejected) : fact
-    }
-
-    /// An end must name a request, or a subject and an entitlement.
-    private static func demandHolder(_ fact: Fact) -> Fact {
-        guard fact.approvalID == nil else { return fact }
-        if fact.subject == nil { return fact.with(WhyCode.noSubject.rejected) }
-        return fact.entitlement == nil ? fact.with(WhyCode.noEntitlement.rejected) : fact
+        return PIMFacts.complete(fact, activity, record, configuration)
     }
 }

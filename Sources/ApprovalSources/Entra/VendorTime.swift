@@ -106,6 +106,10 @@ enum VendorTime {
 
 extension String {
     func trimmingSpaces() -> String {
+        let bytes = utf8.span
+        guard !bytes.isEmpty else { return self }
+        let (begin, end) = (bytes[0], bytes[bytes.count - 1])
+        if begin > 0x20, begin < 0x7F, end > 0x20, end < 0x7F { return self }
         guard first?.isWhitespace == true || last?.isWhitespace == true else { return self }
         var slice = self[...]
         while slice.first?.isWhitespace == true { slice.removeFirst() }

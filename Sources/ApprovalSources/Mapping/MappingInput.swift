@@ -102,11 +102,19 @@ public struct MappingInput: Sendable {
         guard let value else { return nil }
         if value["request_version"] != nil { return .capabilityRequest }
         if value["envelope_type"] != nil { return .native }
-        let record = value.array?.first ?? value
+        let outer = value.array?.first ?? value
+        let record = EntraAuditRecord.member(outer, "records")?.array?.first ?? outer
+        switch VendorRecord.word(EntraAuditRecord.member(record, "kind")) {
+        case "graph.poll", "graph.notification": return .graph
+        case "em.callout": return .entitlementManagement
+        case .some, nil: break
+        }
+        if GraphNotification.looksLikeOne(record) { return .graph }
+        if VendorRecord.word(EntraAuditRecord.member(record, "category")) == "administrative" { return .azureActivity }
         let looksLikeAudit = ["records", "properties", "operationName", "category"].contains {
             EntraAuditRecord.member(record, $0) != nil
         }
-        return looksLikeAudit ? .entraAudit : nil
+        return looksLikeAudit || EntraAuditRecord.member(outer, "records") != nil ? .entraAudit : nil
     }
 }
 

@@ -103,6 +103,9 @@ public struct MappingReport: Sendable {
         ]
     }
 
+    /// Whom a record calls by name; of a bare identifier there is `requester_id`.
+    private static func person(_ actor: Actor?) -> Actor? { actor?.name == nil && actor?.upn == nil ? nil : actor }
+
     private func json(
         _ id: ApprovalID, _ assessment: ApprovalAssessment, _ intermediate: [String], _ stops: StopReport
     ) -> JSONValue {
@@ -117,7 +120,7 @@ public struct MappingReport: Sendable {
             "approval_id": .string(id.rawValue), "state": .string(state),
             "issue": .bool(assessment.issue && why == assessment.why), "revoke": .bool(revoke), "why": .string(why),
             "job_class": .optional(assessment.jobClass?.rawValue),
-            "requester": assessment.requester?.json ?? .null, "subject": assessment.subject?.json ?? .null,
+            "requester": Self.person(assessment.requester)?.json ?? .null, "subject": assessment.subject?.json ?? .null,
             "approvers": .array(assessment.approvers.map(\.actor.json)),
             "not_before": assessment.notBefore.map(FactDocument.time) ?? .null,
             "not_after": assessment.notAfter.map(FactDocument.time) ?? .null,
@@ -127,6 +130,7 @@ public struct MappingReport: Sendable {
             object["bind"] = binding
             object["window_rule"] = "approval time + max_ttl of the mapping (the event has no end)"
         }
+        object["requester_id"] = assessment.requester.map { .string($0.id.rawValue) }
         if isList { object["intermediate_states"] = .array(intermediate.map { .string($0) }) }
         if why == assessment.why { object["max_ttl_seconds"] = assessment.maximumTTLSeconds.map { .integer($0) } }
         return .object(object)

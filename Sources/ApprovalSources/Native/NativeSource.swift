@@ -238,6 +238,9 @@ public enum NativeSource: ApprovalSource {
 }
 
 extension Fact {
+    /// True for a record that is not ours or changes nothing.
+    var isIgnored: Bool { if case .ignored = content { true } else { false } }
+
     func with(_ content: Content) -> Fact {
         var fact = self
         fact.content = content

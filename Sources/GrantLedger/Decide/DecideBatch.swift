@@ -165,6 +165,12 @@ public struct DecideWrite: Sendable {
     public var redriven: RedriveWrite?
     /// What is counted of sources whose rows are locked, encoded, where it changed.
     public var health: [SourceName: [UInt8]] = [:]
+    /// What the vendor is to be asked about; the approvals are among those written.
+    public var wantedConfirmations: Set<ConfirmationKey> = []
+    /// How confirmations are left.
+    public var settledConfirmations: [ConfirmationOutcome] = []
+    /// Findings, each kept once.
+    public var findings: [UsageFinding] = []
 
     /// Makes an empty write.
     public init() {}
@@ -172,6 +178,7 @@ public struct DecideWrite: Sendable {
     /// True when nothing but the fence is written.
     public var isEmpty: Bool {
         newApprovals.isEmpty && changedApprovals.isEmpty && newRequests.isEmpty && changedRequests.isEmpty
-            && effects.isEmpty && redriven == nil && health.isEmpty
+            && effects.isEmpty && redriven == nil && health.isEmpty && wantedConfirmations.isEmpty
+            && settledConfirmations.isEmpty && findings.isEmpty
     }
 }

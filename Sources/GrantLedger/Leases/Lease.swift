@@ -59,6 +59,8 @@ public enum WorkerRole: String, Sendable, Hashable, CaseIterable {
     case usage
     /// Reads the records of dead letters again.
     case redriver
+    /// Asks vendors whether what sources say is so.
+    case confirmer
 }
 
 /// A held role.

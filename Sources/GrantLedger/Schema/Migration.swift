@@ -24,6 +24,7 @@ public struct Migration: Sendable, Hashable {
         Migration(number: 5, name: "usage", sql: MigrationText.usage),
         Migration(number: 6, name: "signed_roots_and_ends", sql: MigrationText.signedRootsAndEnds),
         Migration(number: 7, name: "limits_and_witnesses", sql: MigrationText.limits),
+        Migration(number: 8, name: "confirmation", sql: MigrationText.confirmation),
         Migration(number: 9, name: "dead_letters_and_health", sql: MigrationText.deadLettersAndHealth),
     ]
 

@@ -17,7 +17,7 @@ struct ConfigurationFileLoader {
     /// Sections whose settings may come from the environment.
     static let sections = [
         "worker", "kafka", "topics", "database", "keys", "secrets", "wpc", "control", "gateway_receipts",
-        "status_lists", "limits", "log",
+        "status_lists", "confirmation", "limits", "log",
     ]
 
     mutating func load(_ root: Node) -> (WorkerConfiguration, LogSettings)? {
@@ -47,6 +47,7 @@ struct ConfigurationFileLoader {
         let statusLists = statusLists(top["status_lists"])
         let gatewayReceipts = gatewayReceipts(top["gateway_receipts"])
         let witnesses = witnesses(top["witnesses"])
+        let confirmation = confirmation(top["confirmation"])
         let limits = limits(top["limits"])
         let log = log(top["log"])
         reader.reportUnknownVariables(sections: Self.sections)
@@ -64,17 +65,18 @@ struct ConfigurationFileLoader {
         configuration.statusLists = statusLists
         configuration.gatewayReceipts = gatewayReceipts
         configuration.witnesses = witnesses
+        configuration.confirmation = confirmation
         configuration.isDryRun = isDryRun
         return (configuration, log)
     }
 
     // MARK: Names and paths
 
-    private func resolve(_ path: String) -> String {
+    func resolve(_ path: String) -> String {
         path.hasPrefix("/") ? path : directory.appendingPathComponent(path).standardizedFileURL.path
     }
 
-    private mutating func required(
+    mutating func required(
         _ value: ConfigurationValue?, _ setting: String, _ parent: ConfigurationValue
     ) -> String? {
         guard let value else {

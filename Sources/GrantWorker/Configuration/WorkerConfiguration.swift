@@ -1,5 +1,6 @@
 public import ClawWire
 public import GrantLedger
+public import GraphConfirmation
 public import Kafka
 public import Keys
 public import Postgres
@@ -65,6 +66,36 @@ public struct WorkerConfiguration: Sendable {
         public var topic: String?
         /// No topic.
         public init() {}
+    }
+
+    /// How what sources say is read back from Microsoft Graph.
+    public struct Confirmation: Sendable, Hashable {
+        /// The application's client identifier.
+        public var clientID: String
+        /// File of the application's certificate, PEM.
+        public var certificateFile: String
+        /// File of the certificate's private key, PEM, mode 0600.
+        public var keyFile: String
+        /// How client assertions are signed.
+        public var algorithm = ClientCertificate.Algorithm.ps256
+        /// Where the service is and how patiently it is asked.
+        public var graph = GraphSettings()
+        /// Most questions at a time.
+        public var concurrency = 8
+        /// Wait after the first answer that settles nothing.
+        public var shortestWait: Duration = .seconds(5)
+        /// Longest wait between two answers that settle nothing.
+        public var longestWait: Duration = .seconds(300)
+        /// Time after which an approval that was confirmed is asked about again, while it lasts.
+        public var recheckInterval: Duration = .seconds(300)
+        /// Time after which a request that the vendor does not know is one that never was.
+        public var unknownAfter: Duration = .seconds(600)
+        /// The standard waits.
+        public init(clientID: String, certificateFile: String, keyFile: String) {
+            self.clientID = clientID
+            self.certificateFile = certificateFile
+            self.keyFile = keyFile
+        }
     }
 
     /// Bounds on batches, waits and memory.
@@ -135,6 +166,8 @@ public struct WorkerConfiguration: Sendable {
     public var gatewayReceipts = GatewayReceipts()
     /// Witnesses whose cosignatures of checkpoints are kept.
     public var witnesses: [NoteKey] = []
+    /// How what sources say is read back; `nil` when nothing is.
+    public var confirmation: Confirmation?
     /// Bounds.
     public var limits: Limits
     /// Decides and records, mints nothing.

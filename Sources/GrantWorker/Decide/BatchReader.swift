@@ -10,8 +10,11 @@ struct UnderstoodEntry: Sendable {
     let found: FoundRecord
     let facts: [Fact]
     let authenticity: IssuanceRules.Authenticity
-    /// Index into ``DecideRead/events``.
+    /// Index into ``DecideRead/events``; ``noEvent`` for what no record brought, which is always taken.
     let event: Int
+
+    /// The index of a vendor's answer: reading it twice says nothing new, and the ledger knows no event of it.
+    static let noEvent = -1
 }
 
 /// Where a record was found, and what it was.
@@ -75,6 +78,8 @@ struct UnderstoodBatch: Sendable {
     var isHealthCheck = false
     /// True for the record of a dead letter, read again: what is refused of it has its dead letter already.
     var isRedrive: Bool { read.redrive != nil }
+    /// How confirmations are left, with the batch.
+    var confirmations: [SettledConfirmation] = []
     /// Hashes of WPCs that requests of the batch name.
     var policyHashes: Set<Digest> = []
 }
@@ -92,6 +97,8 @@ struct BatchReader {
     let sources: [String: SourceConfiguration]
     let limits: EventAgeLimits
     let worker: WorkerID
+    /// Sources whose vendor this worker can ask.
+    var confirmable: Set<SourceName> = []
 
     /// Reads a batch.
     ///
@@ -150,10 +157,13 @@ struct BatchReader {
         case .signed(let key, _): authenticity = .signed(by: [key.kid])
         case .vendorSigned(let key): authenticity = .signed(by: [key])
         case .confirmationNeeded:
-            refuse(
-                record, source, "confirmation_unavailable",
-                "the source demands confirmation by the vendor's API, which this worker cannot ask", &batch)
-            return
+            guard confirmable.contains(source) else {
+                refuse(
+                    record, source, "confirmation_unavailable",
+                    "the source demands confirmation by the vendor's API, which this worker cannot ask", &batch)
+                return
+            }
+            authenticity = .unconfirmed
         }
         var start = 0
         while start < facts.count {
@@ -241,12 +251,14 @@ struct BatchReader {
         guard case .stopDeclared = fact.content, let source = sources[topic] else { return false }
         switch source.kind {
         case .pagerDuty, .opsgenie: return true
-        case .native, .entraAudit, .capabilityRequest, .serviceNow, .jsm, .gitHub, .slack, .sharedSignals: return false
+        case .native, .entraAudit, .azureActivity, .graph, .entitlementManagement, .capabilityRequest, .serviceNow, .jsm,
+            .gitHub, .slack, .sharedSignals:
+            return false
         }
     }
 
     /// Adds to the read what a fact may meet in the ledger.
-    private func need(_ fact: Fact, isContained: Bool, _ batch: inout UnderstoodBatch) {
+    func need(_ fact: Fact, isContained: Bool, _ batch: inout UnderstoodBatch) {
         if case .capabilityRequested(let request) = fact.content {
             batch.read.requestIDs.insert(request.requestID)
             batch.read.jobIDs.insert(request.jobID)

@@ -17,7 +17,7 @@ struct BatchSummary: Sendable, Hashable {
     var revoked = 0
     var reasons: [String: Int] = [:]
     var ignored: [String: Int] = [:]
-    /// Findings about sources and approvers, by code.
+    /// Findings, by code.
     var findings: [String: Int] = [:]
     /// What became of the dead letter whose record the batch was.
     var redriven: Receipt.DeadLetterAction.Outcome?
@@ -131,7 +131,9 @@ struct DecisionPlanner: Sendable {
         try work.watch(batch)
         for refused in batch.refused { try work.quarantine(refused) }
         for entry in batch.entries {
-            if snapshot.conflictingEvents.contains(entry.event) {
+            if entry.event == UnderstoodEntry.noEvent {
+                try work.apply(entry)
+            } else if snapshot.conflictingEvents.contains(entry.event) {
                 try work.quarantineConflict(entry)
             } else if snapshot.newEvents.contains(entry.event) {
                 work.summary.newEvents += 1
@@ -140,6 +142,7 @@ struct DecisionPlanner: Sendable {
                 work.summary.repeats += 1
             }
         }
+        for settled in batch.confirmations { try work.settle(settled) }
         for request in due.requests { work.toDecide.insert(request.requestID) }
         for approval in due.approvals { work.touchedApprovals.insert(approval) }
         try work.settle()

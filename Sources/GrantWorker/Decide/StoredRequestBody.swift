@@ -47,6 +47,7 @@ struct StoredRequestBody {
         case .signed(let kids): .array(kids.map { .string($0.rawValue) })
         case .confirmed: "confirmed"
         case .topic: "topic"
+        case .unconfirmed: "unconfirmed"
         }
     }
 
@@ -55,6 +56,7 @@ struct StoredRequestBody {
         case .array(let kids): .signed(by: kids.compactMap(\.string).map { KeyID($0) })
         case "confirmed": .confirmed
         case "topic": .topic
+        case "unconfirmed": .unconfirmed
         case .null, .bool, .number, .string, .object: nil
         }
     }

@@ -23,6 +23,8 @@ extension WorkingSet {
             case .topic: return .topic
             case .confirmed: weakest = .confirmed
             case .signed: weakest = weakest ?? .signed
+            // Nothing rests on it.
+            case .unconfirmed: continue
             }
         }
         return weakest
@@ -160,6 +162,25 @@ extension WorkingSet {
         _ = try add(receipt) { encoded in
             guard let record = RevocationRecord(encoded) else { return [] }
             return [OutputRecord(stream: .revocations, key: record.recordKey, value: record.canonicalBytes)]
+        }
+    }
+
+    /// Records a finding that a decision came upon.
+    mutating func raise(_ finding: UsageFinding, about approvals: [ApprovalID], input: EvidenceInput) throws {
+        findings.append(finding)
+        summary.findings[finding.code.rawValue, default: 0] += 1
+        let receipt = Receipt(
+            content: .findingRaised(
+                Receipt.Finding(
+                    code: finding.code.rawValue, severity: Receipt.Severity(finding.code.severity),
+                    about: finding.about, evidence: finding.evidence, excess: nil)),
+            subject: Receipt.Subject(approvalIDs: approvals),
+            provenance: provenance([input], policyHash: nil, authenticity: .confirmed),
+            reasons: [Receipt.Reason(code: finding.code.rawValue, detail: finding.detail)], occurredAt: now)
+        _ = try add(receipt) { encoded in
+            FindingRecord(encoded).map {
+                [OutputRecord(stream: .findings, key: $0.recordKey, value: $0.canonicalBytes)]
+            } ?? []
         }
     }
 

@@ -40,6 +40,10 @@ struct WorkingSet {
     var effects: [Effect] = []
     var effectOfRequest: [RequestID: Int] = [:]
     var summary = BatchSummary()
+    /// What the vendor is to be asked about, and how earlier questions are left.
+    var wantedConfirmations: Set<ConfirmationKey> = []
+    var settledConfirmations: [ConfirmationOutcome] = []
+    var findings: [UsageFinding] = []
     /// Records that have their dead letter already: one record, one dead letter.
     var quarantined: Set<ReceiptLog.RecordOrigin> = []
     /// How sources are watched, and how they fare; both empty where nobody watches.
@@ -150,6 +154,9 @@ struct WorkingSet {
         approvals[id] = approval
         touchedApprovals.insert(id)
         inputs[id, default: []].append(input)
+        if entry.authenticity == .unconfirmed, fact.grants {
+            wantedConfirmations.insert(ConfirmationKey(approvalID: id, source: entry.source))
+        }
     }
 
     private mutating func takeUp(
@@ -227,6 +234,9 @@ struct WorkingSet {
         write.effectOfRequest = effectOfRequest
         write.redriven = redriven
         for name in changedHealth { write.health[name] = health[name]?.encode() }
+        write.wantedConfirmations = wantedConfirmations
+        write.settledConfirmations = settledConfirmations
+        write.findings = findings
         return write
     }
 }

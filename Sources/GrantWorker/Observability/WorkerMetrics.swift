@@ -1,5 +1,6 @@
 import ClawWire
 import GrantLedger
+import IssuanceRules
 import Metrics
 import ReceiptLog
 

@@ -208,6 +208,16 @@ public struct TopicCatalog: Sendable, Hashable {
                 name: topic, role: .vendor(source.name, source.kind), key: "none", partitions: 4,
                 isPartitionCountFixed: false, settings: ["cleanup.policy": "delete"],
                 purpose: "Records of source \(source.name), as the vendor or a connector delivers them")
+        case .azureActivity:
+            Entry(
+                name: topic, role: .vendor(source.name, source.kind), key: "none", partitions: 4,
+                isPartitionCountFixed: false, settings: ["cleanup.policy": "delete"],
+                purpose: "Activity log records of source \(source.name), as the vendor delivers them")
+        case .graph, .entitlementManagement:
+            Entry(
+                name: topic, role: .vendor(source.name, source.kind), key: "request id", partitions: 4,
+                isPartitionCountFixed: false, settings: ["cleanup.policy": "delete"],
+                purpose: "Objects of source \(source.name), as a poller or a workflow writes them")
         }
     }
 

@@ -57,6 +57,7 @@ extension ApprovalState {
             writer.array("k", keys) { $0.string($1.rawValue) }
         case .confirmed: writer.member("a", "c")
         case .topic: writer.member("a", "t")
+        case .unconfirmed: writer.member("a", "u")
         }
     }
 
@@ -225,6 +226,7 @@ extension ApprovalState {
         case "s": authenticity = .signed(value.elements("k").compactMap(\.string).map { KeyID($0) })
         case "c": authenticity = .confirmed
         case "t": authenticity = .topic
+        case "u": authenticity = .unconfirmed
         default: throw StorageError(subject: subject, detail: "a is no authenticity")
         }
         return Attestation(source: SourceName(try value.text("s", of: subject)), authenticity: authenticity)

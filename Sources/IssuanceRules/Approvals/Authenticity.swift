@@ -8,6 +8,9 @@ public enum Authenticity: Sendable, Hashable {
     case confirmed
     /// The broker's access control is the only guard.
     case topic
+    /// To be read back from the vendor's own interface, which has not happened. What is stated so counts for nothing; a
+    /// denial or an end takes away all the same.
+    case unconfirmed
 
     /// Makes ``signed(_:)`` of keys in any order.
     public static func signed(by keys: some Sequence<KeyID>) -> Authenticity {
@@ -37,9 +40,11 @@ public struct Attestation: Sendable, Hashable, Comparable {
         if left.source != right.source { return left.source < right.source }
         return switch (left.authenticity, right.authenticity) {
         case (.signed(let a), .signed(let b)): a.lexicographicallyPrecedes(b)
-        case (.signed, .confirmed), (.signed, .topic), (.confirmed, .topic): true
+        case (.signed, .confirmed), (.signed, .topic), (.signed, .unconfirmed), (.confirmed, .topic),
+            (.confirmed, .unconfirmed), (.topic, .unconfirmed):
+            true
         case (.confirmed, .signed), (.confirmed, .confirmed), (.topic, .signed), (.topic, .confirmed),
-            (.topic, .topic):
+            (.topic, .topic), (.unconfirmed, _):
             false
         }
     }

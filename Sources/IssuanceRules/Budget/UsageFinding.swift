@@ -24,12 +24,14 @@ public struct UsageFinding: Sendable, Hashable {
         case budgetExceeded = "BUDGET_EXCEEDED"
         /// A budget in money, and a model without a price.
         case priceUnknown = "BUDGET_PRICE_UNKNOWN"
+        /// What the vendor answered about an approval is not what its source said.
+        case approvalContradicted = "APPROVAL_CONTRADICTED"
 
         /// How grave it is.
         public var severity: Severity {
             switch self {
             case .unknownScope, .afterRevocation, .afterExpiry, .wrongPolicy, .wrongSigner, .replayedReceipt,
-                .runInTwoJobs:
+                .runInTwoJobs, .approvalContradicted:
                 .critical
             case .beforeGrant, .budgetExceeded, .priceUnknown: .warning
             }
@@ -58,7 +60,7 @@ public struct UsageFinding: Sendable, Hashable {
     public let code: Code
     /// For people.
     public let detail: String
-    /// What it is about: `signer/receipt_id`, `run:id` or `job:id`.
+    /// What it is about: `signer/receipt_id`, `run:id`, `job:id` or `approval:id`.
     public let about: String
     /// Hashes of the evidence.
     public let evidence: [Digest]

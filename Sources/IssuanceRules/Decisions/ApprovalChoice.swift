@@ -105,7 +105,9 @@ extension Decider {
                 $0.value.ticket?.value.number?.lowercased() == number && isPermitted($0.key)
             }
         case .entitlement:
-            let claims = state.merged(isPermitted)
+            var claims = state.merged(isPermitted)
+            // What is still to be confirmed, or was refuted, is about the request all the same: it says why it waits.
+            if claims.subjects.entries.isEmpty { claims = state.merged(isToBeConfirmed) }
             guard let subject = request.subject, claims.subjects.entries.contains(where: { $0.key == subject })
             else { return false }
             return switch rules.entitlements.mapping(of: claims) {
@@ -135,6 +137,14 @@ extension Decider {
             source.mayApprove.contains(rule.name)
         else { return false }
         return source.accepts(attestation.authenticity, for: rule.name)
+    }
+
+    /// True for what a source that may approve the class said and the vendor has not confirmed.
+    private func isToBeConfirmed(_ attestation: Attestation) -> Bool {
+        guard attestation.authenticity == .unconfirmed, let source = rules.sources[attestation.source] else {
+            return false
+        }
+        return source.authenticity == .confirmed && source.mayApprove.contains(rule.name)
     }
 
     private mutating func judge(_ candidate: ApprovalCandidate) -> ApprovalResult {
@@ -306,6 +316,14 @@ extension Decider {
                 finding(
                     .humanApprovalSubjectInvalidated, "the subject of \(id) is invalid: \(quoted(invalidated.value))",
                     "binding", needed: "a valid account and a new approval")
+            ])
+        }
+        if let denied = state.denied, let why = Contradiction(denial: denied.value) {
+            return .refused([
+                finding(
+                    .humanApprovalContradicted,
+                    "the vendor's answer about \(id) contradicts its source: \(why.rawValue)",
+                    "approvals", needed: "an approval that the vendor confirms")
             ])
         }
         if let denied = state.denied {

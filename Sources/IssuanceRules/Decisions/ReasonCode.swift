@@ -109,6 +109,8 @@ public enum ReasonCode: String, Sendable, Hashable, CaseIterable {
     case humanApprovalRateExceeded = "HUMAN_APPROVAL_RATE_EXCEEDED"
     /// An approver approves in a way that the rules' anomalies refuse for a time.
     case humanApprovalAnomalous = "HUMAN_APPROVAL_ANOMALOUS"
+    /// What the vendor answered is not what the source said: another person, entitlement or approver, or no such request.
+    case humanApprovalContradicted = "HUMAN_APPROVAL_CONTRADICTED"
     /// The approval has given its one token to another request.
     case replayApprovalAlreadyUsed = "REPLAY_APPROVAL_ALREADY_USED"
     /// An upgrade rests on the approval of the token it replaces.

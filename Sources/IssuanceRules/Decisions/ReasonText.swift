@@ -76,6 +76,8 @@ extension ReasonCode {
             "As many tokens as max_grants allows rest on a source that the approval rests on, or on an approver."
         case .humanApprovalAnomalous:
             "An approver approves in a way that the rules' anomalies refuse for a time."
+        case .humanApprovalContradicted:
+            "What the vendor answered is not what the source said: another person, entitlement or approver, or no such request."
         case .replayApprovalAlreadyUsed: "The approval has given its one token to another request."
         case .replayUpgradeApprovalReused: "An upgrade rests on the approval of the token it replaces."
         case .scopeNotAllowed:
@@ -184,6 +186,7 @@ extension ReasonCode {
             "See to the source's pipeline; what waits goes on by itself when records flow again."
         case .humanApprovalRateExceeded: "Find out why so much is asked for; what waits goes on as the time passes."
         case .humanApprovalAnomalous: "Ask the approver; have it approved again when the time is over."
+        case .humanApprovalContradicted: "Find out who writes to the source's topic; have it approved again."
         case .replayApprovalAlreadyUsed: "Have a new approval given: one approval, one job."
         case .replayUpgradeApprovalReused: "Have the upgrade approved on its own."
         case .scopeNotAllowed: "Ask for scopes of the class; for those of an elevated action ask for the action."

@@ -48,7 +48,9 @@ extension Decider {
             switch source.kind {
             case .capabilityRequest: source.mayRequest
             case .native: source.mayRequest ?? source.mayApprove
-            case .entraAudit, .serviceNow, .jsm, .gitHub, .pagerDuty, .opsgenie, .slack, .sharedSignals: []
+            case .entraAudit, .azureActivity, .graph, .entitlementManagement, .serviceNow, .jsm, .gitHub, .pagerDuty,
+                .opsgenie, .slack, .sharedSignals:
+                []
             }
         guard classes?.contains(request.jobClass) ?? true else {
             refuse(

@@ -71,6 +71,12 @@ public struct SourceRule: Sendable, Hashable {
         case native
         /// Microsoft Entra audit records.
         case entraAudit = "entra_audit"
+        /// Records of the Azure activity log.
+        case azureActivity = "azure_activity"
+        /// Objects of Microsoft Graph.
+        case graph
+        /// Callouts of Microsoft Entra entitlement management.
+        case entitlementManagement = "entitlement_management"
         /// Requests for tokens.
         case capabilityRequest = "capability_request"
         /// ServiceNow changes with their approvals.
@@ -146,7 +152,8 @@ public struct SourceRule: Sendable, Hashable {
                 guard let signer = signers[key] else { return false }
                 return signer.jobClasses?.contains(jobClass) ?? true
             }
-        case (.signed, .confirmed), (.signed, .topic), (.confirmed, .signed), (.confirmed, .topic): false
+        case (.signed, .confirmed), (.signed, .topic), (.confirmed, .signed), (.confirmed, .topic), (_, .unconfirmed):
+            false
         case (.confirmed, .confirmed), (.topic, .signed), (.topic, .confirmed), (.topic, .topic): true
         }
     }

@@ -138,6 +138,11 @@ struct RulesLoader {
                 expected:
                     "allow_topic_authenticity: true beside it, since the broker's access control is the only guard")
         }
+        if authenticity == .confirmed, kind == .azureActivity || kind == .entitlementManagement {
+            reader.report(
+                fields["authenticity"] ?? value, found: "authenticity: confirmed for kind: \(kind.rawValue)",
+                expected: "topic: only requests for directory roles and groups are read back")
+        }
         let signers = loadSigners(fields["signers"])
         if authenticity == .signed, signers.isEmpty, kind != .sharedSignals {
             reader.report(value, found: "no signers", expected: "the keys that may sign for a signed source")

@@ -102,7 +102,7 @@ extension SourceRule.Kind {
     /// True for kinds whose records can approve something.
     public var canApprove: Bool {
         switch self {
-        case .native, .entraAudit, .serviceNow, .jsm, .gitHub: true
+        case .native, .entraAudit, .azureActivity, .graph, .entitlementManagement, .serviceNow, .jsm, .gitHub: true
         case .capabilityRequest, .pagerDuty, .opsgenie, .slack, .sharedSignals: false
         }
     }

@@ -14,7 +14,7 @@ extension RulesLoader {
             }
         }
         switch kind {
-        case .native, .entraAudit, .capabilityRequest: return VendorRule()
+        case .native, .entraAudit, .azureActivity, .graph, .entitlementManagement, .capabilityRequest: return VendorRule()
         case .serviceNow, .jsm, .gitHub, .pagerDuty, .opsgenie, .slack, .sharedSignals: break
         }
         if authenticity == .confirmed {
@@ -33,7 +33,7 @@ extension RulesLoader {
         }
         var vendor = VendorRule()
         switch kind {
-        case .native, .entraAudit, .capabilityRequest, .slack: break
+        case .native, .entraAudit, .azureActivity, .graph, .entitlementManagement, .capabilityRequest, .slack: break
         case .gitHub: needTenants(fields, of: source, "organizations or users that own repositories")
         case .serviceNow:
             needTenants(fields, of: source, "instances")
@@ -51,7 +51,7 @@ extension RulesLoader {
 
     private static func settings(_ kind: SourceRule.Kind) -> Set<String> {
         switch kind {
-        case .native, .entraAudit, .capabilityRequest, .gitHub, .slack: []
+        case .native, .entraAudit, .azureActivity, .graph, .entitlementManagement, .capabilityRequest, .gitHub, .slack: []
         case .serviceNow: ["fields"]
         case .jsm: ["fields", "request_types"]
         case .pagerDuty, .opsgenie: ["stops"]

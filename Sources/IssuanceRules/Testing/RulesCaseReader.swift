@@ -139,9 +139,11 @@ private struct CaseReader {
         switch value[key] {
         case nil, .some(.null), .some(.string("topic")): return .topic
         case .some(.string("confirmed")): return .confirmed
+        case .some(.string("unconfirmed")): return .unconfirmed
         case .some(let other):
             guard let dids = texts(other["signed_by"]) else {
-                throw RulesCaseError(path: key, detail: "expected topic, confirmed or signed_by: [did:key…]")
+                throw RulesCaseError(
+                    path: key, detail: "expected topic, confirmed, unconfirmed or signed_by: [did:key…]")
             }
             var keys: [KeyID] = []
             for did in dids {

@@ -1,0 +1,59 @@
+import ClawWire
+import Foundation
+import GrantLedger
+import GraphConfirmation
+import IssuanceRules
+import Keys
+import Logging
+
+extension ConfirmService {
+    /// The sources whose vendor can be asked under a configuration.
+    static func confirmable(_ rules: RuleSet, _ configuration: WorkerConfiguration, _ logger: Logger) -> Set<SourceName>
+    {
+        let demanding = rules.sources.values.filter { $0.authenticity == .confirmed }
+        guard configuration.confirmation != nil else {
+            if !demanding.isEmpty {
+                logger.warning(
+                    "sources are to be confirmed and the configuration has no section confirmation: they go to the dead letters",
+                    metadata: ["sources": "\(demanding.map(\.name.rawValue).sorted().joined(separator: " "))"])
+            }
+            return []
+        }
+        return Set(demanding.filter { $0.kind.isKnownToGraph }.map(\.name))
+    }
+
+    /// The reader of Microsoft Graph, for the tenants of the sources to be confirmed.
+    static func graph(_ settings: WorkerConfiguration.Confirmation, _ rules: RuleSet) throws -> GraphReader {
+        let key = try SecretFile.load(settings.keyFile)
+        guard let text = key.textExposed() else {
+            throw ConfigurationError("\(settings.keyFile) is no PEM")
+        }
+        let certificate: ClientCertificate
+        do {
+            certificate = try ClientCertificate(
+                certificate: try String(contentsOfFile: settings.certificateFile, encoding: .utf8), key: text,
+                algorithm: settings.algorithm)
+        } catch let fault as ClientCertificate.Fault {
+            throw ConfigurationError(
+                "confirmation: \(settings.certificateFile) and \(settings.keyFile) cannot be used: \(fault)")
+        } catch {
+            throw ConfigurationError("confirmation: \(settings.certificateFile) cannot be read")
+        }
+        let tenants = rules.sources.values.filter { $0.authenticity == .confirmed }.flatMap(\.tenants)
+        return GraphReader(
+            GraphCredentials(clientID: settings.clientID, certificate: certificate, tenants: Set(tenants)),
+            settings: settings.graph)
+    }
+}
+
+extension SourceRule.Kind {
+    /// True for kinds whose approvals Microsoft Graph can be asked about.
+    var isKnownToGraph: Bool {
+        switch self {
+        case .entraAudit, .graph: true
+        case .native, .azureActivity, .entitlementManagement, .capabilityRequest, .serviceNow, .jsm, .gitHub,
+            .pagerDuty, .opsgenie, .slack, .sharedSignals:
+            false
+        }
+    }
+}
