@@ -17,6 +17,15 @@ extension Corruption {
         }
     }
 
+    private static func unpinned(_ forge: inout Forge) throws {
+        forge.batches[3][5] = try HealthyLog.grant("g5") {
+            $0.jobClass = "prod"
+            $0.controlPosition = 6
+            $0.policy = HealthyLog.secondPolicy
+            $0.isPinned = false
+        }
+    }
+
     /// WPCs that do not stand, or not for what they served.
     static let policies: [Corruption] = [
         Corruption("a grant without the WPC that its class demands", .grantWithoutPolicy, at: "batch 0 receipt 1")
@@ -48,23 +57,9 @@ extension Corruption {
         planned("a WPC for another class", .grantPolicyOutsideRules) { $0.jobClass = "sandbox" },
         planned("a WPC that demands too little", .grantPolicyOutsideRules) { $0.properties = [.proxy, .sandbox] },
         Corruption("a token that does not name its WPC", .claimsNotPinned, at: "clawgrant.effect_group 4").withLedger
-            .forged { forge in
-                forge.batches[3][5] = try HealthyLog.grant("g5") {
-                    $0.jobClass = "prod"
-                    $0.controlPosition = 6
-                    $0.policy = HealthyLog.secondPolicy
-                    $0.isPinned = false
-                }
-            },
+            .forged { try unpinned(&$0) },
         Corruption("a token that a WPC wants pinned", .claimsNotPinned, at: "clawgrant.effect_group 4").withLedger
-            .forged { forge in
-                forge.batches[3][5] = try HealthyLog.grant("g5") {
-                    $0.jobClass = "prod"
-                    $0.controlPosition = 6
-                    $0.policy = HealthyLog.secondPolicy
-                    $0.isPinned = false
-                }
-            }
+            .forged { try unpinned(&$0) }
             .planned { plan in
                 for hash in plan.rules.keys {
                     plan.rules[hash]?.jobClasses["prod"]?.workPolicy.isAlwaysPinned = false
