@@ -78,6 +78,14 @@ import Testing
         ("allow_topic_authenticity: true, ", "", "allow_topic_authenticity: true"),
         ("authenticity: topic", "authenticity: signed", "the keys that may sign"),
         ("may_approve: [c]", "may_approve: [c], trusted_stop_sources: [/soc]", "authenticity: signed only"),
+        (
+            "kind: native, authenticity: topic", "kind: azure_activity, authenticity: confirmed",
+            "only requests for directory roles"
+        ),
+        (
+            "kind: native, authenticity: topic", "kind: entitlement_management, authenticity: confirmed",
+            "only requests for directory roles"
+        ),
         ("kind: native", "kind: capability_request", "no approvals from a source of requests"),
         ("groups: {ops: [mina]}", "groups: {ops: [mina]}\ngroups: {}", "every key once"),
         ("groups: {ops: [mina]}", "groups: {ops: [mina", "YAML"),

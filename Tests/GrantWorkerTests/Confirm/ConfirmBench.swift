@@ -148,7 +148,8 @@ struct ConfirmBench: Sendable {
                 "category": "AuditLogs", "tenantId": .string(Self.tenant),
                 "resourceId": .string("/tenants/\(Self.tenant)/providers/Microsoft.aadiam"),
                 "properties": [
-                    "id": .string("PIM_\(request)_\(activity)_\(by)"), "category": "RoleManagement", "result": "success",
+                    "id": .string("PIM_\(request)_\(activity)_\(by)"), "category": "RoleManagement",
+                    "result": "success",
                     "loggedByService": "PIM", "activityDisplayName": .string(activity),
                     "activityDateTime": Self.time(-10),
                     "initiatedBy": [
