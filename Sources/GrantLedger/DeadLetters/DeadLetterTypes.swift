@@ -162,6 +162,9 @@ public protocol DeadLetterLedger: Sendable {
     /// Dead letters that a filter names, those set aside last first.
     func deadLetters(matching filter: DeadLetterFilter, limit: Int64) async throws(LedgerError) -> [StoredDeadLetter]
 
+    /// Dead letters by the places of their records, in any order; those that do not exist are left out.
+    func deadLetters(at origins: [RecordOrigin]) async throws(LedgerError) -> [StoredDeadLetter]
+
     /// One dead letter with its receipt; `nil` when there is none.
     func deadLetter(at origin: RecordOrigin) async throws(LedgerError) -> DeadLetterStory?
 

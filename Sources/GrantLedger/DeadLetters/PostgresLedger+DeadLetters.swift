@@ -21,6 +21,12 @@ extension PostgresLedger: DeadLetterLedger {
         return try await read("reading the dead letters", .execute(DeadLetterStatements.list, row))
     }
 
+    /// See ``DeadLetterLedger/deadLetters(at:)``.
+    public func deadLetters(at origins: [RecordOrigin]) async throws(LedgerError) -> [StoredDeadLetter] {
+        try await read(
+            "reading \(origins.count) dead letters", .execute(DeadLetterStatements.byKeys, Self.keys(origins)))
+    }
+
     private func read(_ what: String, _ step: PipelineStep) async throws(LedgerError) -> [StoredDeadLetter] {
         let rows = try await run(what, [step])[0]
         do {

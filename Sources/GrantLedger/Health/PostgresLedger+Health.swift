@@ -8,10 +8,13 @@ enum HealthStatements {
         "INSERT INTO clawgrant.source_health (source) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING",
         parameterTypes: [.textArray])
 
+    /// No worker's clock keeps a source alive beyond the ledger's.
     static let noteSeen = PreparedStatement(
         "note_sources_seen",
         """
-        INSERT INTO clawgrant.source_health (source, seen_at) SELECT * FROM unnest($1::text[], $2::timestamptz[])
+        INSERT INTO clawgrant.source_health (source, seen_at)
+        SELECT s.source, least(s.seen_at, clock_timestamp())
+        FROM unnest($1::text[], $2::timestamptz[]) AS s (source, seen_at)
         ON CONFLICT (source) DO UPDATE SET seen_at = greatest(source_health.seen_at, excluded.seen_at)
         """,
         parameterTypes: [.textArray, .timestamptzArray])

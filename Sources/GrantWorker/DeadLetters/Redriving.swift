@@ -25,9 +25,16 @@ enum ReturnedDeadLetter {
 }
 
 extension WorkingSet {
+    /// The reason of a record whose request contradicts one that is known.
+    static let requestConflict = "request_conflict"
+
     /// Records what reading a dead letter's record again came to: what it says was taken like any record's, what was
     /// refused has its dead letter already.
     mutating func recordRedrive(of letter: StoredDeadLetter, _ batch: UnderstoodBatch) throws {
+        if letter.code == Self.requestConflict, refusedAgain == nil, summary.newEvents == 0 {
+            // Its event was used up when the record was set aside, and nothing of it was taken: that is no repeat.
+            refusedAgain = (letter.code, "the request in it was made before with another content")
+        }
         let outcome: Receipt.DeadLetterAction.Outcome =
             if refusedAgain != nil {
                 .refused

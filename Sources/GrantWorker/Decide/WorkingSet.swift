@@ -116,7 +116,7 @@ struct WorkingSet {
             // Nothing of the record is taken: half of an event is no evidence of anything.
             try quarantine(
                 RefusedEntry(
-                    source: entry.source, found: entry.found, reason: "request_conflict",
+                    source: entry.source, found: entry.found, reason: Self.requestConflict,
                     detail: "request \(contradicted) was made before with another content", value: nil))
             return
         }

@@ -22,7 +22,7 @@ extension WorkingSet {
             let stored = snapshot.health[name]
             do {
                 var state = try SourceHealth(decoding: stored?.body ?? [])
-                state.seenAt = [stored?.seenAt, batch.seen[name]].compactMap(\.self).max()
+                state.seenAt = [stored?.seenAt, batch.seen[name].map { min($0, now) }].compactMap(\.self).max()
                 health[name] = state
             } catch {
                 throw LedgerError(.corrupted, "what is counted of the source \(name) does not read: \(error)")

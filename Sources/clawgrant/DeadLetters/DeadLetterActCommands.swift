@@ -153,8 +153,10 @@ struct DeadLetterRedriveCommand: AsyncParsableCommand {
         let stopwatch = Stopwatch()
         while !open.isEmpty, stopwatch.seconds < timeout {
             var left: [RecordOrigin] = []
+            let letters = try await ledger.deadLetters(at: open)
+            let byOrigin = Dictionary(letters.map { ($0.origin, $0) }) { first, _ in first }
             for origin in open {
-                guard let letter = try await ledger.deadLetter(at: origin)?.letter, letter.request == nil else {
+                guard let letter = byOrigin[origin], letter.request == nil else {
                     left.append(origin)
                     continue
                 }

@@ -91,6 +91,18 @@ struct RedrivePlanningTests {
         #expect(ledger.outputs(.grants).count == 1)
     }
 
+    @Test mutating func aRequestThatContradictsAnotherIsNeverTaken() throws {
+        var ask = Ask("a", "ref")
+        ask.approval = "apr-x"
+        #expect(try ledger.deliver([try ask.record()]).waiting == 1)
+        let record = try Answer.contained("a").record()
+        #expect(try ledger.deliver([record]).quarantined == 1)
+        let dead = letter(try #require(try ledger.deadLetters().first))
+        #expect(dead.code == "request_conflict")
+        #expect(try ledger.redrive(dead, record).redriven == .refused)
+        #expect(ledger.outputs(.grants).isEmpty)
+    }
+
     @Test mutating func aDeadLetterThatComesBackIsPassedOver() throws {
         try ledger.deliver([DeadLetterTests.raw(Array("yes".utf8))])
         let effects = ledger.effects.count
