@@ -1,4 +1,5 @@
 import ClawWire
+import TestSupport
 import Testing
 
 @testable import ReceiptLog

@@ -1,8 +1,8 @@
 import ClawWire
 import ReceiptLog
-import SecurityEvents
+public import SecurityEvents
 import TestSupport
-import Testing
+public import Testing
 
 /// Receipts as events.
 enum Events {
@@ -49,5 +49,6 @@ enum Events {
 }
 
 extension SecurityEvent: CustomTestStringConvertible {
+    /// Its place and kind, so that reports of tests stay readable.
     public var testDescription: String { "event \(sequence), \(code)" }
 }
