@@ -54,6 +54,8 @@ public enum AuthenticityEvidence: Sendable, Hashable {
     case confirmationNeeded
     /// A listed key signed.
     case signed(by: Ed25519PublicKey, form: Form)
+    /// A header of the record is signed with the source's secret or key set of this name.
+    case headerSigned(by: KeyID)
 
     /// The evidence in the terms of the rules; `nil` while the vendor was not asked.
     public var authenticity: Authenticity? {
@@ -61,16 +63,29 @@ public enum AuthenticityEvidence: Sendable, Hashable {
         case .topic: .topic
         case .confirmationNeeded: nil
         case .signed(let key, _): .signed([key.kid])
+        case .headerSigned(let key): .signed([key])
         }
     }
 }
 
 /// Reads records of whichever kind a source is configured as.
 public enum AnySource: ApprovalSource {
-    /// Reads one record with the reader of `configuration.kind`.
+    /// Reads one record with the reader of `configuration.kind`, after its header where the source is proven by one.
     public static func facts(
         from record: SourceRecord, configuration: SourceConfiguration, at now: Timestamp,
         signatures: inout BatchSignatureCache
+    ) -> SourceReading {
+        guard let verifier = configuration.headerSignature, configuration.authenticity == .signed else {
+            return read(record, configuration, now, &signatures)
+        }
+        return HeaderSigned.facts(from: record, verifier: verifier, configuration: configuration) {
+            read($0, $1, now, &signatures)
+        }
+    }
+
+    private static func read(
+        _ record: SourceRecord, _ configuration: SourceConfiguration, _ now: Timestamp,
+        _ signatures: inout BatchSignatureCache
     ) -> SourceReading {
         switch configuration.kind {
         case .native:

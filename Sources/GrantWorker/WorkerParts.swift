@@ -57,7 +57,7 @@ struct WorkerParts: Sendable {
         let policies = PolicyCache(
             sources: try policySources(policySettings) + followers, signers: rules.workPolicies.signers,
             logger: logger)
-        let sources = SourceConfiguration.byTopic(rules)
+        let sources = try SourceConfiguration.byTopic(rules, file: configuration.rulesFile)
         let control = ControlView(localStop: localStop)
         let applier = ControlApplier(ledger: ledger, rules: rules, worker: configuration.workerID) { hash in
             await policies.load([hash])

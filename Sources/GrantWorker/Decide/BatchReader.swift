@@ -132,6 +132,7 @@ struct BatchReader {
         switch evidence {
         case .topic: authenticity = .topic
         case .signed(let key, _): authenticity = .signed(by: [key.kid])
+        case .headerSigned(let key): authenticity = .signed(by: [key])
         case .confirmationNeeded:
             refuse(
                 record, source, "confirmation_unavailable",

@@ -119,12 +119,15 @@ public struct SourceRule: Sendable, Hashable {
     public let mayRequest: Set<JobClass>?
     /// Older events are refused, in seconds; `nil` means any age.
     public let maximumEventAgeSeconds: Int64?
+    /// The signature in a header by which its records prove themselves, in place of ``signers``.
+    public var headerSignature: HeaderSignatureRule?
 
     /// True when a statement with this authenticity counts for a class, as far as authentication goes.
     func accepts(_ authenticity: Authenticity, for jobClass: JobClass) -> Bool {
         switch (self.authenticity, authenticity) {
         case (.signed, .signed(let keys)):
             keys.contains { key in
+                if let headerSignature { return headerSignature.keys.contains { $0.id == key } }
                 guard let signer = signers[key] else { return false }
                 return signer.jobClasses?.contains(jobClass) ?? true
             }

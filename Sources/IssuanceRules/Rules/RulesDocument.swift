@@ -45,7 +45,7 @@ private func classes(_ values: Set<JobClass>?) -> JSONValue { values.map { texts
 
 extension SourceRule {
     fileprivate var document: JSONValue {
-        [
+        var document: JSONObject = [
             "kind": .string(kind.rawValue), "topics": list(topics), "authenticity": .string(authenticity.rawValue),
             "signers": .array(
                 signers.sorted { $0.key < $1.key }.map {
@@ -59,6 +59,9 @@ extension SourceRule {
             "may_approve": classes(mayApprove), "may_request": classes(mayRequest),
             "max_event_age": optional(maximumEventAgeSeconds),
         ]
+        // A source without one keeps the text, and with it the rules their hash, of before the setting was known.
+        document["header_signature"] = headerSignature?.document
+        return .object(document)
     }
 }
 

@@ -2,7 +2,8 @@
 ///
 /// `topics/schemas/issuance-rules.v1.json` lists the same keys; a test compares both.
 enum RulesKeys: String, CaseIterable {
-    case rules, hardCap = "hard_cap", source, signer, entitlement, workPolicies = "work_policies"
+    case rules, hardCap = "hard_cap", source, signer, headerSignature = "header_signature", headerKey = "header_key"
+    case entitlement, workPolicies = "work_policies"
     case jobClass = "job_class", defaults, approvals, requirement, separation, scopes
     case elevatedAction = "elevated_action", workPolicyDemand = "work_policy_demand"
     case control, controlSigner = "control_signer", lift
@@ -20,8 +21,11 @@ enum RulesKeys: String, CaseIterable {
             [
                 "kind", "topics", "authenticity", "allow_topic_authenticity", "signers", "tenants",
                 "trusted_event_sources", "trusted_stop_sources", "may_approve", "may_request", "max_event_age",
+                "header_signature",
             ]
         case .signer: ["did", "job_classes", "may_stop", "may_lift"]
+        case .headerSignature: ["scheme", "header", "prefix", "encoding", "keys"]
+        case .headerKey: ["name", "file", "not_before", "not_after"]
         case .entitlement: ["kind", "id", "scope", "job_class", "min_human_approvers", "window"]
         case .workPolicies: ["signers", "directory", "topic", "registry"]
         case .jobClass:

@@ -139,8 +139,18 @@ struct RulesLoader {
                     "allow_topic_authenticity: true beside it, since the broker's access control is the only guard")
         }
         let signers = loadSigners(fields["signers"])
-        if authenticity == .signed, signers.isEmpty {
+        let headerSignature = loadHeaderSignature(fields["header_signature"])
+        if authenticity == .signed, signers.isEmpty, fields["header_signature"] == nil {
             reader.report(value, found: "no signers", expected: "the keys that may sign for a signed source")
+        }
+        if let given = fields["header_signature"] {
+            if authenticity != .signed {
+                reader.report(given, found: "header_signature", expected: "authenticity: signed beside it")
+            }
+            for key in ["signers", "trusted_stop_sources"] {
+                guard let other = fields[key] else { continue }
+                reader.report(other, found: key, expected: "no \(key) beside header_signature: a header has no signer")
+            }
         }
         let mayApprove = classSet(fields["may_approve"])
         if kind == .capabilityRequest, let approve = fields["may_approve"] {
@@ -153,13 +163,15 @@ struct RulesLoader {
                 expected: "stops from a source of kind: native with authenticity: signed only")
         }
         approvable.formUnion(kind == .capabilityRequest ? [] : mayApprove ?? [])
-        return SourceRule(
+        var rule = SourceRule(
             name: name, kind: kind, topics: reader.texts(fields["topics"], expected: "a topic's name"),
             authenticity: authenticity, signers: signers,
             tenants: Set(reader.texts(fields["tenants"], expected: "a tenant's id").map { $0.lowercased() }),
             trustedEventSources: Set(reader.texts(fields["trusted_event_sources"], expected: "a CloudEvents source")),
             trustedStopSources: stopSources, mayApprove: mayApprove ?? [], mayRequest: classSet(fields["may_request"]),
             maximumEventAgeSeconds: reader.duration(fields["max_event_age"]))
+        rule.headerSignature = headerSignature
+        return rule
     }
 
     private mutating func loadSigners(_ value: YAMLValue?) -> [KeyID: SourceRule.Signer] {
