@@ -133,9 +133,11 @@ let package = Package(
         .executableTarget(
             name: "clawgrant",
             dependencies: [
-                "ApprovalSources", "BrokerTokens", "CLinux", "ClawWire", "DevStack", "Fsck", "GrantBench", "GrantChecker", "GrantDemo",
+                "ApprovalSources", "BrokerTokens", "CLinux", "ClawWire", "DevStack", "Fsck", "GrantBench",
+                "GrantChecker", "GrantDemo",
                 "GrantLedger", "GrantVerifier", "GrantWorker",
-                "GraphConfirmation", "HTTPService", "IssuanceRules", "Kafka", "Keys", "OpenClaw", "Playground", "Postgres",
+                "GraphConfirmation", "HTTPService", "IssuanceRules", "Kafka", "Keys", "OpenClaw", "Playground",
+                "Postgres",
                 "Primitives", "ProofBundles", "ReceiptLog", "WebhookBridge",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -246,8 +248,8 @@ let package = Package(
         .testTarget(
             name: "CommandLineTests",
             dependencies: [
-                "clawgrant", "ApprovalSources", "ClawWire", "DevStack", "GrantLedger", "GrantWorker", "IssuanceRules",
-                "Kafka", "Keys", "Playground", "Postgres", "Primitives",
+                "clawgrant", "ApprovalSources", "ClawWire", "DevStack", "GrantLedger", "GrantWorker", "HTTPService",
+                "IssuanceRules", "WebhookBridge", "Kafka", "Keys", "Playground", "Postgres", "Primitives",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),

@@ -20,31 +20,34 @@ struct RequestHandling: Sendable {
     }
 
     // Off the caller's executor, as the writer's own calls are, which it could not follow otherwise.
-    @concurrent func handle(_ request: Request, _ writer: consuming ResponseWriter, _ channel: any Channel) async throws {
+    @concurrent func handle(_ request: Request, _ writer: consuming ResponseWriter, _ channel: any Channel) async throws
+    {
         let start = ContinuousClock.now
+        // One for all readings: a body can be iterated once.
+        var body = request.body.makeAsyncIterator()
         if let refusal = refusal(of: request) {
             try await end(request, refusal, bytes: 0, since: start, writer)
-            try await Self.linger(request.body, channel)
+            try await Self.linger(&body, channel)
             throw Abandoned()
         }
         if request.headers[.expect]?.lowercased() == "100-continue" {
             try await writer.writeInformationalHead(HTTPResponse(status: .continue))
         }
-        switch await read(request, channel) {
+        switch await read(&body, request, channel) {
         case .lost:
             logger.debug("a request did not arrive whole", metadata: ["peer": "\(Self.peer(channel) ?? "unknown")"])
             throw Abandoned()
         case .tooLarge:
             try await end(request, .text(413, "the body is too large"), bytes: limits.bodyBytes, since: start, writer)
-            try await Self.linger(request.body, channel)
+            try await Self.linger(&body, channel)
             throw Abandoned()
-        case .whole(let body):
+        case .whole(let bytes):
             let answer = await respond(
                 HTTPServiceRequest(
                     method: request.method.rawValue, path: request.uri.path, query: request.uri.query,
-                    fields: request.headers.map { HTTPServiceField($0.name.rawName, $0.value) }, body: body,
+                    fields: request.headers.map { HTTPServiceField($0.name.rawName, $0.value) }, body: bytes,
                     peer: Self.peer(channel)))
-            try await end(request, answer, bytes: body.count, since: start, writer)
+            try await end(request, answer, bytes: bytes.count, since: start, writer)
         }
     }
 
@@ -59,7 +62,9 @@ struct RequestHandling: Sendable {
         return length > limits.bodyBytes ? .text(413, "the body is too large") : nil
     }
 
-    private func read(_ request: Request, _ channel: any Channel) async -> Reading {
+    @concurrent private func read(
+        _ iterator: inout RequestBody.AsyncIterator, _ request: Request, _ channel: any Channel
+    ) async -> Reading {
         let isOverdue = Lock(false)
         // Closing is the one answer that a client which drips its bytes cannot delay.
         let deadline = channel.eventLoop.scheduleTask(in: TimeAmount(limits.requestTimeout)) {
@@ -69,7 +74,7 @@ struct RequestHandling: Sendable {
         defer { deadline.cancel() }
         var body: [UInt8] = []
         do {
-            for try await buffer in request.body {
+            while let buffer = try await iterator.next() {
                 guard body.count + buffer.readableBytes <= limits.bodyBytes else { return .tooLarge }
                 body.append(contentsOf: buffer.readableBytesView)
             }
@@ -108,11 +113,13 @@ struct RequestHandling: Sendable {
 
     /// Reads on for a moment before the connection is closed: closing over bytes that wait would reset it, and the answer
     /// would be lost with it.
-    private static func linger(_ body: RequestBody, _ channel: any Channel) async throws {
+    @concurrent private static func linger(
+        _ iterator: inout RequestBody.AsyncIterator, _ channel: any Channel
+    ) async throws {
         let deadline = channel.eventLoop.scheduleTask(in: .seconds(2)) { channel.close(promise: nil) }
         defer { deadline.cancel() }
         var left = 4 << 20
-        for try await buffer in body {
+        while let buffer = try await iterator.next() {
             left -= buffer.readableBytes
             guard left > 0 else { return }
         }

@@ -12,7 +12,9 @@ import Testing
     static let secret = Array(text.utf8)
     static let body = Array("Hello, World!".utf8)
 
-    static func named(_ name: String, _ bytes: [UInt8] = secret, _ period: HeaderKeyPeriod = .always) throws -> HeaderSecret {
+    static func named(_ name: String, _ bytes: [UInt8] = secret, _ period: HeaderKeyPeriod = .always) throws
+        -> HeaderSecret
+    {
         try #require(HeaderSecret(name: name, bytes: bytes, period: period))
     }
 
@@ -173,7 +175,8 @@ import Testing
         let body = Array(
             ("token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V"
                 + "&channel_name=foobar&user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text="
-                + "&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN"
+                + "&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554"
+                + "%2F96rGlfmibIGlgcZRskXaIFfN"
                 + "&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c").utf8)
         let sent = Timestamp(seconds: 1_531_420_618)
         let headers: [SourceRecord.Header] = [

@@ -161,7 +161,11 @@ struct SecureBrokerTests {
 
     @Test func transactionsAreNotOffered() async throws {
         let setting = try await Setting()
-        let producer = try KafkaProducer(configuration: setting.properties(["transactional.id": "worker-1"]))
+        let producer = try KafkaProducer(
+            configuration: setting.properties([
+                "transactional.id": "worker-1", "transaction.timeout.ms": "8000", "message.timeout.ms": "8000",
+                "socket.timeout.ms": "6000",
+            ]))
         await #expect(throws: KafkaError.self) {
             try await producer.initTransactions(timeout: .seconds(10))
             try await producer.beginTransaction()

@@ -2,7 +2,10 @@ import ApprovalSources
 import DevStack
 import Foundation
 import GrantWorker
+import HTTPService
+import Kafka
 import Testing
+import WebhookBridge
 
 @testable import clawgrant
 
@@ -22,7 +25,9 @@ import Testing
             sources:
               github: {kind: native, authenticity: topic, allow_topic_authenticity: true, may_approve: [run]}
             job_classes:
-              run: {binding: contained, audience: [x], scopes: {allow: ["proxy:call"]}, approvals: {all_of: [{any: true, count: 1}]}}
+              run:
+                {binding: contained, audience: [x], scopes: {allow: ["proxy:call"]},
+                 approvals: {all_of: [{any: true, count: 1}]}}
             """)
     }
 
@@ -122,7 +127,10 @@ import Testing
         let native = Self.raw.replacing("output: raw", with: "output: native\n    read_as: github").replacing(
             "    forward_headers: [X-GitHub-Event]\n", with: ""
         ).replacing("sources:", with: "rules: rules.yaml\nsigning_key_file: bridge.pem\nsources:")
-        #expect(await CommandRunner.run(["keys", "generate", "--purpose", "envelope", "--out", directory.path("bridge.pem")]) == 0)
+        #expect(
+            await CommandRunner.run([
+                "keys", "generate", "--purpose", "envelope", "--out", directory.path("bridge.pem"),
+            ]) == 0)
         let bridge = try load(native).bridge
         #expect(bridge.signer != nil)
         guard case .native(let configuration, let source)? = bridge.sources.first?.output else {

@@ -93,7 +93,9 @@ import Testing
         let setting = try await Setting()
         let running = try await RunningService.start(setting.configuration(), respond: HTTPServiceTests.echo)
         #expect(try running.service.reloadCertificates() == false)
-        let other = try await TestCertificates.make(in: TemporaryDirectory(prefix: "claw-tls"))
+        let elsewhere = try TemporaryDirectory(prefix: "claw-tls")
+        defer { elsewhere.close() }
+        let other = try await TestCertificates.make(in: elsewhere)
         let files = FileManager.default
         // A certificate without its key changes nothing.
         try files.removeItem(atPath: setting.certificates.server.certificate)

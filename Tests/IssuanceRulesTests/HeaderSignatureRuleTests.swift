@@ -14,7 +14,9 @@ import Testing
             may_approve: [run]
         \(source)
         job_classes:
-          run: {binding: contained, audience: [x], scopes: {allow: ["proxy:call"]}, approvals: {all_of: [{any: true, count: 1}]}}
+          run:
+            {binding: contained, audience: [x], scopes: {allow: ["proxy:call"]},
+             approvals: {all_of: [{any: true, count: 1}]}}
         """
     }
 
@@ -63,8 +65,10 @@ import Testing
         (good.replacing("scheme: github", with: "{scheme: github"), ""),
         (good + "\n    signers: [{did: \"did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK\"}]", "no signers"),
         (good + "\n    trusted_stop_sources: [/soc]", "no trusted_stop_sources"),
-        ("    authenticity: signed\n    header_signature: {scheme: github, header: X-A, keys: [{name: a, file: b}]}",
-            "scheme github fixes it"),
+        (
+            "    authenticity: signed\n    header_signature: {scheme: github, header: X-A, keys: [{name: a, file: b}]}",
+            "scheme github fixes it"
+        ),
         ("    authenticity: signed\n    header_signature: {scheme: github}", "no keys"),
         ("    authenticity: signed\n    header_signature: {scheme: github, keys: [{name: a}]}", "no file"),
         ("    authenticity: signed\n    header_signature: {keys: [{name: a, file: b}]}", "no scheme"),

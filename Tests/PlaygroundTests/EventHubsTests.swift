@@ -2,6 +2,7 @@ import BrokerTokens
 import ClawWire
 import DevStack
 import Foundation
+import GrantChecker
 import GrantWorker
 import Kafka
 import Logging

@@ -218,7 +218,9 @@ import Testing
 
     @Test func noSecretAndNoBodyIsEverLogged() async throws {
         let setting = try Setting()
-        let planted = [HTTPServiceField("Authorization", "Bearer planted-token"), HTTPServiceField("Cookie", "planted")]
+        let planted = [
+            HTTPServiceField("Authorization", "Bearer planted-token"), HTTPServiceField("Cookie", "planted"),
+        ]
         let body = Array(#"{"planted":"planted-body"}"#.utf8)
         for path in ["/native", "/raw", "/planted"] {
             for secret in [Webhook.secretText, "planted-wrong-secret"] {

@@ -111,7 +111,8 @@ public struct HeaderSignatureVerifier: Sendable, Hashable {
             for code in codes where isSameCode(code, expected) { match = match ?? secret.name }
         }
         guard let match else {
-            throw SourceFault(.signatureInvalid, field: form.header, "no code is that of a secret in force over this body")
+            throw SourceFault(
+                .signatureInvalid, field: form.header, "no code is that of a secret in force over this body")
         }
         return HeaderSignatureProof(keyName: match, payload: nil)
     }
@@ -131,7 +132,8 @@ public struct HeaderSignatureVerifier: Sendable, Hashable {
             guard trimmed.starts(with: prefix) else {
                 // A version to come stands beside the one that is known.
                 if form.isList { continue }
-                throw SourceFault(.malformedSignature, field: form.header, "the value does not begin as the scheme says")
+                throw SourceFault(
+                    .malformedSignature, field: form.header, "the value does not begin as the scheme says")
             }
             guard let code = form.encoding.decode(trimmed.dropFirst(prefix.count)), code.count == 32 else {
                 throw SourceFault(
@@ -161,8 +163,8 @@ struct HeaderFields {
 
     /// The one value of a header; `nil` when it is absent.
     ///
-    /// - Throws: ``SourceFault`` `malformed_signature` for a header that is there twice: which of the two a proxy before
-    ///   us looked at cannot be known.
+    /// - Throws: ``SourceFault`` `malformed_signature` for a header that is there twice: which of the two a proxy
+    ///   before us looked at cannot be known.
     func one(_ name: String) throws(SourceFault) -> [UInt8]? {
         let found = headers.filter { TextRules.isFolded($0.name, name) }
         guard found.count < 2 else { throw SourceFault(.malformedSignature, field: name, "the header is repeated") }

@@ -105,8 +105,9 @@ package struct ConfigurationReader {
 
     /// The members of a mapping whose keys are names, those from the environment last: a variable's name gives the key
     /// in small letters with dots for underscores, unless the file spells a key that reads the same.
-    package mutating func named(_ value: ConfigurationValue?, of section: String) -> [(name: String, value: ConfigurationValue)]
-    {
+    package mutating func named(
+        _ value: ConfigurationValue?, of section: String
+    ) -> [(name: String, value: ConfigurationValue)] {
         var found: [(name: String, value: ConfigurationValue)] = entries(value).map { ($0.key, $0.value) }
         let prefix = Self.variable(section) + "_"
         openPrefixes.append(prefix)
@@ -170,7 +171,9 @@ package struct ConfigurationReader {
         return bool
     }
 
-    package mutating func count(_ value: ConfigurationValue?, in range: ClosedRange<Int>, default fallback: Int) -> Int {
+    package mutating func count(
+        _ value: ConfigurationValue?, in range: ClosedRange<Int>, default fallback: Int
+    ) -> Int {
         guard let value else { return fallback }
         guard let text = value.scalar, let number = Int(text), range.contains(number) else {
             report(value, expected: "a whole number from \(range.lowerBound) to \(range.upperBound)")

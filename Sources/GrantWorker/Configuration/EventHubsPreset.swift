@@ -53,7 +53,8 @@ enum EventHubsPreset {
         refuse("bootstrap.servers", "port 9093") { servers in
             servers.split(separator: ",").allSatisfy { server in
                 let server = server.trimmingSpaces()
-                return !server.split(separator: ":")[0].hasSuffix(".servicebus.windows.net") || server.hasSuffix(":9093")
+                return !server.split(separator: ":")[0].hasSuffix(".servicebus.windows.net")
+                    || server.hasSuffix(":9093")
             }
         }
         return faults + credentials(configuration, hasTokens: hasTokens)

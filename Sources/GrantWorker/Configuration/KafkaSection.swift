@@ -66,7 +66,8 @@ extension ConfigurationReader {
         switch preset {
         case .eventHubs:
             if usesTransactions, let value = section["transactions"] {
-                report(value, expected: "false: transactions are not offered in every tier, and nothing here needs them")
+                report(
+                    value, expected: "false: transactions are not offered in every tier, and nothing here needs them")
                 usesTransactions = false
             }
             eventHubs(&configuration, places, section["preset"] ?? parent, hasTokens: section["oauth"] != nil)

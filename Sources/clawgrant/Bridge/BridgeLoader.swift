@@ -119,7 +119,8 @@ struct BridgeLoader {
             others: [
                 "path", "topic", "output", "read_as", "event_source", "delivery_header", "forward_headers", "signature",
             ])
-        let isNamed = name.utf8.count <= 64 && name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }
+        let isNamed =
+            name.utf8.count <= 64 && name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }
         if !isNamed {
             reader.report(value, found: "the name \"\(name.prefix(80))\"", expected: "letters, digits and hyphens")
         }
@@ -129,7 +130,8 @@ struct BridgeLoader {
         }
         let topic = reader.text(section["topic"])
         let output = reader.choice(section["output"], BridgeFile.Output.self) ?? .native
-        for (key, use) in [("read_as", BridgeFile.Output.native), ("event_source", .native), ("forward_headers", .raw)] {
+        for (key, use) in [("read_as", BridgeFile.Output.native), ("event_source", .native), ("forward_headers", .raw)]
+        {
             guard let given = section[key], output != use else { continue }
             reader.report(given, found: key, expected: "no \(key): it belongs to output: \(use.rawValue)")
         }
