@@ -15,8 +15,11 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0", traits: []),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.2"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
@@ -40,7 +43,13 @@ let package = Package(
         .target(
             name: "IssuanceRules",
             dependencies: ["ClawWire", .product(name: "Yams", package: "Yams")]),
-        .target(name: "ApprovalSources", dependencies: ["ClawWire", "IssuanceRules"]),
+        .target(
+            name: "ApprovalSources",
+            dependencies: [
+                "ClawWire", "IssuanceRules",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+            ]),
         .target(
             name: "Keys",
             dependencies: ["ClawWire", "CCryptoki", "Primitives", .product(name: "Crypto", package: "swift-crypto")]),
@@ -69,18 +78,30 @@ let package = Package(
             name: "HTTPService",
             dependencies: [
                 "Primitives",
-                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdHTTP2", package: "hummingbird"),
-                .product(name: "HummingbirdTLS", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "NIOTLS", package: "swift-nio"),
             ]),
         .target(
             name: "WebhookBridge",
             dependencies: [
-                "ApprovalSources", "ClawWire", "HTTPService", "IssuanceRules", "Kafka", "Keys", "Primitives",
-                .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "Hummingbird", package: "hummingbird"),
+                "ApprovalSources", "ClawWire", "HTTPService", "IssuanceRules", "Kafka", "Primitives",
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+            ]),
+        .target(
+            name: "BrokerTokens",
+            dependencies: [
+                "ClawWire", "Kafka", "Keys",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]),
         .target(
             name: "GraphConfirmation",
@@ -119,7 +140,8 @@ let package = Package(
         .executableTarget(
             name: "clawgrant",
             dependencies: [
-                "ApprovalSources", "CLinux", "ClawWire", "DevStack", "Fsck", "GrantBench", "GrantChecker", "GrantDemo",
+                "ApprovalSources", "BrokerTokens", "CLinux", "ClawWire", "DevStack", "Fsck", "GrantBench",
+                "GrantChecker", "GrantDemo",
                 "GrantLedger", "GrantVerifier", "GrantWorker",
                 "GraphConfirmation", "HTTPService", "IssuanceRules", "Kafka", "Keys", "OpenClaw", "Playground", "Postgres",
                 "Primitives", "ProofBundles", "ReceiptLog", "SecurityEvents", "WebhookBridge",
@@ -146,12 +168,41 @@ let package = Package(
             ],
             path: "Tests/GraphDouble"),
         .testTarget(name: "PrimitivesTests", dependencies: ["Primitives"]),
-        .testTarget(name: "HTTPServiceTests", dependencies: ["HTTPService", "DevStack"]),
+        .target(
+            name: "SecureFront",
+            dependencies: [
+                "DevStack", "Primitives",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ],
+            path: "Tests/SecureFront"),
+        .testTarget(
+            name: "HTTPServiceTests",
+            dependencies: [
+                "HTTPService", "DevStack", "Primitives", "SecureFront",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ]),
+        .testTarget(
+            name: "BrokerTokensTests",
+            dependencies: [
+                "BrokerTokens", "ClawWire", "DevStack", "HTTPService", "Kafka", "Primitives", "SecureFront",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         .testTarget(
             name: "WebhookBridgeTests",
             dependencies: [
-                "WebhookBridge", "ApprovalSources", "ClawWire", "DevStack", "IssuanceRules", "Kafka", "Primitives",
-                "TestSupport",
+                "WebhookBridge", "ApprovalSources", "ClawWire", "DevStack", "GrantWorker", "HTTPService",
+                "IssuanceRules", "Kafka", "Keys", "Playground", "Postgres", "Primitives", "SecureFront",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
             ]),
         .testTarget(
             name: "GraphConfirmationTests",
@@ -207,7 +258,8 @@ let package = Package(
         .testTarget(
             name: "PlaygroundTests",
             dependencies: [
-                "Playground", "GrantChecker", "GrantWorker", "ApprovalSources", "ClawWire", "Kafka", "DevStack",
+                "Playground", "GrantChecker", "GrantWorker", "ApprovalSources", "BrokerTokens", "ClawWire", "Kafka",
+                "DevStack", "SecureFront",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .testTarget(
@@ -221,8 +273,8 @@ let package = Package(
         .testTarget(
             name: "CommandLineTests",
             dependencies: [
-                "clawgrant", "ApprovalSources", "ClawWire", "DevStack", "GrantLedger", "GrantWorker", "IssuanceRules",
-                "Kafka", "Keys", "Playground", "Postgres", "Primitives", "ReceiptLog",
+                "clawgrant", "ApprovalSources", "ClawWire", "DevStack", "GrantLedger", "GrantWorker", "HTTPService",
+                "IssuanceRules", "WebhookBridge", "Kafka", "Keys", "Playground", "Postgres", "Primitives", "ReceiptLog",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),

@@ -56,6 +56,8 @@ public enum AuthenticityEvidence: Sendable, Hashable {
     case signed(by: Ed25519PublicKey, form: Form)
     /// A key of the vendor's signed that the configuration lists by its `kid`.
     case vendorSigned(by: KeyID)
+    /// A header of the record is signed with the source's secret or key set of this name.
+    case headerSigned(by: KeyID)
 
     /// The evidence in the terms of the rules; `nil` while the vendor was not asked.
     public var authenticity: Authenticity? {
@@ -64,16 +66,29 @@ public enum AuthenticityEvidence: Sendable, Hashable {
         case .confirmationNeeded: nil
         case .signed(let key, _): .signed([key.kid])
         case .vendorSigned(let key): .signed([key])
+        case .headerSigned(let key): .signed([key])
         }
     }
 }
 
 /// Reads records of whichever kind a source is configured as.
 public enum AnySource: ApprovalSource {
-    /// Reads one record with the reader of `configuration.kind`.
+    /// Reads one record with the reader of `configuration.kind`, after its header where the source is proven by one.
     public static func facts(
         from record: SourceRecord, configuration: SourceConfiguration, at now: Timestamp,
         signatures: inout BatchSignatureCache
+    ) -> SourceReading {
+        guard let verifier = configuration.headerSignature, configuration.authenticity == .signed else {
+            return read(record, configuration, now, &signatures)
+        }
+        return HeaderSigned.facts(from: record, verifier: verifier, configuration: configuration) {
+            read($0, $1, now, &signatures)
+        }
+    }
+
+    private static func read(
+        _ record: SourceRecord, _ configuration: SourceConfiguration, _ now: Timestamp,
+        _ signatures: inout BatchSignatureCache
     ) -> SourceReading {
         switch configuration.kind {
         case .native:

@@ -145,6 +145,9 @@ public struct SourceConfiguration: Sendable, Hashable {
     public var authenticity: Authenticity
     /// Keys that may sign.
     public var signers: [Signer]
+    /// Verifies the header that proves a record, in place of ``signers``; `nil` for sources that prove themselves
+    /// otherwise.
+    public var headerSignature: HeaderSignatureVerifier?
     /// Allow-listed tenants, instances, sites or owners, in lower case. Empty means none.
     public var tenants: Set<String>
     /// CloudEvents `source` values that are taken for decisions and requests; `nil` means every one.

@@ -32,6 +32,8 @@ public enum DeadLetterReason: String, Sendable, Hashable, CaseIterable {
     case unknownSigner = "unknown_signer"
     /// The signature is not the named key's over this event.
     case signatureInvalid = "signature_invalid"
+    /// The timestamp that is signed lies too far from the arrival.
+    case signatureOutOfTime = "signature_out_of_time"
     /// The event is not in the batch whose root was signed.
     case batchProofInvalid = "batch_proof_invalid"
     /// The key may not approve, request, stop or lift what the event says.

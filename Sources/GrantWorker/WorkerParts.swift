@@ -62,7 +62,7 @@ struct WorkerParts: Sendable {
         let policies = PolicyCache(
             sources: try policySources(policySettings) + followers, signers: rules.workPolicies.signers,
             logger: logger)
-        let sources = SourceConfiguration.byTopic(rules)
+        let sources = try SourceConfiguration.byTopic(rules, file: configuration.rulesFile)
         let watched = rules.healthRules
         if !watched.isEmpty { try await ledger.watch(Array(watched.keys)) }
         let graph = try configuration.confirmation.map { try ConfirmService.graph($0, rules) }

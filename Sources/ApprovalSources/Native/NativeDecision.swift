@@ -15,6 +15,8 @@ public struct NativeDecision: Sendable, Hashable {
         case timedOut = "timed_out"
         /// What was approved is over before its window ends.
         case ended
+        /// The approved window began, where that is told apart from the approval. Approves nothing by itself.
+        case started
     }
 
     /// One approver's answer.

@@ -187,6 +187,7 @@ public enum NativeSource: ApprovalSource {
         case .canceled: add(.decisionCanceled)
         case .timedOut: add(.decisionTimedOut)
         case .ended: add(.grantEnded(decision.endReason))
+        case .started: add(.grantStarted(notBefore: decision.notBefore, notAfter: decision.notAfter))
         }
         if let request { add(.capabilityRequested(request)) }
         return facts
@@ -256,8 +257,8 @@ extension DeadLetterReason {
         case .tooLarge, .notJSON, .malformed, .notACloudEvent, .invalidAttribute, .unsupportedType, .missingMember,
             .unknownMember, .wrongType, .invalidValue, .unparseableTime:
             true
-        case .unsigned, .malformedSignature, .unknownSigner, .signatureInvalid, .batchProofInvalid, .signerNotAllowed,
-            .jobClassUnknown, .jobClassNotAllowed, .receiptMismatch:
+        case .unsigned, .malformedSignature, .unknownSigner, .signatureInvalid, .signatureOutOfTime, .batchProofInvalid,
+            .signerNotAllowed, .jobClassUnknown, .jobClassNotAllowed, .receiptMismatch:
             false
         }
     }

@@ -1,5 +1,6 @@
 import ClawWire
 import Foundation
+public import Kafka
 public import Logging
 import Yams
 
@@ -35,7 +36,7 @@ public struct ConfigurationFile: Sendable {
     /// The file.
     public let path: String
     /// What the worker is told.
-    public let worker: WorkerConfiguration
+    public private(set) var worker: WorkerConfiguration
     /// How it logs.
     public let log: LogSettings
 
@@ -64,16 +65,7 @@ public struct ConfigurationFile: Sendable {
 
     /// Reads the text of a file; see ``load(_:environment:)``.
     public init(yaml text: String, path: String, environment: [String: String]) throws(ConfigurationFileError) {
-        guard text.utf8.count <= Self.maximumBytes else {
-            throw Self.fault(path, found: "\(text.utf8.count) bytes", expected: "at most \(Self.maximumBytes) bytes")
-        }
-        let root: Node?
-        do {
-            root = try compose(yaml: text)
-        } catch {
-            throw Self.fault(path, of: error)
-        }
-        guard let root else { throw Self.fault(path, found: "nothing", expected: "a configuration in YAML") }
+        let root = try Self.root(text, path)
         let absolute = URL(fileURLWithPath: path)
         var loader = ConfigurationFileLoader(
             reader: ConfigurationReader(environment: environment), directory: absolute.deletingLastPathComponent())
@@ -83,6 +75,55 @@ public struct ConfigurationFile: Sendable {
         self.path = path
         self.worker = worker
         self.log = log
+    }
+
+    private static func root(_ text: String, _ path: String) throws(ConfigurationFileError) -> Node {
+        guard text.utf8.count <= maximumBytes else {
+            throw fault(path, found: "\(text.utf8.count) bytes", expected: "at most \(maximumBytes) bytes")
+        }
+        let root: Node?
+        do {
+            root = try compose(yaml: text)
+        } catch {
+            throw fault(path, of: error)
+        }
+        guard let root else { throw fault(path, found: "nothing", expected: "a configuration in YAML") }
+        return root
+    }
+
+    /// Reads the text of another program part's file by the same rules: strictly, all faults at once, each with its
+    /// place, the environment laid over it.
+    ///
+    /// - Parameters:
+    ///   - text: the file's text.
+    ///   - path: the file; relative paths in it are resolved against its directory.
+    ///   - environment: variables that override settings.
+    ///   - body: reads the document with the reader and resolves paths; `nil` when it had to report a fault.
+    /// - Throws: ``ConfigurationFileError`` with every fault that was reported.
+    package static func read<Value>(
+        yaml text: String, path: String, environment: [String: String],
+        _ body: (inout ConfigurationReader, ConfigurationValue, @escaping (String) -> String) -> Value?
+    ) throws(ConfigurationFileError) -> Value {
+        let document = ConfigurationValue(try root(text, path), setting: "")
+        var reader = ConfigurationReader(environment: environment)
+        let directory = URL(fileURLWithPath: path).deletingLastPathComponent()
+        let value = body(&reader, document) { ConfigurationFileLoader.resolve($0, in: directory) }
+        guard let value, reader.problems.isEmpty else {
+            throw ConfigurationFileError(path: path, problems: reader.problems.sorted(by: inOrder))
+        }
+        return value
+    }
+
+    /// The same file with a provider of the tokens it asks for; the file itself when it asks for none.
+    ///
+    /// - Parameter provider: makes the provider for a source of tokens.
+    public func withTokens(
+        from provider: (BrokerTokenSource) -> @Sendable () async throws -> OAuthBearerToken
+    ) -> ConfigurationFile {
+        guard let source = worker.brokerTokens else { return self }
+        var file = self
+        file.worker.kafka.tokenProvider = provider(source)
+        return file
     }
 
     private static func inOrder(_ left: ConfigurationProblem, _ right: ConfigurationProblem) -> Bool {

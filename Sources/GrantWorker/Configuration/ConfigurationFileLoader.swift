@@ -33,7 +33,7 @@ struct ConfigurationFileLoader {
         let workerSection = reader.members(top["worker"], of: "worker", variables: ["id", "dry_run"])
         let workerID = workerID(workerSection["id"])
         let isDryRun = reader.bool(workerSection["dry_run"], default: false)
-        let (kafka, usesTransactions) = kafka(top["kafka"], document)
+        let kafka = reader.kafka(top["kafka"], in: document) { [directory] in Self.resolve($0, in: directory) }
         let outputs = outputs(top["topics"])
         let database = database(top["database"], document)
         let keys = keys(top["keys"], document)
@@ -55,9 +55,10 @@ struct ConfigurationFileLoader {
             return nil
         }
         var configuration = WorkerConfiguration(
-            workerID: workerID, logID: logID, kafka: kafka, database: database, keys: keys,
+            workerID: workerID, logID: logID, kafka: kafka.configuration, database: database, keys: keys,
             tokenIDSecretFile: resolve(tokenID), sealingSecretFile: resolve(sealing), rulesFile: resolve(rules))
-        configuration.usesTransactions = usesTransactions
+        configuration.usesTransactions = kafka.usesTransactions
+        configuration.brokerTokens = kafka.tokens
         configuration.outputs = outputs
         configuration.policies = policies
         configuration.limits = limits
@@ -72,7 +73,9 @@ struct ConfigurationFileLoader {
 
     // MARK: Names and paths
 
-    func resolve(_ path: String) -> String {
+    func resolve(_ path: String) -> String { Self.resolve(path, in: directory) }
+
+    static func resolve(_ path: String, in directory: URL) -> String {
         path.hasPrefix("/") ? path : directory.appendingPathComponent(path).standardizedFileURL.path
     }
 
@@ -122,54 +125,7 @@ struct ConfigurationFileLoader {
         }
     }
 
-    // MARK: Kafka
-
-    private mutating func kafka(
-        _ value: ConfigurationValue?, _ document: ConfigurationValue
-    ) -> (KafkaConfiguration?, usesTransactions: Bool) {
-        let section = reader.members(
-            value, of: "kafka", variables: ["transactions"], others: ["properties", "secret_files"])
-        let usesTransactions = reader.bool(section["transactions"], default: true)
-        var configuration = KafkaConfiguration()
-        for (name, value) in reader.named(section["properties"], of: "kafka.properties") {
-            guard let text = value.scalar else {
-                reader.report(value, expected: "a text, a number, true or false")
-                continue
-            }
-            if KafkaConfiguration.isSecret(name) {
-                reader.report(
-                    value, found: "a secret in the open",
-                    expected: "it in a file of mode 0600 that kafka.secret_files.\(name) names")
-                continue
-            }
-            configuration[name] = name.hasSuffix(".location") && text != "probe" ? resolve(text) : text
-        }
-        for (name, value) in reader.named(section["secret_files"], of: "kafka.secret_files") {
-            guard let file = reader.text(value, expected: "the path of a file") else { continue }
-            if let secret = secret(file, value) { configuration[name] = secret }
-        }
-        guard configuration["bootstrap.servers"] != nil || configuration["metadata.broker.list"] != nil else {
-            reader.report(
-                (section["properties"] ?? value ?? document).place, "kafka.properties.bootstrap.servers",
-                found: "nothing", expected: "the brokers, as host:port separated by commas")
-            return (nil, usesTransactions)
-        }
-        return (configuration, usesTransactions)
-    }
-
-    private mutating func secret(_ file: String, _ value: ConfigurationValue) -> String? {
-        do {
-            let bytes = try SecretFile.load(resolve(file), form: .line)
-            guard let text = bytes.textExposed() else {
-                reader.report(value, found: "a file that is not UTF-8", expected: "one line of text")
-                return nil
-            }
-            return text
-        } catch {
-            reader.report(value, found: "\"\(file.prefix(200))\" (\(error))", expected: "a readable file of mode 0600")
-            return nil
-        }
-    }
+    // MARK: Topics
 
     private mutating func outputs(_ value: ConfigurationValue?) -> WorkerConfiguration.OutputTopics {
         let streams: [(key: String, stream: GrantLedger.OutputStream)] = [
@@ -209,7 +165,8 @@ struct ConfigurationFileLoader {
         let poolSize = reader.count(section["pool_size"], in: 1...200, default: 8)
         var password: PostgresSecret?
         if let value = section["password_file"], let file = reader.text(value, expected: "the path of a file") {
-            password = secret(file, value).map { PostgresSecret($0) }
+            password = reader.secret(file, value) { [directory] in Self.resolve($0, in: directory) }
+                .map { PostgresSecret($0) }
         }
         guard let conninfo = section["conninfo"] else {
             reader.report(

@@ -1,16 +1,16 @@
-import ClawWire
+package import ClawWire
 import Yams
 
 /// The value of a setting with its place: a YAML node, or the text of an environment variable.
-struct ConfigurationValue {
+package struct ConfigurationValue {
     enum Content {
         case node(Node)
         case text(String)
     }
 
     let content: Content
-    let place: ConfigurationProblem.Place
-    let setting: String
+    package let place: ConfigurationProblem.Place
+    package let setting: String
 
     init(_ node: Node, setting: String) {
         content = .node(node)
@@ -25,7 +25,7 @@ struct ConfigurationValue {
     }
 
     /// The text of a scalar; nil for mappings, lists and nothing.
-    var scalar: String? {
+    package var scalar: String? {
         switch content {
         case .text(let text): text
         case .node(.scalar(let scalar)): isNull ? nil : scalar.string
@@ -51,7 +51,7 @@ struct ConfigurationValue {
 
 /// Reads settings from YAML nodes with environment variables laid over them, collecting every fault instead of stopping
 /// at the first.
-struct ConfigurationReader {
+package struct ConfigurationReader {
     private(set) var problems: [ConfigurationProblem] = []
     private let environment: [String: String]
     private var variables: Set<String> = []
@@ -61,7 +61,7 @@ struct ConfigurationReader {
 
     init(environment: [String: String]) { self.environment = environment }
 
-    mutating func report(
+    package mutating func report(
         _ place: ConfigurationProblem.Place, _ setting: String, found: String, expected: String,
         suggestion: String? = nil
     ) {
@@ -70,14 +70,14 @@ struct ConfigurationReader {
                 place: place, setting: setting, found: found, expected: expected, suggestion: suggestion))
     }
 
-    mutating func report(_ value: ConfigurationValue, found: String? = nil, expected: String) {
+    package mutating func report(_ value: ConfigurationValue, found: String? = nil, expected: String) {
         report(value.place, value.setting, found: found ?? value.shown, expected: expected)
     }
 
     // MARK: Mappings
 
     /// The members of a mapping whose keys are fixed. Those in `variables` may be set from the environment too.
-    mutating func members(
+    package mutating func members(
         _ value: ConfigurationValue?, of section: String, variables: [String], others: [String] = []
     ) -> [String: ConfigurationValue] {
         let known = variables + others
@@ -105,8 +105,9 @@ struct ConfigurationReader {
 
     /// The members of a mapping whose keys are names, those from the environment last: a variable's name gives the key
     /// in small letters with dots for underscores, unless the file spells a key that reads the same.
-    mutating func named(_ value: ConfigurationValue?, of section: String) -> [(name: String, value: ConfigurationValue)]
-    {
+    package mutating func named(
+        _ value: ConfigurationValue?, of section: String
+    ) -> [(name: String, value: ConfigurationValue)] {
         var found: [(name: String, value: ConfigurationValue)] = entries(value).map { ($0.key, $0.value) }
         let prefix = Self.variable(section) + "_"
         openPrefixes.append(prefix)
@@ -141,7 +142,7 @@ struct ConfigurationReader {
         return entries
     }
 
-    mutating func elements(_ value: ConfigurationValue?) -> [ConfigurationValue] {
+    package mutating func elements(_ value: ConfigurationValue?) -> [ConfigurationValue] {
         guard let value, !value.isNull else { return [] }
         guard case .node(.sequence(let sequence)) = value.content else {
             report(value, expected: "a list")
@@ -152,7 +153,7 @@ struct ConfigurationReader {
 
     // MARK: Scalars
 
-    mutating func text(_ value: ConfigurationValue?, expected: String = "text") -> String? {
+    package mutating func text(_ value: ConfigurationValue?, expected: String = "text") -> String? {
         guard let value else { return nil }
         guard let text = value.scalar, !text.isEmpty else {
             report(value, expected: expected)
@@ -161,7 +162,7 @@ struct ConfigurationReader {
         return text
     }
 
-    mutating func bool(_ value: ConfigurationValue?, default fallback: Bool) -> Bool {
+    package mutating func bool(_ value: ConfigurationValue?, default fallback: Bool) -> Bool {
         guard let value else { return fallback }
         guard let text = value.scalar, let bool = Bool(text) else {
             report(value, expected: "true or false")
@@ -170,7 +171,9 @@ struct ConfigurationReader {
         return bool
     }
 
-    mutating func count(_ value: ConfigurationValue?, in range: ClosedRange<Int>, default fallback: Int) -> Int {
+    package mutating func count(
+        _ value: ConfigurationValue?, in range: ClosedRange<Int>, default fallback: Int
+    ) -> Int {
         guard let value else { return fallback }
         guard let text = value.scalar, let number = Int(text), range.contains(number) else {
             report(value, expected: "a whole number from \(range.lowerBound) to \(range.upperBound)")
@@ -179,7 +182,7 @@ struct ConfigurationReader {
         return number
     }
 
-    mutating func choice<Choice: CaseIterable & RawRepresentable<String>>(
+    package mutating func choice<Choice: CaseIterable & RawRepresentable<String>>(
         _ value: ConfigurationValue?, _ type: Choice.Type
     ) -> Choice? {
         guard let value else { return nil }
@@ -193,7 +196,7 @@ struct ConfigurationReader {
         return choice
     }
 
-    mutating func timestamp(_ value: ConfigurationValue?) -> Timestamp? {
+    package mutating func timestamp(_ value: ConfigurationValue?) -> Timestamp? {
         guard let value else { return nil }
         guard let text = value.scalar, let timestamp = Timestamp(rfc3339: text) else {
             report(value, expected: "a time such as 2026-11-20T09:00:00Z")
@@ -210,7 +213,7 @@ struct ConfigurationReader {
     }
 
     /// Reports variables that begin like a section's and name no setting: a misspelt override must not pass in silence.
-    mutating func reportUnknownVariables(sections: [String]) {
+    package mutating func reportUnknownVariables(sections: [String]) {
         let prefixes = sections.map { Self.variable($0) + "_" }
         for name in environment.keys.sorted() {
             guard prefixes.contains(where: name.hasPrefix), !variables.contains(name),

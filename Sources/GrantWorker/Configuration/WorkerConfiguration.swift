@@ -142,6 +142,8 @@ public struct WorkerConfiguration: Sendable {
     public var logID: LogID
     /// Properties of librdkafka for every client.
     public var kafka: KafkaConfiguration
+    /// Where tokens for OAUTHBEARER come from; whoever opens the worker gives ``kafka`` a provider of them.
+    public var brokerTokens: BrokerTokenSource?
     /// Whether the publisher uses broker transactions.
     public var usesTransactions: Bool
     /// Output topics.

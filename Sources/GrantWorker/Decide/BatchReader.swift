@@ -155,7 +155,7 @@ struct BatchReader {
         switch evidence {
         case .topic: authenticity = .topic
         case .signed(let key, _): authenticity = .signed(by: [key.kid])
-        case .vendorSigned(let key): authenticity = .signed(by: [key])
+        case .vendorSigned(let key), .headerSigned(let key): authenticity = .signed(by: [key])
         case .confirmationNeeded:
             guard confirmable.contains(source) else {
                 refuse(

@@ -143,12 +143,15 @@ public struct SourceRule: Sendable, Hashable {
     public let health: HealthRule?
     /// What is peculiar to vendors' records.
     public let vendor: VendorRule
+    /// The signature in a header by which its records prove themselves, in place of ``signers``.
+    public var headerSignature: HeaderSignatureRule?
 
     /// True when a statement with this authenticity counts for a class, as far as authentication goes.
     func accepts(_ authenticity: Authenticity, for jobClass: JobClass) -> Bool {
         switch (self.authenticity, authenticity) {
         case (.signed, .signed(let keys)):
             keys.contains { key in
+                if let headerSignature { return headerSignature.keys.contains { $0.id == key } }
                 guard let signer = signers[key] else { return false }
                 return signer.jobClasses?.contains(jobClass) ?? true
             }

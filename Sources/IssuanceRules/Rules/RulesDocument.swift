@@ -45,15 +45,7 @@ private func classes(_ values: Set<JobClass>?) -> JSONValue { values.map { texts
 
 extension SourceRule {
     fileprivate var document: JSONValue {
-        guard var object = common.object else { return common }
-        for member in vendor.document.members { object[member.key] = member.value }
-        // Rules that watch no source keep the hash that they had before sources could be watched.
-        if let health { object["health"] = health.document }
-        return .object(object)
-    }
-
-    private var common: JSONValue {
-        [
+        var document: JSONObject = [
             "kind": .string(kind.rawValue), "topics": list(topics), "authenticity": .string(authenticity.rawValue),
             "signers": .array(
                 signers.sorted { $0.key < $1.key }.map {
@@ -67,6 +59,11 @@ extension SourceRule {
             "may_approve": classes(mayApprove), "may_request": classes(mayRequest),
             "max_event_age": optional(maximumEventAgeSeconds),
         ]
+        // A source without them keeps the text, and with it the rules their hash, of before the settings were known.
+        document["header_signature"] = headerSignature?.document
+        document["health"] = health?.document
+        for member in vendor.document.members { document[member.key] = member.value }
+        return .object(document)
     }
 }
 

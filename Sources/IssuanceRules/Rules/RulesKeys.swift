@@ -3,7 +3,8 @@
 /// `topics/schemas/issuance-rules.v1.json` lists the same keys; a test compares both.
 enum RulesKeys: String, CaseIterable {
     case rules, hardCap = "hard_cap", source, vendorStop = "vendor_stop", vendorStopScope = "vendor_stop_scope"
-    case vendorFields = "vendor_fields", jwk, signer, entitlement, workPolicies = "work_policies"
+    case vendorFields = "vendor_fields", jwk, signer, headerSignature = "header_signature", headerKey = "header_key"
+    case entitlement, workPolicies = "work_policies"
     case jobClass = "job_class", defaults, approvals, requirement, separation, scopes
     case elevatedAction = "elevated_action", workPolicyDemand = "work_policy_demand"
     case control, controlSigner = "control_signer", lift
@@ -24,12 +25,15 @@ enum RulesKeys: String, CaseIterable {
                 "trusted_event_sources", "trusted_stop_sources", "may_approve", "may_request", "max_event_age",
                 "max_source_silence", "health",
                 "stops", "fields", "request_types", "issuer", "audience", "jwks",
+                "header_signature",
             ]
         case .vendorStop: ["service", "tag", "scope", "action"]
         case .vendorStopScope: ["kind", "value"]
         case .vendorFields: VendorRule.Field.allCases.map(\.rawValue)
         case .jwk: ["kty", "crv", "kid", "alg", "use", "x", "y", "n", "e"]
         case .signer: ["did", "job_classes", "may_stop", "may_lift"]
+        case .headerSignature: ["scheme", "header", "prefix", "encoding", "keys"]
+        case .headerKey: ["name", "file", "not_before", "not_after"]
         case .entitlement: ["kind", "id", "scope", "job_class", "min_human_approvers", "window"]
         case .workPolicies: ["signers", "directory", "topic", "registry"]
         case .jobClass:

@@ -144,8 +144,18 @@ struct RulesLoader {
                 expected: "topic: only requests for directory roles and groups are read back")
         }
         let signers = loadSigners(fields["signers"])
-        if authenticity == .signed, signers.isEmpty, kind != .sharedSignals {
+        let headerSignature = loadHeaderSignature(fields["header_signature"])
+        if authenticity == .signed, signers.isEmpty, fields["header_signature"] == nil, kind != .sharedSignals {
             reader.report(value, found: "no signers", expected: "the keys that may sign for a signed source")
+        }
+        if let given = fields["header_signature"] {
+            if authenticity != .signed {
+                reader.report(given, found: "header_signature", expected: "authenticity: signed beside it")
+            }
+            for key in ["signers", "trusted_stop_sources"] {
+                guard let other = fields[key] else { continue }
+                reader.report(other, found: key, expected: "no \(key) beside header_signature: a header has no signer")
+            }
         }
         let mayApprove = classSet(fields["may_approve"])
         if kind == .capabilityRequest, let approve = fields["may_approve"] {
@@ -158,7 +168,7 @@ struct RulesLoader {
                 expected: "stops from a source of kind: native with authenticity: signed only")
         }
         approvable.formUnion(kind.canApprove ? mayApprove ?? [] : [])
-        return SourceRule(
+        var rule = SourceRule(
             name: name, kind: kind, topics: reader.texts(fields["topics"], expected: "a topic's name"),
             authenticity: authenticity, signers: signers,
             tenants: Set(reader.texts(fields["tenants"], expected: "a tenant's id").map { $0.lowercased() }),
@@ -166,6 +176,8 @@ struct RulesLoader {
             trustedStopSources: stopSources, mayApprove: mayApprove ?? [], mayRequest: classSet(fields["may_request"]),
             maximumEventAgeSeconds: reader.duration(fields["max_event_age"]), health: loadHealth(fields, kind: kind),
             vendor: loadVendor(kind, authenticity, fields, of: value))
+        rule.headerSignature = headerSignature
+        return rule
     }
 
     private mutating func loadSigners(_ value: YAMLValue?) -> [KeyID: SourceRule.Signer] {

@@ -1,4 +1,6 @@
+import ApprovalSources
 import ClawWire
+import Foundation
 import GrantWorker
 import IssuanceRules
 import Keys
@@ -20,6 +22,11 @@ enum LocalChecks {
                     .notice(
                         "rules", "source \(source.name) is trusted by its topic alone",
                         "make sure that the broker lets nobody else write to \(source.topics.joined(separator: ", "))"))
+            }
+            let directory = URL(fileURLWithPath: path).deletingLastPathComponent().path
+            for source in rules.sources.values.sorted(by: { $0.name < $1.name }) {
+                guard let header = source.headerSignature else { continue }
+                findings.append(headerSignature(header, of: source, directory))
             }
             for jobClass in rules.jobClasses.values.sorted(by: { $0.name < $1.name })
             where jobClass.deliveries.contains(.plain) {
@@ -77,6 +84,26 @@ enum LocalChecks {
                     "add lines in \(currency) to prices of the rules")
             }
         }
+    }
+
+    private static func headerSignature(
+        _ rule: HeaderSignatureRule, of source: SourceRule, _ directory: String
+    ) -> CheckFinding {
+        do {
+            _ = try HeaderSignatureFiles.load(rule, directory: directory, source: source.name.rawValue)
+        } catch {
+            return .error("rules", "\(error)", "correct header_signature of the source, or the file")
+        }
+        let now = Clock.now
+        let isInForce = rule.keys.contains {
+            HeaderKeyPeriod(notBefore: $0.notBefore, notAfter: $0.notAfter).contains(now)
+        }
+        guard isInForce else {
+            return .error(
+                "rules", "source \(source.name): no key of its header signature is in force",
+                "add the key that the vendor signs with now")
+        }
+        return .ok("rules", "source \(source.name): \(rule.keys.count) keys for header signatures")
     }
 
     static func keys(_ file: ConfigurationFile) -> [CheckFinding] {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import BrokerTokens
 import ClawWire
 import Foundation
 import GrantWorker
@@ -20,7 +21,9 @@ struct ConfigurationOptions: ParsableArguments {
         return named.isEmpty ? "clawgrant.yaml" : named
     }
 
-    func load() throws -> ConfigurationFile { try ConfigurationFile.load(effectivePath) }
+    func load() throws -> ConfigurationFile {
+        try ConfigurationFile.load(effectivePath).withTokens { BrokerTokens.provider($0) }
+    }
 }
 
 /// How results are printed.

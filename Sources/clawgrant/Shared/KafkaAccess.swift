@@ -43,6 +43,10 @@ final class KafkaEvents: Sendable {
     /// Takes an event.
     @Sendable func take(_ event: KafkaLogEvent) {
         guard event.level <= .warning else { return }
-        last.withLock { $0 = event.message }
+        last.withLock { last in
+            // That all brokers are down says less than why the last of them was given up.
+            if event.error?.code == .allBrokersDown, last != nil { return }
+            last = event.message
+        }
     }
 }

@@ -1,0 +1,131 @@
+import HTTPTypes
+import HummingbirdCore
+import Logging
+import NIOCore
+import Primitives
+
+/// Reads a request whole, has it answered, writes the answer and a line of log.
+struct RequestHandling: Sendable {
+    let limits: HTTPServiceConfiguration.Limits
+    let logger: Logger
+    let respond: @Sendable (HTTPServiceRequest) async -> HTTPServiceResponse
+
+    /// The connection cannot carry another request.
+    private struct Abandoned: Error {}
+
+    private enum Reading {
+        case whole([UInt8])
+        case tooLarge
+        case lost
+    }
+
+    // Off the caller's executor, as the writer's own calls are, which it could not follow otherwise.
+    @concurrent func handle(_ request: Request, _ writer: consuming ResponseWriter, _ channel: any Channel) async throws
+    {
+        let start = ContinuousClock.now
+        // One for all readings: a body can be iterated once.
+        var body = request.body.makeAsyncIterator()
+        if let refusal = refusal(of: request) {
+            try await end(request, refusal, bytes: 0, since: start, writer)
+            try await Self.linger(&body, channel)
+            throw Abandoned()
+        }
+        if request.headers[.expect]?.lowercased() == "100-continue" {
+            try await writer.writeInformationalHead(HTTPResponse(status: .continue))
+        }
+        switch await read(&body, request, channel) {
+        case .lost:
+            logger.debug("a request did not arrive whole", metadata: ["peer": "\(Self.peer(channel) ?? "unknown")"])
+            throw Abandoned()
+        case .tooLarge:
+            try await end(request, .text(413, "the body is too large"), bytes: limits.bodyBytes, since: start, writer)
+            try await Self.linger(&body, channel)
+            throw Abandoned()
+        case .whole(let bytes):
+            let answer = await respond(
+                HTTPServiceRequest(
+                    method: request.method.rawValue, path: request.uri.path, query: request.uri.query,
+                    fields: request.headers.map { HTTPServiceField($0.name.rawName, $0.value) }, body: bytes,
+                    peer: Self.peer(channel)))
+            try await end(request, answer, bytes: bytes.count, since: start, writer)
+        }
+    }
+
+    /// What is refused before a byte of the body is read.
+    private func refusal(of request: Request) -> HTTPServiceResponse? {
+        let size = request.headers.reduce(0) { $0 + $1.name.rawName.utf8.count + $1.value.utf8.count + 4 }
+        if size > limits.headerBytes || request.headers.count > limits.headerFields {
+            return .text(431, "the header is too large")
+        }
+        guard let text = request.headers[.contentLength] else { return nil }
+        guard let length = Int(text), length >= 0 else { return .text(400, "the length is no number") }
+        return length > limits.bodyBytes ? .text(413, "the body is too large") : nil
+    }
+
+    @concurrent private func read(
+        _ iterator: inout RequestBody.AsyncIterator, _ request: Request, _ channel: any Channel
+    ) async -> Reading {
+        let isOverdue = Lock(false)
+        // Closing is the one answer that a client which drips its bytes cannot delay.
+        let deadline = channel.eventLoop.scheduleTask(in: TimeAmount(limits.requestTimeout)) {
+            isOverdue.withLock { $0 = true }
+            channel.close(promise: nil)
+        }
+        defer { deadline.cancel() }
+        var body: [UInt8] = []
+        do {
+            while let buffer = try await iterator.next() {
+                guard body.count + buffer.readableBytes <= limits.bodyBytes else { return .tooLarge }
+                body.append(contentsOf: buffer.readableBytesView)
+            }
+        } catch {
+            return .lost
+        }
+        // A connection that is lost in the middle looks like the end of the body.
+        let declared = request.headers[.contentLength].flatMap { Int($0) }
+        let isCut = declared.map { $0 != body.count } ?? false
+        return isCut || isOverdue.withLock { $0 } ? .lost : .whole(body)
+    }
+
+    @concurrent private func end(
+        _ request: Request, _ answer: HTTPServiceResponse, bytes: Int, since start: ContinuousClock.Instant,
+        _ writer: consuming ResponseWriter
+    ) async throws {
+        var fields = HTTPFields()
+        for field in answer.fields {
+            if let name = HTTPField.Name(field.name) { fields.append(HTTPField(name: name, value: field.value)) }
+        }
+        fields[.contentLength] = String(answer.body.count)
+        let head = HTTPResponse(status: HTTPResponse.Status(code: answer.status), headerFields: fields)
+        // What was asked for and how it went; never a header, a query or a body, which carry secrets. A path that nobody
+        // serves may be anything.
+        logger.log(
+            level: answer.status >= 500 ? .warning : .info, "request",
+            metadata: [
+                "method": "\(request.method.rawValue)",
+                "path": "\(answer.status == 404 ? "(unknown)" : String(request.uri.path.prefix(200)))",
+                "status": "\(answer.status)", "bytes": "\(bytes)",
+                "ms": "\(start.duration(to: .now) / .milliseconds(1))",
+            ])
+        let body = request.method == .head ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: answer.body))
+        try await writer.write(response: head, body: body)
+    }
+
+    /// Reads on for a moment before the connection is closed: closing over bytes that wait would reset it, and the answer
+    /// would be lost with it.
+    @concurrent private static func linger(
+        _ iterator: inout RequestBody.AsyncIterator, _ channel: any Channel
+    ) async throws {
+        let deadline = channel.eventLoop.scheduleTask(in: .seconds(2)) { channel.close(promise: nil) }
+        defer { deadline.cancel() }
+        var left = 4 << 20
+        while let buffer = try await iterator.next() {
+            left -= buffer.readableBytes
+            guard left > 0 else { return }
+        }
+    }
+
+    private static func peer(_ channel: any Channel) -> String? {
+        channel.remoteAddress?.ipAddress ?? channel.parent?.remoteAddress?.ipAddress
+    }
+}
