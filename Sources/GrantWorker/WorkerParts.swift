@@ -72,13 +72,14 @@ struct WorkerParts: Sendable {
             if case .available = policies.known()[hash] { return true }
             return false
         }
+        ConfirmService.warn(rules, configuration, logger)
         let decider = Decider(
             reader: BatchReader(
                 sources: sources,
                 limits: EventAgeLimits(
                     maximumAge: configuration.limits.maximumEventAge,
                     maximumAhead: configuration.limits.maximumEventAhead), worker: configuration.workerID,
-                confirmable: ConfirmService.confirmable(rules, configuration, logger)),
+                confirmable: ConfirmService.confirmable(rules, configuration)),
             clock: clock, ledger: ledger, rules: rules, policies: policies, keys: keys,
             tokenIDSecret: secrets.tokenID, worker: configuration.workerID, isDryRun: configuration.isDryRun,
             control: control, applier: applier,

@@ -19,7 +19,7 @@ enum VendorSample {
         let kind = SourceConfiguration.Kind(name: String(prefix))
         switch kind {
         case .serviceNow, .jsm, .gitHub, .pagerDuty, .opsgenie, .slack, .sharedSignals: return kind
-        case .native, .entraAudit, .capabilityRequest, nil: return nil
+        case .native, .entraAudit, .azureActivity, .graph, .entitlementManagement, .capabilityRequest, nil: return nil
         }
     }
 

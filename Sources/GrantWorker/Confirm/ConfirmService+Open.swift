@@ -8,18 +8,22 @@ import Logging
 
 extension ConfirmService {
     /// The sources whose vendor can be asked under a configuration.
-    static func confirmable(_ rules: RuleSet, _ configuration: WorkerConfiguration, _ logger: Logger) -> Set<SourceName>
-    {
-        let demanding = rules.sources.values.filter { $0.authenticity == .confirmed }
-        guard configuration.confirmation != nil else {
-            if !demanding.isEmpty {
-                logger.warning(
-                    "sources are to be confirmed and the configuration has no section confirmation: they go to the dead letters",
-                    metadata: ["sources": "\(demanding.map(\.name.rawValue).sorted().joined(separator: " "))"])
-            }
-            return []
-        }
-        return Set(demanding.filter { $0.kind.isKnownToGraph }.map(\.name))
+    static func confirmable(_ rules: RuleSet, _ configuration: WorkerConfiguration) -> Set<SourceName> {
+        guard configuration.confirmation != nil else { return [] }
+        return Set(demanding(rules).filter { $0.kind.isKnownToGraph }.map(\.name))
+    }
+
+    /// Says that what some sources state will go to the dead letters, because nobody can be asked.
+    static func warn(_ rules: RuleSet, _ configuration: WorkerConfiguration, _ logger: Logger) {
+        let names = demanding(rules).map(\.name.rawValue).sorted()
+        guard configuration.confirmation == nil, !names.isEmpty else { return }
+        logger.warning(
+            "sources are to be confirmed and the configuration has no section confirmation: they go to the dead letters",
+            metadata: ["sources": "\(names.joined(separator: " "))"])
+    }
+
+    private static func demanding(_ rules: RuleSet) -> [SourceRule] {
+        rules.sources.values.filter { $0.authenticity == .confirmed }
     }
 
     /// The reader of Microsoft Graph, for the tenants of the sources to be confirmed.

@@ -21,13 +21,16 @@ public struct RedriveTrial: Sendable {
 
     private let reader: BatchReader
 
-    /// Prepares trials under rules and limits.
-    public init(rules: RuleSet, limits: WorkerConfiguration.Limits) {
+    /// Prepares trials under the rules and the configuration of a worker.
+    ///
+    /// - Throws: ``ConfigurationError`` when the keys of a header signature cannot be read.
+    public init(rules: RuleSet, configuration: WorkerConfiguration) throws(ConfigurationError) {
         reader = BatchReader(
-            sources: SourceConfiguration.byTopic(rules),
+            sources: try SourceConfiguration.byTopic(rules, file: configuration.rulesFile),
             limits: EventAgeLimits(
-                maximumAge: limits.maximumEventAge, maximumAhead: limits.maximumEventAhead),
-            worker: WorkerID("trial"))
+                maximumAge: configuration.limits.maximumEventAge,
+                maximumAhead: configuration.limits.maximumEventAhead),
+            worker: WorkerID("trial"), confirmable: ConfirmService.confirmable(rules, configuration))
     }
 
     /// Reads the record that was found where a dead letter stands.

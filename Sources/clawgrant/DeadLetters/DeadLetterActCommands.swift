@@ -70,7 +70,7 @@ struct DeadLetterRedriveCommand: AsyncParsableCommand {
     // MARK: Trying
 
     private func attempt(_ letters: [StoredDeadLetter], _ file: ConfigurationFile) async throws {
-        let trial = RedriveTrial(rules: try file.rules(), limits: file.worker.limits)
+        let trial = try RedriveTrial(rules: try file.rules(), configuration: file.worker)
         let events = KafkaEvents()
         var wouldFail = false
         do {
