@@ -193,7 +193,7 @@ final class PlayedRun: Sendable {
             ),
             (.disableElevated(.init(reach: .everywhere, revokesLive: false)), "elevated-off", [PlaygroundCast.ruth]),
             (.enableElevated(.everywhere), "elevated-on", [PlaygroundCast.ruth]),
-            (.requireProxy(.everywhere), "proxy-on", [PlaygroundCast.ruth]),
+            (.requireProxy(.init(reach: .everywhere, revokesLive: false)), "proxy-on", [PlaygroundCast.ruth]),
             (.releaseProxy(.everywhere), "proxy-off", [PlaygroundCast.ruth]),
             (.releaseProxy(.everywhere), "proxy-off-again", [PlaygroundCast.ruth]),
         ]

@@ -115,7 +115,7 @@ struct ConfirmBench: Sendable {
             tokenIDSecret: try #require(TokenIDSecret(bytes: [UInt8](repeating: 5, count: 32))), worker: worker,
             isDryRun: false, control: ControlView(),
             applier: ControlApplier(ledger: ledger, rules: rules, worker: worker) { _ in false },
-            stopViewMaximumAge: nil, metrics: WorkerMetrics(), logger: logger)
+            stopViewMaximumAge: nil, maximumClockDifference: .seconds(300), metrics: WorkerMetrics(), logger: logger)
         var settings = WorkerConfiguration.Confirmation(
             clientID: GraphDouble.clientID, certificateFile: "", keyFile: "")
         settings.graph.endpoint = double.address
