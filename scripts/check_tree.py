@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks what no compiler sees: links between documents, and rules of the house for every text file.
+"""Checks what no compiler sees: links between documents, rules of the house for every text file, forgotten tests.
 
 Looks at the files git knows or would add. Prints one line a finding, `file:line: what`, and exits with 1 if any.
 """
@@ -64,6 +64,13 @@ def anchors(text):
     return found
 
 
+def forgotten_tests():
+    """Test targets of the package that the list in ./dev leaves out."""
+    targets = re.findall(r'\.testTarget\(\s*name: "(\w+)"', text_of(ROOT / "Package.swift") or "")
+    listed = re.search(r"^TEST_TARGETS=\(([^)]*)\)", text_of(ROOT / "dev") or "", re.M)
+    return sorted(set(targets) - set(listed.group(1).split() if listed else []))
+
+
 def check_links(path, text):
     for number, line, _ in prose(text):
         for target in LINK.findall(line) + REFERENCE.findall(line):
@@ -96,6 +103,9 @@ def main():
         for number, finding in sorted(results):
             print(f"{path.relative_to(ROOT)}:{number}: {finding}")
             findings += 1
+    for target in forgotten_tests():
+        print(f"dev: {target} is a test target that TEST_TARGETS does not list")
+        findings += 1
     return 1 if findings else 0
 
 
