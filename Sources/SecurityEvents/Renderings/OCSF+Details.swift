@@ -140,7 +140,6 @@ extension OCSF {
 
     private static func found(_ event: SecurityEvent, title: String, types: [String]) -> JSONObject {
         [
-            "actor": .object(actor(event)),
             "finding_info": [
                 "desc": .string(event.message), "title": .string(title),
                 "types": .array(types.map { .string($0) }), "uid": .string(event.receipt.id.rawValue),
