@@ -2,6 +2,7 @@ import ClawWire
 import IssuanceRules
 import Kafka
 import Playground
+import ReceiptLog
 
 /// What Microsoft's other records say, alone and together with the audit log.
 extension SourceDemo {
@@ -144,18 +145,16 @@ extension SourceDemo {
                 ], outcomes: [second.id: .denied]))
         try await stage.play(
             Scene(
-                title: "Paloma's request is approved by the policy, without anybody: the callouts look the same",
+                title: "Paloma's request is approved by the policy, without anybody: the callout looks the same",
                 deliveries: [
-                    [
-                        third.record, automatic.callout(.approved, at: now), automatic.callout(.granted, at: now),
-                        automatic.audit(.automatic, by: nil),
-                    ]
+                    [third.record, automatic.callout(.approved, at: now), automatic.audit(.automatic, by: nil)]
                 ]))
         try await tellHeld(
             automatic.approvalID, "approver_unknown", "the audit log names the platform, which counts for nobody")
         try await stage.play(
             Scene(
-                title: "Paloma gives the package back unused", deliveries: [[automatic.callout(.removed, at: later)]],
+                title: "Paloma takes her request back before anything is delivered",
+                deliveries: [[automatic.audit(.canceled, by: automatic.requester)]],
                 outcomes: [third.id: .denied]))
         try await stage.play(
             Scene(
@@ -165,13 +164,15 @@ extension SourceDemo {
 
     private var later: Timestamp { .playgroundNow }
 
-    /// Waits until an approval is held as it should be, while its request waits, and tells it.
+    /// Waits until all is read, and tells why an approval is held while its request waits.
     private func tellHeld(_ approval: ApprovalID, _ why: String, _ reason: String) async throws {
-        try await playground.waitForApproval(approval, toStand: why)
         try await playground.waitUntilSettled()
-        let status = try await playground.status()
-        guard status.waiting == 1 else {
-            throw PlaygroundError("\(approval) is held, and \(status.waiting) requests wait where one should")
+        let found = try await playground.assessment(of: approval)
+        let waiting = try await playground.status().waiting
+        guard found?.state == .held, found?.why == why, waiting == 1 else {
+            throw PlaygroundError(
+                "\(approval) is \(found?.state.rawValue ?? "not known") (\(found?.why ?? "")) with \(waiting) requests "
+                    + "waiting, and should be held (\(why)) with one")
         }
         emit(
             DemoEvent(

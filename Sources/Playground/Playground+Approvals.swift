@@ -1,6 +1,7 @@
 public import ClawWire
 import Foundation
 public import IssuanceRules
+import Postgres
 
 extension Playground {
     /// What an approval amounts to now, by the ledger and the rules of this playground.
@@ -14,16 +15,5 @@ extension Playground {
         guard let bytes = Hex.decode(try result.string(0, 0)), !bytes.isEmpty else { return nil }
         let rules = try RuleSet(yaml: String(contentsOfFile: "\(directory)/rules.yaml", encoding: .utf8))
         return try ApprovalState(decoding: bytes).assess(at: .playgroundNow, entitlements: rules.entitlements)
-    }
-
-    /// Waits until an approval stands as a code says, for example `no_expiry_in_evidence`.
-    ///
-    /// - Throws: ``PlaygroundError`` with what was waited for.
-    public func waitForApproval(
-        _ approval: ApprovalID, toStand why: String, within limit: Duration = .seconds(60)
-    ) async throws {
-        try await wait(within: limit, "the approval \(approval) to stand as \(why)") {
-            try await self.assessment(of: approval)?.why == why
-        }
     }
 }

@@ -133,7 +133,7 @@ extension Playground {
         }
     }
 
-    func wait(
+    private func wait(
         within limit: Duration, _ description: String, _ condition: () async throws -> Bool
     ) async throws {
         do {

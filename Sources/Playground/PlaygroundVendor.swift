@@ -1,6 +1,6 @@
 public import ClawWire
 public import GrantChecker
-import IssuanceRules
+public import IssuanceRules
 
 /// The vendors whose records a playground can have, beside the audit log of Microsoft Entra.
 public enum PlaygroundVendor: String, Sendable, Hashable, CaseIterable {
@@ -129,7 +129,7 @@ public enum PlaygroundVendor: String, Sendable, Hashable, CaseIterable {
     }
 
     /// Classes that the audit log of Entra approves beside its own: it tells of these vendors' requests what they do not.
-    static func classesOfAudit(_ vendors: Set<PlaygroundVendor>) -> String {
+    static func audited(_ vendors: Set<PlaygroundVendor>) -> String {
         vendors.isDisjoint(with: [.azureActivity, .entitlementManagement])
             ? "" : ", \(PlaygroundClass.ticketed.rawValue)"
     }

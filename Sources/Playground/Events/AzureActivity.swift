@@ -1,4 +1,5 @@
 public import ClawWire
+import IssuanceRules
 public import Kafka
 
 /// The same activation as the Azure activity log tells it: who, what and where, and not until when.

@@ -109,6 +109,8 @@ public struct PackageRequest: Sendable, Hashable {
         case automatic = "Auto approve access package assignment request"
         /// Somebody said no.
         case denied = "Deny access package assignment request"
+        /// Whoever asked took it back.
+        case canceled = "Cancel access package assignment request"
     }
 
     /// The audit log's record of an answer, in one message.

@@ -35,7 +35,7 @@ enum PlaygroundFiles {
             allow_topic_authenticity: true
             tenants: ["\(PlaygroundCast.tenant)"]
             may_approve:
-              [identity_app_admin, prod_db_maintenance, identity_user_admin\(PlaygroundVendor.classesOfAudit(options.vendors))]
+              [identity_app_admin, prod_db_maintenance, identity_user_admin\(PlaygroundVendor.audited(options.vendors))]
           approvals:
             kind: native
             topics: [\(PlaygroundTopic.approvals)]
