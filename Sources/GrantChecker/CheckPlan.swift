@@ -18,6 +18,12 @@ public struct CheckPlan: Sendable {
 
     /// The vocabulary of a vendor, as far as identifiers go.
     public enum VendorForm: Sendable, Hashable {
+        /// Activity log records, known by their event.
+        case azureActivity
+        /// Answers of Microsoft Graph, known by what was answered; notifications about these groups end memberships.
+        case graph(groups: Set<String>)
+        /// Callouts of access packages, known by the instance of the extension and the stage.
+        case entitlementManagement
         /// Changes, known by identifier, count of modifications and content.
         case serviceNow
         /// Issues; each approval is known by site, issue, identifier and the issue's content.

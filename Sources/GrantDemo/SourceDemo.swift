@@ -15,7 +15,10 @@ struct SourceDemo {
     /// The vendor of a kind that a playground has only on demand.
     static func vendor(of kind: SourceConfiguration.Kind) -> PlaygroundVendor? {
         switch kind {
-        case .native, .entraAudit, .azureActivity, .graph, .entitlementManagement, .capabilityRequest: nil
+        case .native, .entraAudit, .capabilityRequest: nil
+        case .azureActivity: .azureActivity
+        case .graph: .graph
+        case .entitlementManagement: .entitlementManagement
         case .serviceNow: .serviceNow
         case .jsm: .jsm
         case .gitHub: .gitHub
@@ -51,7 +54,9 @@ struct SourceDemo {
         switch kind {
         case .native: try await play(try scenes.nativeStory())
         case .entraAudit: try await play(try scenes.entraStory())
-        case .azureActivity, .graph, .entitlementManagement: try await play([])
+        case .azureActivity: try await playAzureActivity()
+        case .graph: try await play(try graphStory())
+        case .entitlementManagement: try await playEntitlementManagement()
         case .capabilityRequest: try await play(try scenes.requestStory())
         case .serviceNow: try await play(try changes())
         case .jsm: try await play(try issues())
@@ -81,10 +86,12 @@ struct SourceDemo {
 
     // MARK: Requests
 
-    private var now: Timestamp { .playgroundNow.adding(seconds: -5) }
+    var now: Timestamp { .playgroundNow.adding(seconds: -5) }
 
-    private func request(_ name: String, of approval: ApprovalID) throws -> (id: RequestID, record: ProducerRecord) {
-        var request = RequestDraft(name, .ticketed, in: playground, at: now)
+    func request(
+        _ name: String, _ jobClass: PlaygroundClass = .ticketed, of approval: ApprovalID
+    ) throws -> (id: RequestID, record: ProducerRecord) {
+        var request = RequestDraft(name, jobClass, in: playground, at: now)
         request.approvalID = approval
         return (request.requestID, try request.record(signedBy: playground.keys.requestSigner))
     }

@@ -51,7 +51,8 @@ public enum PlaygroundClass: String, Sendable, CaseIterable {
     case database = "prod_db_maintenance"
     /// Reference to an activation of another Entra role, with a short wait: what nobody approves expires soon.
     case userAdmin = "identity_user_admin"
-    /// Reference to an approval of a ticket or deployment system; in the rules only where such a vendor is.
+    /// Reference to an approval of a ticket or deployment system, of an Azure role or of an access package; in the rules
+    /// only where such a vendor is.
     case ticketed = "ledger_change"
 
     /// The name as the wire has it.

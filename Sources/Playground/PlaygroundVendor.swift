@@ -1,9 +1,15 @@
 public import ClawWire
 public import GrantChecker
-import IssuanceRules
+public import IssuanceRules
 
-/// The vendors whose records a playground can have, beside those of Microsoft Entra.
+/// The vendors whose records a playground can have, beside the audit log of Microsoft Entra.
 public enum PlaygroundVendor: String, Sendable, Hashable, CaseIterable {
+    /// The Azure activity log.
+    case azureActivity = "azure_activity"
+    /// Objects of Microsoft Graph.
+    case graph
+    /// Callouts of access packages.
+    case entitlementManagement = "entitlement_management"
     /// ServiceNow changes.
     case serviceNow = "servicenow"
     /// Jira Service Management approvals.
@@ -36,10 +42,20 @@ public enum PlaygroundVendor: String, Sendable, Hashable, CaseIterable {
     public static let environment = (repository: "northquay/ledger-api", name: "production")
     /// The number of the request type of agents' runs.
     public static let requestType = "91"
+    /// Storage Blob Data Contributor, the well-known definition, on a subscription.
+    public static let storageRole = Entitlement(
+        kind: .azureRole, id: "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
+        scope: "/subscriptions/4b7d2e90-6a1c-5f38-9d24-7e5f6a8b9c07", name: "Storage Blob Data Contributor")
+    /// The access package of ledger exports.
+    public static let package = Entitlement(
+        kind: .accessPackage, id: "9e0f3a71-2c4d-5b6e-8f13-5a6b7c8d9e08", name: "Ledger export agent")
 
     /// What the checker takes its records for.
     public var checkedForm: CheckPlan.VendorForm {
         switch self {
+        case .azureActivity: .azureActivity
+        case .graph: .graph(groups: [PlaygroundCast.databaseGroup.id])
+        case .entitlementManagement: .entitlementManagement
         case .serviceNow: .serviceNow
         case .jsm: .jsm
         case .gitHub: .gitHub
@@ -66,7 +82,13 @@ public enum PlaygroundVendor: String, Sendable, Hashable, CaseIterable {
     private func settings(_ signals: Ed25519PublicKey) -> [String] {
         let topic = ["authenticity: topic", "allow_topic_authenticity: true"]
         let approves = "may_approve: [\(PlaygroundClass.ticketed.rawValue)]"
+        let tenant = "tenants: [\"\(PlaygroundCast.tenant)\"]"
         return switch self {
+        case .azureActivity, .entitlementManagement: topic + [tenant, approves]
+        case .graph:
+            topic + [
+                tenant, "may_approve: [\(PlaygroundClass.appAdmin.rawValue), \(PlaygroundClass.database.rawValue)]",
+            ]
         case .serviceNow, .gitHub: topic + ["tenants: [northquay]", approves]
         case .jsm: topic + ["tenants: [northquay.atlassian.example]", approves]
         case .pagerDuty:
@@ -90,6 +112,11 @@ public enum PlaygroundVendor: String, Sendable, Hashable, CaseIterable {
 
     private var entitlement: String? {
         switch self {
+        case .azureActivity:
+            "{kind: azure_role, id: \(Self.storageRole.id), scope: \(Self.storageRole.scope ?? "/"), "
+                + "job_class: \(PlaygroundClass.ticketed.rawValue)}"
+        case .entitlementManagement:
+            "{kind: access_package, id: \(Self.package.id), job_class: \(PlaygroundClass.ticketed.rawValue)}"
         case .serviceNow: "{kind: change_request, id: u_claw_job_class, job_class: \"*value-of-field*\"}"
         case .jsm:
             "{kind: jsm_request_type, id: \"\(Self.requestType)\", job_class: \"*value-of-field*\", "
@@ -97,8 +124,14 @@ public enum PlaygroundVendor: String, Sendable, Hashable, CaseIterable {
         case .gitHub:
             "{kind: github_environment, id: \"\(Self.environment.repository)#\(Self.environment.name)\", "
                 + "job_class: \(PlaygroundClass.ticketed.rawValue)}"
-        case .pagerDuty, .opsgenie, .slack, .sharedSignals: nil
+        case .graph, .pagerDuty, .opsgenie, .slack, .sharedSignals: nil
         }
+    }
+
+    /// Classes that the audit log of Entra approves beside its own: it tells of these vendors' requests what they do not.
+    static func audited(_ vendors: Set<PlaygroundVendor>) -> String {
+        vendors.isDisjoint(with: [.azureActivity, .entitlementManagement])
+            ? "" : ", \(PlaygroundClass.ticketed.rawValue)"
     }
 
     static func jobClasses(_ vendors: Set<PlaygroundVendor>) -> String {

@@ -10,7 +10,11 @@ import Testing
     .enabled(if: AvailableServers.postgres && AvailableServers.broker(.noida), "PostgreSQL or noida-db is missing"),
     .enabled(if: ProgramRun.path != nil, "the program clawgrant is not built"), .serialized, .timeLimit(.minutes(4)))
 struct SourceDemoTests {
-    @Test(arguments: [("servicenow", ["issued", "denied"]), ("pagerduty", ["issued", "denied", "denied"])])
+    @Test(
+        arguments: [
+            ("servicenow", ["issued", "denied"]), ("pagerduty", ["issued", "denied", "denied"]),
+            ("entitlement_management", ["issued", "denied", "denied"]),
+        ])
     func plays(source: String, outcomes: [String]) async throws {
         let run = try await ProgramRun(["demo", "--source", source, "--json"])
         #expect(run.code == 0, "\(run.errors)\(run.output)")

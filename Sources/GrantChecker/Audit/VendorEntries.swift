@@ -17,11 +17,14 @@ struct VendorEntries {
         switch form {
         case .slack: return [Entry(eventID: "", mayBeIgnored: true)]
         case .sharedSignals: return signal().map { [$0] } ?? []
-        case .serviceNow, .jsm, .gitHub, .pagerDuty, .opsgenie: break
+        case .azureActivity, .graph, .entitlementManagement, .serviceNow, .jsm, .gitHub, .pagerDuty, .opsgenie: break
         }
         guard let body = try? JSONReader.parse(value) else { return [] }
         return switch form {
         case .slack, .sharedSignals: []
+        case .azureActivity: MicrosoftEntries.activities(body)
+        case .graph(let groups): MicrosoftEntries.polls(body, groups: groups)
+        case .entitlementManagement: MicrosoftEntries.callouts(body)
         case .serviceNow: change(body)
         case .jsm: approvals(body)
         case .gitHub: deployment()

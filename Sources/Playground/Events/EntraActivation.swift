@@ -87,7 +87,7 @@ public struct EntraActivation: Sendable, Hashable {
             : ["user": .object(Self.user(actor))]
         var resource = JSONObject()
         resource["id"] = .string("PIM_\(correlation)_\(131_000_000 + step.delay)")
-        resource["category"] = entitlement.kind == .group ? "GroupManagement" : "RoleManagement"
+        resource["category"] = .string(category)
         resource["correlationId"] = .string(correlation)
         resource["result"] = "success"
         resource["resultReason"] = .string(step.isByApprover ? answer : justification)
@@ -140,6 +140,14 @@ public struct EntraActivation: Sendable, Hashable {
         ]
     }
 
+    private var category: String {
+        switch entitlement.kind {
+        case .group: "GroupManagement"
+        case .azureRole: "ResourceManagement"
+        case .entraRole, .accessPackage, .changeRequest, .jsmRequestType, .githubEnvironment: "RoleManagement"
+        }
+    }
+
     private func targets() -> [JSONValue] {
         func target(_ id: String, _ name: String?, _ type: String) -> JSONObject {
             [
@@ -165,7 +173,16 @@ public struct EntraActivation: Sendable, Hashable {
 
     private func details(_ step: Step) -> [JSONValue] {
         var pairs: [(String, String)] = []
-        if entitlement.kind != .group {
+        if entitlement.kind == .azureRole {
+            let scope = entitlement.scope ?? ""
+            pairs += [
+                (
+                    "RoleDefinitionOriginId",
+                    "\(scope)/providers/Microsoft.Authorization/roleDefinitions/\(entitlement.id)"
+                ), ("RoleDefinitionOriginType", "BuiltInRole"), ("SubscriptionId", subscription),
+                ("ResourceType", "subscription"),
+            ]
+        } else if entitlement.kind != .group {
             pairs += [
                 ("RoleDefinitionOriginId", entitlement.id), ("RoleDefinitionOriginType", "BuiltInRole"),
                 ("TemplateId", entitlement.id),

@@ -34,7 +34,8 @@ enum PlaygroundFiles {
             authenticity: topic
             allow_topic_authenticity: true
             tenants: ["\(PlaygroundCast.tenant)"]
-            may_approve: [identity_app_admin, prod_db_maintenance, identity_user_admin]
+            may_approve:
+              [identity_app_admin, prod_db_maintenance, identity_user_admin\(PlaygroundVendor.audited(options.vendors))]
           approvals:
             kind: native
             topics: [\(PlaygroundTopic.approvals)]
