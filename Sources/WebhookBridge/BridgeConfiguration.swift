@@ -38,6 +38,11 @@ public struct WebhookSource: Sendable {
         self.deliveryHeader = deliveryHeader
         self.output = output
     }
+
+    /// True for native events made of Security Event Tokens.
+    var isOfSharedSignals: Bool {
+        if case .native(let configuration, _) = output { configuration.kind == .sharedSignals } else { false }
+    }
 }
 
 /// Everything a bridge is told at start.

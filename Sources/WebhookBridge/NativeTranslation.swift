@@ -106,11 +106,11 @@ struct NativeTranslation {
             switch fact.content {
             case .decisionApproved(let approver):
                 approved = approved ?? fact
-                answers.append(answer(approver, fact))
+                answers += self.answers(approver, fact)
             case .grantStarted(let notBefore, let notAfter): window = (fact, notBefore, notAfter)
             case .decisionDenied(let approver):
                 var decision = decision(approval, .denied, fact)
-                decision.answers = approver.map { [answer($0, fact)] } ?? []
+                decision.answers = approver == nil && fact.approvers.isEmpty ? [] : self.answers(approver, fact)
                 events.append(try translated(decision, fact))
             case .decisionTimedOut: events.append(try translated(decision(approval, .timedOut, fact), fact))
             case .decisionCanceled: events.append(try translated(decision(approval, .canceled, fact), fact))
@@ -128,16 +128,28 @@ struct NativeTranslation {
             decision.answers = answers
             decision.notBefore = window?.notBefore
             decision.notAfter = window?.notAfter
-            events.insert(try translated(decision, fact), at: 0)
+            // The window is as old as its own fact says, which moved dates must not make younger; answers have times of
+            // their own.
+            events.insert(try translated(decision, fact, at: window?.fact.occurredAt), at: 0)
         }
         return events
     }
 
-    private func answer(_ approver: Actor?, _ fact: Fact) -> NativeDecision.Answer {
+    /// Everyone who answered as a fact says, each once.
+    private func answers(_ approver: Actor?, _ fact: Fact) -> [NativeDecision.Answer] {
+        var people: [Actor] = []
+        for person in [approver].compactMap(\.self) + fact.approvers
+        where !people.contains(where: { $0.id == person.id }) {
+            people.append(person)
+        }
         // An approval without a name is the system's word, which counts for nobody.
-        NativeDecision.Answer(
-            approver: approver ?? Actor(id: PersonID("unknown"), name: nil, upn: nil, kind: .system),
-            decidedAt: fact.occurredAt, justification: fact.approverJustification?.text)
+        if people.isEmpty { people = [Actor(id: PersonID("unknown"), kind: .system)] }
+        return people.enumerated().map { index, person in
+            // One text came with them all; it is told once.
+            NativeDecision.Answer(
+                approver: person, decidedAt: fact.occurredAt,
+                justification: index == 0 ? fact.approverJustification?.text : nil)
+        }
     }
 
     private func decision(_ approval: ApprovalID, _ verdict: NativeDecision.Verdict, _ fact: Fact) -> NativeDecision {
@@ -151,9 +163,11 @@ struct NativeTranslation {
         return decision
     }
 
-    private func translated(_ decision: NativeDecision, _ fact: Fact) throws(Refusal) -> Translated {
+    private func translated(
+        _ decision: NativeDecision, _ fact: Fact, at other: Timestamp? = nil
+    ) throws(Refusal) -> Translated {
         guard let time = fact.occurredAt else { throw .incomplete }
-        var event = decision.event(id: id(fact), source: eventSource, at: time)
+        var event = decision.event(id: id(fact), source: eventSource, at: other ?? time)
         event.data = .json(withEvidence(decision.json))
         return Translated(event: event, key: decision.approvalID.rawValue)
     }

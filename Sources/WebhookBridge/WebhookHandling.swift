@@ -83,7 +83,10 @@ struct WebhookHandling: Sendable {
                 bodyDigest: digest, receivedAt: now)
             let translation = NativeTranslation(eventSource: eventSource, evidence: evidence)
             let record = SourceRecord(
-                topic: source.topic, headers: headers, value: proof.payload ?? request.body, timestamp: now)
+                topic: source.topic, headers: headers,
+                // A Security Event Token is read with its envelope.
+                value: configuration.kind == .sharedSignals ? request.body : proof.payload ?? request.body,
+                timestamp: now)
             switch native(record, configuration, translation, source, at: now) {
             case .success(let made): records = made
             case .failure(let refusal): return refusal.response
@@ -91,7 +94,8 @@ struct WebhookHandling: Sendable {
         }
         guard !records.isEmpty else {
             metrics.answered(source.name, .ignored)
-            return .text(200, "ignored")
+            // Transmitters of Security Event Tokens take nothing else for a yes (RFC 8935 section 2.2).
+            return .text(source.isOfSharedSignals ? 202 : 200, "ignored")
         }
         return await write(records, source, key)
     }
@@ -139,11 +143,18 @@ struct WebhookHandling: Sendable {
             refused(source, .refused, fault.reason.rawValue, fault.field)
             return .failure(Refused(response: .text(fault.reason == .tooLarge ? 413 : 422, fault.reason.rawValue)))
         }
+        let codes = Set(facts.compactMap { if case .rejected(let why) = $0.content { why } else { nil } })
+            .sorted().joined(separator: ",")
         do {
-            return .success(try signed(try translation.events(of: facts), source))
+            let records = try signed(try translation.events(of: facts), source)
+            if !codes.isEmpty {
+                logger.notice(
+                    "some entries of a webhook were rejected and the others written",
+                    metadata: ["source": "\(source.name)", "codes": "\(codes)"])
+            }
+            return .success(records)
         } catch let refusal as NativeTranslation.Refusal {
-            let codes = facts.compactMap { if case .rejected(let why) = $0.content { why } else { nil } }
-            refused(source, .refused, refusal.rawValue, Set(codes).sorted().joined(separator: ","))
+            refused(source, .refused, refusal.rawValue, codes)
             return .failure(Refused(response: .text(422, refusal.rawValue)))
         } catch {
             logger.error(

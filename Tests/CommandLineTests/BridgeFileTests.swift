@@ -88,6 +88,20 @@ import WebhookBridge
         #expect(headers == ["x-github-event"])
     }
 
+    @Test func whatGitHubsBodyIsGoesAlongUnasked() throws {
+        let asked = Self.raw.replacing("forward_headers: [X-GitHub-Event]", with: "forward_headers: [X-Other]")
+        for (yaml, expected) in [
+            (asked, ["x-other", "x-github-event"]),
+            (Self.raw.replacing("    forward_headers: [X-GitHub-Event]\n", with: ""), ["x-github-event"]),
+        ] {
+            guard case .raw(let headers) = try #require(try load(yaml).bridge.sources.first).output else {
+                Issue.record("not raw")
+                return
+            }
+            #expect(headers == expected)
+        }
+    }
+
     @Test func theEnvironmentLiesOverTheFile() throws {
         let bridge = try load(
             Self.raw,

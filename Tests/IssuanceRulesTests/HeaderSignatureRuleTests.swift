@@ -56,6 +56,45 @@ import Testing
     }
 
     @Test(arguments: [
+        ("github", "github", "tenants: [northquay], may_approve: [run]"),
+        ("jsm", "jira", "tenants: [northquay.atlassian.example], may_approve: [run]"),
+        ("servicenow", "jws", "tenants: [northquay], may_approve: [run]"),
+        ("pagerduty", "pagerduty", "stops: [{service: PNQSTOP, scope: {kind: job_class, value: run}}]"),
+        ("opsgenie", "jws", "stops: [{tag: claw-stop}]"), ("slack", "slack", "max_event_age: 1h"),
+    ])
+    func vendorsMayBeProvenByTheirHeaders(_ kind: String, _ scheme: String, _ settings: String) throws {
+        let rules = try RuleSet(
+            yaml: Self.yaml(
+                """
+                    authenticity: topic
+                    allow_topic_authenticity: true
+                  vendor:
+                    {kind: \(kind), topics: [hooks], authenticity: signed, \(settings),
+                     header_signature: {scheme: \(scheme), keys: [{name: a, file: secrets/a}]}}
+                """))
+        let source = try #require(rules.sources[SourceName("vendor")])
+        #expect(source.headerSignature?.scheme.rawValue == scheme)
+        #expect(source.accepts(.signed([KeyID("header:a")]), for: JobClass("run")))
+    }
+
+    @Test func aTokenIsProvenByItselfAlone() {
+        let problems = Self.problems(
+            """
+                authenticity: topic
+                allow_topic_authenticity: true
+              signals:
+                kind: ssf
+                topics: [signals]
+                authenticity: signed
+                issuer: "https://signals.northquay.example/"
+                audience: [us]
+                jwks: []
+                header_signature: {scheme: jws, keys: [{name: a, file: jwks.json}]}
+            """)
+        #expect(problems.contains { $0.contains("jwks alone") }, "\(problems)")
+    }
+
+    @Test(arguments: [
         (good.replacing("authenticity: signed", with: "authenticity: confirmed"), "authenticity: signed"),
         (good.replacing("scheme: github", with: "scheme: gitlab"), "one of github"),
         (good.replacing("name: b", with: "name: a"), "a name of its own"),

@@ -21,6 +21,8 @@ import Testing
 struct EndToEndTests {
     static let nativeTopic = "claw.approvals.bridge.v1"
     static let rawTopic = "claw.approvals.raw.itsm.v1"
+    static let rawGitHubTopic = "claw.approvals.raw.github.v1"
+    static let rawPagerDutyTopic = "claw.approvals.raw.pagerduty.v1"
 
     /// A playground whose rules trust the bridge.
     struct Stage {
@@ -31,7 +33,9 @@ struct EndToEndTests {
         let rules: RuleSet
 
         static func start() async throws -> Stage {
-            let playground = try await Playground.start()
+            var options = PlaygroundOptions()
+            options.vendors = [.gitHub, .pagerDuty]
+            let playground = try await Playground.start(options)
             do {
                 return try await Stage(playground)
             } catch {
@@ -64,9 +68,22 @@ struct EndToEndTests {
                         topics: [\(EndToEndTests.nativeTopic)]
                         authenticity: signed
                         signers: [{did: "\(signer.publicKey.did)", may_stop: true}]
-                        trusted_event_sources: [/bridge/entra, /bridge/soc]
-                        trusted_stop_sources: [/bridge/soc]
-                        may_approve: [identity_app_admin]
+                        trusted_event_sources: [/bridge/entra, /bridge/github]
+                        trusted_stop_sources: [/bridge/soc, /bridge/pagerduty]
+                        may_approve: [identity_app_admin, ledger_change]
+                      github-raw:
+                        kind: github
+                        topics: [\(EndToEndTests.rawGitHubTopic)]
+                        authenticity: signed
+                        header_signature: {scheme: github, keys: [{name: github, file: secrets/itsm}]}
+                        tenants: [northquay]
+                        may_approve: [ledger_change]
+                      pagerduty-raw:
+                        kind: pagerduty
+                        topics: [\(EndToEndTests.rawPagerDutyTopic)]
+                        authenticity: signed
+                        header_signature: {scheme: pagerduty, keys: [{name: pagerduty, file: secrets/itsm}]}
+                        stops: [{service: PNQOTHER, scope: {kind: job_class, value: ledger_change}}]
                       itsm:
                         kind: native
                         topics: [\(EndToEndTests.rawTopic)]
@@ -78,7 +95,10 @@ struct EndToEndTests {
             try text.write(toFile: path, atomically: true, encoding: .utf8)
             rules = try RuleSet(yaml: text)
             _ = try await playground.admin.createTopics(
-                [EndToEndTests.nativeTopic, EndToEndTests.rawTopic].map {
+                [
+                    EndToEndTests.nativeTopic, EndToEndTests.rawTopic, EndToEndTests.rawGitHubTopic,
+                    EndToEndTests.rawPagerDutyTopic,
+                ].map {
                     TopicSpecification(name: $0, partitions: 2, replicationFactor: 1)
                 })
         }
@@ -107,6 +127,22 @@ struct EndToEndTests {
                         name: "itsm", path: "/hooks/itsm", topic: EndToEndTests.rawTopic,
                         verifier: try Webhook.verifier(), deliveryHeader: "x-github-delivery",
                         output: .raw(headers: [])),
+                    WebhookSource(
+                        name: "github", path: "/hooks/github", topic: EndToEndTests.nativeTopic,
+                        verifier: try Webhook.verifier(), deliveryHeader: "x-github-delivery",
+                        output: .native(try configuration("github"), eventSource: "/bridge/github")),
+                    WebhookSource(
+                        name: "github-raw", path: "/hooks/github-raw", topic: EndToEndTests.rawGitHubTopic,
+                        verifier: try Webhook.verifier(), deliveryHeader: "x-github-delivery",
+                        output: .raw(headers: ["x-github-event"])),
+                    WebhookSource(
+                        name: "pagerduty", path: "/hooks/pagerduty", topic: EndToEndTests.nativeTopic,
+                        verifier: try Webhook.verifier(.pagerDuty), deliveryHeader: "x-webhook-id",
+                        output: .native(try configuration("pagerduty"), eventSource: "/bridge/pagerduty")),
+                    WebhookSource(
+                        name: "pagerduty-raw", path: "/hooks/pagerduty-raw", topic: EndToEndTests.rawPagerDutyTopic,
+                        verifier: try Webhook.verifier(.pagerDuty), deliveryHeader: "x-webhook-id",
+                        output: .raw(headers: [])),
                 ], signer: signer)
             bridge.writeTimeout = .seconds(20)
             return try WebhookBridge(configuration: bridge, logger: keeper.logger) { .playgroundNow }
@@ -130,9 +166,30 @@ struct EndToEndTests {
                 ]
             ).status
         }
+
+        /// Posts what would be a record of the vendor's topic, with the headers that belong to it.
+        func post(_ path: String, _ record: ProducerRecord) async throws -> Int {
+            let body = record.value ?? []
+            let code = Webhook.code(body)
+            return try await TestClient.post(
+                client, "https://127.0.0.1:\(port)\(path)", body,
+                headers: [
+                    ("content-type", "application/json"), ("x-hub-signature-256", "sha256=\(code)"),
+                    ("x-pagerduty-signature", "v1=\(code)"),
+                ] + record.headers.map { ($0.name, String(decoding: $0.value ?? [], as: UTF8.self)) }
+            ).status
+        }
     }
 
     @Test func webhooksBecomeGrantsAndStops() async throws {
+        try await play { try await converse($0, $1) }
+    }
+
+    @Test func vendorsWebhooksBecomeGrantsAndStops() async throws {
+        try await play { try await converseWithVendors($0, $1) }
+    }
+
+    private func play(_ conversation: (Playground, Vendor) async throws -> Void) async throws {
         let stage = try await Stage.start()
         let playground = stage.playground
         let keeper = LogKeeper()
@@ -148,7 +205,7 @@ struct EndToEndTests {
         do {
             let client = try TestClient.make(trusting: stage.certificates.authority)
             try await TestClient.with(client) { client in
-                try await converse(playground, Vendor(client: client, port: port))
+                try await conversation(playground, Vendor(client: client, port: port))
             }
         } catch {
             Issue.record("\(error)\n\(keeper.lines.suffix(20).joined(separator: "\n"))")
@@ -192,6 +249,50 @@ struct EndToEndTests {
         }
         #expect(try await vendor.post("/hooks/itsm", try approval("raw-2"), delivery: "r-2") == 202)
         try await playground.waitForStatus("a denial", within: .seconds(120)) { $0.denied == 1 && $0.issued == 2 }
+    }
+
+    private func converseWithVendors(_ playground: Playground, _ vendor: Vendor) async throws {
+        let past = Timestamp.playgroundNow.adding(seconds: -60)
+        func request(_ name: String, of approval: ApprovalID) throws -> ProducerRecord {
+            var request = RequestDraft(name, .ticketed, in: playground, at: .playgroundNow)
+            request.approvalID = approval
+            return try request.record(signedBy: playground.keys.requestSigner)
+        }
+        // GitHub's word through the bridge's key, GitHub's word under GitHub's own signature, and GitHub's no.
+        let told = DeploymentDraft(101, at: past)
+        let proven = DeploymentDraft(102, at: past)
+        let refused = DeploymentDraft(103, at: past)
+        #expect(try await vendor.post("/hooks/github", told.review("approved", by: PlaygroundCast.ruth)) == 202)
+        #expect(try await vendor.post("/hooks/github", told.review("approved", by: PlaygroundCast.ruth)) == 200)
+        #expect(try await vendor.post("/hooks/github-raw", proven.review("approved", by: PlaygroundCast.ruth)) == 202)
+        #expect(try await vendor.post("/hooks/github", refused.review("rejected", by: PlaygroundCast.ruth)) == 202)
+        #expect(try await vendor.post("/hooks/github", refused.question()) == 200)
+        try await playground.produce([
+            try request("told", of: told.approvalID), try request("proven", of: proven.approvalID),
+            try request("refused", of: refused.approvalID),
+        ])
+        try await playground.waitForStatus("two grants and a denial", within: .seconds(120)) {
+            $0.issued == 2 && $0.denied == 1
+        }
+        // PagerDuty's incident stops, and its end lifts nothing.
+        #expect(try await vendor.post("/hooks/pagerduty", VendorDraft.pagerDuty("Q7", at: past)) == 202)
+        let other = VendorDraft.pagerDuty("Q8", service: "PNQOTHER", at: past)
+        #expect(try await vendor.post("/hooks/pagerduty-raw", other) == 202)
+        try await waitUntil(deadline: .seconds(120), description: "both stops to be applied") {
+            try await playground.query("SELECT count(*)::text FROM clawgrant.control_event").string(0, 0) == "2"
+        }
+        #expect(
+            try await vendor.post("/hooks/pagerduty", VendorDraft.pagerDuty("Q7", "incident.resolved", at: past)) == 200
+        )
+        let behind = try #require(
+            ApprovalDraft("behind", .reconcile, in: playground).event.message(.structured).value)
+        #expect(try await vendor.post("/hooks/itsm", behind, delivery: "b-1") == 202)
+        let last = DeploymentDraft(104, at: past)
+        #expect(try await vendor.post("/hooks/github", last.review("approved", by: PlaygroundCast.ruth)) == 202)
+        try await playground.produce([try request("last", of: last.approvalID)])
+        try await playground.waitForStatus("the stops' denials", within: .seconds(120)) {
+            $0.issued == 2 && $0.denied == 3
+        }
     }
 
     @Test func aBrokerThatIsAwayIsToldAndComesBack() async throws {

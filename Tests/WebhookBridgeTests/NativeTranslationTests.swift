@@ -83,6 +83,24 @@ import Testing
         #expect(facts.first?.occurredAt == Webhook.now)
     }
 
+    @Test func everyoneWhoAnsweredIsToldOnceAndTheWindowKeepsItsAge() throws {
+        let people = ["u-2", "u-3", "u-4"].map { Actor(id: PersonID($0)) }
+        var approval = Self.fact(.decisionApproved(approver: people[0]))
+        approval.approvers = people + [people[1]]
+        approval.approverJustification = Justification("fine")
+        let before = Webhook.now.adding(seconds: -300)
+        var window = Self.fact(.grantStarted(notBefore: before, notAfter: Webhook.now.adding(seconds: 60)), id: "e-2")
+        window.occurredAt = before
+        let facts = try Self.read(try Self.translation.events(of: [approval, window]))
+        #expect(facts.map(\.content) == people.map { .decisionApproved(approver: $0) } + [window.content])
+        #expect(facts.map(\.occurredAt) == [Webhook.now, Webhook.now, Webhook.now, before])
+        #expect(facts.map { $0.approverJustification?.text } == ["fine", nil, nil, nil])
+        var refusal = Self.fact(.decisionDenied(approver: people[0]))
+        refusal.approvers = people
+        let event = try #require(try Self.translation.events(of: [refusal]).first?.event)
+        #expect(event.json?["approvers"]?.array?.compactMap { $0["id"]?.string } == ["u-2", "u-3", "u-4"])
+    }
+
     @Test func anApprovalWithoutANameCountsForNobody() throws {
         let facts = try Self.read(try Self.translation.events(of: [Self.fact(.decisionApproved(approver: nil))]))
         guard case .decisionApproved(let approver?) = facts.first?.content else {

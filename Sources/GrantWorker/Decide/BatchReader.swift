@@ -251,7 +251,8 @@ struct BatchReader {
         guard case .stopDeclared = fact.content, let source = sources[topic] else { return false }
         switch source.kind {
         case .pagerDuty, .opsgenie: return true
-        case .native, .entraAudit, .azureActivity, .graph, .entitlementManagement, .capabilityRequest, .serviceNow, .jsm,
+        case .native, .entraAudit, .azureActivity, .graph, .entitlementManagement, .capabilityRequest, .serviceNow,
+            .jsm,
             .gitHub, .slack, .sharedSignals:
             return false
         }

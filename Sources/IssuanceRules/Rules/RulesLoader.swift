@@ -149,6 +149,10 @@ struct RulesLoader {
             reader.report(value, found: "no signers", expected: "the keys that may sign for a signed source")
         }
         if let given = fields["header_signature"] {
+            if kind == .sharedSignals {
+                reader.report(
+                    given, found: "header_signature", expected: "jwks alone: a token carries its own signature")
+            }
             if authenticity != .signed {
                 reader.report(given, found: "header_signature", expected: "authenticity: signed beside it")
             }

@@ -14,7 +14,8 @@ extension RulesLoader {
             }
         }
         switch kind {
-        case .native, .entraAudit, .azureActivity, .graph, .entitlementManagement, .capabilityRequest: return VendorRule()
+        case .native, .entraAudit, .azureActivity, .graph, .entitlementManagement, .capabilityRequest:
+            return VendorRule()
         case .serviceNow, .jsm, .gitHub, .pagerDuty, .opsgenie, .slack, .sharedSignals: break
         }
         if authenticity == .confirmed {
@@ -51,7 +52,8 @@ extension RulesLoader {
 
     private static func settings(_ kind: SourceRule.Kind) -> Set<String> {
         switch kind {
-        case .native, .entraAudit, .azureActivity, .graph, .entitlementManagement, .capabilityRequest, .gitHub, .slack: []
+        case .native, .entraAudit, .azureActivity, .graph, .entitlementManagement, .capabilityRequest, .gitHub, .slack:
+            []
         case .serviceNow: ["fields"]
         case .jsm: ["fields", "request_types"]
         case .pagerDuty, .opsgenie: ["stops"]

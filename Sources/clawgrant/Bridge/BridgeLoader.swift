@@ -149,12 +149,13 @@ struct BridgeLoader {
                 value.place, "\(value.setting).read_as", found: "nothing",
                 expected: "the source of the rules that says how its bodies are understood")
         }
+        let asked = reader.elements(section["forward_headers"]).compactMap { forwarded($0) }
         return BridgeDraft.Source(
             name: name, path: path, topic: topic, output: output, readAs: reader.text(section["read_as"]),
             eventSource: reader.text(section["event_source"]),
             deliveryHeader: (reader.text(section["delivery_header"]) ?? Self.deliveryHeader(signature.scheme))?
                 .lowercased(),
-            forwarded: reader.elements(section["forward_headers"]).compactMap { forwarded($0) }, signature: signature)
+            forwarded: asked + Self.kindHeaders(signature.scheme).filter { !asked.contains($0) }, signature: signature)
     }
 
     /// Where a vendor puts its name of a delivery.
@@ -164,6 +165,14 @@ struct BridgeLoader {
         case .pagerDuty: "x-webhook-id"
         case .jira: "x-atlassian-webhook-identifier"
         case .slack, .hmacSHA256, .jws: nil
+        }
+    }
+
+    /// Headers that say what a vendor's body is, without which it cannot be read.
+    private static func kindHeaders(_ scheme: HeaderSignatureRule.Scheme) -> [String] {
+        switch scheme {
+        case .github: ["x-github-event"]
+        case .pagerDuty, .jira, .slack, .hmacSHA256, .jws: []
         }
     }
 
