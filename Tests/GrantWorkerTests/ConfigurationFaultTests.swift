@@ -91,27 +91,27 @@ struct ConfigurationFaultTests {
         Fault(
             text: "heartbeat_ms: 1000", replacement: "heartbeat_ms: 5000",
             message:
-                "line 31, column 17: limits.heartbeat_ms: found heartbeats every 5000 ms and leases of 6000 ms, expected "
+                "line 32, column 17: limits.heartbeat_ms: found heartbeats every 5000 ms and leases of 6000 ms, expected "
                 + "at least two heartbeats within a lease's lifetime"),
         Fault(
             text: "uri_base: \"https://status.harborline.example/lists\", topic: s", replacement: "topic: s",
             message:
-                "line 39, column 15: status_lists.uri_base: found nothing, expected the address under which the lists are "
+                "line 40, column 15: status_lists.uri_base: found nothing, expected the address under which the lists are "
                 + "served"),
         Fault(
             text: "ttl_s: 30", replacement: "ttl_s: 3",
             message:
-                "line 39, column 105: status_lists.ttl_s: found lists every 5000 ms that may be kept for 3 s, expected a "
+                "line 40, column 105: status_lists.ttl_s: found lists every 5000 ms that may be kept for 3 s, expected a "
                 + "new list before the last may not be kept any more"),
         Fault(
             text: "log_heartbeat_ms: 30000", replacement: "log_heartbeat_ms: 5",
             message:
-                "line 33, column 21: limits.log_heartbeat_ms: found \"5\", expected 0 for no heartbeats of the log, or at "
+                "line 34, column 21: limits.log_heartbeat_ms: found \"5\", expected 0 for no heartbeats of the log, or at "
                 + "least 200"),
         Fault(
             text: "level: debug", replacement: "level: debig",
             message:
-                "line 38, column 14: log.level: found \"debig\", expected one of trace, debug, info, notice, warning, "
+                "line 39, column 14: log.level: found \"debig\", expected one of trace, debug, info, notice, warning, "
                 + "error, critical; did you mean \"debug\"?"),
     ]
 

@@ -118,6 +118,9 @@ public struct DeadLetterExplanation: Sendable, Hashable {
         "signature_invalid": .init(
             "The signature is not that key's over this event: it was changed on its way, or never signed.", .nothing,
             "Find out who writes to the topic; have the emitter send the event anew."),
+        "signature_out_of_time": .init(
+            "The signed timestamp lies too far from the arrival: it came late, was sent again, or a clock is wrong.",
+            .nothing, "Look at the clocks and at what lies between; have the vendor send the event anew."),
         "batch_proof_invalid": .init(
             "The event is not in the batch whose root was signed.", .nothing,
             "Find out who writes to the topic; have the emitter send the event anew."),
@@ -134,6 +137,12 @@ public struct DeadLetterExplanation: Sendable, Hashable {
             "A receipt does not bind the request that it comes with.", .nothing,
             "Have it approved again; the two do not belong together."),
         // Codes of rejected entries.
+        "not_a_valid_set": .init(
+            "The token is no Security Event Token: another typ, members that such a token never has, or none that it needs.",
+            .nothing, "Find out who sends it: an access token may be dressed as an event."),
+        "wrong_audience": .init(
+            "The Security Event Token is meant for somebody else.", .configuration,
+            "Correct the stream's aud, or the source's audience and redrive."),
         "tenant_mismatch": .init(
             "The tenant of the record and of its resource differ, or one is missing.", .nothing,
             "Find out who writes to the topic."),

@@ -13,7 +13,7 @@ struct HealthPlanningTests {
 
     /// A ledger under the fixture's rules, whose source of approvals is watched as a text of YAML says.
     private static func ledger(_ watch: String) throws -> PaperLedger {
-        let line = "    may_approve: [run, open, ref, ent, bound]\n"
+        let line = "    may_approve: [run, open, ref, ent, bound, capped]\n"
         let text = PlanFixture.rulesText.replacing(line, with: "\(line)    \(watch)\n")
         #expect(text != PlanFixture.rulesText)
         return PaperLedger(try PlanFixture(rules: text))

@@ -17,7 +17,7 @@ struct TopicDocumentTests {
         return Dictionary(
             channels.compactMap { channel in
                 // Topics of vendors have the names that rules give them: no address.
-                guard let address = channel.value["address"], address.tag != .null else { return nil }
+                guard let address = channel.value["address"], address.null == nil else { return nil }
                 return address.string.map { ($0, channel.value) }
             }, uniquingKeysWith: { $1 })
     }
