@@ -7,6 +7,7 @@ public enum SealPriority: Int16, Sendable, Comparable {
     /// Everything else.
     case ordinary = 2
 
+    /// The more urgent comes first.
     public static func < (left: SealPriority, right: SealPriority) -> Bool { left.rawValue < right.rawValue }
 
     /// What a transaction that leaves groups tells the sealer with `NOTIFY`.

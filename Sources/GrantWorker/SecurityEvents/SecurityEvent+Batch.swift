@@ -1,5 +1,5 @@
-public import GrantLedger
 import ClawWire
+public import GrantLedger
 import ReceiptLog
 public import SecurityEvents
 

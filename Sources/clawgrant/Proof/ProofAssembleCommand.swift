@@ -117,7 +117,7 @@ struct ProofAssembleCommand: AsyncParsableCommand {
                 "--events, --out, --bundle-out, --audit-out, --from-ledger and --cosigned are of one job")
         }
         guard !cosigned || state == nil else {
-            throw ValidationError("--cosigned ends at an older checkpoint than --state may begin with: give one of them")
+            throw ValidationError("--cosigned may end before --state begins: give one of them")
         }
         guard (0...86_400).contains(settle) else { throw ValidationError("--settle is 0 seconds to a day") }
     }
