@@ -31,7 +31,7 @@ struct HealthTests {
         try await Stage.run { stage in
             let playground = stage.playground
             try Self.watch(
-                playground, after: "    may_approve: [identity_app_admin, prod_db_maintenance, identity_user_admin]",
+                playground, after: "      [identity_app_admin, prod_db_maintenance, identity_user_admin]",
                 "max_source_silence: 8s")
             let worker = try stage.startLocal("one")
             try await stage.untilAtWork(["one"])
