@@ -137,17 +137,7 @@ public final class KafkaAdmin: Sendable {
 
     /// Reads the cluster's brokers and all its topics.
     public func metadata(timeout: Duration = .seconds(10)) async throws(KafkaError) -> ClusterMetadata {
-        try await client.callBroker(.metadata) { handle in
-            var raw: UnsafePointer<rd_kafka_metadata>?
-            let code = KafkaError.Code(
-                unsafe rd_kafka_metadata(handle.raw, 1, nil, &raw, timeout.wholeMilliseconds))
-            guard !code.isError, let metadata = unsafe raw else {
-                return .failure(KafkaError(code: code, operation: .metadata))
-            }
-            // The metadata is ours to free once it is copied.
-            defer { unsafe rd_kafka_metadata_destroy(metadata) }
-            return .success(unsafe ClusterMetadata(metadata.pointee))
-        }
+        try await client.metadata(timeout: timeout)
     }
 
     /// Closes the client.

@@ -1,4 +1,5 @@
 import CRdKafka
+import Primitives
 
 /// Writes records, idempotently unless it is configured otherwise, and in transactions when it has a
 /// `transactional.id`.
@@ -9,6 +10,12 @@ import CRdKafka
 /// A producer that is let go of without `close` closes itself in the background.
 public final class KafkaProducer: Sendable {
     private let client: Client<ProducerLoop>
+    /// Whether partitions are chosen here: not under a `partitioner` of the configuration.
+    private let choosesPartitions: Bool
+    private let topology = Lock(Topology())
+    /// What fits one request of a partition.
+    private let requestBytes: Int
+    private let requestRecords: Int
 
     /// Makes a producer and starts its thread.
     ///
@@ -20,6 +27,11 @@ public final class KafkaProducer: Sendable {
     /// - Throws: `KafkaError` when a property is unknown or refused.
     public init(configuration: KafkaConfiguration, log: @escaping KafkaLog = { _ in }) throws(KafkaError) {
         let isTransactional = configuration["transactional.id"] != nil
+        choosesPartitions = configuration["partitioner"] == nil
+        // librdkafka's own numbers where the configuration has none.
+        let sizes = ["batch.size", "message.max.bytes"].map { configuration[$0].flatMap { Int($0) } ?? 1_000_000 }
+        requestBytes = sizes.reduce(.max, min) / 10 * 9
+        requestRecords = max(1, configuration["batch.num.messages"].flatMap { Int($0) } ?? 10_000)
         client = try Client(
             RD_KAFKA_PRODUCER, configuration, name: "producer",
             defaults: Self.defaults(under: configuration), log: log
@@ -40,7 +52,9 @@ public final class KafkaProducer: Sendable {
     /// Writes records and waits until every one of them is written, as `acks` demands.
     ///
     /// When librdkafka's queue (`queue.buffering.max.messages`, `queue.buffering.max.kbytes`) is full, the rest waits
-    /// on the producer's thread. The records of concurrent calls keep the order in which the calls arrived.
+    /// on the producer's thread, as do the records of further partitions while those of a few are under way
+    /// (``SendingOrder``). The records of a partition keep their order, and those of concurrent calls the order in which
+    /// the calls arrived.
     ///
     /// Cancelling the task does not take records back; `message.timeout.ms` bounds the wait. `purge` and `close` end
     /// it.
@@ -59,15 +73,50 @@ public final class KafkaProducer: Sendable {
                 code: .invalidArgument, kind: .permanent, operation: .produce,
                 detail: "\(records.count) records in one call; at most \(ProducerLoop.maximumRecords) are allowed")
         }
+        let known = try await topology(for: records)
+        let order = SendingOrder(
+            records, partitions: known.partitions, maximumBytes: requestBytes, maximumRecords: requestRecords)
         let result: Result<[DeliveredRecord], KafkaError> = await withCheckedContinuation { continuation in
             client.submit(
-                { loop in loop.send(records, continuation) },
+                { loop in loop.send(records, order, brokers: known.brokers, continuation) },
                 refuse: {
                     let error = KafkaError.closed(.produce).with(recordIndex: 0, mayHaveBeenWritten: false)
                     continuation.resume(returning: .failure(error))
                 })
         }
         return try result.get()
+    }
+
+    /// The numbers of partitions of the records' topics, asked for once in a while; without what the broker does not
+    /// tell, in which case librdkafka chooses partitions and finds out about what is wrong.
+    private func topology(for records: [ProducerRecord]) async throws(KafkaError) -> Topology {
+        guard choosesPartitions else { return Topology() }
+        let known = topology.withLock { $0 }
+        if known.isFresh, records.allSatisfy({ known.partitions[$0.topic] != nil }) { return known }
+        var found = Topology()
+        do throws(KafkaError) {
+            let cluster = try await client.metadata(timeout: .seconds(5))
+            found.brokers = cluster.brokers.count
+            found.readAt = .now
+            found.partitions = cluster.topics.compactMapValues { topic in
+                topic.error == nil ? Int32(topic.partitions.count) : nil
+            }
+        } catch {
+            guard !error.isClosed else { throw error }
+            return known
+        }
+        topology.withLock { $0 = found }
+        return found
+    }
+
+    /// What is known of the cluster.
+    private struct Topology {
+        var partitions: [String: Int32] = [:]
+        var brokers = 1
+        var readAt: ContinuousClock.Instant?
+
+        /// librdkafka's own interval, after which it notices partitions that were added.
+        var isFresh: Bool { readAt.map { .now - $0 < .seconds(300) } ?? false }
     }
 
     /// Waits until librdkafka has nothing left to send, without waiting for `linger.ms`.

@@ -14,6 +14,10 @@ final class ProducerLoop: PollLoop {
     private static let indexBits: UInt64 = 24
     /// The most records of one batch.
     static let maximumRecords = 1 << 24
+    /// The most partitions of a broker with records under way: fewer than the five requests that an idempotent producer
+    /// may have there, since a group that is handed over slowly is sent in two.
+    private static let partitionsPerBroker = 4
+    private var window = ProducerLoop.partitionsPerBroker
     /// The most records handed over between two looks at the delivery reports.
     private static let recordsPerTurn = 1_000
 
@@ -28,6 +32,8 @@ final class ProducerLoop: PollLoop {
             client.serveMain(self, timeout: .milliseconds(100))
         case .more:
             client.serveMain(self, timeout: .zero)
+        case .windowFull:
+            client.serveMain(self, timeout: .milliseconds(100))
         case .queueFull:
             // A delivery report makes room and ends the wait.
             client.serveMain(self, timeout: .milliseconds(10))
@@ -63,10 +69,11 @@ final class ProducerLoop: PollLoop {
 
     /// Takes a call of `send` in.
     func send(
-        _ records: [ProducerRecord],
+        _ records: [ProducerRecord], _ order: SendingOrder, brokers: Int,
         _ continuation: CheckedContinuation<Result<[DeliveredRecord], KafkaError>, Never>
     ) {
-        let batch = OutgoingBatch(number: nextNumber, records: records, continuation: continuation)
+        let batch = OutgoingBatch(number: nextNumber, records: records, order: order, continuation: continuation)
+        window = Self.partitionsPerBroker * max(1, brokers)
         nextNumber += 1
         batches[batch.number] = batch
         outgoing.append(batch)
@@ -84,17 +91,18 @@ final class ProducerLoop: PollLoop {
     }
 
     private enum Progress {
-        case everything, more, queueFull
+        case everything, more, windowFull, queueFull
     }
 
     private func handOver() -> Progress {
         var budget = Self.recordsPerTurn
         while let batch = outgoing.first {
-            while !batch.isHandedOver {
+            while let next = batch.next {
                 guard budget > 0 else { return .more }
+                guard !batch.startsGroup || hasRoom(for: next.place) else { return .windowFull }
                 budget -= 1
-                let tag = UInt(batch.number << Self.indexBits | UInt64(batch.next))
-                switch produce(batch.records[batch.next], tag: tag) {
+                let tag = UInt(batch.number << Self.indexBits | UInt64(next.index))
+                switch produce(batch.records[next.index], next.place.partition, tag: tag) {
                 case nil:
                     batch.accept()
                 case let error? where error.code == .queueFull:
@@ -109,7 +117,16 @@ final class ProducerLoop: PollLoop {
         return .everything
     }
 
-    private func produce(_ record: ProducerRecord, tag: UInt) -> KafkaError? {
+    private func hasRoom(for place: SendingOrder.Place) -> Bool {
+        var open = 0
+        for batch in batches.values {
+            guard !batch.openPlaces.contains(place) else { return false }
+            open += batch.openPlaces.count
+        }
+        return open < window
+    }
+
+    private func produce(_ record: ProducerRecord, _ partition: Int32?, tag: UInt) -> KafkaError? {
         do throws(KafkaError) {
             let topic: TopicHandle
             if let known = topics[record.topic] {
@@ -118,7 +135,7 @@ final class ProducerLoop: PollLoop {
                 topic = try TopicHandle(client.handle, record.topic)
                 topics[record.topic] = topic
             }
-            guard let error = topic.produce(record, tag: tag, client.handle) else { return nil }
+            guard let error = topic.produce(record, partition, tag: tag, client.handle) else { return nil }
             return KafkaError(
                 code: error.code, kind: error.kind, operation: .produce, detail: error.detail, topic: record.topic,
                 partition: record.partition)

@@ -19,8 +19,11 @@ import CRdKafka
         unsafe rd_kafka_topic_destroy(raw)
     }
 
-    /// Hands a record to librdkafka, which copies it; `tag` comes back with its delivery report.
-    func produce(_ record: ProducerRecord, tag: UInt, _ client: ClientHandle) -> KafkaError? {
+    /// Hands a record to librdkafka, which copies it; `tag` comes back with its delivery report. Without a partition
+    /// librdkafka chooses one.
+    func produce(
+        _ record: ProducerRecord, _ partition: Int32?, tag: UInt, _ client: ClientHandle
+    ) -> KafkaError? {
         let headers = unsafe makeHeaders(record.headers)
         let failure = unsafe withBytes(record.key) { (key: UnsafeMutableRawPointer?, keySize: Int) -> KafkaError? in
             unsafe withBytes(record.value) { (value: UnsafeMutableRawPointer?, valueSize: Int) -> KafkaError? in
@@ -30,7 +33,7 @@ import CRdKafka
                     unsafe parts[0].vtype = RD_KAFKA_VTYPE_RKT
                     unsafe parts[0].u.rkt = raw
                     unsafe parts[1].vtype = RD_KAFKA_VTYPE_PARTITION
-                    unsafe parts[1].u.i32 = record.partition ?? -1
+                    unsafe parts[1].u.i32 = partition ?? -1
                     unsafe parts[2].vtype = RD_KAFKA_VTYPE_MSGFLAGS
                     unsafe parts[2].u.i = RD_KAFKA_MSG_F_COPY
                     unsafe parts[3].vtype = RD_KAFKA_VTYPE_OPAQUE
