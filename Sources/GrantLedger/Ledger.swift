@@ -13,7 +13,7 @@ public protocol Ledger: Sendable {
     func openLog(_ logID: LogID) async throws(LedgerError)
 
     /// Makes the day partitions of events that may still come and of effects that will be written; days that exist are
-    /// left alone.
+    /// left alone. Forgets the ends of holders of days before them.
     ///
     /// - Parameters:
     ///   - past: how many days before today.

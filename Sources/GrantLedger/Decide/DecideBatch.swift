@@ -78,6 +78,8 @@ public struct DecideRead: Sendable {
     public var endingApprovalIDs: Set<ApprovalID> = []
     /// Subjects whose end may revoke everything granted on them.
     public var endingSubjects: Set<PersonID> = []
+    /// Subjects of the batch's approvals, whose earlier ends are read.
+    public var holders: Set<PersonID> = []
     /// The dead letter whose record the batch is.
     public var redrive: RecordOrigin?
     /// The sources that are watched; `nil` where nobody watches.
@@ -123,6 +125,8 @@ public struct DecideSnapshot: Sendable {
     public let usage: [JobID: JobUsage]?
     /// True when the sum of some job of the ledger carries a budget that an approval gave.
     public let hasApprovalBudgets: Bool
+    /// What is known of ends that name a holder and no approval, by holder: ``HolderEnd/body``.
+    public var holderEnds: [PersonID: [[UInt8]]] = [:]
     /// The dead letter that was asked for, locked; `nil` when its redrive is not wanted any more.
     public var redrive: StoredDeadLetter?
     /// What is known of the sources that were asked for.
@@ -161,6 +165,8 @@ public struct DecideWrite: Sendable {
     public var effects: [Effect] = []
     /// For a request with an outcome, the index of its effect.
     public var effectOfRequest: [RequestID: Int] = [:]
+    /// Ends that name a holder and no approval.
+    public var holderEnds: [HolderEnd] = []
     /// What became of the dead letter whose record was decided.
     public var redriven: RedriveWrite?
     /// What is counted of sources whose rows are locked, encoded, where it changed.
@@ -178,7 +184,7 @@ public struct DecideWrite: Sendable {
     /// True when nothing but the fence is written.
     public var isEmpty: Bool {
         newApprovals.isEmpty && changedApprovals.isEmpty && newRequests.isEmpty && changedRequests.isEmpty
-            && effects.isEmpty && redriven == nil && health.isEmpty && wantedConfirmations.isEmpty
+            && effects.isEmpty && holderEnds.isEmpty && redriven == nil && health.isEmpty && wantedConfirmations.isEmpty
             && settledConfirmations.isEmpty && findings.isEmpty
     }
 }

@@ -91,6 +91,7 @@ extension PostgresLedger {
             steps.append(.execute(statement, parameters))
         }
         steps += confirmationSteps(write, now: now)
+        if let ends = holderEndsStep(write.holderEnds) { steps.append(ends) }
         if let tally = GrantTally(write, at: now).step { steps.append(tally) }
         if let health = healthStep(write.health) { steps.append(health) }
         if let redriven = write.redriven { steps.append(settleStep(redriven, now: now)) }

@@ -17,6 +17,7 @@ struct PreparedRead {
     private let usageStep: Int?
     private let redriveStep: Int?
     private let healthStep: Int?
+    private let holderStep: Int?
     let steps: [PipelineStep]
 
     init(_ read: DecideRead, wantsGroupIDs: Bool) {
@@ -52,9 +53,13 @@ struct PreparedRead {
         let locks = Self.meetingLocks(read)
         if !locks.isEmpty {
             var parameters = Parameters()
-            parameters.append(array: locks)
+            parameters.append(column: locks) { $0.key }
+            parameters.append(column: locks) { $0.isExclusive }
             steps.append(.execute(DecideStatements.meetingLocks, parameters))
         }
+        let holders = PostgresLedger.holderEndsStep(read.holders)
+        holderStep = holders == nil ? nil : steps.count
+        if let holders { steps.append(holders) }
         let approvalIDs = read.approvalIDs.union(read.endingApprovalIDs).map(\.rawValue).sorted()
         let subjects = read.subjects.union(read.endingSubjects).map(\.rawValue).sorted()
         let tickets = read.tickets.sorted()
@@ -137,23 +142,34 @@ struct PreparedRead {
         return parameters
     }
 
-    private static func uuid(_ key: [UInt8]) -> PostgresUUID {
+    static func uuid(_ key: [UInt8]) -> PostgresUUID {
         // An event key has 16 bytes by construction; the alternative is unreachable and harmless.
         PostgresUUID(bytes: key) ?? PostgresUUID(high: 0, low: 0)
     }
 
-    /// Lock keys for everything by which a request and an approval of different partitions may find each other. Without
-    /// them each of two concurrent batches could miss what the other is about to commit, and both would wait.
-    private static func meetingLocks(_ read: DecideRead) -> [Int64] {
-        var keys: Set<Int64> = []
-        func add(_ kind: String, _ value: String) {
+    /// Lock keys for everything by which facts and requests of different partitions may find each other. Without them
+    /// each of two concurrent batches could miss what the other is about to commit: an approval and a request would both
+    /// wait, and an end would not reach the approval that comes with it.
+    ///
+    /// Approvals do not exclude each other by their holder, only the ends of holders exclude them. A batch has hundreds
+    /// of holders, so that these share a few locks.
+    private static func meetingLocks(_ read: DecideRead) -> [(key: Int64, isExclusive: Bool)] {
+        var locks: [Int64: Bool] = [:]
+        func add(_ kind: String, _ value: String, isExclusive: Bool = true) {
             let bytes = Digest(hashing: "clawgrant meeting\u{0}\(kind)\u{0}\(value)").bytes
-            keys.insert(bytes.prefix(8).reduce(0) { $0 << 8 | Int64($1) })
+            let key = bytes.prefix(8).reduce(0) { $0 << 8 | Int64($1) }
+            locks[key] = isExclusive || locks[key] ?? false
+        }
+        func addHolder(_ holder: PersonID, isExclusive: Bool) {
+            let sum = holder.rawValue.utf8.reduce(0 as UInt32) { $0 &* 31 &+ UInt32($1) }
+            add("holders", String(sum % 64), isExclusive: isExclusive)
         }
         for approval in read.meetingApprovalIDs { add("approval", approval.rawValue) }
         for ticket in read.tickets { add("ticket", ticket) }
         for subject in read.subjects.union(read.endingSubjects) { add("subject", subject.rawValue) }
-        return keys.sorted()
+        for holder in read.holders { addHolder(holder, isExclusive: false) }
+        for holder in read.endingSubjects { addHolder(holder, isExclusive: true) }
+        return locks.map { (key: $0.key, isExclusive: $0.value) }.sorted { $0.key < $1.key }
     }
 
     var knownEventsStep: PipelineStep {
@@ -206,6 +222,12 @@ struct PreparedRead {
             snapshot.redrive = try StoredRows.deadLetter(results[redriveStep], 0)
         }
         if let healthStep { snapshot.health = try StoredRows.sourceHealth(results[healthStep]) }
+        if let holderStep {
+            for row in 0..<results[holderStep].rowCount {
+                let holder = PersonID(try results[holderStep].string(row, 0))
+                snapshot.holderEnds[holder, default: []].append(try results[holderStep].bytes(row, 1))
+            }
+        }
         return snapshot
     }
 
@@ -241,6 +263,7 @@ struct PreparedRead {
             requests: snapshot.requests, usage: snapshot.usage, hasApprovalBudgets: snapshot.hasApprovalBudgets)
         completed.redrive = snapshot.redrive
         completed.health = snapshot.health
+        completed.holderEnds = snapshot.holderEnds
         return completed
     }
 }

@@ -41,6 +41,14 @@ enum QueryStatements {
         """,
         parameterTypes: [.int4, .int4])
 
+    /// With a day to spare: no record of an approval is taken that is older than the days that are kept.
+    static let forgetHolderEnds = PreparedStatement(
+        "forget_holder_ends",
+        """
+        DELETE FROM clawgrant.holder_end WHERE occurred_at < clock_timestamp() - make_interval(days => $1 + 1)
+        """,
+        parameterTypes: [.int4])
+
     static let request = PreparedStatement(
         "request_history",
         """
@@ -94,7 +102,12 @@ extension PostgresLedger {
 
     /// See ``Ledger/ensureDays(past:future:)``.
     public func ensureDays(past: Int32, future: Int32) async throws(LedgerError) {
-        _ = try await run("making day partitions", [.execute(QueryStatements.ensureDays, Parameters(past, future))])
+        _ = try await run(
+            "making day partitions",
+            [
+                .execute(QueryStatements.ensureDays, Parameters(past, future)),
+                .execute(QueryStatements.forgetHolderEnds, Parameters(past)),
+            ])
     }
 
     /// See ``Ledger/due(limit:)``.

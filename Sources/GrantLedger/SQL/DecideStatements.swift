@@ -69,8 +69,29 @@ enum DecideStatements {
         parameterTypes: [.int4Array, .uuidArray])
 
     static let meetingLocks = PreparedStatement(
-        "meeting_locks", "SELECT pg_advisory_xact_lock(k) FROM unnest($1::int8[]) AS k",
-        parameterTypes: [.int8Array])
+        "meeting_locks",
+        """
+        SELECT CASE WHEN exclusive THEN pg_advisory_xact_lock(k) ELSE pg_advisory_xact_lock_shared(k) END
+        FROM unnest($1::int8[], $2::bool[]) AS lock (k, exclusive)
+        """,
+        parameterTypes: [.int8Array, .boolArray])
+
+    static let loadHolderEnds = PreparedStatement(
+        "load_holder_ends",
+        """
+        SELECT holder.subject, e.body FROM unnest($1::text[]) AS holder (subject), LATERAL (
+            SELECT body FROM clawgrant.holder_end WHERE subject = holder.subject ORDER BY occurred_at DESC LIMIT $2) AS e
+        """,
+        parameterTypes: [.textArray, .int8])
+
+    static let insertHolderEnds = PreparedStatement(
+        "insert_holder_ends",
+        """
+        INSERT INTO clawgrant.holder_end (subject, occurred_at, event_key, fact_index, body)
+        SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::uuid[], $4::int4[], $5::bytea[])
+        ON CONFLICT DO NOTHING
+        """,
+        parameterTypes: [.textArray, .timestamptzArray, .uuidArray, .int4Array, .byteaArray])
 
     static let groupIDs = PreparedStatement(
         "effect_group_ids",
@@ -121,7 +142,10 @@ enum DecideStatements {
             \(requestsOfBatch)
             UNION (SELECT unnest(used_by) FROM clawgrant.approval WHERE approval_id = ANY ($5::text[]))
             UNION (SELECT unnest(used_by) FROM clawgrant.approval
-                WHERE subject = ANY ($6::text[]) AND subject IS NOT NULL))
+                WHERE subject = ANY ($6::text[]) AND subject IS NOT NULL)
+            UNION (SELECT r.request_id FROM clawgrant.request r JOIN clawgrant.approval a ON a.approval_id = r.approval_ref
+                WHERE r.state = 0 AND a.subject = ANY ($6::text[]) AND a.subject IS NOT NULL AND a.outcome IS NULL
+                LIMIT 2000))
         ORDER BY request_id FOR UPDATE
         """,
         parameterTypes: [.textArray, .textArray, .textArray, .textArray, .textArray, .textArray])

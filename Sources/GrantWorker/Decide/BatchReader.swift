@@ -276,6 +276,7 @@ struct BatchReader {
         }
         if let approval = fact.approvalID {
             batch.read.approvalIDs.insert(approval)
+            if let subject = fact.subject?.id { batch.read.holders.insert(subject) }
             if !isContained {
                 batch.read.meetingApprovalIDs.insert(approval)
                 if let subject = fact.subject?.id { batch.read.subjects.insert(subject) }

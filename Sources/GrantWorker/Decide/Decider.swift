@@ -91,6 +91,7 @@ final class Decider: Sendable {
                 return
             } catch let needs as PlanNeeds {
                 batch.read.requestIDs.formUnion(needs.requests)
+                batch.read.holders.formUnion(needs.holders)
                 if needs.usage { readsUsage.withLock { $0 = true } }
                 await policies.load(needs.policies)
                 continue

@@ -33,10 +33,12 @@ struct BatchSummary: Sendable, Hashable {
 struct PlanNeeds: Error {
     var requests: Set<RequestID> = []
     var policies: Set<Digest> = []
+    /// Holders whose earlier ends were not read.
+    var holders: Set<PersonID> = []
     /// Whether something limits a job of the batch, and what the jobs have used was not read.
     var usage = false
 
-    var isEmpty: Bool { requests.isEmpty && policies.isEmpty && !usage }
+    var isEmpty: Bool { requests.isEmpty && policies.isEmpty && holders.isEmpty && !usage }
 }
 
 /// Why a batch waits although everything it needs is there. Nothing was written; it is tried again (P3).
@@ -124,8 +126,7 @@ struct DecisionPlanner: Sendable {
     ) throws -> (write: DecideWrite, result: BatchSummary) {
         try checkView(snapshot, control)
         if batch.isRedrive, snapshot.redrive == nil { throw RedriveOver() }
-        var work = WorkingSet(
-            planner: self, snapshot: snapshot, control: control, loadedRequests: batch.read.requestIDs)
+        var work = try WorkingSet(planner: self, snapshot: snapshot, control: control, read: batch.read)
         work.summary.records = batch.records
         work.summary.ignored = batch.ignored
         try work.watch(batch)

@@ -29,6 +29,12 @@ struct WorkingSet {
     let control: ControlState
     /// Requests that the ledger was asked for: one of them that the snapshot lacks does not exist.
     let loadedRequests: Set<RequestID>
+    /// The keys of the batch's events.
+    let events: [EventKey]
+    /// Holders whose earlier ends were asked for, and their ends with those of the batch.
+    let loadedHolders: Set<PersonID>
+    var holderEnds: [PersonID: [StoredHolderEnd]] = [:]
+    var newHolderEnds: [HolderEnd] = []
     var needs = PlanNeeds()
     var approvals: [ApprovalID: ApprovalEntry] = [:]
     var requests: [RequestID: RequestEntry] = [:]
@@ -57,13 +63,23 @@ struct WorkingSet {
     var redriven: RedriveWrite?
 
     init(
-        planner: DecisionPlanner, snapshot: DecideSnapshot, control: ControlState, loadedRequests: Set<RequestID>
-    ) {
+        planner: DecisionPlanner, snapshot: DecideSnapshot, control: ControlState, read: DecideRead
+    ) throws(LedgerError) {
         self.planner = planner
         self.snapshot = snapshot
         self.control = control
-        self.loadedRequests = loadedRequests
+        loadedRequests = read.requestIDs
+        events = read.events
+        loadedHolders = read.holders
         watched = planner.rules.healthRules
+        for (holder, bodies) in snapshot.holderEnds {
+            for body in bodies {
+                guard let end = StoredHolderEnd(decoding: body) else {
+                    throw LedgerError(.corrupted, "a stored end of \(holder) does not read")
+                }
+                holderEnds[holder, default: []].append(end)
+            }
+        }
     }
 
     var now: Timestamp { snapshot.now }
@@ -120,20 +136,53 @@ struct WorkingSet {
                     detail: "request \(contradicted) was made before with another content", value: nil))
             return
         }
-        for fact in entry.facts {
+        for (index, fact) in entry.facts.enumerated() {
             let input = EvidenceInput(
                 digest: fact.recordDigest ?? entry.found.digest, origin: entry.found.origin, source: entry.source)
             if case .capabilityRequested(let request) = fact.content {
                 takeUp(request, entry: entry, containedIn: containing, input: input)
             }
             try observe(fact, entry, input)
-            if let id = fact.approvalID { try fold(fact, into: id, entry, input) }
+            if let id = fact.approvalID {
+                try fold(fact, into: id, entry.source, entry.authenticity, input)
+                try applyEarlierEnds(to: id)
+            }
             // An end may carry an id of its own, which no activation has: it ends what its subject holds.
             guard let end = fact.byHolder else { continue }
+            remember(end, of: entry, index, input)
             for id in try allApprovals().keys.sorted() where id != fact.approvalID {
                 guard approvals[id]?.state.isConcerned(by: end) ?? false else { continue }
-                try fold(end, into: id, entry, input)
+                try fold(end, into: id, entry.source, entry.authenticity, input)
             }
+        }
+    }
+
+    /// Keeps an end for approvals of its holder whose records come later.
+    private mutating func remember(_ end: Fact, of entry: UnderstoodEntry, _ index: Int, _ input: EvidenceInput) {
+        guard let holder = end.subject?.id, let at = end.occurredAt, events.indices.contains(entry.event) else {
+            return
+        }
+        let stored = StoredHolderEnd(
+            fact: end, source: entry.source, authenticity: entry.authenticity, input: input)
+        holderEnds[holder, default: []].append(stored)
+        newHolderEnds.append(
+            HolderEnd(
+                subject: holder, occurredAt: at, event: events[entry.event], factIndex: Int32(clamping: index),
+                body: stored.encode()))
+    }
+
+    /// Applies what ended the approval's holder before this record of the approval came.
+    private mutating func applyEarlierEnds(to id: ApprovalID) throws {
+        // The holders that a record names are asked for; that of an approval which is known may be another.
+        if let holder = snapshot.approvals[id]?.subject, !loadedHolders.contains(holder) {
+            needs.holders.insert(holder)
+        }
+        guard !holderEnds.isEmpty, let state = approvals[id]?.state else { return }
+        for end in state.subjectIDs.flatMap({ holderEnds[$0] ?? [] }) where state.isConcerned(by: end.fact) {
+            var ended = state
+            ended.apply(end.fact, from: end.source, authenticity: end.authenticity)
+            guard ended != state else { continue }
+            try fold(end.fact, into: id, end.source, end.authenticity, end.input)
         }
     }
 
@@ -146,16 +195,17 @@ struct WorkingSet {
     }
 
     private mutating func fold(
-        _ fact: Fact, into id: ApprovalID, _ entry: UnderstoodEntry, _ input: EvidenceInput
+        _ fact: Fact, into id: ApprovalID, _ source: SourceName, _ authenticity: IssuanceRules.Authenticity,
+        _ input: EvidenceInput
     ) throws {
         var approval = try approval(id)
-        approval.state.apply(fact, from: entry.source, authenticity: entry.authenticity)
+        approval.state.apply(fact, from: source, authenticity: authenticity)
         approval.isChanged = true
         approvals[id] = approval
         touchedApprovals.insert(id)
         inputs[id, default: []].append(input)
-        if entry.authenticity == .unconfirmed, fact.grants {
-            wantedConfirmations.insert(ConfirmationKey(approvalID: id, source: entry.source))
+        if authenticity == .unconfirmed, fact.grants {
+            wantedConfirmations.insert(ConfirmationKey(approvalID: id, source: source))
         }
     }
 
@@ -232,6 +282,7 @@ struct WorkingSet {
         }
         write.effects = effects
         write.effectOfRequest = effectOfRequest
+        write.holderEnds = newHolderEnds
         write.redriven = redriven
         for name in changedHealth { write.health[name] = health[name]?.encode() }
         write.wantedConfirmations = wantedConfirmations

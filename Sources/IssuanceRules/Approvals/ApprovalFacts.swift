@@ -17,6 +17,11 @@ extension ApprovalState {
     /// The person the entitlement is for, by the earliest fact that names one.
     public var subject: Actor? { Self.first(merged { _ in true }.subjects) }
 
+    /// Everybody of whom somebody says that it is for them, in order.
+    public var subjectIDs: [PersonID] {
+        Set(claims.entries.flatMap { claim in claim.value.subjects.entries.map(\.key) }).sorted()
+    }
+
     /// What is granted; the most specific when facts differ only in detail.
     public var entitlement: Entitlement? {
         guard let entry = merged({ _ in true }).entitlements.entries.last else { return nil }

@@ -25,6 +25,7 @@ struct PaperLedger {
     /// What became of dead letters whose records were read again.
     private(set) var redriven: [RedriveWrite] = []
     private var wanted: StoredDeadLetter?
+    private(set) var holderEnds: [HolderEnd] = []
     /// When sources were heard, and what is counted of them.
     private(set) var heard: [SourceName: Timestamp] = [:]
     private(set) var counted: [SourceName: [UInt8]] = [:]
@@ -51,6 +52,30 @@ struct PaperLedger {
         }
         var signatures = BatchSignatureCache(capacity: 64)
         let batch = fixture.reader.read(placed, fence: .offsets([]), at: now, signatures: &signatures)
+        return try decide(batch, due: DueWork(requests: [], approvals: []))
+    }
+
+    /// Decides facts as one batch, each of an event of its own.
+    @discardableResult
+    mutating func deliver(facts: [Fact]) throws -> BatchSummary {
+        var batch = UnderstoodBatch(read: DecideRead(worker: WorkerID("planner"), fence: .offsets([])))
+        for fact in facts {
+            let source = SourceName(fact.source)
+            let digest = Digest(hashing: JSONWriter.bytes(fact.json))
+            let event = fact.sourceEventID ?? SourceEventID(digest.hex)
+            batch.read.events.append(
+                EventKey(source: source, eventID: event, occurredAt: fact.occurredAt ?? now, recordDigest: digest))
+            batch.entries.append(
+                UnderstoodEntry(
+                    source: source,
+                    found: FoundRecord(
+                        origin: RecordOrigin(topic: PlanFixture.approvalsTopic, partition: 0, offset: nextOffset),
+                        digest: digest),
+                    facts: [fact], authenticity: .signed(by: [PlanFixture.eventKey.publicKey.kid]),
+                    event: batch.read.events.count - 1))
+            nextOffset += 1
+            fixture.reader.need(fact, isContained: false, &batch)
+        }
         return try decide(batch, due: DueWork(requests: [], approvals: []))
     }
 
@@ -108,6 +133,7 @@ struct PaperLedger {
             } catch let needs as PlanNeeds {
                 guard needs.policies.isEmpty else { throw needs }
                 batch.read.requestIDs.formUnion(needs.requests)
+                batch.read.holders.formUnion(needs.holders)
                 if needs.usage {
                     batch.read.readsUsage = true
                     plansForUsage += 1
@@ -148,6 +174,9 @@ struct PaperLedger {
             if read.requestIDs.contains(id) || ending.contains(id) { return true }
             guard request.state == .waiting else { return false }
             return request.approvalReference.map(approvalIDs.contains) ?? false
+                || request.approvalReference.flatMap { approvals[$0] }.map {
+                    $0.outcome == nil && $0.subject.map(read.endingSubjects.contains) ?? false
+                } ?? false
                 || request.ticketReference.map(read.tickets.contains) ?? false
                 || request.subjectReference.map(subjects.contains) ?? false
         }
@@ -157,6 +186,9 @@ struct PaperLedger {
             approvals: loaded, requests: found, usage: read.readsUsage ? usage : nil,
             hasApprovalBudgets: usage.values.contains { !$0.approvalBudgets.isEmpty })
         snapshot.redrive = wanted
+        for end in holderEnds where read.holders.contains(end.subject) {
+            snapshot.holderEnds[end.subject, default: []].append(end.body)
+        }
         for name in fixture.rules.healthRules.keys {
             snapshot.health[name] = StoredSourceHealth(seenAt: heard[name], body: counted[name] ?? [])
         }
@@ -196,6 +228,7 @@ struct PaperLedger {
         }
         if let write = write.redriven { redriven.append(write) }
         counted.merge(write.health) { $1 }
+        holderEnds += write.holderEnds
         effects += write.effects
         if !write.effects.isEmpty { groups.append(write.effects) }
     }
@@ -204,6 +237,11 @@ struct PaperLedger {
 
     func request(_ name: String) -> StoredRequest? { requests[RequestID("req-\(name)")] }
     func approval(_ name: String) -> StoredApproval? { approvals[ApprovalID("apr-\(name)")] }
+
+    func state(_ name: String) throws -> ApprovalState {
+        guard let approval = approval(name) else { throw Refused(what: "approval \(name) is not there") }
+        return try ApprovalState(decoding: approval.state)
+    }
 
     /// How many receipts there are of each kind.
     var kinds: [String: Int] { effects.reduce(into: [:]) { $0[$1.receiptKind, default: 0] += 1 } }

@@ -197,7 +197,9 @@ extension StopTests {
                         try signer.sign(
                             CloudEvent(
                                 id: id, source: PlaygroundCast.approvalSource, type: EventType.stopLifted,
-                                time: .playgroundNow, data: .json(NativeStop.json(lift, reason: nil)))))
+                                // Not of the same instant as the stop.
+                                time: Timestamp(microseconds: Timestamp.playgroundNow.microseconds + 1_000),
+                                data: .json(NativeStop.json(lift, reason: nil)))))
                 }
                 script.poison(try lift(weak, "evt-weak"))
                 script.expectRevoked(1)

@@ -1,0 +1,104 @@
+import ClawWire
+import DevStack
+import Foundation
+import GrantLedger
+import Postgres
+import Primitives
+import Testing
+
+@Suite(.enabled(if: AvailableServers.postgres, "PostgreSQL is not installed"))
+struct HolderEndTests {
+    private static let holder = PersonID("avery")
+
+    private static func read(_ ledger: TestLedger, _ lease: PartitionLease, from: Int64, event: String) -> DecideRead {
+        var read = DecideRead(
+            worker: ledger.worker,
+            fence: .offsets([
+                OffsetAdvance(partition: lease.partition, epoch: lease.epoch, from: from, to: from + 1)
+            ]))
+        read.events = [key(event)]
+        return read
+    }
+
+    private static func key(_ id: String) -> EventKey {
+        EventKey(
+            source: SourceName("directory"), eventID: SourceEventID(id), occurredAt: Timestamp(seconds: nowSeconds),
+            recordDigest: Digest(hashing: id))
+    }
+
+    private static func end(_ id: String, of holder: PersonID = holder, at seconds: Int64 = nowSeconds) -> HolderEnd {
+        HolderEnd(
+            subject: holder, occurredAt: Timestamp(seconds: seconds), event: key(id), factIndex: 0,
+            body: Array(id.utf8))
+    }
+
+    private static func approval(_ id: String) -> StoredApproval {
+        StoredApproval(
+            approvalID: ApprovalID(id), state: [7], subject: holder, ticket: nil, usedBy: [], outcome: nil, closeAt: nil
+        )
+    }
+
+    @Test func endsAreReadByTheirHolderAndForgottenWithTheirDays() async throws {
+        let ledger = try await LedgerServer.shared.value.ledger()
+        let lease = try #require(try await ledger.beat().held.first)
+        _ = try await ledger.ledger.decide(Self.read(ledger, lease, from: 0, event: "first")) { _ in
+            var write = DecideWrite()
+            write.holderEnds = [
+                Self.end("first"), Self.end("first"), Self.end("old", at: nowSeconds - 40 * 86_400),
+                Self.end("other", of: PersonID("mina")),
+            ]
+            return (write, 0)
+        }
+        func known(_ offset: Int64) async throws -> [PersonID: [[UInt8]]] {
+            var read = Self.read(ledger, lease, from: offset, event: "look-\(offset)")
+            read.holders = [Self.holder, PersonID("nobody")]
+            return try await ledger.ledger.decide(read) { (DecideWrite(), $0) }.holderEnds
+        }
+        #expect(try await known(1) == [Self.holder: [Array("first".utf8), Array("old".utf8)]])
+        try await ledger.ledger.ensureDays(past: 9, future: 1)
+        #expect(try await known(2) == [Self.holder: [Array("first".utf8)]])
+    }
+
+    /// Neither of the two sees what the other has not committed: the one that comes second waits.
+    @Test func anEndAndAnApprovalOfItsHolderDoNotPassEachOther() async throws {
+        let ledger = try await LedgerServer.shared.value.ledger()
+        let leases = try await ledger.beat().held
+        try #require(leases.count > 1)
+        let isDeciding = Lock(false)
+        let mayCommit = Lock(false)
+        var arriving = Self.read(ledger, leases[0], from: 0, event: "approval")
+        arriving.holders = [Self.holder]
+        arriving.approvalIDs = [ApprovalID("a1")]
+        var ending = Self.read(ledger, leases[1], from: 0, event: "end")
+        ending.endingSubjects = [Self.holder]
+        let (arrival, departure) = (arriving, ending)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                _ = try await ledger.ledger.decide(arrival) { _ in
+                    isDeciding.withLock { $0 = true }
+                    while !mayCommit.withLock({ $0 }) { usleep(1_000) }
+                    var write = DecideWrite()
+                    write.newApprovals = [Self.approval("a1")]
+                    return (write, 0)
+                }
+            }
+            try await waitUntil(deadline: .seconds(30), description: "the approval is being decided") {
+                isDeciding.withLock { $0 }
+            }
+            group.addTask {
+                let found = try await ledger.ledger.decide(departure) { snapshot in
+                    #expect(mayCommit.withLock { $0 })
+                    return (DecideWrite(), snapshot.approvals)
+                }
+                #expect(found.keys.contains(ApprovalID("a1")))
+            }
+            try await waitUntil(deadline: .seconds(30), description: "the end waits") {
+                let waiting = try await ledger.sql(
+                    "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+                return waiting.first.map { $0.rowCount > 0 } ?? false
+            }
+            mayCommit.withLock { $0 = true }
+            try await group.waitForAll()
+        }
+    }
+}

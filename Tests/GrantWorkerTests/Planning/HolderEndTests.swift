@@ -1,0 +1,123 @@
+import ApprovalSources
+import ClawWire
+import GrantLedger
+import IssuanceRules
+import ReceiptLog
+import Testing
+
+@testable import GrantWorker
+
+/// Ends that name a holder and no approval: before, behind and between what they end.
+struct HolderEndTests {
+    private static let asked = PlanFixture.now.adding(seconds: -60)
+    private static let approved = PlanFixture.now.adding(seconds: -50)
+    private static let ended = PlanFixture.now.adding(seconds: -30)
+
+    private static func fact(_ content: Fact.Content, at time: Timestamp, approval: String? = "apr-a") -> Fact {
+        var fact = Fact(
+            recordIndex: 0, source: "itsm", sourceEventID: nil, occurredAt: time,
+            approvalID: approval.map { ApprovalID($0) }, content: content)
+        fact.subject = PlanFixture.avery
+        fact.requester = PlanFixture.avery
+        fact.entitlement = Entitlement(kind: .group, id: "g-ref", scope: "member", name: "reports")
+        fact.jobClass = JobClass("ref")
+        return fact
+    }
+
+    private static let opened = fact(.requestOpened, at: asked)
+    private static let approval = fact(.decisionApproved(approver: PlanFixture.mina), at: approved)
+    private static let started = fact(
+        .grantStarted(notBefore: approved, notAfter: approved.adding(seconds: 3_600)), at: approved)
+    private static let invalidated: Fact = {
+        var fact = Self.fact(.subjectInvalidated(reason: "account_disabled"), at: ended, approval: nil)
+        fact.entitlement = nil
+        fact.jobClass = nil
+        fact.requester = nil
+        return fact
+    }()
+    private static let removed = fact(.grantEnded(.removed), at: ended, approval: "apr-other")
+
+    private static func ledger() throws -> PaperLedger { PaperLedger(try PlanFixture()) }
+
+    private static func request() throws -> SourceRecord {
+        var ask = Ask("a", "ref")
+        ask.approval = "apr-a"
+        return try ask.record()
+    }
+
+    @Test(arguments: [invalidated, removed])
+    func anEndThatCameFirstReachesTheApprovalThatItEnds(_ end: Fact) throws {
+        var ledger = try Self.ledger()
+        try ledger.deliver(facts: [end])
+        #expect(ledger.holderEnds.count == 1)
+        try ledger.deliver(facts: [Self.opened, Self.approval, Self.started])
+        try ledger.deliver([try Self.request()])
+        #expect(ledger.request("a")?.state == .denied)
+        let codes = try ledger.reasons("a")
+        #expect(codes == ["HUMAN_APPROVAL_SUBJECT_INVALIDATED"] || codes == ["HUMAN_APPROVAL_ENDED"], "\(codes)")
+    }
+
+    @Test func anApprovalThatIsYoungerThanTheEndIsNotEnded() throws {
+        var ledger = try Self.ledger()
+        try ledger.deliver(facts: [Self.invalidated])
+        let now = PlanFixture.now
+        try ledger.deliver(facts: [
+            Self.fact(.requestOpened, at: now),
+            Self.fact(.decisionApproved(approver: PlanFixture.mina), at: now),
+            Self.fact(.grantStarted(notBefore: now, notAfter: now.adding(seconds: 3_600)), at: now),
+        ])
+        try ledger.deliver([try Self.request()])
+        #expect(ledger.request("a")?.state == .issued)
+    }
+
+    @Test func theEndOfAnotherEntitlementEndsNothing() throws {
+        var end = Self.removed
+        end.entitlement = PlanFixture.group
+        var ledger = try Self.ledger()
+        try ledger.deliver(facts: [end, Self.opened, Self.approval, Self.started])
+        try ledger.deliver([try Self.request()])
+        #expect(ledger.request("a")?.state == .issued)
+    }
+
+    @Test func aRequestThatWaitsByNameIsDecidedWhenTheHolderIsEnded() throws {
+        var ledger = try Self.ledger()
+        try ledger.deliver(facts: [Self.opened])
+        try ledger.deliver([try Self.request()])
+        #expect(ledger.request("a")?.state == .waiting)
+        try ledger.deliver(facts: [Self.invalidated])
+        #expect(ledger.request("a")?.state == .denied)
+        #expect(try ledger.reasons("a").contains("HUMAN_APPROVAL_SUBJECT_INVALIDATED"))
+    }
+
+    /// The holder of an approval that is known is not named by every record of it.
+    @Test func anOlderRecordWithoutItsHolderBringsTheEndIn() throws {
+        var ledger = try Self.ledger()
+        var late = Self.opened
+        late.subject = nil
+        try ledger.deliver(facts: [Self.fact(.decisionApproved(approver: PlanFixture.mina), at: PlanFixture.now)])
+        try ledger.deliver(facts: [Self.invalidated])
+        #expect(try ledger.state("a").isEnded == false)
+        try ledger.deliver(facts: [late])
+        #expect(try ledger.state("a").isEnded)
+    }
+
+    @Test func theOrderMakesNoDifference() throws {
+        let steps: [(inout PaperLedger) throws -> Void] = [
+            { _ = try $0.deliver(facts: [Self.opened]) }, { _ = try $0.deliver(facts: [Self.approval, Self.started]) },
+            { _ = try $0.deliver(facts: [Self.invalidated]) }, { _ = try $0.deliver([try Self.request()]) },
+        ]
+        for order in Self.permutations(Array(steps.indices)) {
+            var ledger = try Self.ledger()
+            for step in order + order.reversed() { try steps[step](&ledger) }
+            let request = try #require(ledger.request("a"))
+            let isDead = request.state == .denied || request.state == .issued && request.revocation != nil
+            #expect(isDead, "\(order): \(request.state)")
+            #expect(try ledger.state("a").isEnded, "\(order)")
+        }
+    }
+
+    private static func permutations(_ items: [Int]) -> [[Int]] {
+        guard items.count > 1 else { return [items] }
+        return items.flatMap { first in permutations(items.filter { $0 != first }).map { [first] + $0 } }
+    }
+}
