@@ -109,9 +109,8 @@ struct WorkerParts: Sendable {
                 usesTransactions: configuration.usesTransactions, topics: configuration.outputs, admin: admin,
                 metrics: metrics, logger: logger)
         }
-        if configuration.gatewayReceipts.topic == nil, rules.jobClasses.values.contains(where: { $0.budget != nil }) {
-            logger.warning("the rules give budgets and no topic of gateway receipts is read: nothing is ever counted")
-        }
+        let publishers = (main: publisher(.main), control: publisher(.control))
+        try await publishers.main.checkProperties()
         try await KeyRegistration(ledger: ledger, worker: configuration.workerID).register(keys, at: clock())
         return WorkerParts(
             rules: rules, ledger: ledger, pool: pool, lanes: lanes, consumers: consumers,
@@ -123,7 +122,7 @@ struct WorkerParts: Sendable {
                 limits: configuration.limits, logger: logger),
             seal: SealService(
                 ledger: ledger, worker: configuration.workerID, logID: configuration.logID, keys: keys,
-                publisher: publisher(.main), controlPublisher: publisher(.control),
+                publisher: publishers.main, controlPublisher: publishers.control,
                 heads: RevocationHeads(
                     ledger: ledger, logID: configuration.logID, topic: configuration.outputs.name(.revocations),
                     keys: keys, clock: clock, maximumClockDifference: configuration.limits.maximumClockDifference),

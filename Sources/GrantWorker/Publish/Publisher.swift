@@ -79,16 +79,27 @@ final class Publisher: Sendable {
         }
     }
 
+    private func makeProducer() throws -> KafkaProducer {
+        var properties = configuration
+        // All records of a batch are handed over at once; nothing is gained by waiting for more.
+        if properties["linger.ms"] == nil { properties["linger.ms"] = "1" }
+        if usesTransactions { properties["transactional.id"] = "\(lane.transactionalID)-\(renderer.logID)" }
+        return try KafkaProducer(configuration: properties, log: logger.kafka)
+    }
+
+    /// Finds out whether its producer can be made, so that a worker which could decide and never publish does not start.
+    ///
+    /// - Throws: `KafkaError` naming the property that is refused.
+    func checkProperties() async throws {
+        _ = try await makeProducer().close(deadline: .seconds(2))
+    }
+
     /// Makes a producer, fences older ones, and reads the tail of the topics back.
     ///
     /// - Throws: `KafkaError`, ``LedgerError``; may be called again.
     func recover() async throws {
         await drop()
-        var properties = configuration
-        // All records of a batch are handed over at once; nothing is gained by waiting for more.
-        if properties["linger.ms"] == nil { properties["linger.ms"] = "1" }
-        if usesTransactions { properties["transactional.id"] = "\(lane.transactionalID)-\(renderer.logID)" }
-        let producer = try KafkaProducer(configuration: properties, log: logger.kafka)
+        let producer = try makeProducer()
         if usesTransactions { try await producer.initTransactions(timeout: .seconds(30)) }
         let position = try await ledger.publishPosition(of: lane)
         let tail = try await TailReader(

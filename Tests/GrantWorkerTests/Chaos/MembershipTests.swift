@@ -1,6 +1,7 @@
 import DevStack
 import GrantChecker
 import GrantWorker
+import Kafka
 import Playground
 import Postgres
 import Testing
@@ -12,6 +13,17 @@ extension ChaosTests {
             var options = PlaygroundOptions.chaos
             options.limits["batch_records"] = 15
             return options
+        }
+
+        /// It could decide, and nothing of it would ever be published.
+        @Test func aWorkerWhosePublisherCannotBeMadeDoesNotStart() async throws {
+            try await Stage.run { stage in
+                let worker = try stage.startLocal("one") {
+                    $0.kafka["queue.buffering.backpressure.threshold"] = "1000"
+                }
+                let failure = try #require(await worker.failure())
+                #expect("\(failure)".contains("queue.buffering.backpressure.threshold"), "\(failure)")
+            }
         }
 
         @Test func workersJoinAndLeaveUnderLoad() async throws {
