@@ -17,10 +17,17 @@ public final class Worker: Sendable {
     private let logger: Logger
     private let stopping = Lock(false)
     private let localStop: LocalStop
+    private let companions: [any WorkerCompanion]
 
     /// Makes a worker; nothing is opened yet.
-    public init(configuration: WorkerConfiguration, logger: Logger) {
+    ///
+    /// - Parameters:
+    ///   - configuration: what it is told.
+    ///   - companions: services that live and end with it.
+    ///   - logger: takes its log.
+    public init(configuration: WorkerConfiguration, companions: [any WorkerCompanion] = [], logger: Logger) {
         self.configuration = configuration
+        self.companions = companions
         localStop = LocalStop(file: configuration.control.stopFile)
         var logger = logger
         logger[metadataKey: "worker"] = "\(configuration.workerID)"
@@ -52,6 +59,14 @@ public final class Worker: Sendable {
                 }
                 group.addTask { try await parts.seal.run(until: isDrained) }
                 for follower in parts.followers { group.addTask { try await follower.run(until: isDrained) } }
+                let surroundings = WorkerSurroundings(
+                    configuration: self.configuration, ledger: parts.ledger, keys: parts.keys, rules: parts.rules,
+                    logger: self.logger)
+                for companion in self.companions {
+                    group.addTask {
+                        await companion.accompany(surroundings, until: isStopping, atMostUntil: isDrained)
+                    }
+                }
                 // The first task to fail ends the others: a worker that lost a part of itself is of no use.
                 do {
                     while try await group.next() != nil {}

@@ -13,6 +13,7 @@ import ReceiptLog
 /// A worker's opened parts, wired.
 struct WorkerParts: Sendable {
     let rules: RuleSet
+    let keys: KeyRing
     let ledger: PostgresLedger
     let pool: PostgresPool
     let lanes: [DecideLane]
@@ -114,7 +115,7 @@ struct WorkerParts: Sendable {
         }
         try await KeyRegistration(ledger: ledger, worker: configuration.workerID).register(keys, at: clock())
         return WorkerParts(
-            rules: rules, ledger: ledger, pool: pool, lanes: lanes, consumers: consumers,
+            rules: rules, keys: keys, ledger: ledger, pool: pool, lanes: lanes, consumers: consumers,
             leases: LeaseService(
                 ledger: ledger, worker: configuration.workerID, lanes: lanes, topics: sources.keys.sorted(),
                 admin: admin, offsets: consumers[0], limits: configuration.limits, logger: logger),
