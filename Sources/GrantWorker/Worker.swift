@@ -45,9 +45,10 @@ public final class Worker: Sendable {
     ///
     /// - Throws: what keeps the worker from starting, with what to do about it; what ends it although it should go on.
     public func run() async throws {
-        let parts = try await WorkerParts.open(configuration, localStop: localStop, logger: logger)
-        logger.info("the worker starts", metadata: ["log": "\(configuration.logID)", "rules": "\(parts.rules.hash)"])
         let isStopping: @Sendable () -> Bool = { [stopping] in stopping.withLock { $0 } }
+        let parts = try await WorkerParts.open(
+            configuration, localStop: localStop, logger: logger, until: isStopping)
+        logger.info("the worker starts", metadata: ["log": "\(configuration.logID)", "rules": "\(parts.rules.hash)"])
         let done = Lock(false)
         let isDrained: @Sendable () -> Bool = { done.withLock { $0 } }
         do {
@@ -100,6 +101,10 @@ public final class Worker: Sendable {
                 return true
             }
             readers.addTask {
+                try await parts.lineage.run(until: isStopping)
+                return true
+            }
+            readers.addTask {
                 try await parts.sweep.run(until: isStopping)
                 return true
             }
@@ -144,7 +149,7 @@ public final class Worker: Sendable {
             let optional = [
                 parts.control != nil, parts.usage != nil, parts.health != nil, parts.confirm != nil,
             ].count { $0 }
-            var open = parts.lanes.count + 4 + optional
+            var open = parts.lanes.count + 5 + optional
             do {
                 while open > 0, let isReader = try await readers.next() {
                     guard isReader else {

@@ -206,6 +206,7 @@ struct PreparedRead {
             snapshot.redrive = try StoredRows.deadLetter(results[redriveStep], 0)
         }
         if let healthStep { snapshot.health = try StoredRows.sourceHealth(results[healthStep]) }
+        snapshot.incarnation = try LedgerIncarnation(control, 0, firstColumn: 4)
         return snapshot
     }
 
@@ -241,6 +242,7 @@ struct PreparedRead {
             requests: snapshot.requests, usage: snapshot.usage, hasApprovalBudgets: snapshot.hasApprovalBudgets)
         completed.redrive = snapshot.redrive
         completed.health = snapshot.health
+        completed.incarnation = snapshot.incarnation
         return completed
     }
 }

@@ -47,6 +47,7 @@ struct CheckCommand: AsyncParsableCommand {
         if !isOffline {
             tell(await BrokerChecks.findings(file, rules.rules))
             tell(await DatabaseChecks.findings(file))
+            tell(await LineageChecks.findings(file))
         }
         try finish(counts)
     }
