@@ -20,8 +20,7 @@ struct PreviousReleaseTests {
 
     private static func statements() throws -> [Statement] {
         let file = try JSONReader.parse(
-            Tree.text("Tests/DeploymentTests/previous-statements.json"),
-            limits: JSONLimits(maximumBytes: 4 << 20, maximumDepth: 8, maximumNodes: 100_000))
+            Tree.text("Tests/DeploymentTests/previous-statements.json"))
         return try #require(file["statements"]?.array).map {
             Statement(
                 name: try #require($0["name"]?.string), sql: try #require($0["sql"]?.string),

@@ -1,6 +1,7 @@
 import ClawWire
 import DevStack
 import Foundation
+import GrantChecker
 import Kafka
 import Playground
 import Postgres
@@ -62,13 +63,15 @@ struct RestoreTests {
         let settings = target.merging(["restore_command": "cp \(archive)/%f %p", "recovery_target_timeline": "1"]) {
             wanted, _ in wanted
         }
-        let lines = settings.map { "\($0.key) = '\($0.value)'" }.joined(separator: "\\n")
+        let lines = settings.map { "\($0.key) = '\($0.value)'" }.joined(separator: "\n")
         try await Ran.shell(
             """
             owner=$(stat -c %u:%g \(data))
             rm -rf \(data)
             cp -R \(base) \(data)
-            printf '\(lines.replacing("%", with: "%%"))\\n' >>\(data)/postgresql.auto.conf
+            cat >>\(data)/postgresql.auto.conf <<'END'
+            \(lines)
+            END
             touch \(data)/recovery.signal
             chown -R $owner \(data)
             chmod 700 \(data)
@@ -87,7 +90,9 @@ struct RestoreTests {
         let base = home.path("base")
         var options = PlaygroundOptions()
         options.databaseSettings = [
-            "archive_mode": "on", "archive_command": "test ! -f \(archive)/%f && cp %p \(archive)/%f",
+            "archive_mode": "on",
+            "archive_command":
+                "test ! -f \(archive)/%f && cp %p \(archive)/%f.part && mv \(archive)/%f.part \(archive)/%f",
             "wal_level": "replica", "recovery_target_action": "promote",
         ]
         try await withPlayground(options) { playground in
@@ -210,7 +215,7 @@ struct RestoreTests {
         }
         try await playground.postgres.createDatabase("successor")
         _ = try await command(["ledger", "migrate"])
-        _ = try await command(["topics", "apply"])
+        _ = try await command(["topics", "apply", "--settings"])
         // Before anything can be issued.
         _ = try await command([
             "stop", "--all", "--reason", "The ledger's tail is lost", "--id", "stop-succession", "--by",

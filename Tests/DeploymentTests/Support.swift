@@ -2,6 +2,7 @@ import ClawWire
 import DevStack
 import Foundation
 import Playground
+import Postgres
 import Testing
 
 /// The package, its program and its scripts.

@@ -1,6 +1,7 @@
 import ClawWire
 import DevStack
 import Foundation
+import GrantChecker
 import Kafka
 import Playground
 import Testing
