@@ -8,7 +8,7 @@
 - Container file: hadolint, and rules of our own: pinned bases, no root, no remote additions, no secrets.
 
 It needs the packages of scripts/deployment-tools.txt and ruamel.yaml and jsonschema of scripts/conformance-tools.txt.
-Another folder than deploy/ can be given, as the tests do.
+Other folders than deploy/ can be given, as the tests do; each finding then begins with its folder.
 """
 
 import json
@@ -18,7 +18,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from jsonschema import Draft7Validator, RefResolver
+from jsonschema import Draft7Validator, Draft202012Validator, RefResolver
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -157,8 +157,7 @@ def check_value(place, name, value):
         find(place, f"{name} holds a secret")
 
 
-def check_kubernetes(folder):
-    schemas = [Schemas(version) for version in KUBERNETES]
+def check_kubernetes(folder, schemas):
     everything = []
     for path in sorted(folder.rglob("*.yaml")):
         if path.name in ("clawgrant.yaml", "rules.yaml"):
@@ -283,7 +282,7 @@ def check_compose(path):
         return
     compose = loaded[0]
     schema = json.loads((TOOLS / "check_jsonschema/builtin_schemas/vendor/compose-spec.json").read_text("utf-8"))
-    for error in Draft7Validator(schema).iter_errors(compose):
+    for error in Draft202012Validator(schema).iter_errors(compose):
         find(path, f"{'.'.join(map(str, error.absolute_path))}: {error.message[:200]}")
     secrets, volumes, networks = (set(compose.get(group, {})) for group in ("secrets", "volumes", "networks"))
     for name, service in compose["services"].items():
@@ -371,13 +370,18 @@ def check_container_file(path):
 
 
 def main():
-    folder = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else ROOT / "deploy"
-    check_kubernetes(folder / "kubernetes")
-    check_compose(folder / "compose/compose.yaml")
-    check_container_file(folder / "container/Containerfile")
-    for line in findings:
-        print(line)
-    return 1 if findings else 0
+    schemas = [Schemas(version) for version in KUBERNETES]
+    found = 0
+    for argument in sys.argv[1:] or [None]:
+        folder = Path(argument).resolve() if argument else ROOT / "deploy"
+        findings.clear()
+        check_kubernetes(folder / "kubernetes", schemas)
+        check_compose(folder / "compose/compose.yaml")
+        check_container_file(folder / "container/Containerfile")
+        for line in findings:
+            print(f"{argument}: {line}" if argument else line)
+        found += len(findings)
+    return 1 if found else 0
 
 
 if __name__ == "__main__":

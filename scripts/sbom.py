@@ -32,9 +32,10 @@ def rows(heading):
     return cells[2:]
 
 
-def command(*words):
+def command(*words, partly=False):
+    """What a program prints; nothing when it fails, unless a part of the answer will do."""
     ran = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
-    return ran.stdout.strip() if ran.returncode == 0 else ""
+    return ran.stdout.strip() if partly or ran.returncode == 0 else ""
 
 
 def instant():
@@ -73,30 +74,33 @@ def swift_packages():
 
 def linked(program):
     """Libraries of the distribution that a program is linked with, by their packages."""
-    found = {}
-    for line in command("ldd", str(program)).splitlines():
-        path = re.search(r"(?:=> )?(/\S+) \(", line)
-        if not path:
-            continue
+    libraries = {}
+    for path in re.findall(r"(/\S+) \(", command("ldd", str(program))):
         # dpkg knows a library by the name it was installed under, with or without the merged /usr.
-        real = os.path.realpath(path[1])
+        real = os.path.realpath(path)
         for name in (real, real.removeprefix("/usr")):
-            owner = command("dpkg-query", "-S", name).splitlines()
-            if owner:
-                package = owner[0].split(": ")[0].split(",")[0]
-                found.setdefault(package, []).append(os.path.basename(path[1]))
-                break
+            libraries[name] = os.path.basename(path)
+    found = {}
+    for line in command("dpkg-query", "-S", *libraries, partly=True).splitlines():
+        owners, _, name = line.rpartition(": ")
+        if name in libraries:
+            found.setdefault(owners.split(",")[0], set()).add(libraries[name])
+    versions = {}
+    if found:
+        for line in command("dpkg-query", "-W", "-f=${binary:Package}\t${Version}\t${Architecture}\n", *found).splitlines():
+            package, version, architecture = line.split("\t")
+            versions[package.partition(":")[0]] = version, architecture
     known = {cells[1].split(",")[0].strip(): cells for cells in rows("In the program: system libraries")}
-    for package, libraries in sorted(found.items()):
-        fields = command("dpkg-query", "-W", "-f=${Version}\t${Architecture}\t${binary:Package}", package).split("\t")
+    for package, names in sorted(found.items()):
         name = package.partition(":")[0]
-        purl = f"pkg:deb/debian/{name}@{fields[0]}?arch={fields[1]}"
+        version, architecture = versions[name]
+        purl = f"pkg:deb/debian/{name}@{version}?arch={architecture}"
         component = {
-            "type": "library", "bom-ref": purl, "name": name, "version": fields[0], "purl": purl, "scope": "required",
-            "properties": [{"name": "clawgrant:linked", "value": ", ".join(sorted(libraries))}],
+            "type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl, "scope": "required",
+            "properties": [{"name": "clawgrant:linked", "value": ", ".join(sorted(names))}],
         }
         for library, cells in known.items():
-            if any(linked_as.startswith(library + ".") for linked_as in libraries):
+            if any(linked_as.startswith(library + ".") for linked_as in names):
                 component["description"], component["licenses"] = cells[2], licences(cells[3])
         yield component
 

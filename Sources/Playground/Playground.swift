@@ -76,7 +76,8 @@ public final class Playground: Sendable {
             try await postgres.start()
             try await brokerStart
             try await postgres.createDatabase(database)
-            try await migrate(postgres.conninfo(database: database), through: options.schemaNumber)
+            try await migrate(
+                postgres.conninfo(database: database), through: options.schemaNumber)
             let admin = try KafkaAdmin(configuration: clientConfiguration(broker, options))
             try await createTopics(admin, options)
             let keys = try PlaygroundKeys(in: home.path)
@@ -139,7 +140,8 @@ public final class Playground: Sendable {
         let servers = bootstrapServers ?? broker.bootstrapServers
         let options = options
         let worker = PlaygroundWorker(
-            name: name, directory: directory, program: try program ?? workerProgram(), environment: clock?.environment ?? [:],
+            name: name, directory: directory, program: try program ?? workerProgram(),
+            environment: clock?.environment ?? [:],
             configuration: {
                 PlaygroundFiles.worker(id: $0, database: conninfo, bootstrapServers: servers, options)
             })

@@ -113,8 +113,9 @@ struct CeremonyTests {
         defer { place.home.close() }
         let module = try #require(Self.modulePath)
         try await Ran.shell("mkdir -m 700 \(place.home.path("tokens"))")
-        try "directories.tokendir = \(place.home.path("tokens"))\nobjectstore.backend = file\nlog.level = ERROR\n".write(
-            toFile: place.home.path("softhsm2.conf"), atomically: true, encoding: .utf8)
+        try "directories.tokendir = \(place.home.path("tokens"))\nobjectstore.backend = file\nlog.level = ERROR\n"
+            .write(
+                toFile: place.home.path("softhsm2.conf"), atomically: true, encoding: .utf8)
         place.environment.merge(
             [
                 "SOFTHSM2_CONF": place.home.path("softhsm2.conf"), "MODULE": module, "PIN": "480213",

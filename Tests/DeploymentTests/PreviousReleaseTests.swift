@@ -29,7 +29,8 @@ struct PreviousReleaseTests {
     }
 
     /// Every column of the ledger: type, whether it must be given.
-    private static func columns(_ connection: PostgresConnection) async throws -> [String: (type: String, needed: Bool)] {
+    private static func columns(_ connection: PostgresConnection) async throws -> [String: (type: String, needed: Bool)]
+    {
         let rows = try await connection.simple(
             """
             SELECT c.relname || '.' || a.attname, format_type(a.atttypid, a.atttypmod),

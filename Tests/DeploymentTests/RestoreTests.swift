@@ -2,6 +2,7 @@ import ClawWire
 import DevStack
 import Foundation
 import GrantChecker
+import IssuanceRules
 import Kafka
 import Playground
 import Postgres
@@ -85,8 +86,8 @@ struct RestoreTests {
     @Test func aLedgerRestoredToAnEarlierInstantIssuesNothing() async throws {
         let home = try TemporaryDirectory(prefix: "claw-pitr")
         defer { home.close() }
-        try await Ran.shell("mkdir \(home.path("archive")) && chmod 755 \(home.path) && chmod 777 \(home.path("archive"))")
         let archive = home.path("archive")
+        try await Ran.shell("mkdir \(archive) && chmod 755 \(home.path) && chmod 777 \(archive)")
         let base = home.path("base")
         var options = PlaygroundOptions()
         options.databaseSettings = [
@@ -153,6 +154,46 @@ struct RestoreTests {
             #expect(mended["findings"] == [], "\(JSONWriter.text(mended))")
             let checked = try await playground.check()
             #expect(checked.violations.map(\.description) == [])
+        }
+    }
+
+    @Test func aLedgerOfAnotherHistoryIsRefused() async throws {
+        try await withPlayground { playground in
+            let worker = try playground.startWorker("one")
+            try await playground.waitUntilAtWork([worker])
+            try await playground.approve("a", 5)
+            try await playground.declare(
+                .drill(ControlOperation.Drill(drillID: "drill-1", scope: StopScope(kind: .all, value: nil))),
+                id: "drill-1", by: [PlaygroundCast.ruth])
+            try await playground.waitForStatus("the drill to be published") {
+                $0.unsealedGroups == 0 && $0.batches > 0 && $0.nextBatchToPublish == $0.batches
+            }
+            try await waitUntil(deadline: .seconds(30), description: "the drill's position") {
+                try await playground.number("SELECT control_position FROM clawgrant.control_state") == 1
+            }
+            try await playground.waitUntilSettled(waiting: 0)
+            await worker.stop()
+            func check() async throws -> String {
+                try await Ran.clawgrant(["check", "--config", worker.configurationFile]).output
+            }
+            #expect(try await check().contains("it holds everything that its topics show"))
+
+            // The heads on the topic speak of a control event that such a ledger would not know.
+            _ = try await playground.query("UPDATE clawgrant.control_state SET control_position = 0")
+            let forgetful = try await check()
+            #expect(forgetful.contains("speaks of control position 1, and the ledger's is 0"), "\(forgetful)")
+            _ = try await playground.query("UPDATE clawgrant.control_state SET control_position = 1")
+
+            // The same number, other content: a ledger that went on by itself.
+            _ = try await playground.query(
+                "ALTER TABLE clawgrant.receipt_batch DISABLE TRIGGER ALL; UPDATE clawgrant.receipt_batch "
+                    + "SET header_hash = sha256('another') WHERE number = (SELECT max(number) FROM clawgrant.receipt_batch)"
+            )
+            let forked = try await check()
+            #expect(forked.contains("the ledger has another batch of that number"), "\(forked)")
+            let later = try playground.startWorker("two")
+            try await waitUntil(deadline: .seconds(60), description: "a worker to refuse") { later.exitedByItself }
+            #expect(later.logTail().contains(Self.refusal))
         }
     }
 
@@ -252,7 +293,8 @@ struct RestoreTests {
                     database: "successor") == "t"
             }
         } catch {
-            Issue.record("successor: \((try? String(contentsOfFile: "\(playground.directory)/successor.log", encoding: .utf8))?.suffix(4_000) ?? "")")
+            let log = try? String(contentsOfFile: "\(playground.directory)/successor.log", encoding: .utf8)
+            Issue.record("successor: \(log?.suffix(4_000) ?? "")")
             worker.signal(.kill)
             await worker.terminate(grace: .zero)
             throw error

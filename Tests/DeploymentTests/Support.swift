@@ -50,7 +50,8 @@ struct Ran {
         if let directory { configuration.workingDirectory = directory }
         let result = try await Command.run(configuration, within: limit)
         guard case .code(let code) = result.status else {
-            throw DevStackError(.commandFailed, "\(executable) \(arguments) ended with \(result.status): \(result.errors)")
+            throw DevStackError(
+                .commandFailed, "\(executable) \(arguments) ended with \(result.status): \(result.errors)")
         }
         return Ran(code: code, output: result.output, errors: result.errors)
     }
@@ -69,14 +70,16 @@ struct Ran {
     }
 
     /// Runs one of the project's scripts, with the packages that `./dev` installed for them.
-    static func script(_ name: String, _ arguments: [String] = []) async throws -> Ran {
+    static func script(
+        _ name: String, _ arguments: [String] = [], within limit: Duration = .seconds(120)
+    ) async throws -> Ran {
         let tools = BrokerTools.find().folder
         return try await run(
             "/usr/bin/env", ["python3", Tree.path("scripts/\(name)")] + arguments,
             environment: [
                 "PYTHONPATH": "\(tools)/deployment:\(tools)/python", "PYTHONDONTWRITEBYTECODE": "1",
                 "PYTHONIOENCODING": "utf-8", "CLAWGRANT_DEPLOYMENT_TOOLS": "\(tools)/deployment",
-            ], in: Tree.root.path)
+            ], in: Tree.root.path, within: limit)
     }
 }
 

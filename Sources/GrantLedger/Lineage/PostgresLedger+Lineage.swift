@@ -64,7 +64,8 @@ extension PostgresLedger {
         guard number >= Migration.latest else {
             throw LedgerError(
                 .schema,
-                "the schema is \(number) and this build needs \(Migration.latest); run `clawgrant ledger migrate` first")
+                "the schema is \(number) and this build needs \(Migration.latest); run `clawgrant ledger migrate` first"
+            )
         }
         return number
     }

@@ -13,6 +13,8 @@ import ReceiptLog
 public struct LedgerComparison: Sendable {
     /// A live sealer may be ahead of what was read of the ledger by less than this; reading ends early beyond it.
     private static let raceBatches: Int64 = 1_000
+    /// So many offsets before the end of a partition are read in any case; a transaction takes one for its own end.
+    private static let lastRecords: Int64 = 8
     private let ledger: PostgresLedger
     private let logID: LogID
     private let logKeys: [Ed25519PublicKey]
@@ -113,7 +115,8 @@ public struct LedgerComparison: Sendable {
         if let sealed = tail.sealed, let own = try await ledger.headerHash(ofBatch: sealed.number),
             own != sealed.header
         {
-            throw Self.behind("\(sealed.place) is batch \(sealed.number), and the ledger has another batch of that number")
+            throw Self.behind(
+                "\(sealed.place) is batch \(sealed.number), and the ledger has another batch of that number")
         }
     }
 
@@ -168,7 +171,9 @@ public struct LedgerComparison: Sendable {
             for partition in topic.partitions {
                 let key = InputPartition(topic: name, partition: partition.id)
                 let marks = try await consumer.watermarks(key.kafka, timeout: .seconds(15))
-                starts[key] = max(position.readFrom[key] ?? 0, marks.low)
+                // Also what stands right before the ledger's own note, which may be all there is: the last batch and the
+                // last head show whether the history is the same.
+                starts[key] = max(min(position.readFrom[key] ?? 0, marks.high - Self.lastRecords), marks.low)
                 ends[key] = marks.high
             }
         }

@@ -76,7 +76,7 @@ final class LineageGuard: Sendable {
                     "the database restarted, was taken over or restored; the ledger is compared with the topics",
                     metadata: ["database": "\(standing.incarnation)"])
                 try await compare(until: stop)
-            } catch let error as LedgerError where error.isRetriable {
+            } catch let error as LedgerError where error.code != .behind {
                 // A database that does not answer is nobody's to compare; deciding and sealing wait for it as well.
                 logger.debug("the database could not be asked who it is", metadata: ["error": "\(error)"])
             }
