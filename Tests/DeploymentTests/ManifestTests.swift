@@ -6,7 +6,8 @@ import Testing
 /// The files of deploy/, as far as they can be held against something without an engine or a cluster.
 @Suite(.timeLimit(.minutes(10)))
 struct ManifestTests {
-    @Test func theManifestsKeepTheirRules() async throws {
+    @Test(.enabled(if: Tree.hasTools, "./dev test installs what it needs"))
+    func theManifestsKeepTheirRules() async throws {
         let ran = try await Ran.script("check_deploy.py")
         #expect(ran.code == 0, "\(ran.all)")
     }
@@ -74,7 +75,8 @@ struct ManifestTests {
         Fault(container, "WORKDIR /source", to: "WORKDIR source", finds: "hadolint"),
     ]
 
-    @Test func eachRuleOfTheManifestsIsNoticedWhenBroken() async throws {
+    @Test(.enabled(if: Tree.hasTools, "./dev test installs what it needs"))
+    func eachRuleOfTheManifestsIsNoticedWhenBroken() async throws {
         let home = try TemporaryDirectory(prefix: "claw-manifests")
         defer { home.close() }
         // One tree with every fault would hide what a fault does alone.

@@ -17,6 +17,11 @@ enum Tree {
     /// The text of a file of the package.
     static func text(_ name: String) throws -> String { try String(contentsOfFile: path(name), encoding: .utf8) }
 
+    /// Whether the packages of scripts/deployment-tools.txt are there; where servers are required they must be.
+    static let hasTools =
+        ProcessInfo.processInfo.environment["CLAWGRANT_REQUIRE_SERVERS"] == "1"
+        || FileManager.default.fileExists(atPath: BrokerTools.find().folder + "/deployment/installed.txt")
+
     /// The program beside the test's own.
     static let program: String? = {
         guard let own = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") else { return nil }
