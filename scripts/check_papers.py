@@ -4,7 +4,7 @@
 - Every test that docs/security/threat-model.md, docs/disasters.md, docs/upgrade.md and docs/backup.md name exists.
 - The threat model has a row for each threat of the runbook, and every row names a test.
 - docs/security/dependencies.md lists what Package.swift, the resolved versions, ./dev and the lists of Python packages
-  name, and nothing else.
+  name, and of the program's own nothing else.
 """
 
 import json
@@ -69,12 +69,17 @@ NOT_TESTS = {"maxUnavailable", "runAsNonRoot", "keyGeneration", "verifyOnly", "n
 
 def section(name, heading):
     body = text(name).split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
-    return [line.strip("|").split("|")[0].strip() for line in body.splitlines() if line.startswith("|")][2:]
+    cells = [line.strip("|").split("|")[0] for line in body.splitlines() if line.startswith("|")][2:]
+    return [name.strip() for cell in cells for name in cell.split(",")]
+
+
+def missing(what, wanted, listed):
+    for name in sorted(wanted - listed):
+        findings.append(f"docs/security/dependencies.md: {what} {name} is used and not listed")
 
 
 def compare(what, wanted, listed):
-    for name in sorted(wanted - listed):
-        findings.append(f"docs/security/dependencies.md: {what} {name} is used and not listed")
+    missing(what, wanted, listed)
     for name in sorted(listed - wanted):
         findings.append(f"docs/security/dependencies.md: {name} is listed as {what} and not used")
 
@@ -89,12 +94,14 @@ def check_dependencies():
     resolved = ROOT / "Package.resolved"
     if resolved.is_file():
         compare("Swift package", {pin["identity"] for pin in json.loads(resolved.read_text("utf-8"))["pins"]}, listed)
-    packages = set(re.search(r"SYSTEM_PACKAGES=\(([^)]*)\)", text("dev")).group(1).split())
+    packages = {name for names in re.findall(r"\b\w+_PACKAGES=\(([^)]*)\)", text("dev")) for name in names.split()}
     pinned = set()
     for name in (ROOT / "scripts").glob("*-tools.txt"):
         pinned |= {match.lower().replace("_", "-") for match in re.findall(r"^([\w.-]+)==", name.read_text("utf-8"), re.M)}
     linked = set(section(paper, "In the program: system libraries"))
-    compare("package", packages | pinned, linked | set(section(paper, "To build and to test")))
+    missing("package", packages | pinned, linked | set(section(paper, "To build and to test")))
+    for name in sorted(linked - packages):
+        findings.append(f"{paper}: {name} is listed as a system library and not installed")
 
 
 def main():
