@@ -40,7 +40,7 @@ final class LineageGuard: Sendable {
 
     /// Compares, for as long as it takes to reach both sides.
     ///
-    /// - Throws: ``LedgerError/Code/behind``; `CancellationError`.
+    /// - Throws: ``LedgerError/Code/behind``, and what else of the ledger no waiting cures; `CancellationError`.
     func compare(until stop: @Sendable () -> Bool) async throws {
         var backoff = Backoff()
         while !stop() {
@@ -56,6 +56,8 @@ final class LineageGuard: Sendable {
                 throw error
             } catch is CancellationError {
                 throw CancellationError()
+            } catch let error as LedgerError where !error.isRetriable {
+                throw error
             } catch {
                 logger.warning(
                     "nothing is issued before the ledger was compared with the topics, which failed; trying again",
@@ -78,7 +80,9 @@ final class LineageGuard: Sendable {
                 try await compare(until: stop)
             } catch let error as LedgerError where error.code != .behind {
                 // A database that does not answer is nobody's to compare; deciding and sealing wait for it as well.
-                logger.debug("the database could not be asked who it is", metadata: ["error": "\(error)"])
+                logger.log(
+                    level: error.isRetriable ? .debug : .warning, "the database could not be asked who it is",
+                    metadata: ["error": "\(error)"])
             }
         }
     }
