@@ -213,8 +213,14 @@ public struct SealInput: Sendable {
     public let groups: [EffectGroup]
     /// The database's clock.
     public let now: Timestamp
+    /// The database that was asked; `nil` for an input that comes from none.
+    public let incarnation: LedgerIncarnation?
     /// Makes an input.
-    public init(tail: [UInt8]?, nextSequence: [Int64], groups: [EffectGroup], now: Timestamp) {
+    public init(
+        tail: [UInt8]?, nextSequence: [Int64], groups: [EffectGroup], now: Timestamp,
+        incarnation: LedgerIncarnation? = nil
+    ) {
+        self.incarnation = incarnation
         self.tail = tail
         self.nextSequence = nextSequence
         self.groups = groups

@@ -19,6 +19,8 @@ public struct LedgerError: Error, Sendable, CustomStringConvertible {
         case schema
         /// Stored bytes do not read as what they should be.
         case corrupted
+        /// The topics hold what the ledger does not: it lost its end, and would issue again what is out already.
+        case behind
         /// The statement is wrong or refused: a defect or a missing privilege.
         case refused
     }
@@ -41,7 +43,7 @@ public struct LedgerError: Error, Sendable, CustomStringConvertible {
     public var isRetriable: Bool {
         switch code {
         case .conflict, .outcomeUnknown, .unavailable: true
-        case .fenced, .schema, .corrupted, .refused: false
+        case .fenced, .schema, .corrupted, .behind, .refused: false
         }
     }
 

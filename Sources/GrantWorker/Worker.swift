@@ -17,10 +17,17 @@ public final class Worker: Sendable {
     private let logger: Logger
     private let stopping = Lock(false)
     private let localStop: LocalStop
+    private let companions: [any WorkerCompanion]
 
     /// Makes a worker; nothing is opened yet.
-    public init(configuration: WorkerConfiguration, logger: Logger) {
+    ///
+    /// - Parameters:
+    ///   - configuration: what it is told.
+    ///   - companions: services that live and end with it.
+    ///   - logger: takes its log.
+    public init(configuration: WorkerConfiguration, companions: [any WorkerCompanion] = [], logger: Logger) {
         self.configuration = configuration
+        self.companions = companions
         localStop = LocalStop(file: configuration.control.stopFile)
         var logger = logger
         logger[metadataKey: "worker"] = "\(configuration.workerID)"
@@ -38,9 +45,10 @@ public final class Worker: Sendable {
     ///
     /// - Throws: what keeps the worker from starting, with what to do about it; what ends it although it should go on.
     public func run() async throws {
-        let parts = try await WorkerParts.open(configuration, localStop: localStop, logger: logger)
-        logger.info("the worker starts", metadata: ["log": "\(configuration.logID)", "rules": "\(parts.rules.hash)"])
         let isStopping: @Sendable () -> Bool = { [stopping] in stopping.withLock { $0 } }
+        let parts = try await WorkerParts.open(
+            configuration, localStop: localStop, logger: logger, until: isStopping)
+        logger.info("the worker starts", metadata: ["log": "\(configuration.logID)", "rules": "\(parts.rules.hash)"])
         let done = Lock(false)
         let isDrained: @Sendable () -> Bool = { done.withLock { $0 } }
         do {
@@ -52,6 +60,14 @@ public final class Worker: Sendable {
                 }
                 group.addTask { try await parts.seal.run(until: isDrained) }
                 for follower in parts.followers { group.addTask { try await follower.run(until: isDrained) } }
+                let surroundings = WorkerSurroundings(
+                    configuration: self.configuration, ledger: parts.ledger, keys: parts.keys, rules: parts.rules,
+                    logger: self.logger)
+                for companion in self.companions {
+                    group.addTask {
+                        await companion.accompany(surroundings, until: isStopping, atMostUntil: isDrained)
+                    }
+                }
                 // The first task to fail ends the others: a worker that lost a part of itself is of no use.
                 do {
                     while try await group.next() != nil {}
@@ -82,6 +98,10 @@ public final class Worker: Sendable {
             }
             readers.addTask {
                 try await parts.leases.run(until: isStopping)
+                return true
+            }
+            readers.addTask {
+                try await parts.lineage.run(until: isStopping)
                 return true
             }
             readers.addTask {
@@ -129,7 +149,7 @@ public final class Worker: Sendable {
             let optional = [
                 parts.control != nil, parts.usage != nil, parts.health != nil, parts.confirm != nil,
             ].count { $0 }
-            var open = parts.lanes.count + 4 + optional
+            var open = parts.lanes.count + 5 + optional
             do {
                 while open > 0, let isReader = try await readers.next() {
                     guard isReader else {

@@ -13,6 +13,7 @@ import ReceiptLog
 /// A worker's opened parts, wired.
 struct WorkerParts: Sendable {
     let rules: RuleSet
+    let keys: KeyRing
     let ledger: PostgresLedger
     let pool: PostgresPool
     let lanes: [DecideLane]
@@ -28,11 +29,13 @@ struct WorkerParts: Sendable {
     let confirm: ConfirmService?
     let graph: GraphReader?
     let applier: ControlApplier
+    let lineage: LineageGuard
     let followers: [TopicPolicySource]
     let admin: KafkaAdmin
 
     static func open(
-        _ configuration: WorkerConfiguration, localStop: LocalStop, logger: Logger
+        _ configuration: WorkerConfiguration, localStop: LocalStop, logger: Logger,
+        until isStopping: @escaping @Sendable () -> Bool
     ) async throws -> WorkerParts {
         let clock: @Sendable () -> Timestamp = { Timestamp(microseconds: Int64(Date().timeIntervalSince1970 * 1e6)) }
         let rules = try RuleSet(yaml: try readText(configuration.rulesFile, "the issuance rules"))
@@ -49,11 +52,27 @@ struct WorkerParts: Sendable {
         database.poolSize = max(database.poolSize, configuration.limits.lanes + 12)
         let pool = PostgresPool(database)
         let ledger = PostgresLedger(pool: pool, configuration: database)
+        try await ledger.requireSchema()
         try await ledger.openLog(configuration.logID)
         let days = DayPartitions(ledger: ledger, limits: configuration.limits)
         try await days.ensure()
         let metrics = WorkerMetrics()
         let admin = try KafkaAdmin(configuration: configuration.kafka, log: logger.kafka)
+        let lineage = LineageGuard(
+            ledger: ledger,
+            comparison: LedgerComparison(
+                ledger: ledger, logID: configuration.logID,
+                logKeys: keys.acceptedKeys(for: .receipt, at: clock()).map(\.publicKey),
+                configuration: configuration.kafka, topics: configuration.outputs, admin: admin, logger: logger),
+            interval: configuration.limits.heartbeatInterval, metrics: metrics, logger: logger)
+        do {
+            try await lineage.compare(until: isStopping)
+        } catch {
+            _ = await admin.close(deadline: .seconds(2))
+            await ledger.close()
+            await pool.shutdown()
+            throw error
+        }
         let policySettings = PolicySettings.resolve(configuration, rules)
         let followers =
             policySettings.topic.map {
@@ -85,7 +104,7 @@ struct WorkerParts: Sendable {
             control: control, applier: applier,
             stopViewMaximumAge: configuration.control.topic == nil ? nil : configuration.control.viewMaximumAge,
             maximumClockDifference: configuration.limits.maximumClockDifference,
-            metrics: metrics, logger: logger)
+            lineage: lineage, metrics: metrics, logger: logger)
         var reading = configuration.kafka
         if reading["group.id"] == nil { reading["group.id"] = "clawgrant" }
         // librdkafka's own 64 MB for each consumer, in answers of up to 50 MB, would be most of a worker's memory whenever
@@ -113,7 +132,7 @@ struct WorkerParts: Sendable {
         try await publishers.main.checkProperties()
         try await KeyRegistration(ledger: ledger, worker: configuration.workerID).register(keys, at: clock())
         return WorkerParts(
-            rules: rules, ledger: ledger, pool: pool, lanes: lanes, consumers: consumers,
+            rules: rules, keys: keys, ledger: ledger, pool: pool, lanes: lanes, consumers: consumers,
             leases: LeaseService(
                 ledger: ledger, worker: configuration.workerID, lanes: lanes, topics: sources.keys.sorted(),
                 admin: admin, offsets: consumers[0], limits: configuration.limits, logger: logger),
@@ -131,7 +150,7 @@ struct WorkerParts: Sendable {
                         settings: $0, ledger: ledger, keys: keys, configuration: configuration.kafka, clock: clock,
                         logger: logger)
                 },
-                limits: configuration.limits, clock: clock, metrics: metrics, logger: logger),
+                lineage: lineage, limits: configuration.limits, clock: clock, metrics: metrics, logger: logger),
             revoke: RevokeService(
                 ledger: ledger, worker: configuration.workerID, interval: configuration.limits.sweepInterval,
                 metrics: metrics, logger: logger),
@@ -161,7 +180,7 @@ struct WorkerParts: Sendable {
                 }
             },
             graph: graph,
-            applier: applier,
+            applier: applier, lineage: lineage,
             followers: followers, admin: admin)
     }
 

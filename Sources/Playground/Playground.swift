@@ -76,7 +76,8 @@ public final class Playground: Sendable {
             try await postgres.start()
             try await brokerStart
             try await postgres.createDatabase(database)
-            try await migrate(postgres.conninfo(database: database))
+            try await migrate(
+                postgres.conninfo(database: database), through: options.schemaNumber)
             let admin = try KafkaAdmin(configuration: clientConfiguration(broker, options))
             try await createTopics(admin, options)
             let keys = try PlaygroundKeys(in: home.path)
@@ -130,14 +131,17 @@ public final class Playground: Sendable {
     ///   - bootstrapServers: Where it finds the broker; for a relay in between.
     ///   - database: How it finds the database; for a relay in between.
     ///   - clock: A clock of its own, that can be set while it runs; the machine's when `nil`.
+    ///   - program: The program it runs, for workers of another build; the one of the options when `nil`.
     public func startWorker(
-        _ name: String, bootstrapServers: String? = nil, database: String? = nil, clock: FakeClock? = nil
+        _ name: String, bootstrapServers: String? = nil, database: String? = nil, clock: FakeClock? = nil,
+        program: String? = nil
     ) throws -> PlaygroundWorker {
         let conninfo = database ?? conninfo
         let servers = bootstrapServers ?? broker.bootstrapServers
         let options = options
         let worker = PlaygroundWorker(
-            name: name, directory: directory, program: try workerProgram(), environment: clock?.environment ?? [:],
+            name: name, directory: directory, program: try program ?? workerProgram(),
+            environment: clock?.environment ?? [:],
             configuration: {
                 PlaygroundFiles.worker(id: $0, database: conninfo, bootstrapServers: servers, options)
             })
@@ -221,10 +225,10 @@ public final class Playground: Sendable {
         return KafkaConfiguration(properties)
     }
 
-    private static func migrate(_ conninfo: String) async throws {
+    private static func migrate(_ conninfo: String, through number: Int32?) async throws {
         let connection = try await PostgresConnection.connect(try PostgresConfiguration(uri: conninfo))
         do {
-            _ = try await Migrator.migrate(connection, pastDays: 8)
+            _ = try await Migrator.migrate(connection, pastDays: 8, through: number)
         } catch {
             await connection.close()
             throw error

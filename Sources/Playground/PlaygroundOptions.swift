@@ -10,6 +10,8 @@ public struct PlaygroundOptions: Sendable {
     public var durability = PrivatePostgres.Durability.volatile
     /// Server settings of PostgreSQL by name.
     public var databaseSettings: [String: String] = [:]
+    /// The last migration that is run at the start; all when `nil`.
+    public var schemaNumber: Int32?
     /// A clock of PostgreSQL's own, that can be set while it runs; the machine's when `nil`.
     public var databaseClock: FakeClock?
     /// Whether PostgreSQL also listens on a loopback port, so that a relay can stand in front of it.

@@ -131,6 +131,8 @@ public struct DecideSnapshot: Sendable {
     public var redrive: StoredDeadLetter?
     /// What is known of the sources that were asked for.
     public var health: [SourceName: StoredSourceHealth] = [:]
+    /// The database that was asked; `nil` for a snapshot that comes from none.
+    public var incarnation: LedgerIncarnation?
 
     /// Makes a snapshot.
     public init(

@@ -228,6 +228,7 @@ struct PreparedRead {
                 snapshot.holderEnds[holder, default: []].append(try results[holderStep].bytes(row, 1))
             }
         }
+        snapshot.incarnation = try LedgerIncarnation(control, 0, firstColumn: 4)
         return snapshot
     }
 
@@ -264,6 +265,7 @@ struct PreparedRead {
         completed.redrive = snapshot.redrive
         completed.health = snapshot.health
         completed.holderEnds = snapshot.holderEnds
+        completed.incarnation = snapshot.incarnation
         return completed
     }
 }

@@ -17,7 +17,9 @@ enum DecideStatements {
     static let controlState = PreparedStatement(
         "control_state",
         """
-        SELECT control_position, polled_at, clock_timestamp(), has_approval_budgets FROM clawgrant.control_state
+        SELECT control_position, polled_at, clock_timestamp(), has_approval_budgets,
+            \(LineageStatements.incarnationColumns)
+        FROM clawgrant.control_state
         """)
 
     /// Fails when another control position holds than the one decided under. A statement of its own behind the lock, so

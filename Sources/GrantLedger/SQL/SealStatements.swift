@@ -7,7 +7,9 @@ enum SealStatements {
         group_days, next_sequence, sealed_at, root_signature, statement_signature
         """
 
-    static let clock = PreparedStatement("clock", "SELECT clock_timestamp()")
+    /// The time, and which database this is.
+    static let clock = PreparedStatement(
+        "seal_clock", "SELECT clock_timestamp(), \(LineageStatements.incarnationColumns)")
 
     static let tail = PreparedStatement(
         "log_tail",

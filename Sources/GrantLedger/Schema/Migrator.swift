@@ -20,9 +20,12 @@ public struct Migrator: Sendable {
     /// - Parameters:
     ///   - connection: a session of the schema's owner.
     ///   - pastDays: days before today for which events are accepted.
+    ///   - target: number of the last migration to run, for tests of what an earlier build left; all when `nil`.
     /// - Throws: ``LedgerError/Code/schema`` when the database holds a newer schema, or a released migration with
     ///   another text.
-    public static func migrate(_ connection: PostgresConnection, pastDays: Int32) async throws(LedgerError) -> Report {
+    public static func migrate(
+        _ connection: PostgresConnection, pastDays: Int32, through target: Int32? = nil
+    ) async throws(LedgerError) -> Report {
         let what = "migrating the schema"
         do {
             return try await connection.transaction { transaction in
@@ -38,8 +41,15 @@ public struct Migrator: Sendable {
                 ])
                 let known = try await transaction.run([.execute(applied)])[0]
                 let last = try check(known)
+                if last > Migration.latest {
+                    throw LedgerError(
+                        .schema,
+                        "the database has migration \(last) and this build knows \(Migration.latest); migrate with the "
+                            + "newer build")
+                }
+                let end = target ?? Migration.latest
                 var names: [String] = []
-                for migration in Migration.all where migration.number > last {
+                for migration in Migration.all where migration.number > last && migration.number <= end {
                     var steps = statements(of: migration.sql).map { PipelineStep.command($0) }
                     steps.append(.execute(record, Parameters(migration.number, migration.name, migration.digest)))
                     _ = try await transaction.run(steps)
@@ -53,14 +63,14 @@ public struct Migrator: Sendable {
                             floor(extract(epoch FROM now()) / 86400)::int + 2)
                         """)
                 ])
-                return Report(from: last, to: Migration.latest, applied: names)
+                return Report(from: last, to: max(last, end), applied: names)
             }
         } catch {
             throw PostgresLedger.translate(error, what)
         }
     }
 
-    /// The schema's number, 0 when there is none.
+    /// The schema's number, 0 when there is none. It is greater than ``Migration/latest`` once a newer build has migrated.
     public static func version(_ connection: PostgresConnection) async throws(LedgerError) -> Int32 {
         do {
             let exists = try await connection.simple("SELECT to_regclass('clawgrant.schema_migration') IS NOT NULL")
@@ -82,18 +92,20 @@ public struct Migrator: Sendable {
         var last: Int32 = 0
         for row in 0..<rows.rowCount {
             let number = try rows.int32(row, 0)
+            last = number
+            // Migrations of a newer build: they only add, and what they hold is not this build's to judge.
+            guard number <= Migration.latest else { continue }
             guard let migration = Migration.all.first(where: { $0.number == number }) else {
                 throw LedgerError(
                     .schema,
-                    "the database has migration \(number) (\(try rows.string(row, 1))) and this build knows "
-                        + "\(Migration.latest); use a newer build")
+                    "the database has migration \(number) (\(try rows.string(row, 1))), which this build does not know "
+                        + "although it knows later ones; use the build that made this schema")
             }
             guard try rows.string(row, 2) == migration.digest else {
                 throw LedgerError(
                     .schema,
                     "migration \(number) (\(migration.name)) in the database has another text than in this build")
             }
-            last = number
         }
         return last
     }

@@ -48,7 +48,8 @@ extension PostgresLedger {
                             nextSequence: isEmptyLog
                                 ? OutputStream.allCases.map { _ in 0 }
                                 : Self.sequences(try tail.array(0, 2, of: Int64.self)),
-                            groups: groups, now: now))
+                            groups: groups, now: now,
+                            incarnation: try LedgerIncarnation(results[3], 0, firstColumn: 1)))
                     steps += batches.map { PipelineStep.execute(SealStatements.insertBatch, Self.row($0)) }
                     var sealed = Parameters()
                     sealed.append(array: batches.flatMap { $0.groups.map(\.groupID) })

@@ -22,6 +22,7 @@ final class Decider: Sendable {
     private let applier: ControlApplier
     private let stopViewMaximumAge: Duration?
     private let clocks: ClockGuard
+    private let lineage: LineageGuard?
     private let metrics: WorkerMetrics
     private let logger: Logger
     /// Whether batches read what their jobs have used, in the round trip that reads everything else: from the beginning
@@ -37,8 +38,9 @@ final class Decider: Sendable {
         reader: BatchReader, clock: @escaping @Sendable () -> Timestamp, ledger: any Ledger, rules: RuleSet,
         policies: PolicyCache, keys: KeyRing, tokenIDSecret: TokenIDSecret, worker: WorkerID, isDryRun: Bool,
         control: ControlView, applier: ControlApplier, stopViewMaximumAge: Duration?, maximumClockDifference: Duration,
-        metrics: WorkerMetrics, logger: Logger
+        lineage: LineageGuard? = nil, metrics: WorkerMetrics, logger: Logger
     ) {
+        self.lineage = lineage
         clocks = ClockGuard(
             clock: clock, viewMaximumAge: stopViewMaximumAge, maximumDifference: maximumClockDifference)
         self.control = control
@@ -182,6 +184,7 @@ final class Decider: Sendable {
         let understood = batch
         return try await ledger.decide(understood.read) { snapshot in
             if let why = control.localStop?.reason { throw HeldBack.localStop(why) }
+            if let lineage, !lineage.isCompared(snapshot.incarnation) { throw HeldBack.ledgerNotCompared }
             try clocks.check(snapshot, readAt: understood.readAt)
             let state = try control.state(known, advancedBy: snapshot)
             return try planner.plan(understood, due: due, snapshot: snapshot, control: state)

@@ -53,12 +53,14 @@ enum HeldBack: Error, CustomStringConvertible {
     case pollInFuture(aheadSeconds: Double)
     /// The ledger's clock and this worker's differ by too much; how far the ledger's is ahead.
     case clocksDiffer(ledgerAheadSeconds: Double, limitSeconds: Double)
+    /// The database restarted, was taken over or restored, and was not compared with the topics yet.
+    case ledgerNotCompared
 
     /// True when the batch in hand may be tried again as it was understood. Not when it may have been read by a clock that
     /// was wrong: then it is read again.
     var keepsBatch: Bool {
         switch self {
-        case .staleView, .cutoffSecond, .localStop, .pollInFuture: true
+        case .staleView, .cutoffSecond, .localStop, .pollInFuture, .ledgerNotCompared: true
         case .clocksDiffer: false
         }
     }
@@ -71,6 +73,8 @@ enum HeldBack: Error, CustomStringConvertible {
                 + "holds the role control"
         case .cutoffSecond: "waiting for the second of a cut-off to pass"
         case .localStop(let why): "nothing is issued: this worker is stopped locally (\(why))"
+        case .ledgerNotCompared:
+            "nothing is issued: the database is another one than was compared with the topics; waiting for the comparison"
         case .pollInFuture(let ahead):
             "nothing is issued until the control topic is read again: its last reading is dated \(Int(ahead)) s in the "
                 + "ledger's future, so the clock of the database was set back"

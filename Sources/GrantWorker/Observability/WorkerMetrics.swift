@@ -33,6 +33,7 @@ struct WorkerMetrics: Sendable {
             case .localStop: "local_stop"
             case .pollInFuture: "poll_in_future"
             case .clocksDiffer: "clocks_differ"
+            case .ledgerNotCompared: "ledger_not_compared"
             }
         Counter(label: "clawgrant_held_back_total", dimensions: [("why", name)]).increment()
     }
@@ -43,6 +44,13 @@ struct WorkerMetrics: Sendable {
             label: "clawgrant_control_events_total", dimensions: [("operation", operation), ("result", result)]
         ).increment()
         stopWait.record(duration: waited)
+    }
+
+    /// The ledger was held against its topics.
+    func compared(isLevel: Bool) {
+        Counter(
+            label: "clawgrant_ledger_comparisons_total", dimensions: [("result", isLevel ? "level" : "behind")]
+        ).increment()
     }
 
     func revoked(_ count: Int) { tokensVoided.increment(by: count) }

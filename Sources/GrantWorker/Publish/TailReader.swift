@@ -73,7 +73,8 @@ struct TailReader {
         } else {
             tail.starts = beginnings
             var lastBatch: [InputPartition: Int64] = [:]
-            try await visit(consumer, beginnings.filter { shortened[$0.key] != nil }, tail.ends) { key, found in
+            try await Self.visit(consumer, beginnings.filter { shortened[$0.key] != nil }, tail.ends) { key, record in
+                guard let found = Self.found(record) else { return }
                 lastBatch[key] = max(lastBatch[key] ?? 0, found.batch)
             }
             tail.nextBatch = min(tail.nextBatch, shortened.keys.map { lastBatch[$0] ?? 0 }.min() ?? 0)
@@ -85,21 +86,22 @@ struct TailReader {
                 ])
         }
         let first = shortened.isEmpty ? 0 : tail.nextBatch
-        try await visit(consumer, tail.starts, tail.ends) { _, found in
-            if found.batch >= first { tail.positions.insert(found.position) }
+        try await Self.visit(consumer, tail.starts, tail.ends) { _, record in
+            if let found = Self.found(record), found.batch >= first { tail.positions.insert(found.position) }
         }
         return tail
     }
 
-    private struct Found {
+    /// What the headers of a record say of its place.
+    struct Found {
         let position: Publisher.StreamPosition
         let batch: Int64
     }
 
-    /// Hands over what stands between starts and ends.
-    private func visit(
+    /// Hands over what stands between starts and ends; ends early when `body` throws.
+    static func visit(
         _ consumer: KafkaConsumer, _ starts: [InputPartition: Int64], _ ends: [InputPartition: Int64],
-        _ body: (InputPartition, Found) -> Void
+        _ body: (InputPartition, ConsumedRecord) throws -> Void
     ) async throws {
         let unread = starts.filter { $0.value < ends[$0.key] ?? 0 }
         guard !unread.isEmpty else { return }
@@ -112,7 +114,7 @@ struct TailReader {
                 maximumRecords: 5_000, maximumBytes: 32 << 20, linger: .milliseconds(1), timeout: .seconds(5))
             for record in batch.records {
                 let key = InputPartition(topic: record.topicPartition.topic, partition: record.topicPartition.partition)
-                if let found = Self.found(record) { body(key, found) }
+                try body(key, record)
                 if record.offset + 1 >= ends[key] ?? 0 { open.remove(key) }
             }
             for (partition, offset) in batch.endsReached {
@@ -120,7 +122,7 @@ struct TailReader {
                 if offset >= ends[key] ?? 0 { open.remove(key) }
             }
             if !batch.records.isEmpty || !batch.endsReached.isEmpty { heard = .now }
-            guard ContinuousClock.now - heard < Self.patience else {
+            guard ContinuousClock.now - heard < patience else {
                 throw LedgerError(
                     .unavailable,
                     "the tail of \(open.sorted().map(\.description).joined(separator: ", ")) did not arrive")
@@ -128,7 +130,7 @@ struct TailReader {
         }
     }
 
-    private static func found(_ record: ConsumedRecord) -> Found? {
+    static func found(_ record: ConsumedRecord) -> Found? {
         func text(_ name: String) -> String? {
             record.headers.first { $0.name == name }?.value.flatMap { String(validating: $0, as: UTF8.self) }
         }

@@ -31,6 +31,7 @@ final class SealService: Sendable {
     private let controlPublisher: Publisher
     private let heads: RevocationHeads
     private let statusLists: StatusListService?
+    private let lineage: LineageGuard
     private let limits: WorkerConfiguration.Limits
     private let clock: @Sendable () -> Timestamp
     private let metrics: WorkerMetrics
@@ -47,7 +48,7 @@ final class SealService: Sendable {
     init(
         ledger: any Ledger, worker: WorkerID, logID: LogID, keys: KeyRing, publisher: Publisher,
         controlPublisher: Publisher, heads: RevocationHeads, statusLists: StatusListService?,
-        limits: WorkerConfiguration.Limits,
+        lineage: LineageGuard, limits: WorkerConfiguration.Limits,
         clock: @escaping @Sendable () -> Timestamp, metrics: WorkerMetrics,
         logger: Logger
     ) {
@@ -59,6 +60,7 @@ final class SealService: Sendable {
         self.controlPublisher = controlPublisher
         self.heads = heads
         self.statusLists = statusLists
+        self.lineage = lineage
         self.limits = limits
         self.clock = clock
         self.metrics = metrics
@@ -234,7 +236,10 @@ final class SealService: Sendable {
                 under: lease, maximumGroups: Self.groupsPerRound,
                 maximumBytes: controlAlone ? 0 : Self.bytesPerRound,
                 whenIdle: isHeartbeatDue ? beat : nil, ending: ending
-            ) { try sealer.seal($0) }
+            ) { input in
+                try lineage.requireCompared(input.incarnation)
+                return try sealer.seal(input)
+            }
             // There may be more at once; what is left of less than a chunk can wait.
             if ending != nil, found.withLock({ $0 }) < RevocationEnds.maximumCutoffs {
                 nextEnds = start + RevocationEnds.interval

@@ -9,7 +9,8 @@ struct CheckCommand: AsyncParsableCommand {
         commandName: "check", abstract: "Look at everything a worker needs and say what to do about each finding.",
         discussion: """
             Configuration, rules, keys and secrets, WPC sources, the ways to stop, broker, topics and their settings, database, schema, \
-            privileges and clocks. Nothing is changed. With --json, one finding a line and a last line {"summary":…}.
+            privileges and clocks, and whether the ledger holds all that its topics show. Nothing is changed. With --json, \
+            one finding a line and a last line {"summary":…}.
             """)
 
     @OptionGroup var source: ConfigurationOptions
@@ -47,6 +48,7 @@ struct CheckCommand: AsyncParsableCommand {
         if !isOffline {
             tell(await BrokerChecks.findings(file, rules.rules))
             tell(await DatabaseChecks.findings(file))
+            tell(await LineageChecks.findings(file))
         }
         try finish(counts)
     }

@@ -18,7 +18,7 @@ enum DatabaseChecks {
                 }
                 let current = Migration.latest
                 let version = try await Migrator.version(connection)
-                guard version == current else {
+                guard version >= current else {
                     findings.append(
                         .error(
                             "database",
@@ -27,7 +27,12 @@ enum DatabaseChecks {
                             "run `clawgrant ledger migrate`"))
                     return findings
                 }
-                findings.append(.ok("database", "schema \(version)"))
+                findings.append(
+                    version == current
+                        ? .ok("database", "schema \(version)")
+                        : .notice(
+                            "database", "the schema is \(version), newer than this build's \(current)",
+                            "upgrade this build, or leave it for as long as you may roll back; see docs/upgrade.md"))
                 let before = Clock.now
                 let clock = try await LedgerInspection.clock(connection)
                 let after = Clock.now

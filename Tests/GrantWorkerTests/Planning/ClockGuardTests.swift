@@ -28,7 +28,7 @@ import Testing
             case .clocksDiffer: return "clocks_differ"
             case .pollInFuture: return "poll_in_future"
             case .staleView: return "stale_view"
-            case .cutoffSecond, .localStop: return "another"
+            case .cutoffSecond, .localStop, .ledgerNotCompared: return "another"
             }
         }
     }

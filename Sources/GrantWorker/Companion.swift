@@ -1,0 +1,70 @@
+public import GrantLedger
+public import IssuanceRules
+public import Keys
+public import Logging
+
+/// A service that lives and ends with a worker and is made elsewhere: the HTTP surface, the sinks of security events.
+///
+/// Its failure is its own: an error it throws is logged, and it is started again after a pause. It never ends the worker
+/// and never holds up deciding.
+public protocol WorkerCompanion: Sendable {
+    /// Its name in logs: `http`, `security-events`.
+    var name: String { get }
+
+    /// Does its work until `isStopping`, which turns true when the worker begins to leave, or until cancelled, which
+    /// happens at the end of the worker's drain.
+    func run(_ surroundings: WorkerSurroundings, until isStopping: @escaping @Sendable () -> Bool) async throws
+}
+
+/// What a worker lends its companions for as long as it lives.
+public struct WorkerSurroundings: Sendable {
+    /// What the worker was told.
+    public let configuration: WorkerConfiguration
+    /// The ledger, on the worker's own pool.
+    public let ledger: PostgresLedger
+    /// The worker's keys.
+    public let keys: KeyRing
+    /// The rules in force.
+    public let rules: RuleSet
+    /// Logger that names the worker.
+    public let logger: Logger
+}
+
+extension WorkerCompanion {
+    /// Runs the companion beside a worker; starts it again, after a pause, when it fails.
+    ///
+    /// - Parameters:
+    ///   - isStopping: true when the worker begins to leave.
+    ///   - isDrained: true when the worker waits for nothing any more; the companion is cancelled then.
+    func accompany(
+        _ surroundings: WorkerSurroundings, until isStopping: @escaping @Sendable () -> Bool,
+        atMostUntil isDrained: @escaping @Sendable () -> Bool
+    ) async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.serve(surroundings, until: isStopping) }
+            group.addTask {
+                while !isDrained() {
+                    do { try await Task.sleep(for: .milliseconds(50)) } catch { return }
+                }
+            }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    private func serve(_ surroundings: WorkerSurroundings, until isStopping: @escaping @Sendable () -> Bool) async {
+        while !isStopping(), !Task.isCancelled {
+            do {
+                try await run(surroundings, until: isStopping)
+            } catch is CancellationError {
+                return
+            } catch {
+                surroundings.logger.error(
+                    "a companion failed and is started again",
+                    metadata: ["companion": "\(name)", "reason": "\(error)"])
+            }
+            guard !isStopping() else { return }
+            do { try await Task.sleep(for: .seconds(1)) } catch { return }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+import GrantLedger
+import Logging
+import Primitives
+
+/// Keeps a worker from deciding and sealing in a database that was not held against the topics.
+///
+/// Each decide and each seal transaction asks which database it runs in; another one than was compared takes the
+/// transaction back. The comparison is then made anew, and ends the worker when the ledger is behind its topics.
+final class LineageGuard: Sendable {
+    private let compared = Lock<LedgerIncarnation?>(nil)
+    private let ledger: PostgresLedger
+    private let comparison: LedgerComparison
+    private let interval: Duration
+    private let metrics: WorkerMetrics
+    private let logger: Logger
+
+    init(
+        ledger: PostgresLedger, comparison: LedgerComparison, interval: Duration, metrics: WorkerMetrics,
+        logger: Logger
+    ) {
+        self.ledger = ledger
+        self.comparison = comparison
+        self.interval = interval
+        self.metrics = metrics
+        self.logger = logger
+    }
+
+    /// True for the database that was compared. What comes from no database, as in tests of the pure parts, passes.
+    func isCompared(_ incarnation: LedgerIncarnation?) -> Bool {
+        guard let incarnation else { return true }
+        return compared.withLock { $0 == incarnation }
+    }
+
+    /// Refuses to seal in a database that was not compared.
+    func requireCompared(_ incarnation: LedgerIncarnation?) throws(LedgerError) {
+        guard isCompared(incarnation) else {
+            throw LedgerError(.unavailable, "the database is another one than was compared with the topics; comparing")
+        }
+    }
+
+    /// Compares, for as long as it takes to reach both sides.
+    ///
+    /// - Throws: ``LedgerError/Code/behind``, and what else of the ledger no waiting cures; `CancellationError`.
+    func compare(until stop: @Sendable () -> Bool) async throws {
+        var backoff = Backoff()
+        while !stop() {
+            do {
+                let incarnation = try await comparison.run()
+                compared.withLock { $0 = incarnation }
+                metrics.compared(isLevel: true)
+                return
+            } catch let error as LedgerError where error.code == .behind {
+                compared.withLock { $0 = nil }
+                metrics.compared(isLevel: false)
+                logger.critical("the ledger is behind its topics", metadata: ["error": "\(error)"])
+                throw error
+            } catch is CancellationError {
+                throw CancellationError()
+            } catch let error as LedgerError where !error.isRetriable {
+                throw error
+            } catch {
+                logger.warning(
+                    "nothing is issued before the ledger was compared with the topics, which failed; trying again",
+                    metadata: ["error": "\(error)"])
+            }
+            try await backoff.wait()
+        }
+    }
+
+    /// Watches which database answers, and compares whenever it is another one.
+    func run(until stop: @escaping @Sendable () -> Bool) async throws {
+        while !stop() {
+            try await Task.sleep(for: interval)
+            do {
+                let standing = try await ledger.standing()
+                guard !isCompared(standing.incarnation) else { continue }
+                logger.notice(
+                    "the database restarted, was taken over or restored; the ledger is compared with the topics",
+                    metadata: ["database": "\(standing.incarnation)"])
+                try await compare(until: stop)
+            } catch let error as LedgerError where error.code != .behind {
+                // A database that does not answer is nobody's to compare; deciding and sealing wait for it as well.
+                logger.log(
+                    level: error.isRetriable ? .debug : .warning, "the database could not be asked who it is",
+                    metadata: ["error": "\(error)"])
+            }
+        }
+    }
+}
