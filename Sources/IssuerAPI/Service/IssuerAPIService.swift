@@ -1,28 +1,51 @@
-import ClawWire
+public import ClawWire
 import Foundation
 public import GrantWorker
 import HTTPService
 import Logging
 import Primitives
 
+/// What other parts add to the surface.
+public struct IssuerAPIParts: Sendable {
+    /// Routes beyond those of keys, tokens and revocations.
+    public var groups: [any RouteGroup]
+    /// Members of the authorization server's metadata (RFC 8414).
+    public var metadata: JSONObject
+    /// The metadata of a transmitter of the Shared Signals Framework, served at `/.well-known/ssf-configuration`; `nil`
+    /// where no signals are sent.
+    public var signals: JSONObject?
+
+    /// Makes parts.
+    public init(groups: [any RouteGroup] = [], metadata: JSONObject = [:], signals: JSONObject? = nil) {
+        self.groups = groups
+        self.metadata = metadata
+        self.signals = signals
+    }
+}
+
 /// Serves the issuer's HTTP surface beside a worker, or in a process of its own.
 public final class IssuerAPIService: WorkerCompanion {
     /// How often the files with callers' hashes are read again.
     private static let reloadInterval: Duration = .seconds(30)
-    private let groups: @Sendable (WorkerSurroundings) throws -> [any RouteGroup]
+    private let parts: @Sendable (WorkerSurroundings) throws -> IssuerAPIParts
     private let onListening: @Sendable (Int) -> Void
 
     /// Makes a service of the section `http` of the worker's configuration.
     ///
     /// - Parameters:
-    ///   - groups: makes the routes beyond those of keys, tokens and revocations, of what a worker lends.
+    ///   - parts: makes what other parts add, of what a worker lends.
     ///   - onListening: called with the port once clients can connect.
     public init(
-        groups: @escaping @Sendable (WorkerSurroundings) throws -> [any RouteGroup] = { _ in [] },
+        parts: @escaping @Sendable (WorkerSurroundings) throws -> IssuerAPIParts = { _ in IssuerAPIParts() },
         onListening: @escaping @Sendable (Int) -> Void = { _ in }
     ) {
-        self.groups = groups
+        self.parts = parts
         self.onListening = onListening
+    }
+
+    /// Makes a service with these groups of routes beside its own.
+    public convenience init(groups: @escaping @Sendable (WorkerSurroundings) throws -> [any RouteGroup]) {
+        self.init(parts: { IssuerAPIParts(groups: try groups($0)) })
     }
 
     /// Its name in logs.
@@ -34,9 +57,10 @@ public final class IssuerAPIService: WorkerCompanion {
     public func run(_ surroundings: WorkerSurroundings, until isStopping: @escaping @Sendable () -> Bool) async throws {
         guard let settings = surroundings.configuration.http else { return }
         let clock: @Sendable () -> Timestamp = { Timestamp(microseconds: Int64(Date().timeIntervalSince1970 * 1e6)) }
-        let issuer = try Issuer(surroundings, settings, clock: clock)
+        let parts = try parts(surroundings)
+        let issuer = Issuer(surroundings, settings, parts, clock: clock)
         try await serve(
-            settings, routes: (issuer.groups + groups(surroundings)).flatMap(\.routes), clock: clock,
+            settings, routes: (issuer.groups + parts.groups).flatMap(\.routes), clock: clock,
             logger: surroundings.logger, until: isStopping
         ) {
             try await issuer.run()
