@@ -47,7 +47,7 @@ import Testing
         keys.withLock { $0 = AcceptedKeys(signing: [issuer.signer.publicKey]) }
         let judge = TokenJudge(
             keys: { _ in keys.withLock { $0 ?? AcceptedKeys(signing: []) } },
-            lookup: TokenLookup(ledger: issuer.ledger), view: issuer.view, settings: HTTPSettings.Introspection(),
+            lookup: TokenLookup(ledger: issuer.ledger), view: issuer.view, settings: TestIssuer.settings,
             clock: { .testNow })
         let token = try issuer.mint("a")
         try await issuer.view.look()
@@ -152,14 +152,19 @@ import Testing
         settings.maximumAge = .milliseconds(200)
         let issuer = try TestIssuer(settings: settings)
         let (good, bad) = (try issuer.mint("a"), try issuer.mint("b"))
+        let named = try issuer.mint("named", isIssued: false)
+        issuer.ledger.content.withLock { $0.revoked[named.hash.digest] = .testNow }
         issuer.void("request", "req-b")
         try await issuer.view.look()
         #expect(await issuer.name(of: good) == "active" || issuer.judge.staleness() != nil)
+        #expect(await issuer.name(of: bad) == "revoked")
         issuer.ledger.content.withLock { $0.isDown = true }
         await #expect(throws: LedgerError.self) { try await issuer.view.look() }
         while issuer.judge.staleness() == nil { await Task.yield() }
         #expect(await issuer.name(of: good) == "unknown")
         #expect(await issuer.name(of: bad) == "revoked")
+        // One that is revoked by its name need not be looked up.
+        #expect(await issuer.name(of: named) == "revoked")
         // Of a token that was never seen nobody knows whether it was issued.
         let unseen = try issuer.mint("c")
         #expect(await issuer.name(of: unseen) == "unknown")
@@ -185,7 +190,7 @@ import Testing
     }
 
     @Test func memoryOfTokensIsBounded() async throws {
-        var settings = HTTPSettings.Introspection()
+        var settings = TestIssuer.settings
         settings.cachedTokens = 4
         let issuer = try TestIssuer(settings: settings)
         try await issuer.view.look()

@@ -113,7 +113,7 @@ import Testing
     @Test func credentialsAreReadStrictly() {
         let token = TestCaller.token
         #expect(CallerCredential("Bearer \(token)")?.token == token)
-        #expect(CallerCredential("bearer  \(token)")?.token == token)
+        #expect(CallerCredential("bearer \(token)")?.token == token)
         func basic(_ text: String) -> String { "Basic " + Data(text.utf8).base64EncodedString() }
         #expect(CallerCredential(basic("gateway:\(token)"))?.name == "gateway")
         #expect(CallerCredential(basic("a%3Ab:\(token)%2B"))?.token == token + "+")

@@ -254,8 +254,15 @@ struct TestIssuer {
     let view: RevocationView
     let judge: TokenJudge
 
+    /// Views count for as long as a slow machine needs.
+    static var settings: HTTPSettings.Introspection {
+        var settings = HTTPSettings.Introspection()
+        settings.maximumAge = .seconds(3_600)
+        return settings
+    }
+
     init(
-        settings: HTTPSettings.Introspection = HTTPSettings.Introspection(), keys: AcceptedKeys? = nil,
+        settings: HTTPSettings.Introspection = TestIssuer.settings, keys: AcceptedKeys? = nil,
         rules: CSTVerification = TokenJudge.strictRules,
         clock: @escaping @Sendable () -> Timestamp = { .testNow }
     ) throws {
