@@ -93,11 +93,12 @@ import Testing
         #expect(issuer.ledger.content.withLock { $0.groupReads } == reads + 1)
     }
 
-    @Test(arguments: [
-        ("all", nil), ("job_class", "ledger_reconcile"), ("agent", "did:key:z6MkAgenta"), ("request", "req-a"),
-        ("job", "job-a"), ("approval", "apr-a"), ("jti", "jti-a"), ("subject", "ines@harborline.example"),
-        ("entitlement", "entra_role:r1"), ("source", "entra"),
-    ] as [(String, String?)])
+    @Test(
+        arguments: [
+            ("all", nil), ("job_class", "ledger_reconcile"), ("agent", "did:key:z6MkAgenta"), ("request", "req-a"),
+            ("job", "job-a"), ("approval", "apr-a"), ("jti", "jti-a"), ("subject", "ines@harborline.example"),
+            ("entitlement", "entra_role:r1"), ("source", "entra"),
+        ] as [(String, String?)])
     func aControlEventVoidsItsScopeAtOnceAndNoOther(_ kind: String, _ value: String?) async throws {
         let issuer = try TestIssuer()
         let hit = try issuer.mint(

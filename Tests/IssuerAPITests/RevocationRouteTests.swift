@@ -135,7 +135,9 @@ import Testing
                     client, "GET", surface.url("/v1/revocations/stream\(query)"), bearer: TestCaller.token)
                 #expect(page.json["stream_version"]?.string == "1")
                 let events = try #require(page.json["events"]?.array)
-                #expect(events.compactMap { $0["sequence"]?.integer } == Array(1...Int64(max(1, events.count))).prefix(events.count).map { $0 })
+                #expect(
+                    events.compactMap { $0["sequence"]?.integer }
+                        == Array(1...Int64(max(1, events.count))).prefix(events.count).map { $0 })
                 hashes += events.compactMap { $0["record"]?["token_hash"]?.string }
                 cursor = page.json["cursor"]?.string
                 #expect((cursor == nil) == (page.json["list_complete"] == true))
@@ -149,7 +151,8 @@ import Testing
             #expect(
                 JSONWriter.text(one) == #"{"key":"events:revocations:8227633598:\#(Self.hash(1).hex)","record":"#
                     + #"{"token_hash":"\#(Self.hash(1).hex)","revoked_at":1772366401,"#
-                    + #""revoked_at_iso":"2026-03-01T12:00:01.000Z","reason":"job cancelled","revoked_by":"worker-1"}}"#)
+                    + #""revoked_at_iso":"2026-03-01T12:00:01.000Z","reason":"job cancelled","revoked_by":"worker-1"}}"#
+            )
             for query in ["limit=0", "limit=201", "cursor=-1", "cursor=abc"] {
                 let answer = try await Exchange.run(
                     client, "GET", surface.url("/v1/revocations/stream?\(query)"), bearer: TestCaller.token)

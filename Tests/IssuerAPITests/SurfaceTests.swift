@@ -132,12 +132,14 @@ import Testing
             }
             let refused = answers.filter { $0.status == 429 }
             #expect(answers.filter { $0.status == 200 }.count >= 6 && !refused.isEmpty)
-            #expect(refused.allSatisfy { $0.header("retry-after") == "1" && $0.json["error"]?.string == "RATE_LIMITED" })
+            #expect(
+                refused.allSatisfy { $0.header("retry-after") == "1" && $0.json["error"]?.string == "RATE_LIMITED" })
             // Guesses are counted as a stranger's, and so is what is open.
             var statuses: [Int] = []
             for _ in 0..<20 {
                 statuses.append(
-                    try await Exchange.run(client, "GET", surface.url("/v1/things/1"), bearer: "guess-guess-guess").status)
+                    try await Exchange.run(client, "GET", surface.url("/v1/things/1"), bearer: "guess-guess-guess")
+                        .status)
             }
             #expect(statuses.contains(401) && statuses.contains(429) && Set(statuses) == [401, 429])
             #expect(try await Exchange.run(client, "GET", surface.url("/open")).status == 429)
@@ -167,7 +169,8 @@ import Testing
                 client, "GET", surface.url("/open"), headers: [("x-large", String(repeating: "a", count: 15_000))])
             #expect(header.status == 200)
             let tooLarge = try await Exchange.run(
-                client, "GET", surface.url("/v1/things/1"), headers: [("x-large", String(repeating: "a", count: 17_000))])
+                client, "GET", surface.url("/v1/things/1"),
+                headers: [("x-large", String(repeating: "a", count: 17_000))])
             #expect([400, 431].contains(tooLarge.status))
         }
     }

@@ -108,7 +108,8 @@ import Testing
             let active = try await ask(" \(good.token.exposed) ")
             #expect(active.status == 200 && active.json["active"] == true)
             #expect(active.json["kid_source"]?.string == "header")
-            #expect(active.json.object?.members.map(\.key).prefix(5) == ["active", "token_hash", "sub", "aud", "scope"])
+            #expect(
+                active.json.object?.members.map(\.key).prefix(5) == ["active", "token_hash", "sub", "aud", "scope"])
             let revoked = try await ask(stopped.token.exposed)
             #expect(revoked.status == 200 && revoked.json["active"] == false && revoked.json["revoked"] == true)
             #expect(revoked.json["revoked_at_iso"]?.string?.hasSuffix(".000Z") == true)

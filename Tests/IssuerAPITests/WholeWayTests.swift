@@ -173,7 +173,8 @@ struct WholeWayTests {
             for text in ["token=\(a)", "token=unknown", "token=\(b)A"] {
                 #expect(try await Exchange.form(client, scene.surfaces[1] + "/revoke", text).status == 200)
             }
-            #expect(try await playground.query("SELECT count(*)::text FROM clawgrant.control_event").string(0, 0) == "1")
+            #expect(
+                try await playground.query("SELECT count(*)::text FROM clawgrant.control_event").string(0, 0) == "1")
 
             // The reference's, at the worker, by hash and with a reason.
             let hash = Digest(hashing: b).hex
