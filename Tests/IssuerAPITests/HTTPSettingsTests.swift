@@ -75,7 +75,7 @@ import Testing
         ("http: {issuer: issuer.example}", "without path"), ("http: {issuer: https://a.example/}", "without path"),
         ("http: {issuer: http://a.example}", "without path"), ("http: {issuer: https://u:p@a.example}", "without path"),
         ("http: {issuer: https://a.example, listen: {host: 0.0.0.0}}", "without TLS only loopback"),
-        ("http: {issuer: https://a.example, listen: {prot: 1}}", "did you mean \"port\""),
+        ("http: {issuer: https://a.example, listen: {pot: 1}}", "did you mean \"port\""),
         ("http: {issuer: https://a.example, tls: {certificate_file: a}}", "no key_file"),
         ("http: {issuer: https://a.example, tls: {certificate_file: a, key_file: b, client_certificates: required}}", "client_ca_file too"),
         ("http: {issuer: https://a.example, introspection: {refresh_ms: 400, max_age_ms: 500}}", "at least two looks"),
