@@ -77,14 +77,29 @@ import Testing
         ("http: {issuer: https://a.example, listen: {host: 0.0.0.0}}", "without TLS only loopback"),
         ("http: {issuer: https://a.example, listen: {pot: 1}}", "did you mean \"port\""),
         ("http: {issuer: https://a.example, tls: {certificate_file: a}}", "no key_file"),
-        ("http: {issuer: https://a.example, tls: {certificate_file: a, key_file: b, client_certificates: required}}", "client_ca_file too"),
+        (
+            "http: {issuer: https://a.example, tls: {certificate_file: a, key_file: b, client_certificates: required}}",
+            "client_ca_file too"
+        ),
         ("http: {issuer: https://a.example, introspection: {refresh_ms: 400, max_age_ms: 500}}", "at least two looks"),
         ("http: {issuer: https://a.example, callers: {a: {scopes: [introspect]}}}", "nothing that it is known by"),
         ("http: {issuer: https://a.example, callers: {a: {token_hashes_file: b}}}", "some of introspect"),
-        ("http: {issuer: https://a.example, callers: {a: {scopes: [everything], token_hashes_file: b}}}", "one of introspect"),
-        ("http: {issuer: https://a.example, callers: {a: {scopes: [read], certificates: [xyz]}}}", "SHA-256 of a certificate"),
-        ("http: {issuer: https://a.example, callers: {a: {scopes: [read], certificate_names: [x]}}}", "an alternative name"),
-        ("http: {issuer: https://a.example, callers: {a: {scopes: [read], certificate_names: [\"dns:x\"]}}}", "client_ca_file too"),
+        (
+            "http: {issuer: https://a.example, callers: {a: {scopes: [everything], token_hashes_file: b}}}",
+            "one of introspect"
+        ),
+        (
+            "http: {issuer: https://a.example, callers: {a: {scopes: [read], certificates: [xyz]}}}",
+            "SHA-256 of a certificate"
+        ),
+        (
+            "http: {issuer: https://a.example, callers: {a: {scopes: [read], certificate_names: [x]}}}",
+            "an alternative name"
+        ),
+        (
+            "http: {issuer: https://a.example, callers: {a: {scopes: [read], certificate_names: [\"dns:x\"]}}}",
+            "client_ca_file too"
+        ),
         ("http: {issuer: https://a.example, callers: {\"a b\": {scopes: [read], token_hashes_file: b}}}", "64 letters"),
     ])
     func whatCannotBeIsNamed(_ text: String, _ expected: String) {
