@@ -30,7 +30,8 @@ struct RunCommand: AsyncParsableCommand {
         clinux_limit_arenas(2)
         // A reader of the log that has gone away must not take the worker with it.
         _ = signal(SIGPIPE, SIG_IGN)
-        let worker = Worker(configuration: configuration, logger: logger)
+        let companions: [any WorkerCompanion] = configuration.http == nil ? [] : [HTTPSurface.service()]
+        let worker = Worker(configuration: configuration, companions: companions, logger: logger)
         let signals = StopSignals {
             logger.info("stopping: finishing what is in hand; a second signal ends at once")
             worker.stop()
