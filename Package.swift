@@ -141,9 +141,15 @@ let package = Package(
         .target(
             name: "Console",
             dependencies: [
-                "ClawWire", "GrantLedger", "GrantWorker", "HTTPService", "IssuanceRules", "IssuerAPI", "Primitives",
-                "ReceiptLog",
+                "ClawWire", "GrantLedger", "GrantWorker", "HTTPService", "IssuanceRules", "IssuerAPI", "Kafka", "Keys",
+                "Primitives", "ReceiptLog",
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
+            ],
+            resources: [
+                .embedInCode("Web/console.html"), .embedInCode("Web/console.css"), .embedInCode("Web/icon.svg"),
+                .embedInCode("Web/dom.js"), .embedInCode("Web/feed.js"), .embedInCode("Web/views.js"),
+                .embedInCode("Web/request.js"), .embedInCode("Web/stop.js"), .embedInCode("Web/start.js"),
             ]),
         .target(
             name: "Observability",

@@ -1,13 +1,13 @@
-import ClawWire
-import IssuanceRules
-import ReceiptLog
+package import ClawWire
+package import IssuanceRules
+package import ReceiptLog
 
 /// What the ledger keeps of a request while it waits: the request, who said it, and where it was found.
-struct StoredRequestBody {
-    let request: CapabilityRequest
-    let source: SourceName
-    let authenticity: IssuanceRules.Authenticity
-    let input: EvidenceInput
+package struct StoredRequestBody {
+    package let request: CapabilityRequest
+    package let source: SourceName
+    package let authenticity: IssuanceRules.Authenticity
+    package let input: EvidenceInput
 
     init(
         request: CapabilityRequest, source: SourceName, authenticity: IssuanceRules.Authenticity, input: EvidenceInput
@@ -26,7 +26,7 @@ struct StoredRequestBody {
         ])
     }
 
-    init?(decoding bytes: [UInt8]) {
+    package init?(decoding bytes: [UInt8]) {
         guard let value = try? JSONReader.parse(bytes), let body = value["request"],
             let request = try? CapabilityRequest(json: body), let source = value["source"]?.string,
             let digest = value["digest"]?.string.flatMap({ Digest(b64u: $0) }), let topic = value["topic"]?.string,
