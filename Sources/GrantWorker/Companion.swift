@@ -28,6 +28,17 @@ public struct WorkerSurroundings: Sendable {
     public let rules: RuleSet
     /// Logger that names the worker.
     public let logger: Logger
+
+    /// Lends these.
+    public init(
+        configuration: WorkerConfiguration, ledger: PostgresLedger, keys: KeyRing, rules: RuleSet, logger: Logger
+    ) {
+        self.configuration = configuration
+        self.ledger = ledger
+        self.keys = keys
+        self.rules = rules
+        self.logger = logger
+    }
 }
 
 extension WorkerCompanion {

@@ -170,6 +170,8 @@ public struct WorkerConfiguration: Sendable {
     public var witnesses: [NoteKey] = []
     /// How what sources say is read back; `nil` when nothing is.
     public var confirmation: Confirmation?
+    /// The HTTP surface; `nil` when there is none.
+    public var http: HTTPSettings?
     /// Bounds.
     public var limits: Limits
     /// Decides and records, mints nothing.
