@@ -2,7 +2,8 @@ import ClawWire
 import HTTPService
 import IssuerAPI
 
-/// Answers of the console, all with the fields that keep a page from being framed, guessed at or told on.
+/// Answers of the console, all with the fields that keep a page from being framed or told on. The router adds `nosniff` to
+/// these as to every answer.
 enum ConsoleAnswer {
     /// Nothing but our own files, no inline code, no frames, no forms that leave, no markup from strings.
     static let policy = [
@@ -12,8 +13,8 @@ enum ConsoleAnswer {
     ].joined(separator: "; ")
 
     private static let guards = [
-        HTTPServiceField("content-security-policy", policy), HTTPServiceField("x-content-type-options", "nosniff"),
-        HTTPServiceField("referrer-policy", "no-referrer"), HTTPServiceField("x-frame-options", "DENY"),
+        HTTPServiceField("content-security-policy", policy), HTTPServiceField("referrer-policy", "no-referrer"),
+        HTTPServiceField("x-frame-options", "DENY"),
         HTTPServiceField("cross-origin-opener-policy", "same-origin"),
         HTTPServiceField("cross-origin-resource-policy", "same-origin"),
         HTTPServiceField(

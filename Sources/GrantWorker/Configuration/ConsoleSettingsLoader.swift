@@ -14,6 +14,21 @@ extension ConfigurationFileLoader {
         return settings
     }
 
+    /// Refuses what would serve a console that nobody can use, or leave a stop to a certificate that is never asked for.
+    mutating func checkConsole(_ console: ConsoleSettings, _ http: HTTPSettings, _ value: ConfigurationValue?) {
+        guard let value, console.isEnabled else { return }
+        if !http.callers.contains(where: { $0.scopes.contains(.read) }) {
+            reader.report(
+                value.place, "http.console.enabled", found: "true",
+                expected: "a caller with the scope read under http.callers too, who may sign in")
+        }
+        if !console.stoppers.isEmpty, http.tls?.clientAuthorityFile == nil {
+            reader.report(
+                value.place, "http.console.stop", found: "certificates",
+                expected: "http.tls.client_ca_file too, which says whose certificates count")
+        }
+    }
+
     /// One client certificate that may stop, and whose it is.
     private mutating func stopper(_ value: ConfigurationValue, _ settings: inout ConsoleSettings) {
         let members = reader.members(
