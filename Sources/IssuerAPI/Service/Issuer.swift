@@ -1,4 +1,5 @@
 import ClawWire
+import GrantLedger
 import GrantWorker
 import IssuanceRules
 import Keys
@@ -12,14 +13,14 @@ struct Issuer: Sendable {
 
     init(
         _ surroundings: WorkerSurroundings, _ settings: HTTPSettings, _ parts: IssuerAPIParts,
-        clock: @escaping @Sendable () -> Timestamp
+        looks: any LiveTokenLedger, clock: @escaping @Sendable () -> Timestamp
     ) {
         let configuration = surroundings.configuration
         let ledger = surroundings.ledger
         let logger = surroundings.logger
         let isFailing = Lock(false)
         view = RevocationView(
-            ledger: ledger, interval: settings.introspection.refreshInterval,
+            ledger: looks, interval: settings.introspection.refreshInterval,
             longestLife: surroundings.rules.hardCapSeconds, clock: clock
         ) { error in
             // Once, not ten times a second.
@@ -38,7 +39,7 @@ struct Issuer: Sendable {
         }
         let documents = IssuerKeyDocuments(surroundings.keys)
         let judge = TokenJudge(
-            keys: documents, lookup: TokenLookup(ledger: ledger), view: view, settings: settings.introspection,
+            keys: { documents.accepted(at: $0) }, lookup: TokenLookup(ledger: looks), view: view, settings: settings.introspection,
             clock: clock)
         let applier = ControlApplier(
             ledger: ledger, rules: surroundings.rules, worker: configuration.workerID, isVerified: { _ in false })

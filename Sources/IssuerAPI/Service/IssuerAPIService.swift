@@ -1,8 +1,10 @@
 public import ClawWire
 import Foundation
+import GrantLedger
 public import GrantWorker
 import HTTPService
 import Logging
+import Postgres
 import Primitives
 
 /// What other parts add to the surface.
@@ -27,6 +29,10 @@ public struct IssuerAPIParts: Sendable {
 public final class IssuerAPIService: WorkerCompanion {
     /// How often the files with callers' hashes are read again.
     private static let reloadInterval: Duration = .seconds(30)
+    /// One for looks at what is revoked, two for tokens that are seen for the first time.
+    private static let lookConnections = 3
+    /// For everything else, so that it cannot keep the looks waiting.
+    private static let otherConnections = 4
     private let parts: @Sendable (WorkerSurroundings) throws -> IssuerAPIParts
     private let onListening: @Sendable (Int) -> Void
 
@@ -57,14 +63,28 @@ public final class IssuerAPIService: WorkerCompanion {
     public func run(_ surroundings: WorkerSurroundings, until isStopping: @escaping @Sendable () -> Bool) async throws {
         guard let settings = surroundings.configuration.http else { return }
         let clock: @Sendable () -> Timestamp = { Timestamp(microseconds: Int64(Date().timeIntervalSince1970 * 1e6)) }
-        let parts = try parts(surroundings)
-        let issuer = Issuer(surroundings, settings, parts, clock: clock)
-        try await serve(
-            settings, routes: (issuer.groups + parts.groups).flatMap(\.routes), clock: clock,
-            logger: surroundings.logger, until: isStopping
-        ) {
-            try await issuer.run()
+        // Connections of its own: however much is asked here, deciding never waits for a connection behind it.
+        let looks = APILedger(surroundings, connections: Self.lookConnections)
+        let other = APILedger(surroundings, connections: Self.otherConnections)
+        let lent = WorkerSurroundings(
+            configuration: surroundings.configuration, ledger: other.ledger, keys: surroundings.keys,
+            rules: surroundings.rules, logger: surroundings.logger)
+        do {
+            let parts = try parts(lent)
+            let issuer = Issuer(lent, settings, parts, looks: looks.ledger, clock: clock)
+            try await serve(
+                settings, routes: (issuer.groups + parts.groups).flatMap(\.routes), clock: clock,
+                logger: surroundings.logger, until: isStopping
+            ) {
+                try await issuer.run()
+            }
+        } catch {
+            await looks.close()
+            await other.close()
+            throw error
         }
+        await looks.close()
+        await other.close()
     }
 
     /// Serves routes, with work beside them that ends with the service.
@@ -111,6 +131,26 @@ public final class IssuerAPIService: WorkerCompanion {
             // The server alone ends without an error, when it has answered what it had.
             try await group.next()
         }
+    }
+}
+
+/// A ledger on a pool of the surface's own.
+private struct APILedger {
+    let ledger: PostgresLedger
+    private let pool: PostgresPool
+
+    init(_ surroundings: WorkerSurroundings, connections: Int) {
+        var database = surroundings.configuration.database
+        PostgresLedger.configure(&database, worker: surroundings.configuration.workerID)
+        database.poolSize = connections
+        database.acquireTimeout = .seconds(5)
+        pool = PostgresPool(database)
+        ledger = PostgresLedger(pool: pool, configuration: database)
+    }
+
+    func close() async {
+        await ledger.close()
+        await pool.shutdown(grace: .seconds(2))
     }
 }
 

@@ -71,13 +71,14 @@ final class TokenJudge: Sendable {
 
     /// What `CST.verify` asks beside signature, key and expiry. Lifetime and audience are what the ledger's rules made
     /// them; that it did is asked of the ledger.
-    private static let rules: CSTVerification = {
+    static let strictRules: CSTVerification = {
         var rules = CSTVerification.strict(audiences: nil)
         rules.maximumLifetimeSeconds = nil
         return rules
     }()
 
-    private let keys: IssuerKeyDocuments
+    private let keys: @Sendable (Timestamp) -> AcceptedKeys
+    private let rules: CSTVerification
     private let lookup: TokenLookup
     private let view: RevocationView
     private let maximumAge: Duration
@@ -85,11 +86,16 @@ final class TokenJudge: Sendable {
     private let clock: @Sendable () -> Timestamp
     private let cache = Lock(Cache())
 
+    /// - Parameters:
+    ///   - keys: the keys that are accepted at an instant.
+    ///   - rules: what is asked beside signature, key and expiry.
     init(
-        keys: IssuerKeyDocuments, lookup: TokenLookup, view: RevocationView, settings: HTTPSettings.Introspection,
+        keys: @escaping @Sendable (Timestamp) -> AcceptedKeys, rules: CSTVerification = TokenJudge.strictRules,
+        lookup: TokenLookup, view: RevocationView, settings: HTTPSettings.Introspection,
         clock: @escaping @Sendable () -> Timestamp
     ) {
         self.keys = keys
+        self.rules = rules
         self.lookup = lookup
         self.view = view
         maximumAge = settings.maximumAge
@@ -111,7 +117,7 @@ final class TokenJudge: Sendable {
     func standing(of text: String) async -> TokenStanding {
         guard text.utf8.count <= CSTLimits.standard.maximumBytes else { return .invalid(CSTError(.malformed)) }
         let now = clock()
-        let accepted = keys.accepted(at: now)
+        let accepted = keys(now)
         let token: KnownToken
         if let known = cached(Digest(hashing: text)) {
             if let error = Self.expiry(of: known.verified, accepted, now) { return .invalid(error) }
@@ -119,7 +125,7 @@ final class TokenJudge: Sendable {
         } else {
             let verified: VerifiedCST
             do {
-                verified = try CST.verify(try CST.parse(text), keys: accepted, now: now, rules: Self.rules)
+                verified = try CST.verify(try CST.parse(text), keys: accepted, now: now, rules: rules)
             } catch {
                 return .invalid(error)
             }
