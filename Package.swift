@@ -326,7 +326,7 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
-            ]),
+            ], exclude: ["browser.py"]),
         .testTarget(
             name: "ObservabilityTests",
             dependencies: [

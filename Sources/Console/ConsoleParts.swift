@@ -1,33 +1,6 @@
-public import ClawWire
 public import Kafka
 import Logging
 import Primitives
-
-/// A sink of security events, as the console shows it.
-public struct ConsoleSink: Sendable, Hashable {
-    /// Its name in the configuration.
-    public let name: String
-    /// What it is: `kafka`, `syslog`.
-    public let kind: String
-    /// Position of the next receipt that it does not have for sure.
-    public let nextPosition: Int64
-    /// When the position was last noted.
-    public let updatedAt: Timestamp?
-    /// What keeps it from going on; `nil` while nothing does.
-    public let trouble: String?
-
-    /// Names a sink.
-    public init(name: String, kind: String, nextPosition: Int64, updatedAt: Timestamp?, trouble: String?) {
-        self.name = name
-        self.kind = kind
-        self.nextPosition = nextPosition
-        self.updatedAt = updatedAt
-        self.trouble = trouble
-    }
-}
-
-/// Reads where the sinks stand; bounded, as everything that the console asks for.
-public typealias ConsoleSinks = @Sendable () async throws -> [ConsoleSink]
 
 /// Reads where the partitions of the input topics end.
 public protocol ConsoleInputEnds: Sendable {

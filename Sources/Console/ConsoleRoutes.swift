@@ -23,8 +23,6 @@ public struct ConsoleRoutes: RouteGroup {
         public let control: WorkerConfiguration.Control
         /// Who serves it.
         public let worker: WorkerID
-        /// Where the sinks of security events stand; `nil` where there are none.
-        public var sinks: ConsoleSinks?
         /// Where the input topics end; `nil` shows no lag.
         public var inputEnds: (any ConsoleInputEnds)?
         /// The time.
@@ -33,14 +31,13 @@ public struct ConsoleRoutes: RouteGroup {
         /// Names the parts.
         public init(
             ledger: any ConsoleLedger & Ledger, rules: RuleSet, control: WorkerConfiguration.Control, worker: WorkerID,
-            sinks: ConsoleSinks? = nil, inputEnds: (any ConsoleInputEnds)? = nil,
+            inputEnds: (any ConsoleInputEnds)? = nil,
             clock: @escaping @Sendable () -> Timestamp
         ) {
             self.ledger = ledger
             self.rules = rules
             self.control = control
             self.worker = worker
-            self.sinks = sinks
             self.inputEnds = inputEnds
             self.clock = clock
         }
@@ -60,8 +57,7 @@ public struct ConsoleRoutes: RouteGroup {
                 ConsoleSecret(bytes: try SecretFile.load(path, length: 32...4_096).copyExposed())
             } ?? ConsoleSecret()
         sessions = ConsoleSessions(secret: secret, lifetime: settings.sessionLifetime, clock: parts.clock)
-        let reader = ConsoleReader(
-            ledger: parts.ledger, rules: parts.rules, sinks: parts.sinks, inputEnds: parts.inputEnds)
+        let reader = ConsoleReader(ledger: parts.ledger, rules: parts.rules, inputEnds: parts.inputEnds)
         data = ConsoleData(
             reader: reader,
             settings: ConsoleView.Settings(

@@ -12,22 +12,17 @@ final class ConsoleReader: Sendable {
 
     private let ledger: any ConsoleLedger
     private let rules: RuleSet
-    private let sinks: ConsoleSinks?
     private let inputEnds: (any ConsoleInputEnds)?
     private let feed: DecisionFeed
     private let control = Lock(ControlState.none)
     private let standings: SharedAnswers<(standing: ConsoleStanding, control: ControlState)>
     private let tallies: SharedAnswers<ConsoleTallies>
     private let ends: SharedAnswers<[TopicPartition: Int64]>
-    private let sinkRows: SharedAnswers<[ConsoleSink]>
     private let pages: SharedAnswers<JSONValue>
 
-    init(
-        ledger: any ConsoleLedger, rules: RuleSet, sinks: ConsoleSinks?, inputEnds: (any ConsoleInputEnds)?
-    ) {
+    init(ledger: any ConsoleLedger, rules: RuleSet, inputEnds: (any ConsoleInputEnds)?) {
         self.ledger = ledger
         self.rules = rules
-        self.sinks = sinks
         self.inputEnds = inputEnds
         feed = DecisionFeed(ledger)
         // Two sessions of the pool at most, so that looking never keeps the worker from deciding.
@@ -35,10 +30,8 @@ final class ConsoleReader: Sendable {
         standings = SharedAnswers(lifetime: .seconds(1), capacity: 1, gate: gate)
         tallies = SharedAnswers(lifetime: .seconds(5), capacity: 1, gate: gate)
         pages = SharedAnswers(lifetime: .seconds(1), capacity: 64, gate: gate)
-        // Neither asks the ledger by a session of the console's.
-        let beside = ReadingGate(width: 2, longestLine: 64)
-        ends = SharedAnswers(lifetime: .seconds(5), capacity: 1, gate: beside)
-        sinkRows = SharedAnswers(lifetime: .seconds(2), capacity: 1, gate: beside)
+        // The broker is asked, not the ledger.
+        ends = SharedAnswers(lifetime: .seconds(5), capacity: 1, gate: ReadingGate(width: 1, longestLine: 64))
     }
 
     // MARK: How things stand
@@ -50,17 +43,16 @@ final class ConsoleReader: Sendable {
         let (standing, control) = try await standing()
         let tallies = await counted()
         let partitions = standing.partitions.map { TopicPartition(topic: $0.topic, partition: $0.number) }
-        // Neither the broker nor a sink's table may keep the rest from being seen.
+        // A broker that is away must not keep the rest from being seen.
         let ends: [TopicPartition: Int64]? =
             if let inputEnds {
                 try? await self.ends.answer("ends") { await inputEnds.ends(of: partitions) }
             } else {
                 nil
             }
-        let rows: [ConsoleSink]? =
-            if let sinks { try? await sinkRows.answer("sinks", sinks) } else { nil }
         let view = ConsoleView(
-            standing: standing, control: control, tallies: tallies, ends: ends ?? [:], sinks: rows, rules: rules,
+            standing: standing, control: control, tallies: tallies, ends: ends ?? [:],
+            latest: try await decisions(FeedFilter(), before: nil)["decisions"]?.array?.first, rules: rules,
             settings: settings)
         return (view.document, standing.now)
     }

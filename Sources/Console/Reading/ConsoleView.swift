@@ -15,7 +15,7 @@ struct ConsoleView {
         /// The control topic, and how old the last reading of it may be.
         let controlTopic: String?
         let viewMaximumAge: Duration
-        /// Where the control results and cut-offs are.
+        /// Whether anybody may stop from the console.
         let stopIsAllowed: Bool
     }
 
@@ -23,13 +23,14 @@ struct ConsoleView {
     let control: ControlState
     let tallies: ConsoleTallies?
     let ends: [TopicPartition: Int64]
-    let sinks: [ConsoleSink]?
+    /// The newest decision, as in their list.
+    let latest: JSONValue?
     let rules: RuleSet
     let settings: Settings
 
     var document: JSONValue {
         [
-            "log_id": .string(standing.logID), "verdict": verdict, "stops": .array(stops),
+            "log_id": .string(standing.logID), "latest": latest ?? .null, "verdict": verdict, "stops": .array(stops),
             "restrictions": .array(restrictions), "lifts_waiting": .array(waitingLifts), "lifted": .array(lifted),
             "cutoffs": .array(cutoffs), "revocation_runs": .array(runs), "log": log, "waiting": waiting,
             "grants": tallies.map { .array($0.grants.map(grants)) } ?? .null, "dead_letters": deadLetters,
@@ -193,15 +194,16 @@ struct ConsoleView {
     }
 
     private var sinkRows: JSONValue {
-        guard let sinks else { return .null }
+        guard let sinks = standing.sinks else { return .null }
         let end = standing.lastBatch.map { $0.lastPosition + 1 } ?? 0
         return .array(
             sinks.map { sink in
                 [
-                    "name": .string(sink.name), "kind": .string(sink.kind),
-                    "next_position": .integer(sink.nextPosition),
+                    "name": .string(sink.name), "next_position": .integer(sink.nextPosition),
                     "receipts_behind": .integer(max(0, end - sink.nextPosition)),
-                    "updated_at": .optional(sink.updatedAt?.iso8601), "trouble": .optional(sink.trouble),
+                    "delivered_at": .optional(sink.deliveredAt?.iso8601), "failures": .integer(sink.failures),
+                    "failing_since": .optional(sink.failingSince?.iso8601),
+                    "failure": sink.failures == 0 ? .null : .optional(sink.failure), "skipped": .integer(sink.skipped),
                 ]
             })
     }

@@ -1,23 +1,23 @@
 // One request: its story as `clawgrant explain` tells it, its receipt and where the proof is.
 
-function drawRequest(document_, id) {
+function drawRequest(found, id) {
   const aside = byID("detail");
   const close = make("button", { type: "button", class: "close", "aria-label": "Close the request", onclick: () => go({ request: null }) }, icon("close"));
-  if (!document_) {
+  if (!found) {
     return fill(aside, make("div", { class: "detail-head" }, make("h2", { id: "detail-title" }, id), close), make("p", { class: "note" }, "Reading…"));
   }
-  if (document_ instanceof Fault) {
-    return fill(aside, make("div", { class: "detail-head" }, make("h2", { id: "detail-title" }, id), close), make("p", { class: "fault", role: "alert" }, document_.message));
+  if (found instanceof Fault) {
+    return fill(aside, make("div", { class: "detail-head" }, make("h2", { id: "detail-title" }, id), close), make("p", { class: "fault", role: "alert" }, found.message));
   }
   const states = { waiting: ["waiting", "Waiting", "call"], issued: ["issued", "Issued", "good"], denied: ["denied", "Denied", "bad"], expired: ["expired", "Expired", "warn"] };
-  const state_ = document_.revoked_at ? ["revoked", "Revoked", "bad"] : states[document_.state] ?? states.waiting;
+  const outcome = found.revoked_at ? ["revoked", "Revoked", "bad"] : states[found.state] ?? states.waiting;
   fill(aside,
-    make("div", { class: "detail-head" }, make("h2", { id: "detail-title" }, document_.request_id), close),
-    make("p", {}, mark(...state_), " ", document_.decided_at ? when(document_.decided_at) : when(document_.received_at)),
-    make("p", { class: "story" }, sentence(document_.headline)),
-    document_.confirmations.length ? make("section", { class: "chapter" }, make("h3", {}, "waits for an answer"), items(document_.confirmations)) : null,
-    document_.story.map((part) => make("section", { class: "chapter" }, make("h3", {}, part.title), items(part.items))),
-    evidence(document_));
+    make("div", { class: "detail-head" }, make("h2", { id: "detail-title" }, found.request_id), close),
+    make("p", {}, mark(...outcome), " ", found.decided_at ? when(found.decided_at) : when(found.received_at)),
+    make("p", { class: "story" }, sentence(found.headline)),
+    found.confirmations.length ? make("section", { class: "chapter" }, make("h3", {}, "waits for an answer"), items(found.confirmations)) : null,
+    found.story.map((part) => make("section", { class: "chapter" }, make("h3", {}, part.title), items(part.items))),
+    evidence(found));
 }
 
 const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
@@ -30,7 +30,7 @@ function evidence(request) {
   const links = [];
   if (request.position !== null) {
     links.push(make("a", { href: `/v1/proofs/inclusion/${request.position}`, target: "_blank", rel: "noopener" }, "Inclusion proof"));
-    links.push(make("a", { href: "/v1/checkpoints/latest", target: "_blank", rel: "noopener" }, "Latest checkpoint"));
+    links.push(make("a", { href: "/v1/checkpoint", target: "_blank", rel: "noopener" }, "Latest checkpoint"));
   }
   return make("section", { class: "chapter" }, make("h3", {}, "proof"),
     facts([["Position in the log", request.position === null ? "not sealed yet" : number(request.position)], ["Batch", request.batch === null ? null : number(request.batch)]]),

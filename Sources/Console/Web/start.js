@@ -88,7 +88,7 @@ function drawView() {
   const isTyping = content.contains(document.activeElement) && ["INPUT", "SELECT"].includes(document.activeElement.tagName);
   // What is being typed stays where it is; the rest is drawn at the next answer.
   if (isTyping) return;
-  fill(content, state.view === "stops" ? [stopSheet(state.session), view.draw(state)] : view.draw(state));
+  fill(content, view.draw(state));
   if (focused) content.querySelector(`a.row[data-request="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
   drawNote();
   const classes = byID("classes");
@@ -159,7 +159,6 @@ async function refresh() {
   else if (state.view === "grants") wanted.push(state.live.refresh(`/console/api/v1/live${search({ class: state.filter.class })}`));
   if (state.params.request) wanted.push(refreshRequest(state.params.request));
   const changes = await Promise.all(wanted);
-  if (state.view === "decisions" && !Object.keys(state.filter).length) state.decisions.latest = state.decisions.rows[0];
   return changes.includes(true);
 }
 

@@ -13,6 +13,7 @@ function drawStops(state) {
         stops.map((stop) => ({ key: `${stop.stop_id} ${stop.scope}`, cells: [when(stop.at), [mark("control", stop.scope, "bad"), stop.is_widened ? make("div", { class: "note" }, "widened: its declaration did not read") : null],
           [code(stop.stop_id), make("div", { class: "note" }, stopWords[stop.what])], [[stop.reason, stop.incident].filter(Boolean).join(" · ") || "no reason was given", make("div", { class: "note" }, stop.by.length ? `by ${stop.by.join(", ")}` : "")],
           stop.to_lift] })))),
+    stopSheet(state.session),
     topic.name ? sheet("View of the control topic", topic.name, make("p", { class: "body" }, topic.is_stale
       ? [mark("quarantined", "stale", "bad"), " last read to its end ", when(topic.polled_at), `; ${topic.allowed_ms} ms are allowed, so nothing is issued`]
       : [mark("issued", "fresh", "good"), ` read to its end within the last ${topic.allowed_ms} ms`])) : null,

@@ -14,9 +14,8 @@ const sum = (items, of) => items.reduce((total, item) => total + of(item), 0);
 
 /** The eight views, each with what can be said of it in a word. */
 const vitals = [
-  ["decisions", "Decisions", (state) => {
-    const last = state.decisions.latest;
-    return last ? [outcomes[last.outcome][1], "soft", [last.job_class ?? last.kind, " · ", ago(last.at)]] : ["none yet", "soft", ""];
+  ["decisions", "Decisions", ({ standing: { latest: last } }) => {
+    return last ? [outcomes[last.outcome][1], "soft", [ago(last.at), " · ", last.job_class ?? last.kind]] : ["none yet", "soft", ""];
   }],
   ["stops", "Stops", ({ standing }) => {
     const { verdict, stops } = standing;
@@ -65,8 +64,8 @@ function backlog({ log, sinks }) {
   const old = log.oldest_unsealed_at ? now() - new Date(log.oldest_unsealed_at).getTime() : 0;
   if (old > 10000) return { tone: "bad", text: ["not sealed since ", ago(log.oldest_unsealed_at)] };
   if (lane > 50) return { tone: "bad", text: `${number(lane)} batches to publish` };
-  const held = (sinks ?? []).filter((sink) => sink.trouble).length;
-  if (held) return { tone: "warn", text: `${count(held, "sink")} in trouble` };
+  const held = (sinks ?? []).filter((sink) => sink.failures).length;
+  if (held) return { tone: "warn", text: `${count(held, "sink")} failing` };
   return { tone: "soft", text: log.sealed_at ? ["sealed ", ago(log.sealed_at)] : "nothing sealed yet" };
 }
 
@@ -167,11 +166,11 @@ const views = {
         sheet("Publisher", "batches that may not be on their topics yet", table("Lanes of the publisher", [{ name: "Lane" }, { name: "Next batch", kind: "number" }, { name: "Behind", kind: "number" }],
           log.lanes.map((lane) => ({ key: lane.name, header: true, cells: [lane.name === "control" ? "stops and revocations" : "everything else", number(lane.next_batch), number(lane.batches_behind)] })))),
         sheet("Security events", "sinks and their positions", sinks === null
-          ? empty("No sink of security events is configured, or its table cannot be read. `clawgrant siem replay` writes the events all the same.")
-          : sinks.length === 0 ? empty("No sink has begun yet.")
-            : table("Sinks of security events", [{ name: "Sink" }, { name: "Kind" }, { name: "Next receipt", kind: "number" }, { name: "Behind", kind: "number" }, { name: "Noted", kind: "time" }, { name: "State", kind: "why" }],
-              sinks.map((sink) => ({ key: sink.name, header: true, cells: [sink.name, sink.kind, number(sink.next_position), number(sink.receipts_behind),
-                when(sink.updated_at), sink.trouble ? [mark("quarantined", "in trouble", "bad"), " ", sink.trouble] : mark("issued", "goes on", "good")] })))),
+          || sinks.length === 0 ? empty("No sink of security events has begun. `clawgrant siem replay` writes the events all the same.")
+            : table("Sinks of security events", [{ name: "Sink" }, { name: "Next receipt", kind: "number" }, { name: "Behind", kind: "number" }, { name: "Never got", kind: "number" }, { name: "Delivered", kind: "time" }, { name: "State", kind: "why" }],
+              sinks.map((sink) => ({ key: sink.name, header: true, cells: [sink.name, number(sink.next_position), number(sink.receipts_behind), number(sink.skipped), when(sink.delivered_at),
+                sink.failures ? [mark("quarantined", `${count(sink.failures, "failure")} in a row`, "bad"), " since ", ago(sink.failing_since), sink.failure ? `: ${sink.failure}` : ""]
+                  : sink.delivered_at ? mark("issued", "goes on", "good") : "nothing was delivered yet"] })))),
       ];
     },
   },

@@ -101,6 +101,24 @@ public struct ConsoleStanding: Sendable {
         public let endsAt: Timestamp?
     }
 
+    /// A sink of security events.
+    public struct Sink: Sendable, Hashable {
+        /// Its name in the configuration.
+        public let name: String
+        /// Position of the first receipt that it may not have.
+        public let nextPosition: Int64
+        /// When something was last delivered.
+        public let deliveredAt: Timestamp?
+        /// Failures in a row, up to now.
+        public let failures: Int32
+        /// When the first of them was.
+        public let failingSince: Timestamp?
+        /// Why the last delivery failed that did.
+        public let failure: String?
+        /// Events that it never got.
+        public let skipped: Int64
+    }
+
     /// The ledger's clock.
     public let now: Timestamp
     /// Name of the log.
@@ -133,6 +151,8 @@ public struct ConsoleStanding: Sendable {
     public let sources: [SourceName: StoredSourceHealth]
     /// Cut-offs in force, the one that ends first in front; at most 200.
     public let cutoffs: [Cutoff]
+    /// Sinks of security events that ever delivered; `nil` where the schema knows none.
+    public let sinks: [Sink]?
 
     /// Counting ends there.
     public static let mostCounted: Int64 = 10_000

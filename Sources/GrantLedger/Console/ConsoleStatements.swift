@@ -54,6 +54,16 @@ enum ConsoleStatements {
         ORDER BY ends_at, record_key LIMIT 200
         """)
 
+    static let hasSinks = PreparedStatement(
+        "console_has_sinks", "SELECT to_regclass('clawgrant.security_event_sink') IS NOT NULL")
+
+    static let sinks = PreparedStatement(
+        "console_sinks",
+        """
+        SELECT name, next_position, delivered_at, failures, failing_since, failure, skipped
+        FROM clawgrant.security_event_sink ORDER BY name LIMIT 100
+        """)
+
     /// What was revoked is counted in rows of its own until the sweeper folds them.
     static let grants = PreparedStatement(
         "console_grants",

@@ -22,17 +22,28 @@ extension PostgresLedger: ConsoleLedger {
     /// See ``ConsoleLedger/consoleStanding(ordersAfter:)``.
     public func consoleStanding(ordersAfter position: Int64) async throws(LedgerError) -> ConsoleStanding {
         let what = "reading how things stand"
-        let results = try await look(
-            what,
-            [
-                .execute(DecideStatements.controlState),
-                .execute(DecideStatements.newControlOrders, Parameters(position)),
-                .execute(ControlQueryStatements.openRuns), .execute(ConsoleStatements.log),
-                .execute(ConsoleStatements.lanes), .execute(ConsoleStatements.backlog),
-                .execute(ConsoleStatements.workers), .execute(ConsoleStatements.partitions),
-                .execute(ConsoleStatements.roles), .execute(ConsoleStatements.sources),
-                .execute(ConsoleStatements.cutoffs),
-            ])
+        let steps: [PipelineStep] = [
+            .execute(DecideStatements.controlState),
+            .execute(DecideStatements.newControlOrders, Parameters(position)),
+            .execute(ControlQueryStatements.openRuns), .execute(ConsoleStatements.log),
+            .execute(ConsoleStatements.lanes), .execute(ConsoleStatements.backlog), .execute(ConsoleStatements.workers),
+            .execute(ConsoleStatements.partitions), .execute(ConsoleStatements.roles),
+            .execute(ConsoleStatements.sources), .execute(ConsoleStatements.cutoffs),
+            .execute(ConsoleStatements.hasSinks),
+        ]
+        let results: [PostgresResult]
+        let sinks: PostgresResult?
+        do {
+            (results, sinks) = try await pool.withConnection { connection in
+                try await connection.transaction(access: .readOnly) { transaction in
+                    let results = try await transaction.look(steps)
+                    guard try results[11].bool(0, 0) else { return (results, nil) }
+                    return (results, try await transaction.look([.execute(ConsoleStatements.sinks)])[0])
+                }
+            }
+        } catch {
+            throw Self.translate(error, what)
+        }
         do {
             let (state, backlog) = (results[0], results[5])
             guard state.rowCount == 1, backlog.rowCount == 1 else { throw Self.corrupted("clawgrant.control_state") }
@@ -70,9 +81,19 @@ extension PostgresLedger: ConsoleLedger {
                     ConsoleStanding.Cutoff(
                         key: try results[10].string(row, 0), position: try results[10].int64(row, 1),
                         endsAt: try results[10].optionalTimestamp(row, 2))
-                })
+                }, sinks: try sinks.map(Self.sinks))
         } catch {
             throw Self.translate(error, what)
+        }
+    }
+
+    private static func sinks(_ rows: PostgresResult) throws -> [ConsoleStanding.Sink] {
+        try (0..<rows.rowCount).map { row in
+            ConsoleStanding.Sink(
+                name: try rows.string(row, 0), nextPosition: try rows.int64(row, 1),
+                deliveredAt: try rows.optionalTimestamp(row, 2), failures: try rows.int32(row, 3),
+                failingSince: try rows.optionalTimestamp(row, 4), failure: try rows.optional(row, 5),
+                skipped: try rows.int64(row, 6))
         }
     }
 
