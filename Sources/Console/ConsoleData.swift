@@ -22,61 +22,61 @@ struct ConsoleData: Sendable {
     }
 
     func decisions(_ request: RouteRequest) async -> HTTPServiceResponse {
-        var filter = FeedFilter()
-        if let names = text("outcome", request), names != "decisions" {
-            let chosen = names.split(separator: ",").map { FeedOutcome(rawValue: String($0)) }
-            guard names == "all" || !chosen.contains(nil) else {
-                return Self.unreadable(
-                    "outcome", "all, decisions, or some of " + FeedOutcome.allCases.map(\.rawValue).joined(separator: ", "))
+        await answer("decisions") {
+            var filter = FeedFilter()
+            filter.outcomes = try outcomes(request)
+            filter.jobClass = try text("class", request)
+            filter.agent = try text("agent", request)
+            filter.approval = try text("approval", request)
+            filter.text = try text("text", request)?.lowercased()
+            let before = try text("before", request).map { text throws(Unreadable) in
+                guard let place = FeedPlace(text) else { throw Unreadable("before", Self.place) }
+                return place
             }
-            filter.outcomes = names == "all" ? Set(FeedOutcome.allCases) : Set(chosen.compactMap(\.self))
+            return ConsoleAnswer.tagged(try await reader.decisions(filter, before: before), for: request)
         }
-        filter.jobClass = text("class", request)
-        filter.agent = text("agent", request)
-        filter.approval = text("approval", request)
-        filter.text = text("text", request)?.lowercased()
-        var before: FeedPlace?
-        if let place = text("before", request) {
-            guard let place = FeedPlace(place) else { return Self.unreadable("before", "a place from `next`") }
-            before = place
-        }
-        return await answer("decisions") {
-            ConsoleAnswer.tagged(try await reader.decisions(filter, before: before), for: request)
+    }
+
+    private func outcomes(_ request: RouteRequest) throws(Unreadable) -> Set<FeedOutcome> {
+        switch try text("outcome", request) {
+        case nil, "decisions": return FeedOutcome.decisions
+        case "all": return Set(FeedOutcome.allCases)
+        case let names?:
+            var outcomes: Set<FeedOutcome> = []
+            for name in names.split(separator: ",") {
+                guard let outcome = FeedOutcome(rawValue: String(name)) else {
+                    let known = FeedOutcome.allCases.map(\.rawValue).joined(separator: ", ")
+                    throw Unreadable("outcome", "all, decisions, or some of \(known)")
+                }
+                outcomes.insert(outcome)
+            }
+            return outcomes
         }
     }
 
     func waiting(_ request: RouteRequest) async -> HTTPServiceResponse {
-        guard let place = Self.place(text("after", request)) else {
-            return Self.unreadable("after", "a place from `next`")
-        }
-        return await answer("waiting") {
-            ConsoleAnswer.tagged(try await reader.waiting(after: place.value), for: request)
+        await answer("waiting") {
+            ConsoleAnswer.tagged(try await reader.waiting(after: try after(request)), for: request)
         }
     }
 
     func liveTokens(_ request: RouteRequest) async -> HTTPServiceResponse {
-        guard let place = Self.place(text("after", request)) else {
-            return Self.unreadable("after", "a place from `next`")
-        }
-        let jobClass = text("class", request).map { JobClass($0) }
-        return await answer("live tokens") {
-            ConsoleAnswer.tagged(try await reader.liveTokens(of: jobClass, after: place.value), for: request)
+        await answer("live tokens") {
+            let jobClass = try text("class", request).map { JobClass($0) }
+            return ConsoleAnswer.tagged(
+                try await reader.liveTokens(of: jobClass, after: try after(request)), for: request)
         }
     }
 
     func find(_ request: RouteRequest) async -> HTTPServiceResponse {
-        guard let name = text("q", request) else {
-            return Self.unreadable("q", "an identifier of 1 to \(Self.longestText) bytes")
+        await answer("a name") {
+            ConsoleAnswer.tagged(try await reader.find(try required("q", request)), for: request)
         }
-        return await answer("a name") { ConsoleAnswer.tagged(try await reader.find(name), for: request) }
     }
 
     func request(_ request: RouteRequest) async -> HTTPServiceResponse {
-        guard let id = text("id", request) else {
-            return Self.unreadable("id", "a request's identifier of 1 to \(Self.longestText) bytes")
-        }
-        return await answer("a request") {
-            guard let document = try await reader.request(RequestID(id)) else {
+        await answer("a request") {
+            guard let document = try await reader.request(RequestID(try required("id", request))) else {
                 return ConsoleAnswer.refusal(
                     404, "no_such_request",
                     "the ledger has no such request; check its id, whether a worker has read it, and whether it went to "
@@ -88,22 +88,40 @@ struct ConsoleData: Sendable {
 
     // MARK: Arguments
 
-    /// A text of the query that is not empty and can stand in the database.
-    private func text(_ name: String, _ request: RouteRequest) -> String? {
-        guard let text = request.query(name), !text.isEmpty, text.utf8.count <= Self.longestText,
+    /// An argument that says nothing; what is not understood is never passed over.
+    private struct Unreadable: Error {
+        let name: String
+        let expected: String
+
+        init(_ name: String, _ expected: String) {
+            self.name = name
+            self.expected = expected
+        }
+    }
+
+    private static let place = "a place from `next`"
+
+    /// A text of the query that can stand in the database; `nil` when it is absent or empty.
+    private func text(_ name: String, _ request: RouteRequest) throws(Unreadable) -> String? {
+        let values = request.query.filter { $0.name == name }.map(\.value)
+        guard let text = values.first, values.count == 1, text.utf8.count <= Self.longestText,
             !text.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F })
-        else { return nil }
+        else {
+            if values.isEmpty { return nil }
+            throw Unreadable(name, "one text of at most \(Self.longestText) bytes on one line")
+        }
+        return text.isEmpty ? nil : text
+    }
+
+    private func required(_ name: String, _ request: RouteRequest) throws(Unreadable) -> String {
+        guard let text = try text(name, request) else { throw Unreadable(name, "an identifier") }
         return text
     }
 
-    /// A place that was given and reads, or none; `nil` for one that does not read.
-    private static func place(_ text: String?) -> (value: ConsolePlace?, Void)? {
-        guard let text else { return (nil, ()) }
-        return ListPlace.place(text).map { ($0, ()) }
-    }
-
-    private static func unreadable(_ name: String, _ expected: String) -> HTTPServiceResponse {
-        ConsoleAnswer.refusal(400, "argument", "the argument \(name) does not read; expected is \(expected)")
+    private func after(_ request: RouteRequest) throws(Unreadable) -> ConsolePlace? {
+        guard let text = try text("after", request) else { return nil }
+        guard let place = ListPlace.place(text) else { throw Unreadable("after", Self.place) }
+        return place
     }
 
     /// Answers, or says why it cannot. What the database said is for the log, not for the page.
@@ -112,6 +130,9 @@ struct ConsoleData: Sendable {
     ) async -> HTTPServiceResponse {
         do {
             return try await make()
+        } catch let error as Unreadable {
+            return ConsoleAnswer.refusal(
+                400, "argument", "the argument \(error.name) does not read; expected is \(error.expected)")
         } catch is ReadingGate.Busy {
             return ConsoleAnswer.refusal(503, "busy", "too many consoles ask at once; this one asks again by itself")
         } catch is CancellationError {

@@ -38,7 +38,7 @@ struct ConsoleBrowserTests {
 
     private func textStaysText(_ seen: JSONValue) {
         #expect(seen["markup"] == 0 && seen["markup_in_detail"] == 0)
-        #expect(seen["hostile_agent_is_text"] == true && seen["hostile_reason_is_text"] == true)
+        #expect(seen["hostile_person_is_text"] == true && seen["hostile_reason_is_text"] == true)
     }
 
     private func keysWork(_ seen: JSONValue) {

@@ -67,20 +67,20 @@ struct ConsoleSettingsTests {
         ("{enabled: true, frames: true}", "the key \"frames\""),
     ])
     func faultsAreNamed(console: String, expected: String) throws {
-        let error = #expect(throws: ConfigurationFileError.self) { _ = try Self.read(Self.text(console)) }
-        #expect("\(try #require(error))".contains(expected), "\(try #require(error))")
+        let error = try #require(throws: ConfigurationFileError.self) { _ = try Self.read(Self.text(console)) }
+        #expect("\(error)".contains(expected), "\(error)")
     }
 
     @Test func aConsoleThatNobodyMayReadIsRefused() throws {
         let yaml = Self.text("{enabled: true}").replacing("scopes: [read]", with: "scopes: [metrics]")
-        let error = #expect(throws: ConfigurationFileError.self) { _ = try Self.read(yaml) }
-        #expect("\(try #require(error))".contains("a caller with the scope read"))
+        let error = try #require(throws: ConfigurationFileError.self) { _ = try Self.read(yaml) }
+        #expect("\(error)".contains("a caller with the scope read"))
     }
 
     @Test func aStopNeedsAnAuthorityOfCertificates() throws {
         let stop = "{enabled: true, stop: [{certificate_sha256: \"\(Self.thumbprint)\", person: x}]}"
         let yaml = Self.text(stop).replacing(", client_ca_file: tls/clients.pem", with: "")
-        let error = #expect(throws: ConfigurationFileError.self) { _ = try Self.read(yaml) }
-        #expect("\(try #require(error))".contains("http.tls.client_ca_file"))
+        let error = try #require(throws: ConfigurationFileError.self) { _ = try Self.read(yaml) }
+        #expect("\(error)".contains("http.tls.client_ca_file"))
     }
 }

@@ -1,5 +1,6 @@
 import ClawWire
 import Foundation
+import HTTPService
 import Testing
 
 @testable import Console
@@ -17,7 +18,7 @@ struct PageTests {
     }
 
     @Test func nothingIsInlineAndNothingComesFromElsewhere() throws {
-        #expect(!html.contains("<style") && !html.contains("style=\"") && !html.contains(" on"))
+        #expect(!html.contains("<style") && !html.contains("style=\"") && !html.contains(/\son[a-z]+=/))
         #expect(html.components(separatedBy: "<script").count == 2)
         for address in attributes("src", in: html) + attributes("href", in: html) {
             #expect(address.hasPrefix("/console/assets/") || address.hasPrefix("#"), "\(address)")

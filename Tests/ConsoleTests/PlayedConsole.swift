@@ -11,6 +11,7 @@ import IssuerAPI
 import Kafka
 import Logging
 import NIOCore
+import NIOHTTP1
 import NIOSSL
 import Playground
 import Primitives
@@ -23,7 +24,7 @@ final class PlayedConsole: Sendable {
     static let meter = "meter-77d1b2c380"
     /// Texts that a page must not take for anything but text.
     static let hostileReason = #"</script><img src=x onerror=alert(1)><b>approve me</b>"#
-    static let hostileAgent = "did:web:agents.northquay.example:\u{202E}\"><svg onload=alert(2)>"
+    static let hostilePerson = "\u{202E}\"><svg onload=alert(2)>"
 
     let playground: Playground
     let certificates: TestCertificates?
@@ -148,10 +149,9 @@ final class PlayedConsole: Sendable {
         for name in ["one", "two", "three"] {
             records.append(try ApprovalDraft(name, .reconcile, in: playground).record(signedBy: keys.eventSigner))
         }
-        var hostile = ApprovalDraft("hostile", .sandbox, in: playground)
+        let nobody = Actor(id: PersonID(Self.hostilePerson), name: Self.hostileReason)
+        var hostile = ApprovalDraft("hostile", .sandbox, approvers: [nobody], in: playground)
         hostile.decision.answers[0].justification = Self.hostileReason
-        hostile.request?.reason = Self.hostileReason
-        hostile.request?.agentDID = AgentDID(Self.hostileAgent)
         records.append(try hostile.record(signedBy: keys.eventSigner))
         records.append(try ApprovalDraft("run", .agentRun, in: playground).record(signedBy: keys.eventSigner))
         for name in ["no", "never"] {
@@ -162,6 +162,7 @@ final class PlayedConsole: Sendable {
         records.append(try BrokenRecord.unsigned.record("unsigned", in: playground))
         var waiting = RequestDraft("waits", .userAdmin, in: playground, at: .playgroundNow)
         waiting.approvalID = EntraActivation("later", at: .playgroundNow).approvalID
+        waiting.reason = Self.hostileReason
         records.append(try waiting.record(signedBy: keys.requestSigner))
         try await playground.produce(records)
         try await playground.waitForStatus("something of everything", within: .seconds(90)) {

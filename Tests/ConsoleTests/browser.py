@@ -175,7 +175,7 @@ def look(browser, seen):
     seen["banner"] = browser.run("document.getElementById('stop-banner').textContent")
     seen["rows"] = browser.run(ROWS)
     seen["markup"] = browser.run("document.querySelectorAll('img, b, body script, iframe, object').length")
-    seen["hostile_agent_is_text"] = browser.run(
+    seen["hostile_person_is_text"] = browser.run(
         "document.getElementById('content').textContent.includes('⟨U+202E⟩\"><svg onload=alert(2)>')")
     browser.picture("decisions-light")
 
@@ -210,7 +210,9 @@ def look(browser, seen):
     browser.key("Escape")
     browser.until("document.getElementById('detail').hidden", "the request to close")
     seen["focus_came_back"] = browser.run("document.activeElement.dataset.request")
-    browser.run("document.querySelector('a.row[data-request=req-hostile]').click()")
+    browser.key("3")
+    browser.until("document.querySelector('a.row[data-request=req-waits]')", "the request that waits")
+    browser.run("document.querySelector('a.row[data-request=req-waits]').click()")
     browser.until("document.querySelector('#detail .story')", "the hostile request's story")
     seen["hostile_reason_is_text"] = browser.run(f"document.getElementById('detail').textContent.includes({json.dumps(HOSTILE)})")
     seen["markup_in_detail"] = browser.run("document.querySelectorAll('#detail img, #detail b, #detail script').length")

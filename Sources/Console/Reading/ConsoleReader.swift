@@ -152,7 +152,8 @@ final class ConsoleReader: Sendable {
             guard let found = try await ledger.consoleRequest(id) else { return .null }
             return RequestDocument(found, rules, control, at: standing.now).document
         }
-        return document.isNull ? nil : document
+        // Not `nil`, which would be read as a JSON null.
+        return document.isNull ? Optional.none : .some(document)
     }
 }
 

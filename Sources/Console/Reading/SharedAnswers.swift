@@ -77,6 +77,9 @@ final class ReadingGate: Sendable {
         self.longestLine = longestLine
     }
 
+    /// How many stand in line.
+    var waiting: Int { state.withLock { $0.line.count } }
+
     func pass<Value: Sendable>(_ body: @Sendable () async throws -> Value) async throws -> Value {
         try await enter()
         defer { leave() }
