@@ -141,7 +141,8 @@ struct ConsoleData: Sendable {
             logger.warning("the console could not be answered", metadata: ["what": "\(what)", "reason": "\(error)"])
             return ConsoleAnswer.refusal(
                 503, "ledger_unavailable",
-                "the ledger does not answer; what is shown is older, and no worker that cannot reach it issues anything")
+                "the ledger does not answer; what is shown is older, and no worker that cannot reach it issues anything"
+            )
         }
     }
 }

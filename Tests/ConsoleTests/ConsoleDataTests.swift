@@ -12,7 +12,8 @@ import Testing
 
 /// The console over HTTP, on a real database with a played run.
 @Suite(
-    "The console's data", .serialized, .enabled(if: BrokerTools.find().has(.noida), "no broker"), .timeLimit(.minutes(8)))
+    "The console's data", .serialized, .enabled(if: BrokerTools.find().has(.noida), "no broker"),
+    .timeLimit(.minutes(8)))
 struct ConsoleDataTests {
     private static func client(_ console: PlayedConsole, certificate: (String, String)? = nil) throws -> HTTPClient {
         try TestClient.make(
@@ -142,7 +143,10 @@ struct ConsoleDataTests {
         let days = try batches.string(0, 1).split(separator: ",")
         for (day, group) in zip(days, try batches.string(0, 2).split(separator: ",")) {
             let body = try await playground.query(
-                "SELECT encode(body, 'hex'), entries::text FROM clawgrant.effect_group WHERE day = \(day) AND group_id = \(group)")
+                """
+                SELECT encode(body, 'hex'), entries::text FROM clawgrant.effect_group
+                WHERE day = \(day) AND group_id = \(group)
+                """)
             let entries = Int(try body.string(0, 1)) ?? 0
             guard index >= entries else {
                 let bytes = try #require(Hex.decode(try body.string(0, 0)))
@@ -197,7 +201,8 @@ struct ConsoleDataTests {
         let live = try await console.ask(client, "/console/api/v1/live", fields: fields)
         #expect(list(live, "tokens").count == 5)
         let some = try await console.ask(client, "/console/api/v1/live?class=ledger_reconcile", fields: fields)
-        #expect(Set(list(some, "tokens").compactMap { $0["request_id"]?.string }) == ["req-one", "req-two", "req-three"])
+        let names = Set(list(some, "tokens").compactMap { $0["request_id"]?.string })
+        #expect(names == ["req-one", "req-two", "req-three"])
     }
 
     /// The table of sinks, whoever made it, with one that goes on and one that fails.

@@ -36,7 +36,7 @@ final class PlayedConsole: Sendable {
         self.port = port
     }
 
-    var address: String { "\(certificates == nil ? "http" : "https")://\(certificates == nil ? "127.0.0.1" : "localhost"):\(port)" }
+    var address: String { certificates == nil ? "http://127.0.0.1:\(port)" : "https://localhost:\(port)" }
 
     /// Plays, and lends the console for the time of `body`.
     ///
@@ -64,7 +64,8 @@ final class PlayedConsole: Sendable {
             let service = IssuerAPIService(
                 parts: { try IssuerAPIParts(groups: [Self.routes($0)]) }, onListening: { listening.yield($0) })
             let worker = Worker(
-                configuration: configuration, companions: [service], logger: Logger(label: "console") { _ in LogKeeper() })
+                configuration: configuration, companions: [service],
+                logger: Logger(label: "console") { _ in LogKeeper() })
             let running = Task {
                 try await worker.run()
                 listening.finish()
@@ -169,7 +170,9 @@ final class PlayedConsole: Sendable {
             $0.issued + $0.denied == 7 && $0.waiting == 1 && $0.unsealedGroups == 0
         }
         try await playground.declare(
-            .stop(.init(stopID: "stop-played", scope: StopScope(kind: .jobClass, value: "prod_deploy"), revokesLive: true)),
+            .stop(
+                .init(stopID: "stop-played", scope: StopScope(kind: .jobClass, value: "prod_deploy"), revokesLive: true)
+            ),
             id: "played-stop", by: [PlaygroundCast.milan], reason: "Unexpected writes")
         try await playground.waitForStatus("the stop to be sealed", within: .seconds(60)) { $0.unsealedGroups == 0 }
     }

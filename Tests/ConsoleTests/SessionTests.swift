@@ -101,7 +101,8 @@ struct SessionTests {
         let challenge = StopChallenge(at: Self.start)
         let text = challenge.sealed(order, session, "one", with: secret)
         func open(
-            _ text: String, _ order: StopOrder, _ session: ConsoleSession, _ thumbprint: String, after seconds: Int64 = 0
+            _ text: String, _ order: StopOrder, _ session: ConsoleSession, _ thumbprint: String,
+            after seconds: Int64 = 0
         ) -> StopChallenge? {
             StopChallenge.open(
                 text, order, session, thumbprint, with: secret, at: Self.start.seconds + seconds)

@@ -76,7 +76,8 @@ struct ConsoleView {
             let reading =
                 viewAge < 0
                 ? "dated in the ledger's future, whose clock was set back since" : "\(standing.controlPolledAt)"
-            return "NOTHING IS ISSUED: the control topic was last read to its end \(reading); \(viewLimit) ms are allowed"
+            return "NOTHING IS ISSUED: the control topic was last read to its end \(reading); "
+                + "\(viewLimit) ms are allowed"
         }
         return liveWorkers.isEmpty ? "NOTHING IS ISSUED: no worker is alive" : nil
     }
@@ -178,7 +179,8 @@ struct ConsoleView {
     private var log: JSONValue {
         let last = standing.lastBatch
         return [
-            "receipts": .integer(last.map { $0.lastPosition + 1 } ?? 0), "last_batch": last.map { .integer($0.number) } ?? .null,
+            "receipts": .integer(last.map { $0.lastPosition + 1 } ?? 0),
+            "last_batch": last.map { .integer($0.number) } ?? .null,
             "sealed_at": .optional(last?.sealedAt.iso8601), "checkpoint": .optional(last?.checkpoint),
             "unsealed_groups": .integer(standing.unsealedGroups),
             "is_more_unsealed": .bool(standing.unsealedGroups >= ConsoleStanding.mostCounted),

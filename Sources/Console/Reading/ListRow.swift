@@ -116,7 +116,8 @@ extension FeedEntry {
         switch receipt.content {
         case .grantIssued(let grant):
             let people = grant.approverIDs.map(\.rawValue).joined(separator: ", ")
-            return (people.isEmpty ? "" : "approved by \(people); ") + "valid until \(grant.token.expiresAt)"
+            let end = grant.token.expiresAt.iso8601.prefix(19)
+            return (people.isEmpty ? "" : "approved by \(people); ") + "valid until \(end)Z"
         case .decisionDenied, .decisionExpired:
             return receipt.reasons.first.map(\.detail) ?? "no reason stands in the receipt"
         case .decisionQuarantined(let quarantine):

@@ -66,7 +66,8 @@ struct ConsoleStop: Sendable {
         guard let thumbprint = request.caller.certificateThumbprint else {
             return Refusal(
                 status: 403, code: "certificate_required",
-                message: "a stop takes a client certificate on this very connection, and none was shown; use `clawgrant stop`")
+                message: "a stop takes a client certificate on this very connection, and none was shown; "
+                    + "use `clawgrant stop`")
         }
         guard stoppers[thumbprint] != nil else {
             return Refusal(
@@ -254,14 +255,16 @@ struct ConsoleStop: Sendable {
         else { throw unreadable("the kind of the scope is not one that can be stopped") }
         let value = body["value"]?.string
         guard (kind == .all) == (value == nil), value.map({ isText($0, upTo: 1_024) }) ?? true else {
-            throw unreadable("the scope \(kind.rawValue) \(kind == .all ? "takes no value" : "needs a value on one line")")
+            throw unreadable(
+                "the scope \(kind.rawValue) \(kind == .all ? "takes no value" : "needs a value on one line")")
         }
         let scope = StopScope(kind: kind, value: value)
         if let fault = scope.fault { throw unreadable("\(fault); nothing would be stopped") }
         guard let action = body["action"]?.string, ["revoke_and_deny", "deny_new"].contains(action) else {
             throw unreadable("the action is revoke_and_deny or deny_new")
         }
-        return StopOrder(scope: scope.normalized, word: value ?? kind.rawValue, revokesLive: action == "revoke_and_deny")
+        return StopOrder(
+            scope: scope.normalized, word: value ?? kind.rawValue, revokesLive: action == "revoke_and_deny")
     }
 
     private static func why(_ body: JSONObject) throws(Stopped) -> (reason: String, incident: String) {

@@ -39,7 +39,8 @@ extension ConfigurationFileLoader {
         guard let digest = Digest(b64u: fingerprint) ?? Digest(hex: Self.digits(fingerprint)) else {
             reader.report(
                 place,
-                expected: "the SHA-256 of the certificate: 43 characters of base64url, or 64 hexadecimal digits with or "
+                expected:
+                    "the SHA-256 of the certificate: 43 characters of base64url, or 64 hexadecimal digits with or "
                     + "without colons")
             return
         }
