@@ -77,23 +77,21 @@ public struct ConsoleRoutes: RouteGroup {
             Route("POST", "/console/session", access: .caller(.read), bodyBytes: 0) { signIn($0) },
             Route("POST", "/console/logout", access: .open, bodyBytes: 0) { signOut($0) },
             Route("GET", "/console/api/v1/session", access: .open, bodyBytes: 0) { whoIsSignedIn($0) },
-            signedIn("/console/api/v1/overview") { request, _ in await data.overview(request) },
-            signedIn("/console/api/v1/decisions") { request, _ in await data.decisions(request) },
-            signedIn("/console/api/v1/waiting") { request, _ in await data.waiting(request) },
-            signedIn("/console/api/v1/live") { request, _ in await data.liveTokens(request) },
-            signedIn("/console/api/v1/find") { request, _ in await data.find(request) },
-            signedIn("/console/api/v1/request") { request, _ in await data.request(request) },
+            signedIn("/console/api/v1/overview") { await data.overview($0) },
+            signedIn("/console/api/v1/decisions") { await data.decisions($0) },
+            signedIn("/console/api/v1/waiting") { await data.waiting($0) },
+            signedIn("/console/api/v1/live") { await data.liveTokens($0) },
+            signedIn("/console/api/v1/find") { await data.find($0) },
+            signedIn("/console/api/v1/request") { await data.request($0) },
         ] + stop.routes
     }
 
     /// A route that reads and asks for a session.
     private func signedIn(
-        _ path: String,
-        _ respond: @escaping @Sendable (RouteRequest, ConsoleSession) async -> HTTPServiceResponse
+        _ path: String, _ respond: @escaping @Sendable (RouteRequest) async -> HTTPServiceResponse
     ) -> Route {
         Route("GET", path, access: .open, bodyBytes: 0) { [sessions] request in
-            guard let session = sessions.session(of: request) else { return ConsoleAnswer.notSignedIn }
-            return await respond(request, session)
+            sessions.session(of: request) == nil ? ConsoleAnswer.notSignedIn : await respond(request)
         }
     }
 

@@ -85,9 +85,8 @@ function drawView() {
   say(byID("log-id"), state.standing.log_id);
   const content = byID("content");
   const focused = content.contains(document.activeElement) ? document.activeElement.dataset.request : undefined;
-  const isTyping = content.contains(document.activeElement) && ["INPUT", "SELECT"].includes(document.activeElement.tagName);
-  // What is being typed stays where it is; the rest is drawn at the next answer.
-  if (isTyping) return;
+  // Whoever is about to stop something is not disturbed; the rest is drawn at the next answer.
+  if (stopForm?.contains(document.activeElement)) return;
   fill(content, view.draw(state));
   if (focused) content.querySelector(`a.row[data-request="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
   drawNote();
