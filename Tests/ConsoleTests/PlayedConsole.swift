@@ -56,6 +56,8 @@ final class PlayedConsole: Sendable {
             let certificates = isSecure ? try await TestCertificates.make(in: home) : nil
             var configuration = try playground.workerConfiguration(id: "console")
             configuration.control.topic = PlaygroundTopic.control
+            // A machine with much to do must not make the worker look dead.
+            configuration.limits.leaseLifetime = .seconds(120)
             var http = try settings(home, certificates)
             http.console.isEnabled = true
             try change(&http.console, certificates)
