@@ -142,9 +142,15 @@ let package = Package(
         .target(
             name: "Console",
             dependencies: [
-                "ClawWire", "GrantLedger", "GrantWorker", "HTTPService", "IssuanceRules", "IssuerAPI", "Primitives",
-                "ReceiptLog",
+                "ClawWire", "GrantLedger", "GrantWorker", "HTTPService", "IssuanceRules", "IssuerAPI", "Kafka", "Keys",
+                "Primitives", "ReceiptLog",
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
+            ],
+            resources: [
+                .embedInCode("Web/console.html"), .embedInCode("Web/console.css"), .embedInCode("Web/icon.svg"),
+                .embedInCode("Web/dom.js"), .embedInCode("Web/feed.js"), .embedInCode("Web/views.js"),
+                .embedInCode("Web/request.js"), .embedInCode("Web/stop.js"), .embedInCode("Web/start.js"),
             ]),
         .target(
             name: "Observability",
@@ -318,9 +324,10 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
-            ]),
+            ], exclude: ["browser.py"]),
         .testTarget(
             name: "ObservabilityTests",
             dependencies: [

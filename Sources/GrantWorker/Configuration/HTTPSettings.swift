@@ -105,6 +105,8 @@ public struct HTTPSettings: Sendable, Hashable {
     public var callers: [Caller] = []
     /// How tokens are looked up.
     public var introspection = Introspection()
+    /// The web console.
+    public var console = ConsoleSettings()
     /// Bounds.
     public var limits = Limits()
 

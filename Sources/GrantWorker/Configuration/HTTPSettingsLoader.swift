@@ -6,11 +6,12 @@ extension ConfigurationFileLoader {
     mutating func http(_ value: ConfigurationValue?) -> HTTPSettings? {
         let section = reader.members(
             value, of: "http", variables: ["issuer"],
-            others: ["listen", "tls", "callers", "introspection", "limits"])
+            others: ["listen", "tls", "callers", "introspection", "limits", "console"])
         let listen = reader.members(section["listen"], of: "http.listen", variables: ["host", "port"])
         let tls = httpTLS(section["tls"])
         let introspection = httpIntrospection(section["introspection"])
         let limits = httpLimits(section["limits"])
+        let console = console(section["console"])
         let callers = httpCallers(section["callers"])
         guard let place = value?.place ?? section.values.first?.place ?? listen.values.first?.place else { return nil }
         guard let issuer = section["issuer"] else {
@@ -27,6 +28,7 @@ extension ConfigurationFileLoader {
         http.callers = callers
         http.introspection = introspection
         http.limits = limits
+        http.console = console
         if section["tls"] == nil, !Self.isLoopback(http.host) {
             reader.report(
                 place, "http.tls", found: "nothing",
@@ -39,6 +41,7 @@ extension ConfigurationFileLoader {
                 section["callers"]?.place ?? place, "http.callers.\(caller.name)", found: "certificates",
                 expected: "http.tls.client_ca_file too, which says whose certificates count")
         }
+        checkConsole(console, http, section["console"])
         return http
     }
 

@@ -1,13 +1,13 @@
-import ClawWire
-import IssuanceRules
-import ReceiptLog
+package import ClawWire
+package import IssuanceRules
+package import ReceiptLog
 
 /// What the ledger keeps of a request while it waits: the request, who said it, and where it was found.
-struct StoredRequestBody {
-    let request: CapabilityRequest
-    let source: SourceName
-    let authenticity: IssuanceRules.Authenticity
-    let input: EvidenceInput
+package struct StoredRequestBody {
+    package let request: CapabilityRequest
+    package let source: SourceName
+    package let authenticity: IssuanceRules.Authenticity
+    package let input: EvidenceInput
 
     init(
         request: CapabilityRequest, source: SourceName, authenticity: IssuanceRules.Authenticity, input: EvidenceInput
@@ -20,7 +20,7 @@ struct StoredRequestBody {
 
     func encode() -> [UInt8] { Statement(source, authenticity, input).encode("request", request.json) }
 
-    init?(decoding bytes: [UInt8]) {
+    package init?(decoding bytes: [UInt8]) {
         guard let (statement, body) = Statement.decode("request", bytes),
             let request = try? CapabilityRequest(json: body)
         else { return nil }

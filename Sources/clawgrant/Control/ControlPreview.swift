@@ -1,4 +1,5 @@
 import ClawWire
+import Console
 import GrantLedger
 import GrantWorker
 import IssuanceRules
@@ -144,16 +145,6 @@ struct ControlPreview {
         object["holds_already"] = .array(holding.map { .string($0.stopID) })
         object["warnings"] = .array(warnings.map { .string($0) })
         return .object(object)
-    }
-}
-
-extension StandingStop {
-    /// The declaration for people.
-    var line: String {
-        let what = isRevocation ? "revoked" : revokesLive ? "revoke_and_deny" : "deny_new"
-        let people = declarers.isEmpty ? "" : " by \(declarers.map(\.rawValue).joined(separator: ", "))"
-        let why = [reason, incident].compactMap(\.self).joined(separator: ", ")
-        return "\(scope.text)  \(stopID)  \(what) since \(at)\(people)\(why.isEmpty ? "" : ": \(why)")"
     }
 }
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ClawWire
+import Console
 import GrantLedger
 import GrantWorker
 import IssuanceRules
@@ -71,7 +72,7 @@ struct ExplainCommand: AsyncParsableCommand {
         if output.isJSON {
             Console.out(story.json)
         } else {
-            for line in story.lines { Console.out(line) }
+            for line in story.lines { Console.out(Console.plain(line)) }
         }
     }
 }

@@ -4,5 +4,7 @@ import IssuerAPI
 /// The HTTP surface as this program serves it, beside a worker or alone.
 enum HTTPSurface {
     /// The service with every group of routes.
-    static func service() -> IssuerAPIService { IssuerAPIService() }
+    static func service() -> IssuerAPIService {
+        IssuerAPIService(groups: { try ConsoleSurface.groups($0) })
+    }
 }

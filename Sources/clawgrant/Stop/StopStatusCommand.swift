@@ -1,5 +1,6 @@
 import ArgumentParser
 import ClawWire
+import Console
 import Foundation
 import GrantLedger
 import GrantWorker
@@ -159,20 +160,4 @@ struct StopStatus {
 extension ControlOrder {
     /// True for authority that is dead for ever.
     fileprivate var isBarrier: Bool { if case .barrier = content { true } else { false } }
-
-    /// The order for people.
-    var line: String {
-        switch content {
-        case .stop(let stop): return stop.line
-        case .pendingLift(let pending): return "a lift of \(pending.lift.stopID) waits for its stop (\(pending.event))"
-        case .barrier(let barrier):
-            return "\(barrier.scope.text): what was decided up to \(barrier.at) is dead (\(barrier.handle))"
-        case .rotation(let rotation):
-            return "\(rotation.jobClass): the WPC \(rotation.to) instead of \(rotation.from?.b64u ?? "every other")"
-        case .elevation(let standing): return "no elevated grants for \(standing.reach.scope.text)"
-        case .proxy(let standing): return "only WPCs that force the proxy for \(standing.reach.scope.text)"
-        case .suspectKey(let suspect):
-            return "the key \(suspect.kid) is out" + (suspect.since.map { ", with what it signed since \($0)" } ?? "")
-        }
-    }
 }

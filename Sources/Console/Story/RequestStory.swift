@@ -1,21 +1,39 @@
-import ClawWire
-import GrantLedger
-import IssuanceRules
+public import ClawWire
+public import GrantLedger
+public import IssuanceRules
 import ReceiptLog
 
-/// A request's history in plain words. Pure.
-struct RequestStory {
+/// A request's history in plain words, for the command line and for the console. Pure; texts that others wrote stand in it
+/// as they came.
+public struct RequestStory: Sendable {
+    /// Lines under a title.
+    public struct Section: Sendable, Hashable {
+        /// What they are about: `asked`, `because`.
+        public let title: String
+        /// The lines; two spaces in front of one that belongs to the line before.
+        public let items: [String]
+    }
+
     private let history: RequestHistory
     private let rules: RuleSet?
     private let now: Timestamp
+    private let waitsFor: Decision?
     private let receipt: Receipt?
     private let receiptDigest: Digest?
     private let asked: CapabilityRequest?
 
-    init(_ history: RequestHistory, rules: RuleSet?, now: Timestamp) {
+    /// Tells a history.
+    ///
+    /// - Parameters:
+    ///   - history: what the ledger holds.
+    ///   - rules: the rules in force; `nil` assesses no approvals.
+    ///   - now: the time at which it is told.
+    ///   - waitsFor: of a waiting request, what the rules say now.
+    public init(_ history: RequestHistory, rules: RuleSet?, now: Timestamp, waitsFor: Decision? = nil) {
         self.history = history
         self.rules = rules
         self.now = now
+        self.waitsFor = waitsFor
         receipt = history.effect.flatMap { try? Receipt(parsing: $0.receipt) }
         receiptDigest = history.effect.map { Digest(hashing: $0.receipt) }
         asked = history.request.body
@@ -27,33 +45,37 @@ struct RequestStory {
     // MARK: For people
 
     /// The story, line by line.
-    var lines: [String] {
+    public var lines: [String] {
+        [headline] + sections.flatMap { ["\($0.title):"] + $0.items.map { "  \($0)" } }
+    }
+
+    /// The story under its headline.
+    public var sections: [Section] {
         let request = history.request
-        var lines = [headline]
+        var sections: [Section] = []
         func add(_ title: String, _ items: [String]) {
-            guard !items.isEmpty else { return }
-            lines.append("\(title):")
-            lines += items.map { "  \(Console.plain($0))" }
+            if !items.isEmpty { sections.append(Section(title: title, items: items)) }
         }
         add(
             "asked",
             [
                 "job \(request.jobID) of the class \(request.jobClass), for the agent \(request.agentDID)",
                 "received \(request.receivedAt)",
-            ] + extent(askedExtent))
+            ] + extent(askedExtent) + [asked?.reason.map { "reason given: \($0)" }].compactMap(\.self))
         add("approvals", approvals)
         add("granted", granted)
         add("decided", decided)
         add("because", reasons)
-        add("needed", receipt?.content.refusalNeeded ?? [])
+        add("needed", receipt?.content.refusalNeeded ?? waitsFor?.needed ?? [])
         add("inputs", inputs)
         add("evidence", evidence)
-        return lines
+        return sections
     }
 
-    private var headline: String {
+    /// What became of it, in one sentence.
+    public var headline: String {
         let request = history.request
-        let name = "the request \(Console.plain(request.requestID.rawValue))"
+        let name = "the request \(request.requestID)"
         switch request.state {
         case .waiting:
             let until = request.waitUntil.map { ", at the latest until \($0)" } ?? ""
@@ -63,7 +85,7 @@ struct RequestStory {
                 let isOver = request.token.map { $0.expiresAt <= now } ?? false
                 return "a token was issued for \(name)\(isOver ? "; it has expired" : "")"
             }
-            return "a token was issued for \(name) and revoked at \(revocation.at): \(Console.plain(revocation.reason))"
+            return "a token was issued for \(name) and revoked at \(revocation.at): \(revocation.reason)"
         case .denied: return "\(name) was denied"
         case .expired: return "\(name) expired"
         }
@@ -153,8 +175,11 @@ struct RequestStory {
 
     private var reasons: [String] {
         guard let receipt else {
-            return history.request.state == .waiting
-                ? ["it has no outcome yet; what it waits for is in the approvals above"] : []
+            guard history.request.state == .waiting else { return [] }
+            guard let waitsFor else { return ["it has no outcome yet; what it waits for is in the approvals above"] }
+            return waitsFor.reasons.flatMap { reason in
+                ["\(reason.code.rawValue): \(reason.detail)", "  \(reason.code.meaning)", "  -> \(reason.code.remedy)"]
+            }
         }
         return receipt.reasons.flatMap { reason in
             guard let code = ReasonCode(rawValue: reason.code) else { return ["\(reason.code): \(reason.detail)"] }
@@ -181,7 +206,7 @@ struct RequestStory {
     // MARK: For programs
 
     /// The story as an object.
-    var json: JSONValue {
+    public var json: JSONValue {
         let request = history.request
         return [
             "request_id": .string(request.requestID.rawValue), "state": .string("\(request.state)"),

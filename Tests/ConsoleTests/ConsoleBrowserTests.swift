@@ -1,0 +1,83 @@
+import ClawWire
+import DevStack
+import Foundation
+import Playground
+import Testing
+
+/// The console in a browser. Without a Chromium these are skipped.
+@Suite(
+    "The console in a browser", .serialized,
+    .enabled(if: BrokerTools.find().has(.noida) && Chromium.program != nil, "no broker or no Chromium"),
+    .timeLimit(.minutes(10)))
+struct ConsoleBrowserTests {
+    private static let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .appendingPathComponent("browser.py").path
+
+    @Test func worksByKeyboardShowsTextAsTextAndSaysWhenItIsStale() async throws {
+        try await PlayedConsole.with { console in
+            let seen = try await look(at: console)
+            try #require(seen["trouble"] == nil, "\(JSONWriter.text(seen))")
+            #expect(seen["messages"] == [] && seen["violations"] == [] && seen["strangers"] == [])
+            #expect(seen["data_before_sign_in"] == 0 && seen["token_is_forgotten"] == true)
+            #expect(seen["banner"]?.string?.hasPrefix("PARTLY STOPPED: job_class:prod_deploy") == true)
+            #expect(seen["rows"] == 9)
+            textStaysText(seen)
+            keysWork(seen)
+            #expect(
+                seen["titles"] == [
+                    "Decisions", "Stops and cut-offs", "Waiting requests", "Live grants", "Log and outputs",
+                    "Sources and inputs", "Workers and leases", "Findings and dead letters",
+                ])
+            #expect(seen["unnamed"] == [] && seen["unnamed_with_detail"] == [])
+            #expect(seen["wider_than_a_telephone"] == 0)
+            #expect(seen["stale"]?.string?.hasPrefix("Not up to date: the last answer came at ") == true)
+            #expect(seen["rows_while_stale"] == 9)
+            #expect(seen["data_after_sign_out"] == 0 && seen["session_after_sign_out"] == .null)
+        }
+    }
+
+    private func textStaysText(_ seen: JSONValue) {
+        #expect(seen["markup"] == 0 && seen["markup_in_detail"] == 0)
+        #expect(seen["hostile_person_is_text"] == true && seen["hostile_reason_is_text"] == true)
+    }
+
+    private func keysWork(_ seen: JSONValue) {
+        #expect(seen["filtered"] == "req-two")
+        #expect(seen["match"] == "Named exactly:req-two by its approval")
+        #expect(seen["left_the_field"] == true && seen["current_row"] == true)
+        let story = seen["story"]?.string ?? ""
+        #expect(story.contains("A token was issued for the request req-one") && story.contains("Position in the log"))
+        #expect(seen["links"]?.array?.first?.string?.hasPrefix("/v1/proofs/inclusion/") == true)
+        #expect(seen["detail_has_focus"] == true && seen["focus_came_back"] == "req-one")
+        #expect(seen["theme"] == "dark" && seen["theme_goes_round"] == "auto" && seen["help"] == true)
+        let tabbed = Set((seen["tabbed"]?.array ?? []).compactMap(\.string))
+        let stops = ["skip", "theme", "help-button", "sign-out", "f-text", "f-outcome", "pause", "row"]
+        #expect(tabbed.isSuperset(of: stops))
+        #expect(seen["focus_is_seen"] == "3px")
+    }
+
+    private func look(at console: PlayedConsole) async throws -> JSONValue {
+        let home = try TemporaryDirectory(prefix: "claw-pictures")
+        defer { home.close() }
+        let kept = ProcessInfo.processInfo.environment["CLAWGRANT_PICTURES"]
+        let output = try await Command.output(
+            of: ManagedProcess.Configuration(
+                executable: "python3",
+                arguments: [
+                    Self.script, try #require(Chromium.program), console.address, PlayedConsole.reader,
+                    kept ?? home.path, PlayedConsole.hostileReason,
+                ]), within: .seconds(240))
+        return try JSONReader.parse(Array(output.utf8))
+    }
+}
+
+/// A headless Chromium, where one is installed.
+enum Chromium {
+    /// The program: `CLAWGRANT_CHROMIUM`, else the first that PATH has.
+    static let program: String? = {
+        let environment = ProcessInfo.processInfo.environment
+        if let named = environment["CLAWGRANT_CHROMIUM"] { return named }
+        let folders = (environment["PATH"] ?? "/usr/bin").split(separator: ":").map(String.init)
+        return folders.map { "\($0)/chromium" }.first { FileManager.default.isExecutableFile(atPath: $0) }
+    }()
+}
