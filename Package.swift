@@ -131,7 +131,7 @@ let package = Package(
         .target(
             name: "IssuerAPI",
             dependencies: [
-                "ClawWire", "GrantLedger", "GrantVerifier", "GrantWorker", "HTTPService", "IssuanceRules", "Keys",
+                "ApprovalSources", "ClawWire", "GrantLedger", "GrantVerifier", "GrantWorker", "HTTPService", "IssuanceRules", "Keys",
                 "Observability", "Primitives", "ReceiptLog", "CZlib",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),

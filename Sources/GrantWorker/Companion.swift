@@ -26,6 +26,10 @@ public struct WorkerSurroundings: Sendable {
     public let keys: KeyRing
     /// The rules in force.
     public let rules: RuleSet
+    /// The WPCs that the worker knows.
+    public let policies: PolicyShelf
+    /// What halts this worker alone.
+    public let localStop: LocalStop
     /// Logger that names the worker.
     public let logger: Logger
 }

@@ -14,6 +14,7 @@ import ReceiptLog
 struct WorkerParts: Sendable {
     let rules: RuleSet
     let keys: KeyRing
+    let policies: PolicyCache
     let ledger: PostgresLedger
     let pool: PostgresPool
     let lanes: [DecideLane]
@@ -83,7 +84,7 @@ struct WorkerParts: Sendable {
                 confirmable: ConfirmService.confirmable(rules, configuration)),
             clock: clock, ledger: ledger, rules: rules, policies: policies, keys: keys,
             tokenIDSecret: secrets.tokenID, worker: configuration.workerID, isDryRun: configuration.isDryRun,
-            control: control, applier: applier,
+            claimBase: configuration.claims?.address, control: control, applier: applier,
             stopViewMaximumAge: configuration.control.topic == nil ? nil : configuration.control.viewMaximumAge,
             maximumClockDifference: configuration.limits.maximumClockDifference,
             metrics: metrics, logger: logger)
@@ -115,7 +116,7 @@ struct WorkerParts: Sendable {
         }
         try await KeyRegistration(ledger: ledger, worker: configuration.workerID).register(keys, at: clock())
         return WorkerParts(
-            rules: rules, keys: keys, ledger: ledger, pool: pool, lanes: lanes, consumers: consumers,
+            rules: rules, keys: keys, policies: policies, ledger: ledger, pool: pool, lanes: lanes, consumers: consumers,
             leases: LeaseService(
                 ledger: ledger, worker: configuration.workerID, lanes: lanes, topics: sources.keys.sorted(),
                 admin: admin, offsets: consumers[0], limits: configuration.limits, logger: logger),

@@ -170,6 +170,8 @@ public struct WorkerConfiguration: Sendable {
     public var witnesses: [NoteKey] = []
     /// How what sources say is read back; `nil` when nothing is.
     public var confirmation: Confirmation?
+    /// How tokens that are delivered by reference are claimed; `nil` when none are.
+    public var claims: Claims?
     /// Bounds.
     public var limits: Limits
     /// Decides and records, mints nothing.
