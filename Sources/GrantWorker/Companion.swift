@@ -32,6 +32,20 @@ public struct WorkerSurroundings: Sendable {
     public let localStop: LocalStop
     /// Logger that names the worker.
     public let logger: Logger
+
+    /// Lends these.
+    public init(
+        configuration: WorkerConfiguration, ledger: PostgresLedger, keys: KeyRing, rules: RuleSet,
+        policies: PolicyShelf = PolicyShelf(), localStop: LocalStop = LocalStop(file: nil), logger: Logger
+    ) {
+        self.policies = policies
+        self.localStop = localStop
+        self.configuration = configuration
+        self.ledger = ledger
+        self.keys = keys
+        self.rules = rules
+        self.logger = logger
+    }
 }
 
 extension WorkerCompanion {

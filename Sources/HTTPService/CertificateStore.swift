@@ -70,7 +70,11 @@ final class CertificateStore: Sendable {
             }
             configuration.trustRoots = .certificates(certificates)
             // A client's certificate names no host.
-            configuration.certificateVerification = .noHostnameVerification
+            configuration.certificateVerification =
+                switch files.clientCertificates {
+                case .required: .noHostnameVerification
+                case .optional: .optionalVerification
+                }
         }
         do {
             return try NIOSSLContext(configuration: configuration)

@@ -12,6 +12,7 @@ import Primitives
 public final class HTTPService: Sendable {
     private let configuration: HTTPServiceConfiguration
     private let certificates: CertificateStore?
+    private let peers: PeerCertificates?
     private let handling: RequestHandling
     private let logger: Logger
     private let stops: AsyncStream<Void>
@@ -22,17 +23,21 @@ public final class HTTPService: Sendable {
     ///
     /// - Parameters:
     ///   - configuration: what it listens on, and its bounds.
+    ///   - hooks: what is asked before a request is read whole.
     ///   - logger: takes a line a request, without header, query and body.
     ///   - respond: answers a request; called from many tasks at once, and cancelled when the drain takes too long.
     /// - Throws: ``HTTPServiceError`` when certificate or key cannot be used.
     public init(
-        configuration: HTTPServiceConfiguration, logger: Logger,
+        configuration: HTTPServiceConfiguration, hooks: HTTPServiceHooks = HTTPServiceHooks(), logger: Logger,
         respond: @escaping @Sendable (HTTPServiceRequest) async -> HTTPServiceResponse
     ) throws(HTTPServiceError) {
         self.configuration = configuration
         self.logger = logger
         certificates = if let tls = configuration.tls { try CertificateStore(tls) } else { nil }
-        handling = RequestHandling(limits: configuration.limits, logger: logger, respond: respond)
+        peers = configuration.tls?.clientAuthorityFile == nil ? nil : PeerCertificates()
+        handling = RequestHandling(
+            limits: configuration.limits, hooks: hooks, requestLog: configuration.requestLog, peers: peers,
+            logger: logger, respond: respond)
         (stops, stopping) = AsyncStream.makeStream()
     }
 
@@ -123,7 +128,7 @@ public final class HTTPService: Sendable {
                 configuration: HTTP2ChannelConfiguration(
                     idleTimeout: limits.idleTimeout, gracefulCloseTimeout: limits.drainTimeout,
                     streamConfiguration: stream)),
-            handshakeTimeout: TimeAmount(limits.handshakeTimeout))
+            handshakeTimeout: TimeAmount(limits.handshakeTimeout), peers: peers)
     }
 
     /// The library's own lines name connections and errors of clients, of which nobody needs to know.

@@ -1,5 +1,21 @@
 /// What an HTTP service listens on, and its bounds.
 public struct HTTPServiceConfiguration: Sendable, Hashable {
+    /// Whether clients must show a certificate. The raw value is the name in configurations.
+    public enum ClientCertificates: String, Sendable, Hashable, CaseIterable {
+        /// No handshake without one.
+        case required
+        /// One that is shown is verified; whoever shows none stays without a name.
+        case optional
+    }
+
+    /// Which requests leave a line in the log above `debug`.
+    public enum RequestLog: Sendable, Hashable {
+        /// Every one.
+        case every
+        /// Those that were answered with 5xx.
+        case failures
+    }
+
     /// The files for TLS, in PEM.
     public struct TLS: Sendable, Hashable {
         /// The certificate, followed by those of intermediate authorities.
@@ -8,6 +24,9 @@ public struct HTTPServiceConfiguration: Sendable, Hashable {
         public var keyFile: String
         /// The authorities whose clients are let in; `nil` asks clients for no certificate.
         public var clientAuthorityFile: String?
+        /// Whether a client must show a certificate, where ``clientAuthorityFile`` names authorities. A certificate of
+        /// anybody else ends the connection either way.
+        public var clientCertificates = ClientCertificates.required
         /// How often the files are looked at; changed ones serve the connections that come afterwards. `nil` is never.
         public var reloadInterval: Duration?
 
@@ -53,6 +72,8 @@ public struct HTTPServiceConfiguration: Sendable, Hashable {
     public var tls: TLS?
     /// Bounds.
     public var limits: Limits
+    /// What is logged of requests.
+    public var requestLog = RequestLog.every
 
     /// Makes a configuration.
     public init(host: String, port: Int, tls: TLS?, limits: Limits = Limits()) {

@@ -10,6 +10,30 @@ public struct HTTPServiceField: Sendable, Hashable {
         self.name = name
         self.value = value
     }
+
+    /// Whether it has a name, which compares without case.
+    func isNamed(_ other: String) -> Bool {
+        let (left, right) = (name.utf8, other.utf8)
+        return left.count == right.count && zip(left, right).allSatisfy { Self.lowercased($0) == Self.lowercased($1) }
+    }
+
+    private static func lowercased(_ byte: UInt8) -> UInt8 {
+        (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
+    }
+}
+
+/// The certificate that a client has shown and proven, of an authority that is let in.
+public struct HTTPClientCertificate: Sendable, Hashable {
+    /// SHA-256 of its DER form, base64url: `x5t#S256` of RFC 8705 section 3.1.
+    public let thumbprint: String
+    /// Its alternative names: `dns:` and `uri:` with the name behind it.
+    public let names: [String]
+
+    /// Makes a certificate.
+    public init(thumbprint: String, names: [String] = []) {
+        self.thumbprint = thumbprint
+        self.names = names
+    }
 }
 
 /// A request with its whole body.
@@ -26,11 +50,13 @@ public struct HTTPServiceRequest: Sendable, Hashable {
     public let body: [UInt8]
     /// Address of the peer, which may be a proxy's.
     public let peer: String?
+    /// The certificate of the connection's client; `nil` where none was asked for or shown.
+    public let client: HTTPClientCertificate?
 
     /// Makes a request.
     public init(
         method: String, path: String, query: String? = nil, fields: [HTTPServiceField] = [], body: [UInt8] = [],
-        peer: String? = nil
+        peer: String? = nil, client: HTTPClientCertificate? = nil
     ) {
         self.method = method
         self.path = path
@@ -38,13 +64,14 @@ public struct HTTPServiceRequest: Sendable, Hashable {
         self.fields = fields
         self.body = body
         self.peer = peer
+        self.client = client
     }
 
     /// The value of the first field of a name, which compares without case.
-    public func field(_ name: String) -> String? {
-        let name = name.lowercased()
-        return fields.first { $0.name.lowercased() == name }?.value
-    }
+    public func field(_ name: String) -> String? { fields.first { $0.isNamed(name) }?.value }
+
+    /// The values of all fields of a name, in order.
+    public func values(_ name: String) -> [String] { fields.filter { $0.isNamed(name) }.map(\.value) }
 }
 
 /// An answer with its whole body.

@@ -7,6 +7,9 @@ import Primitives
 /// Reads a request whole, has it answered, writes the answer and a line of log.
 struct RequestHandling: Sendable {
     let limits: HTTPServiceConfiguration.Limits
+    let hooks: HTTPServiceHooks
+    let requestLog: HTTPServiceConfiguration.RequestLog
+    let peers: PeerCertificates?
     let logger: Logger
     let respond: @Sendable (HTTPServiceRequest) async -> HTTPServiceResponse
 
@@ -25,45 +28,47 @@ struct RequestHandling: Sendable {
         let start = ContinuousClock.now
         // One for all readings: a body can be iterated once.
         var body = request.body.makeAsyncIterator()
-        if let refusal = refusal(of: request) {
-            try await end(request, refusal, bytes: 0, since: start, writer)
+        let path = request.uri.path
+        let bodyLimit = min(limits.bodyBytes, hooks.bodyBytes(request.method.rawValue, path))
+        if let refusal = refusal(of: request, bodyLimit) {
+            try await end(request, hooks.refusal(refusal, path), bytes: 0, since: start, writer)
             try await Self.linger(&body, channel)
             throw Abandoned()
         }
         if request.headers[.expect]?.lowercased() == "100-continue" {
             try await writer.writeInformationalHead(HTTPResponse(status: .continue))
         }
-        switch await read(&body, request, channel) {
+        switch await read(&body, request, bodyLimit, channel) {
         case .lost:
             logger.debug("a request did not arrive whole", metadata: ["peer": "\(Self.peer(channel) ?? "unknown")"])
             throw Abandoned()
         case .tooLarge:
-            try await end(request, .text(413, "the body is too large"), bytes: limits.bodyBytes, since: start, writer)
+            try await end(request, hooks.refusal(.bodyTooLarge, path), bytes: bodyLimit, since: start, writer)
             try await Self.linger(&body, channel)
             throw Abandoned()
         case .whole(let bytes):
             let answer = await respond(
                 HTTPServiceRequest(
-                    method: request.method.rawValue, path: request.uri.path, query: request.uri.query,
+                    method: request.method.rawValue, path: path, query: request.uri.query,
                     fields: request.headers.map { HTTPServiceField($0.name.rawName, $0.value) }, body: bytes,
-                    peer: Self.peer(channel)))
+                    peer: Self.peer(channel), client: peers?.certificate(of: channel)))
             try await end(request, answer, bytes: bytes.count, since: start, writer)
         }
     }
 
     /// What is refused before a byte of the body is read.
-    private func refusal(of request: Request) -> HTTPServiceResponse? {
+    private func refusal(of request: Request, _ bodyLimit: Int) -> HTTPServiceHooks.Refusal? {
         let size = request.headers.reduce(0) { $0 + $1.name.rawName.utf8.count + $1.value.utf8.count + 4 }
         if size > limits.headerBytes || request.headers.count > limits.headerFields {
-            return .text(431, "the header is too large")
+            return .headerTooLarge
         }
         guard let text = request.headers[.contentLength] else { return nil }
-        guard let length = Int(text), length >= 0 else { return .text(400, "the length is no number") }
-        return length > limits.bodyBytes ? .text(413, "the body is too large") : nil
+        guard let length = Int(text), length >= 0 else { return .malformed }
+        return length > bodyLimit ? .bodyTooLarge : nil
     }
 
     @concurrent private func read(
-        _ iterator: inout RequestBody.AsyncIterator, _ request: Request, _ channel: any Channel
+        _ iterator: inout RequestBody.AsyncIterator, _ request: Request, _ bodyLimit: Int, _ channel: any Channel
     ) async -> Reading {
         let isOverdue = Lock(false)
         // Closing is the one answer that a client which drips its bytes cannot delay.
@@ -75,7 +80,7 @@ struct RequestHandling: Sendable {
         var body: [UInt8] = []
         do {
             while let buffer = try await iterator.next() {
-                guard body.count + buffer.readableBytes <= limits.bodyBytes else { return .tooLarge }
+                guard body.count + buffer.readableBytes <= bodyLimit else { return .tooLarge }
                 body.append(contentsOf: buffer.readableBytesView)
             }
         } catch {
@@ -100,7 +105,7 @@ struct RequestHandling: Sendable {
         // What was asked for and how it went; never a header, a query or a body, which carry secrets. A path that nobody
         // serves may be anything.
         logger.log(
-            level: answer.status >= 500 ? .warning : .info, "request",
+            level: answer.status >= 500 ? .warning : requestLog == .every ? .info : .debug, "request",
             metadata: [
                 "method": "\(request.method.rawValue)",
                 "path": "\(answer.status == 404 ? "(unknown)" : String(request.uri.path.prefix(200)))",

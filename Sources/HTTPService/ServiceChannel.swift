@@ -24,6 +24,8 @@ struct ServiceChannel: ServerChildChannel {
     let http1: HTTP1Channel
     let http2: HTTP2Channel
     let handshakeTimeout: TimeAmount
+    /// Where certificates of clients are kept; `nil` where none is asked for.
+    let peers: PeerCertificates?
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         guard let certificates else {
@@ -34,6 +36,7 @@ struct ServiceChannel: ServerChildChannel {
         return channel.eventLoop.makeCompletedFuture {
             try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: certificates.context))
             let negotiation = NIOTypedApplicationProtocolNegotiationHandler<Connection> { result in
+                self.peers?.keep(of: channel)
                 switch result {
                 case .negotiated("h2"):
                     return self.http2.setup(channel: channel, logger: logger).map { .http2($0) }

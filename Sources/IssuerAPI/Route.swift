@@ -68,6 +68,24 @@ public struct RouteRequest: Sendable {
     }
 }
 
+/// How the errors of a route look; those that access, limits and sizes give included.
+public enum RouteErrors: Sendable, Hashable {
+    /// `application/problem+json` (RFC 9457), with a member `code`.
+    case problem
+    /// `{"error": CODE, "message": …}`, as the reference's routes answer (WIRE section 4).
+    case reference
+    /// `{"error": code, "error_description": …}` (RFC 6749 section 5.2).
+    case oauth
+}
+
+/// Whose scripts may read a route's answers in a browser.
+public enum RouteSharing: Sendable, Hashable {
+    /// Those of the page that this service served.
+    case sameOrigin
+    /// Anybody's: the answer is public and never depends on who asks (Fetch standard, CORS).
+    case anyOrigin
+}
+
 /// One method of one path.
 public struct Route: Sendable {
     /// Method: `GET` answers `HEAD` as well.
@@ -78,18 +96,25 @@ public struct Route: Sendable {
     public let access: RouteAccess
     /// Largest body, in bytes.
     public let bodyBytes: Int
+    /// How its errors look.
+    public let errors: RouteErrors
+    /// Whose scripts may read its answers.
+    public let sharing: RouteSharing
     /// Answers it. Never throws: a failure is an answer that says what happened and what to do.
     public let respond: @Sendable (RouteRequest) async -> HTTPServiceResponse
 
     /// Makes a route.
     public init(
         _ method: String, _ template: String, access: RouteAccess, bodyBytes: Int = 16_384,
+        errors: RouteErrors = .problem, sharing: RouteSharing = .sameOrigin,
         respond: @escaping @Sendable (RouteRequest) async -> HTTPServiceResponse
     ) {
         self.method = method
         self.template = template
         self.access = access
         self.bodyBytes = bodyBytes
+        self.errors = errors
+        self.sharing = sharing
         self.respond = respond
     }
 }

@@ -52,13 +52,19 @@ package enum ClaimAddress {
 }
 
 extension ConfigurationFileLoader {
-    /// The section `claims`; `nil` when there is none.
-    mutating func claims(_ value: ConfigurationValue?) -> WorkerConfiguration.Claims? {
+    /// The section `claims`; `nil` when there is neither it nor an HTTP surface.
+    ///
+    /// - Parameter issuer: the address of the HTTP surface, which is that of claims too unless another is given.
+    mutating func claims(_ value: ConfigurationValue?, reachedAt issuer: String?) -> WorkerConfiguration.Claims? {
         let section = reader.members(
             value, of: "claims", variables: ["address", "retry_window_s", "proof_tolerance_s", "nonce_lifetime_s"])
-        guard let value, !section.isEmpty else { return nil }
-        guard let text = required(section["address"], "claims.address", value) else { return nil }
-        guard Self.isAddress(text) else {
+        guard let value, !section.isEmpty else { return issuer.map { WorkerConfiguration.Claims(address: $0) } }
+        let given = section["address"].flatMap { reader.text($0) }
+        guard let text = given ?? issuer else {
+            _ = required(nil, "claims.address", value)
+            return nil
+        }
+        guard given == nil || Self.isAddress(text) else {
             reader.report(
                 section["address"] ?? value,
                 expected: "an https address such as https://issuer.harborline.example, without query and without a "

@@ -170,6 +170,8 @@ public struct WorkerConfiguration: Sendable {
     public var witnesses: [NoteKey] = []
     /// How what sources say is read back; `nil` when nothing is.
     public var confirmation: Confirmation?
+    /// The HTTP surface; `nil` when there is none.
+    public var http: HTTPSettings?
     /// How tokens that are delivered by reference are claimed; `nil` when none are.
     public var claims: Claims?
     /// Bounds.
