@@ -132,13 +132,14 @@ let package = Package(
         .target(
             name: "IssuerAPI",
             dependencies: [
-                "ApprovalSources", "ClawWire", "GrantLedger", "GrantVerifier", "GrantWorker", "HTTPService", "IssuanceRules", "Keys",
-                "Observability", "Primitives", "ReceiptLog", "CZlib",
+                "ApprovalSources", "ClawWire", "GrantLedger", "GrantVerifier", "GrantWorker", "HTTPService",
+                "IssuanceRules", "Keys", "Observability", "Primitives", "ReceiptLog", "CZlib",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
-            ]),
+            ],
+            resources: [.embedInCode("OpenAPI/openapi.yaml")]),
         .target(
             name: "Console",
             dependencies: [

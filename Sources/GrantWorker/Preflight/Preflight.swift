@@ -124,7 +124,7 @@ public struct Preflight: Sendable {
     /// The request is taken to be authenticated as its source demands.
     private static func authenticity(
         of name: SourceName, for request: CapabilityRequest, in rules: RuleSet
-    ) -> Authenticity {
+    ) -> IssuanceRules.Authenticity {
         guard let source = rules.sources[name] else { return .topic }
         switch source.authenticity {
         case .signed:

@@ -46,25 +46,25 @@ public struct PreflightRoutes: RouteGroup {
         do {
             asked = try Self.read(request.http.body)
         } catch let fault as SourceFault {
-            return JSONReply.refusal(400, "invalid_request", fault.description)
+            return APIFailure(.malformed, fault.description).response()
         } catch {
-            return JSONReply.refusal(400, "invalid_request", "the body is no JSON object: \(error)")
+            return APIFailure(.malformed, "the body is no JSON object: \(error)").response()
         }
         let source = request.query("source").map { SourceName($0) }
         if let source, rules.sources[source] == nil {
-            return JSONReply.refusal(400, "invalid_request", "the rules have no source of the name in the query")
+            return APIFailure(.malformed, "the rules have no source of the name in the query").response()
         }
         do {
             let answer = try await preflight.judge(asked, from: source, sight: sight)
             let response = CapabilityAnswer(asked, answer, sight: sight, rules: rules.hash)
             Counter(label: "clawgrant_preflights_total", dimensions: [("decision", response.decision.rawValue)])
                 .increment()
-            return JSONReply.ok(response.json, fields: [JSONReply.noStore])
+            return JSONReply.ok(response.json, fields: [.noStore])
         } catch let held as ReleaseGuard.Held {
-            return JSONReply.unavailable(held.description)
+            return APIFailure(.unavailable, held.description, retryAfter: 1).response()
         } catch {
             logger.error("a preflight could not be answered", metadata: ["error": "\(error)"])
-            return JSONReply.unavailable("the request could not be judged; ask again")
+            return APIFailure(.unavailable, "the request could not be judged; ask again", retryAfter: 1).response()
         }
     }
 

@@ -1,11 +1,13 @@
 public import ClawWire
-public import GrantLedger
+import GrantLedger
 public import GrantWorker
 import HTTPService
-public import IssuanceRules
-public import Keys
+import IssuanceRules
+import Keys
 import Logging
 import Metrics
+import Primitives
+import ReceiptLog
 
 /// Claims of tokens that were delivered by reference: the job proves the key that its request named, and gets the token
 /// once.
@@ -13,6 +15,11 @@ import Metrics
 /// The answer is given after the commit of a transaction that stands in line with emergency stops as issuing does: once a
 /// stop is acknowledged, no claim in its scope is answered.
 public struct GrantClaims: RouteGroup {
+    /// The nonces, once their key was read.
+    private final class NonceKey: Sendable {
+        let made = Lock<ProofNonces?>(nil)
+    }
+
     /// How often a claim is tried again when control events overtake it.
     private static let attempts = 5
 
@@ -24,7 +31,7 @@ public struct GrantClaims: RouteGroup {
     private let release: ReleaseGuard
     private let minters: [KeyID: CSTMinter]
     private let sealing: SealingSecret
-    private let nonces: ProofNonces
+    private let nonceKey = NonceKey()
     private let worker: WorkerID
     private let rules: Digest
     private let clock: @Sendable () -> Timestamp
@@ -36,25 +43,24 @@ public struct GrantClaims: RouteGroup {
     ///   - surroundings: the worker.
     ///   - clock: the worker's own clock.
     /// - Returns: `nil` when no claims are configured.
-    /// - Throws: ``LedgerError`` when the ledger cannot be asked for the key of nonces; what reading the sealing secret
-    ///   throws.
+    /// - Throws: what reading the sealing secret throws.
     public static func make(
         _ surroundings: WorkerSurroundings, clock: @escaping @Sendable () -> Timestamp
-    ) async throws -> GrantClaims? {
+    ) throws -> GrantClaims? {
         guard let settings = surroundings.configuration.claims else { return nil }
         return GrantClaims(
             ledger: surroundings.ledger, settings: settings,
             clockDifference: surroundings.configuration.limits.maximumClockDifference,
             release: ReleaseGuard(surroundings.configuration, localStop: surroundings.localStop, clock: clock),
             keys: surroundings.keys, sealing: try SealingSecret.load(surroundings.configuration),
-            nonceKey: try await surroundings.ledger.proofNonceKey(), worker: surroundings.configuration.workerID,
+            worker: surroundings.configuration.workerID,
             rules: surroundings.rules.hash, clock: clock, logger: surroundings.logger)
     }
 
     /// Makes the routes of their parts.
     init(
         ledger: any ClaimLedger, settings: WorkerConfiguration.Claims, clockDifference: Duration, release: ReleaseGuard, keys: KeyRing,
-        sealing: SealingSecret, nonceKey: [UInt8], worker: WorkerID, rules: Digest,
+        sealing: SealingSecret, worker: WorkerID, rules: Digest,
         clock: @escaping @Sendable () -> Timestamp, logger: Logger
     ) {
         self.ledger = ledger
@@ -63,7 +69,6 @@ public struct GrantClaims: RouteGroup {
         self.release = release
         minters = keys.remakers(for: .token).mapValues { CSTMinter(signer: $0) }
         self.sealing = sealing
-        nonces = ProofNonces(key: nonceKey, lifetime: settings.nonceLifetime)
         self.worker = worker
         self.rules = rules
         self.clock = clock
@@ -72,12 +77,35 @@ public struct GrantClaims: RouteGroup {
 
     /// `POST /v1/grants/{request_id}/claim`.
     public var routes: [Route] {
-        [Route("POST", "/v1/grants/{request_id}/claim", access: .open, bodyBytes: 1_024) { await respond($0) }]
+        [Route("POST", "/v1/grants/{request_id}/claim", access: .open, bodyBytes: 1_024, errors: .oauth) { await respond($0) }]
     }
 
     private func respond(_ request: RouteRequest) async -> HTTPServiceResponse {
-        guard let text = request.parameters["request_id"], !text.isEmpty, text.utf8.count <= 255 else {
-            return counted(.notYours, "the address names no request")
+        guard let nonces = await self.nonces() else {
+            return APIFailure(.unavailable, "the ledger cannot be read; ask again", retryAfter: 1).response(.oauth)
+        }
+        var response = await answer(request, nonces)
+        // The next proof needs no round of its own.
+        response.fields.append(HTTPServiceField("dpop-nonce", nonces.nonce(at: clock())))
+        return response
+    }
+
+    /// The nonces of all workers; `nil` while the ledger cannot be asked for their key.
+    private func nonces() async -> ProofNonces? {
+        if let made = nonceKey.made.withLock({ $0 }) { return made }
+        do {
+            let nonces = ProofNonces(key: try await ledger.proofNonceKey(), lifetime: settings.nonceLifetime)
+            nonceKey.made.withLock { $0 = nonces }
+            return nonces
+        } catch {
+            logger.error("the key of nonces cannot be read", metadata: ["error": "\(error)"])
+            return nil
+        }
+    }
+
+    private func answer(_ request: RouteRequest, _ nonces: ProofNonces) async -> HTTPServiceResponse {
+        guard let text = request.parameters["request_id"], !text.isEmpty, text.utf8.count <= 512 else {
+            return refusal(.notYours, "this key may claim no token here")
         }
         let requestID = RequestID(text)
         let now = clock()
@@ -88,48 +116,52 @@ public struct GrantClaims: RouteGroup {
                 expecting: DPoPProof.Expectation(
                     method: request.http.method, target: settings.address + ClaimAddress.path(of: requestID), now: now,
                     tolerance: settings.proofTolerance))
-            guard let nonce = proof.nonce, nonces.accepts(nonce, at: now) else {
-                throw DPoPProof.Fault(
-                    code: .useNonce, description: "the proof has no nonce of this server that is young enough; "
-                        + "make one with the nonce in the field DPoP-Nonce")
-            }
+            guard let nonce = proof.nonce, nonces.accepts(nonce, at: now) else { throw .nonceNeeded }
         } catch {
             count(error.code.rawValue)
-            return JSONReply.refusal(400, error.code.rawValue, error.description, fields: [nonceField(now)])
+            return JSONReply.refusal(400, error.code.rawValue, error.description)
         }
-        return await answer(requestID, proof)
+        return await claim(requestID, proof)
     }
 
-    private func answer(_ requestID: RequestID, _ proof: DPoPProof) async -> HTTPServiceResponse {
+    private func claim(_ requestID: RequestID, _ proof: DPoPProof) async -> HTTPServiceResponse {
         for attempt in 1...Self.attempts {
             do {
-                let grant = try await take(requestID, proof)
-                return try reply(grant, proof)
+                let (answer, isFirst) = try await take(requestID, proof)
+                count(isFirst ? "claimed" : "repeated")
+                return answer
             } catch let refused as ClaimJudgement.Refused {
-                return counted(refused.refusal, refused.detail)
+                return refusal(refused.refusal, refused.detail)
+            } catch let fault as DPoPProof.Fault {
+                count(fault.code.rawValue)
+                return JSONReply.refusal(400, fault.code.rawValue, fault.description)
             } catch let held as ReleaseGuard.Held {
                 count("held_back")
                 logger.warning("a claim is held back", metadata: ["why": "\(held)"])
-                return unavailable("nothing is given out at the moment; ask again with another proof")
+                return unavailable("nothing is given out at the moment")
             } catch let error as LedgerError where error.code == .conflict && attempt < Self.attempts {
                 continue
             } catch {
                 count("failed")
                 logger.error(
                     "a claim could not be answered", metadata: ["request": "\(requestID)", "error": "\(error)"])
-                return unavailable("the claim could not be answered; ask again with another proof")
+                return unavailable("the claim could not be answered")
             }
         }
-        return unavailable("control events overtook the claim; ask again with another proof")
+        return unavailable("control events overtook the claim")
     }
 
-    private func take(_ requestID: RequestID, _ proof: DPoPProof) async throws -> ClaimJudgement.Grant {
+    /// Judges, makes the answer, and gives it back once the claim is committed: what cannot be answered is not claimed.
+    private func take(
+        _ requestID: RequestID, _ proof: DPoPProof
+    ) async throws -> (answer: HTTPServiceResponse, isFirst: Bool) {
+        typealias Taken = (answer: HTTPServiceResponse, isFirst: Bool)
         let judgement = ClaimJudgement(proof: proof, retryWindow: settings.retryWindow)
-        let expiry = proof.issuedAt.adding(seconds: proofLife.components.seconds)
         let read = ClaimRead(
-            worker: worker, requestID: requestID, proof: proof.digest, proofExpiry: expiry,
+            worker: worker, requestID: requestID, proof: proof.digest,
+            proofExpiry: proof.issuedAt.adding(seconds: proofLife.components.seconds),
             knownControlPosition: release.knownPosition)
-        return try await ledger.claim(read) { snapshot in
+        let taken = try await ledger.claim(read) { snapshot -> (ClaimWrite?, Result<Taken, ClaimJudgement.Refused>) in
             let control = try release.state(of: snapshot.control)
             let grant: ClaimJudgement.Grant
             do throws(ClaimJudgement.Refused) {
@@ -139,16 +171,18 @@ public struct GrantClaims: RouteGroup {
                 guard error.refusal != .notYours, error.refusal != .replayed else { throw error }
                 return (nil, .failure(error))
             }
-            guard grant.isFirst else { return (nil, .success(grant)) }
-            let write = try grant.write(
-                by: worker, rules: rules, controlPosition: snapshot.control.controlPosition)
-            return (write, Result<ClaimJudgement.Grant, ClaimJudgement.Refused>.success(grant))
-        }.get()
+            let answer = JSONReply.ok(.object(try document(grant, proof)), fields: [.noStore])
+            guard grant.isFirst else { return (nil, .success((answer, false))) }
+            let write = try grant.write(by: worker, rules: rules, controlPosition: snapshot.control.controlPosition)
+            return (write, .success((answer, true)))
+        }
+        return try taken.get()
     }
 
     // MARK: Answers
 
-    private func reply(_ grant: ClaimJudgement.Grant, _ proof: DPoPProof) throws -> HTTPServiceResponse {
+    /// The answer: the same members for the same claim, so that one that was lost is given again byte for byte.
+    private func document(_ grant: ClaimJudgement.Grant, _ proof: DPoPProof) throws -> JSONObject {
         guard let minter = minters[grant.material.kid] else {
             throw LedgerError(
                 .refused,
@@ -157,47 +191,42 @@ public struct GrantClaims: RouteGroup {
         }
         let token = try minter.remint(payload: grant.material.claims, expecting: TokenHash(grant.material.tokenHash))
         var answer: JSONObject = [
-            "claim_version": "1", "request_id": .string(grant.request.requestID.rawValue),
-            "job_id": .string(grant.request.jobID.rawValue), "token_hash": .string(grant.token.tokenHash.hex),
-            "jti": .string(grant.token.tokenID.rawValue), "kid": .string(grant.token.kid.rawValue),
-            "token_scope_hash_b64u": .string(grant.token.scopeHash.b64u),
-            "iat": .integer(grant.token.issuedAt.seconds), "exp": .integer(grant.token.expiresAt.seconds),
-            "claimed_at": .string(grant.claim.at.iso8601), "token_type": "Bearer",
+            "claim_version": "1", "claimed_at": .string(grant.claim.at.iso8601),
+            "exp": .integer(grant.token.expiresAt.seconds), "iat": .integer(grant.token.issuedAt.seconds),
+            "job_id": .string(grant.request.jobID.rawValue), "jti": .string(grant.token.tokenID.rawValue),
+            "kid": .string(grant.token.kid.rawValue), "request_id": .string(grant.request.requestID.rawValue),
+            "token_hash": .string(grant.token.tokenHash.hex),
+            "token_scope_hash_b64u": .string(grant.token.scopeHash.b64u), "token_type": "Bearer",
         ]
-        if let recipient = proof.sealTo {
+        guard let recipient = proof.sealTo else {
+            answer["access_token"] = .string(token.exposed)
+            return answer
+        }
+        do throws(SealError) {
             answer["sealed_token"] = .string(
                 try SealedToken.seal(
                     token, to: recipient, ephemeralSecret: sealing,
                     context: Array(grant.request.requestID.rawValue.utf8)))
-        } else {
-            answer["access_token"] = .string(token.exposed)
+        } catch {
+            throw DPoPProof.Fault(code: .invalid, description: "nothing can be sealed to the key in seal_to")
         }
-        count(grant.isFirst ? "claimed" : "repeated")
-        return JSONReply.ok(.object(answer), fields: [JSONReply.noStore, nonceField(clock())])
+        return answer
     }
 
-    private func counted(_ refusal: ClaimJudgement.Refusal, _ detail: String) -> HTTPServiceResponse {
+    private func refusal(_ refusal: ClaimJudgement.Refusal, _ detail: String) -> HTTPServiceResponse {
         count(refusal == .replayed ? "replayed" : refusal.rawValue)
-        let nonce = nonceField(clock())
         return switch refusal {
-        case .notYours, .replayed: JSONReply.refusal(400, refusal.rawValue, detail, fields: [nonce])
+        case .notYours, .replayed: JSONReply.refusal(400, refusal.rawValue, detail)
         case .notSealed:
-            JSONReply.refusal(
-                503, refusal.rawValue, detail, fields: [nonce, HTTPServiceField("retry-after", "1")])
-        case .stopped: JSONReply.refusal(403, refusal.rawValue, detail, fields: [nonce])
-        case .claimed: JSONReply.refusal(409, refusal.rawValue, detail, fields: [nonce])
-        case .expired, .revoked: JSONReply.refusal(410, refusal.rawValue, detail, fields: [nonce])
+            JSONReply.refusal(503, refusal.rawValue, detail, fields: [HTTPServiceField("retry-after", "1")])
+        case .stopped: JSONReply.refusal(403, refusal.rawValue, detail)
+        case .claimed: JSONReply.refusal(409, refusal.rawValue, detail)
+        case .expired, .revoked: JSONReply.refusal(410, refusal.rawValue, detail)
         }
     }
 
     private func unavailable(_ sentence: String) -> HTTPServiceResponse {
-        var response = JSONReply.unavailable(sentence)
-        response.fields.append(nonceField(clock()))
-        return response
-    }
-
-    private func nonceField(_ now: Timestamp) -> HTTPServiceField {
-        HTTPServiceField("dpop-nonce", nonces.nonce(at: now))
+        APIFailure(.unavailable, "\(sentence); ask again with another proof", retryAfter: 1).response(.oauth)
     }
 
     private func count(_ result: String) {

@@ -29,13 +29,13 @@ public struct EvidenceRoutes: RouteGroup {
     /// The routes.
     public var routes: [Route] {
         [
-            Route("GET", "/v1/checkpoint", access: .open) { await checkpoint(.newest, $0) },
-            Route("GET", "/v1/checkpoint/cosigned", access: .open) { await checkpoint(.newestCosigned, $0) },
-            Route("GET", "/v1/checkpoints/{size}", access: .open) { await sized($0, isCosigned: false) },
-            Route("GET", "/v1/checkpoints/{size}/cosigned", access: .open) { await sized($0, isCosigned: true) },
-            Route("GET", "/v1/proofs/consistency", access: .open) { await consistency($0) },
-            Route("GET", "/v1/proofs/inclusion/{position}", access: .open) { await inclusion($0) },
-            Route("GET", "/v1/batches/{number}/receipts/{receipt_id}/proof", access: .open) { await byName($0) },
+            Route("GET", "/v1/checkpoint", access: .open, sharing: .anyOrigin) { await checkpoint(.newest, $0) },
+            Route("GET", "/v1/checkpoint/cosigned", access: .open, sharing: .anyOrigin) { await checkpoint(.newestCosigned, $0) },
+            Route("GET", "/v1/checkpoints/{size}", access: .open, sharing: .anyOrigin) { await sized($0, isCosigned: false) },
+            Route("GET", "/v1/checkpoints/{size}/cosigned", access: .open, sharing: .anyOrigin) { await sized($0, isCosigned: true) },
+            Route("GET", "/v1/proofs/consistency", access: .open, sharing: .anyOrigin) { await consistency($0) },
+            Route("GET", "/v1/proofs/inclusion/{position}", access: .open, sharing: .anyOrigin) { await inclusion($0) },
+            Route("GET", "/v1/batches/{number}/receipts/{receipt_id}/proof", access: .open, sharing: .anyOrigin) { await byName($0) },
         ]
     }
 
@@ -78,7 +78,7 @@ public struct EvidenceRoutes: RouteGroup {
         await answered(request) {
             let first = try Self.number(request.query("first"), "first", from: 1)
             let second = try Self.number(request.query("second"), "second", from: 1)
-            guard first <= second else { throw BadValue("first is not smaller than second") }
+            guard first <= second else { throw APIFailure(.malformed, "first is not smaller than second") }
             let (older, newer, path) = try await prover.consistency(from: UInt64(first), to: UInt64(second))
             let answer: JSONValue = [
                 "first": .string(older.encoded), "second": .string(newer.encoded),
@@ -100,7 +100,7 @@ public struct EvidenceRoutes: RouteGroup {
         await answered(request) {
             let number = try Self.number(request.parameters["number"], "number")
             let id = request.parameters["receipt_id"] ?? ""
-            guard Digest(b64u: id) != nil else { throw BadValue("receipt_id is not 43 characters of base64url") }
+            guard Digest(b64u: id) != nil else { throw APIFailure(.malformed, "receipt_id is not 43 characters of base64url") }
             let batch = try await prover.batch(number)
             guard let index = prover.index(of: id, in: batch) else {
                 throw LogProver.Missing(
@@ -116,7 +116,7 @@ public struct EvidenceRoutes: RouteGroup {
     ) async throws -> HTTPServiceResponse {
         var response = JSONReply.ok(.null)
         switch request.query("form") {
-        case nil where request.query.contains { $0.name == "form" }: throw BadValue("form is given twice")
+        case nil where request.query.contains { $0.name == "form" }: throw APIFailure(.malformed, "form is given twice")
         case nil:
             let isSized = request.query.contains { $0.name == "size" }
             let size = isSized ? UInt64(try Self.number(request.query("size"), "size", from: 1)) : nil
@@ -128,22 +128,17 @@ public struct EvidenceRoutes: RouteGroup {
                     detail: "batch \(batch.header.number) has no root by that rule that a key of this worker signed")
             }
             response.body = JSONWriter.bytes(proof.json)
-        default: throw BadValue("the only other form is clawlogs")
+        default: throw APIFailure(.malformed, "the only other form is clawlogs")
         }
         return JSONReply.immutable(response, for: request.http)
     }
 
     // MARK: Values and failures
 
-    private struct BadValue: Error {
-        let detail: String
-        init(_ detail: String) { self.detail = detail }
-    }
-
     private static func number(_ text: String?, _ name: String, from least: Int64 = 0) throws -> Int64 {
         guard let text, text.utf8.count <= 19, text.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }),
             let number = Int64(text), number >= least, number < .max
-        else { throw BadValue("\(name) is not one whole number of at least \(least)") }
+        else { throw APIFailure(.malformed, "\(name) is not one whole number of at least \(least)") }
         return number
     }
 
@@ -152,13 +147,13 @@ public struct EvidenceRoutes: RouteGroup {
     ) async -> HTTPServiceResponse {
         do {
             return try await answer()
-        } catch let error as BadValue {
-            return JSONReply.refusal(400, "invalid_request", error.detail)
+        } catch let error as APIFailure {
+            return error.response()
         } catch let error as LogProver.Missing {
-            return JSONReply.refusal(error.reason == .archived ? 410 : 404, error.reason.rawValue, error.detail)
+            return APIFailure(error.reason == .archived ? .gone : .notFound, error.detail).response()
         } catch {
             logger.error("evidence could not be read", metadata: ["path": "\(request.http.path)", "error": "\(error)"])
-            return JSONReply.unavailable("the ledger could not be read; ask again")
+            return APIFailure(.unavailable, "the ledger could not be read; ask again", retryAfter: 1).response()
         }
     }
 }

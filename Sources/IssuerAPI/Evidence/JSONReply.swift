@@ -4,8 +4,6 @@ import ReceiptLog
 
 /// Answers of the routes for evidence, claims, preflights and health, in their common forms.
 enum JSONReply {
-    static let noStore = HTTPServiceField("cache-control", "no-store")
-
     /// An answer as RFC 8785 text: the same value gives the same bytes.
     static func ok(_ value: JSONValue, fields: [HTTPServiceField] = []) -> HTTPServiceResponse {
         body(200, value, fields: fields)
@@ -22,13 +20,7 @@ enum JSONReply {
         _ status: Int, _ code: String, _ sentence: String, fields: [HTTPServiceField] = []
     ) -> HTTPServiceResponse {
         body(
-            status, ["error": .string(code), "error_description": .string(sentence)], fields: [noStore] + fields)
-    }
-
-    /// The ledger did not answer, or not so that anything can be said.
-    static func unavailable(_ sentence: String, retryAfter seconds: Int = 1) -> HTTPServiceResponse {
-        refusal(
-            503, "temporarily_unavailable", sentence, fields: [HTTPServiceField("retry-after", String(seconds))])
+            status, ["error": .string(code), "error_description": .string(sentence)], fields: [.noStore] + fields)
     }
 
     // MARK: Caching

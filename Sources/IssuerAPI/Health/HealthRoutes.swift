@@ -1,5 +1,5 @@
 public import ClawWire
-public import GrantLedger
+import GrantLedger
 public import GrantWorker
 import HTTPService
 import Keys
@@ -49,7 +49,7 @@ public struct HealthRoutes: RouteGroup {
     public var routes: [Route] {
         [
             Route("GET", "/live", access: .open) { _ in
-                JSONReply.ok(["status": "live"], fields: [JSONReply.noStore])
+                JSONReply.ok(["status": "live"], fields: [.noStore])
             },
             Route("GET", "/ready", access: .open) { _ in
                 let readiness = await readiness()
@@ -67,7 +67,7 @@ public struct HealthRoutes: RouteGroup {
         var object: JSONObject = ["status": isReady ? "ready" : "not_ready"]
         if !isReady { object["reasons"] = .array(readiness.reasons.map { .string($0.rawValue) }) }
         for member in more.members { object[member.key] = member.value }
-        return JSONReply.body(isReady ? 200 : 503, .object(object), fields: [JSONReply.noStore])
+        return JSONReply.body(isReady ? 200 : 503, .object(object), fields: [.noStore])
     }
 
     private func readiness() async -> Readiness {
