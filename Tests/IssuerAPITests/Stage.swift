@@ -79,7 +79,7 @@ final class SurfaceStage: Sendable {
         change(&configuration)
         let listening = Lock(false)
         let service = IssuerAPIService { surroundings in
-            try IssuerSurface.groups(surroundings) { .playgroundNow }
+            try IssuerSurface.groups(surroundings)
         } onListening: { _ in
             listening.withLock { $0 = true }
         }

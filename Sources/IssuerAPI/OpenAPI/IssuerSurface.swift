@@ -1,4 +1,5 @@
 public import ClawWire
+import Foundation
 public import GrantWorker
 
 /// The routes beyond those of keys, tokens and revocations: evidence, preflights, claims, health and the description of
@@ -6,9 +7,10 @@ public import GrantWorker
 public enum IssuerSurface {
     /// The routes of a worker.
     ///
+    /// - Parameter clock: the worker's own clock.
     /// - Throws: what a part of them needs and does not find: a secret, a rule.
     public static func groups(
-        _ surroundings: WorkerSurroundings, clock: @escaping @Sendable () -> Timestamp
+        _ surroundings: WorkerSurroundings, clock: @escaping @Sendable () -> Timestamp = now
     ) throws -> [any RouteGroup] {
         var groups: [any RouteGroup] = [
             EvidenceRoutes(
@@ -17,5 +19,10 @@ public enum IssuerSurface {
         ]
         if let claims = try GrantClaims.make(surroundings, clock: clock) { groups.append(claims) }
         return groups
+    }
+
+    /// The machine's clock.
+    @Sendable public static func now() -> Timestamp {
+        Timestamp(microseconds: Int64(Date().timeIntervalSince1970 * 1e6))
     }
 }
