@@ -133,7 +133,7 @@ let package = Package(
             name: "IssuerAPI",
             dependencies: [
                 "ApprovalSources", "ClawWire", "GrantLedger", "GrantVerifier", "GrantWorker", "HTTPService",
-                "IssuanceRules", "Keys", "Observability", "Primitives", "ReceiptLog", "CZlib",
+                "IssuanceRules", "Keys", "Observability", "Postgres", "Primitives", "ReceiptLog", "CZlib",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),

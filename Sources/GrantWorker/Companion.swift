@@ -30,14 +30,17 @@ public struct WorkerSurroundings: Sendable {
     public let policies: PolicyShelf
     /// What halts this worker alone.
     public let localStop: LocalStop
+    /// False for a process that serves without deciding: it holds no partitions and is no worker to the ledger.
+    public let isDeciding: Bool
     /// Logger that names the worker.
     public let logger: Logger
 
     /// Lends these.
     public init(
         configuration: WorkerConfiguration, ledger: PostgresLedger, keys: KeyRing, rules: RuleSet,
-        policies: PolicyShelf = PolicyShelf(), localStop: LocalStop = LocalStop(file: nil), logger: Logger
+        policies: PolicyShelf = PolicyShelf(), localStop: LocalStop = LocalStop(file: nil), isDeciding: Bool = true, logger: Logger
     ) {
+        self.isDeciding = isDeciding
         self.policies = policies
         self.localStop = localStop
         self.configuration = configuration

@@ -62,7 +62,7 @@ struct WorkerParts: Sendable {
                 [TopicPolicySource(topic: $0, configuration: configuration.kafka, admin: admin, logger: logger)]
             } ?? []
         let policies = PolicyCache(
-            sources: try policySources(policySettings) + followers, signers: rules.workPolicies.signers,
+            sources: try PolicySettings.sources(policySettings) + followers, signers: rules.workPolicies.signers,
             logger: logger)
         let sources = try SourceConfiguration.byTopic(rules, file: configuration.rulesFile)
         let watched = rules.healthRules
@@ -176,18 +176,6 @@ struct WorkerParts: Sendable {
         }
     }
 
-    private static func policySources(_ sources: WorkerConfiguration.PolicySources) throws -> [any PolicySource] {
-        var all: [any PolicySource] = []
-        if let directory = sources.directory { all.append(DirectoryPolicySource(path: directory)) }
-        if let url = sources.url {
-            guard let registry = RegistryPolicySource(url: url) else {
-                throw ConfigurationError("wpc.url \"\(url)\" is not an http or https address")
-            }
-            all.append(registry)
-        }
-        return all
-    }
-
     /// Waits until nothing is left to seal and to publish, so that the last worker to leave leaves nothing behind. With
     /// others alive there is nothing to wait for: they take the role up.
     func drain(atMost timeout: Duration) async throws {
@@ -224,7 +212,20 @@ struct WorkerParts: Sendable {
 }
 
 /// Where WPCs come from: the worker's configuration, else the rules; the rules' directory is relative to their file.
-private enum PolicySettings {
+enum PolicySettings {
+    /// The sources that need no broker.
+    static func sources(_ settings: WorkerConfiguration.PolicySources) throws(ConfigurationError) -> [any PolicySource] {
+        var all: [any PolicySource] = []
+        if let directory = settings.directory { all.append(DirectoryPolicySource(path: directory)) }
+        if let url = settings.url {
+            guard let registry = RegistryPolicySource(url: url) else {
+                throw ConfigurationError("wpc.url \"\(url)\" is not an http or https address")
+            }
+            all.append(registry)
+        }
+        return all
+    }
+
     static func resolve(_ configuration: WorkerConfiguration, _ rules: RuleSet) -> WorkerConfiguration.PolicySources {
         var settings = configuration.policies
         if settings.directory == nil, let directory = rules.workPolicies.directory {

@@ -78,9 +78,7 @@ final class SurfaceStage: Sendable {
         configuration.claims = WorkerConfiguration.Claims(address: base)
         change(&configuration)
         let listening = Lock(false)
-        let service = IssuerAPIService { surroundings in
-            try IssuerSurface.groups(surroundings)
-        } onListening: { _ in
+        let service = IssuerAPIService(parts: { try IssuerSurface.parts($0) }) { _ in
             listening.withLock { $0 = true }
         }
         var logger = Logger(label: "surface")

@@ -1,6 +1,6 @@
 public import ClawWire
 public import IssuanceRules
-import Logging
+public import Logging
 
 /// The WPCs of a worker, verified, for those who accompany it.
 public struct PolicyShelf: Sendable {
@@ -11,6 +11,17 @@ public struct PolicyShelf: Sendable {
     /// A shelf without a source: it has no WPC.
     public init() {
         cache = PolicyCache(sources: [], signers: [], logger: Logger(label: "clawgrant"))
+    }
+
+    /// The WPCs that a configuration and its rules point to, but for those on a topic: for a process without a broker.
+    ///
+    /// - Throws: ``ConfigurationError`` for an address that is none.
+    public init(
+        _ configuration: WorkerConfiguration, rules: RuleSet, logger: Logger
+    ) throws(ConfigurationError) {
+        cache = PolicyCache(
+            sources: try PolicySettings.sources(PolicySettings.resolve(configuration, rules)),
+            signers: rules.workPolicies.signers, logger: logger)
     }
 
     /// The WPC of a hash, loaded from where the worker finds WPCs when it is not known yet.

@@ -14,9 +14,6 @@ import ReceiptLog
 final class StatusListService: Sendable {
     /// Largest record: a list whose tokens are revoked by the hundred thousand does not fit and is left out.
     private static let maximumBytes = 1_000_000
-    /// Longest life of a token, in seconds, and what clocks differ.
-    private static let horizon: Int64 = 3_600 + 300
-    private static let page = 5_000
 
     private let settings: WorkerConfiguration.StatusLists
     private let ledger: any Ledger
@@ -81,35 +78,19 @@ final class StatusListService: Sendable {
     /// for the hour that is over.
     func records() async throws -> [ProducerRecord] {
         let now = clock()
-        let first = StatusPlace.spreadList(at: now.adding(seconds: -300))
-        let last = StatusPlace.spreadList(at: now.adding(seconds: Self.horizon))
-        var lists: [Int64: StatusList] = [:]
-        for number in first...last { lists[number] = StatusList(count: StatusPlace.spreadListSize) }
-        var after = (Timestamp(seconds: first * StatusPlace.spreadListSeconds - 1), RequestID(""))
-        while true {
-            try Task.checkCancellation()
-            let revoked = try await ledger.revokedTokens(after: after.0, after.1, limit: Self.page)
-            for token in revoked {
-                let place = StatusPlace(token: token.tokenHash, expiry: token.expiresAt)
-                try lists[place.list]?.set(.invalid, at: place.index)
-            }
-            guard revoked.count == Self.page, let end = revoked.last else { break }
-            after = (end.expiresAt, end.requestID)
-        }
-        let signer = try keys.signer(for: .receipt, at: now)
+        let first = StatusListMaker.first(at: now)
         var records: [ProducerRecord] = []
-        for (number, list) in lists.sorted(by: { $0.key < $1.key }) {
-            let uri = StatusPlace.uri(base: settings.uriBase, list: number)
-            let token = StatusListToken(
-                uri: uri, issuedAt: now, expiresAt: now.adding(seconds: settings.timeToLive * 2),
-                timeToLive: settings.timeToLive, list: list)
-            let value = Array(try token.signed(by: signer).utf8)
+        let maker = StatusListMaker(
+            ledger: ledger, keys: keys, uriBase: settings.uriBase, timeToLive: settings.timeToLive)
+        for made in try await maker.lists(at: now) {
+            let value = Array(made.signed.utf8)
             guard value.count <= Self.maximumBytes else {
                 logger.warning(
-                    "a status list is too large to publish", metadata: ["list": "\(uri)", "bytes": "\(value.count)"])
+                    "a status list is too large to publish",
+                    metadata: ["list": "\(made.list.uri)", "bytes": "\(value.count)"])
                 continue
             }
-            records.append(record(uri, value, now))
+            records.append(record(made.list.uri, value, now))
         }
         let over = first - 1
         if ended.withLock({ $0 != over }) {

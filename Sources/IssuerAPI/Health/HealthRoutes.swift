@@ -42,6 +42,7 @@ public struct HealthRoutes: RouteGroup {
         var limits = Readiness.Limits()
         limits.viewMaximumAge = configuration.control.topic == nil ? nil : configuration.control.viewMaximumAge
         limits.clockDifference = configuration.limits.maximumClockDifference
+        limits.isDeciding = surroundings.isDeciding
         self.limits = limits
     }
 

@@ -28,6 +28,8 @@ struct Readiness: Sendable, Hashable {
     struct Limits: Sendable, Hashable {
         /// Oldest complete poll of the control topic; `nil` without a control topic.
         var viewMaximumAge: Duration?
+        /// Whether the process is a worker, which is alive in the ledger and shares the partitions with others.
+        var isDeciding = true
         /// By how much clocks may differ.
         var clockDifference: Duration = .seconds(300)
         /// Oldest receipt that waits for the log.
@@ -58,8 +60,8 @@ struct Readiness: Sendable, Hashable {
             let difference = Double(ledger.now.microseconds - now.microseconds) / 1e6
             if let limit = limits.viewMaximumAge, viewAge > limit / .seconds(1) { reasons.append(.controlViewStale) }
             if abs(difference) > limits.clockDifference / .seconds(1) { reasons.append(.clocksDiffer) }
-            if !ledger.isAlive { reasons.append(.notAlive) }
-            if ledger.unownedPartitions > 0 { reasons.append(.partitionsUnowned) }
+            if limits.isDeciding, !ledger.isAlive { reasons.append(.notAlive) }
+            if limits.isDeciding, ledger.unownedPartitions > 0 { reasons.append(.partitionsUnowned) }
             let waiting = ledger.oldestUnsealedAt.map(seconds(since:))
             if let waiting, waiting > limits.unsealedAge / .seconds(1) { reasons.append(.sealingStuck) }
             details["ledger_time"] = .string(ledger.now.iso8601)

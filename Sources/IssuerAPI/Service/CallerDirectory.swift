@@ -90,10 +90,10 @@ final class CallerDirectory: Sendable {
         return all
     }
 
-    /// The caller that has a bearer token. Every hash is looked at for as long, whichever fits.
-    func caller(bearer token: String) -> Entry? {
-        let presented = Digest(hashing: token).bytes
-        return hashes.withLock { hashes in
+    /// The caller that has a token. Every hash is looked at for as long, whichever fits.
+    func caller(_ credential: CallerCredential) -> Entry? {
+        let presented = Digest(hashing: credential.token).bytes
+        let entry: Entry? = hashes.withLock { hashes in
             var found: Int?
             for (digest, caller) in hashes {
                 let difference = zip(digest.bytes, presented).reduce(UInt8(0)) { $0 | $1.0 ^ $1.1 }
@@ -101,6 +101,8 @@ final class CallerDirectory: Sendable {
             }
             return found.map { entries[$0] }
         }
+        guard let name = credential.name else { return entry }
+        return entry.flatMap { ExactText.equal($0.name, name) ? $0 : nil }
     }
 
     /// The caller that the configuration maps a certificate to.

@@ -181,22 +181,13 @@ final class RequestPipeline: Sendable {
                         .unauthenticated, "a bearer token or a client certificate of a configured caller is needed"),
                     why: .unauthenticated, challenge: "Bearer realm=\"clawgrant\""))
         }
-        if given.count == 1, let token = Self.bearerToken(first), let entry = callers.caller(bearer: token) {
+        if given.count == 1, let credential = CallerCredential(first), let entry = callers.caller(credential) {
             return .success(entry)
         }
         return .failure(
             Refusal(
-                failure: APIFailure(.unauthenticated, "the bearer token is no configured caller's"),
+                failure: APIFailure(.unauthenticated, "the credentials are no configured caller's"),
                 why: .unauthenticated, challenge: "Bearer realm=\"clawgrant\", error=\"invalid_token\""))
-    }
-
-    /// The token of `Bearer TOKEN`, within the characters of RFC 6750 section 2.1.
-    private static func bearerToken(_ field: String) -> String? {
-        let parts = field.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: true)
-        guard parts.count == 2, parts[0].lowercased() == "bearer", (16...1_024).contains(parts[1].utf8.count),
-            parts[1].utf8.allSatisfy({ (0x21...0x7E).contains($0) })
-        else { return nil }
-        return String(parts[1])
     }
 
     private func tooMany(_ wait: Int, _ why: APIRefusal) -> Refusal {

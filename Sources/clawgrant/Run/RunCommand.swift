@@ -2,7 +2,6 @@ import ArgumentParser
 import CLinux
 import Glibc
 import GrantWorker
-import IssuerAPI
 import Logging
 
 /// `clawgrant run`: one worker, until it is told to stop.
@@ -31,7 +30,7 @@ struct RunCommand: AsyncParsableCommand {
         clinux_limit_arenas(2)
         // A reader of the log that has gone away must not take the worker with it.
         _ = signal(SIGPIPE, SIG_IGN)
-        let companions: [any WorkerCompanion] = configuration.http == nil ? [] : [IssuerAPIService(groups: { try IssuerSurface.groups($0) })]
+        let companions: [any WorkerCompanion] = configuration.http == nil ? [] : [HTTPSurface.service()]
         let worker = Worker(configuration: configuration, companions: companions, logger: logger)
         let signals = StopSignals {
             logger.info("stopping: finishing what is in hand; a second signal ends at once")

@@ -32,6 +32,12 @@ import Testing
         #expect(reasons(Self.ledger(polled: 1_000), limits: Readiness.Limits(viewMaximumAge: nil)).isEmpty)
     }
 
+    @Test func aProcessThatDecidesNothingNeedsNoPartitions() {
+        var limits = Self.limits
+        limits.isDeciding = false
+        #expect(reasons(Self.ledger(isAlive: false, unowned: 8), limits: limits).isEmpty)
+    }
+
     @Test func everyReasonHasItsCause() {
         #expect(reasons(nil) == [.ledgerUnreachable])
         #expect(reasons(Self.ledger(polled: 16)) == [.controlViewStale])

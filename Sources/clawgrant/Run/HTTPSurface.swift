@@ -1,0 +1,8 @@
+import GrantWorker
+import IssuerAPI
+
+/// The HTTP surface as this program serves it, beside a worker or alone.
+enum HTTPSurface {
+    /// The service with every group of routes.
+    static func service() -> IssuerAPIService { IssuerAPIService(parts: { try IssuerSurface.parts($0) }) }
+}
