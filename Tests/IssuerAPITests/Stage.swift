@@ -22,14 +22,18 @@ final class SurfaceStage: Sendable {
     let base: String
     private let running: Worker
     private let task: Task<Void, any Error>
+    private let lent: Lock<(WorkerSurroundings, IssuerAPIParts)?>
 
     /// Bearer tokens of the callers of the surface, by scope.
     static let readToken = "reader-0123456789abcdef"
     static let preflightToken = "runtime-0123456789abcdef"
+    static let probeToken = "probe-0123456789abcdef"
 
     private init(
-        _ playground: Playground, worker: WorkerID, base: String, running: Worker, task: Task<Void, any Error>
+        _ playground: Playground, worker: WorkerID, base: String, running: Worker, task: Task<Void, any Error>,
+        lent: Lock<(WorkerSurroundings, IssuerAPIParts)?>
     ) {
+        self.lent = lent
         self.playground = playground
         self.worker = worker
         self.base = base
@@ -72,13 +76,22 @@ final class SurfaceStage: Sendable {
         http.callers = [
             try caller("reader", [.read], readToken, in: playground.directory),
             try caller("runtime", [.preflight], preflightToken, in: playground.directory),
+            try caller("probe", Set(HTTPSettings.Scope.allCases), probeToken, in: playground.directory),
         ]
         configuration.http = http
         configuration.control.topic = PlaygroundTopic.control
         configuration.claims = WorkerConfiguration.Claims(address: base)
+        configuration.statusLists = WorkerConfiguration.StatusLists(uriBase: base + "/statuslists")
         change(&configuration)
         let listening = Lock(false)
-        let service = IssuerAPIService(parts: { try IssuerSurface.parts($0) }) { _ in
+        let lent = Lock<(WorkerSurroundings, IssuerAPIParts)?>(nil)
+        let service = IssuerAPIService { surroundings in
+            var parts = try IssuerSurface.parts(surroundings)
+            parts.groups.append(MetricsRoutes { Array("# none\n".utf8) })
+            parts.signals = ["issuer": .string(base)]
+            lent.withLock { [parts] in $0 = (surroundings, parts) }
+            return parts
+        } onListening: { _ in
             listening.withLock { $0 = true }
         }
         var logger = Logger(label: "surface")
@@ -88,7 +101,7 @@ final class SurfaceStage: Sendable {
         let worker = Worker(configuration: configuration, companions: [service], logger: logger)
         let task = Task { try await worker.run() }
         let stage = SurfaceStage(
-            playground, worker: configuration.workerID, base: base, running: worker, task: task)
+            playground, worker: configuration.workerID, base: base, running: worker, task: task, lent: lent)
         do {
             try await waitUntil(deadline: .seconds(60), description: "the surface to be served") {
                 listening.withLock { $0 }
@@ -121,6 +134,15 @@ final class SurfaceStage: Sendable {
     func end() async {
         running.stop()
         _ = await task.result
+    }
+
+    /// Every route that is served.
+    func routes() throws -> [Route] {
+        let (surroundings, parts) = try #require(lent.withLock { $0 })
+        let settings = try #require(surroundings.configuration.http)
+        let issuer = Issuer(
+            surroundings, settings, parts, looks: surroundings.ledger, clock: { Timestamp.playgroundNow })
+        return (issuer.groups + parts.groups).flatMap(\.routes)
     }
 
     /// Halts the worker, as a signal would.
