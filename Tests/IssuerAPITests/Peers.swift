@@ -28,7 +28,8 @@ enum Peers {
         var configuration = ManagedProcess.Configuration(
             executable: "/usr/bin/env",
             arguments: [
-                "PYTHONPATH=\(packages)", "PYTHONDONTWRITEBYTECODE=1", "PYTHONIOENCODING=utf-8", "NO_COLOR=1", "python3",
+                "PYTHONPATH=\(packages)", "PYTHONDONTWRITEBYTECODE=1", "PYTHONIOENCODING=utf-8", "NO_COLOR=1",
+                "python3",
             ] + arguments)
         configuration.workingDirectory = directory ?? root.path
         let result = try await Command.run(configuration, within: limit)

@@ -70,6 +70,7 @@ final class SurfaceStage: Sendable {
         var configuration = try playground.workerConfiguration(id: "surface-1")
         configuration.limits.heartbeatInterval = .milliseconds(100)
         configuration.limits.sweepInterval = .milliseconds(200)
+        configuration.limits.drainTimeout = .seconds(3)
         var http = HTTPSettings(issuer: base)
         http.port = port
         http.limits.peerRate = 10_000
@@ -157,6 +158,9 @@ final class SurfaceStage: Sendable {
             return try row.string(0, 0) == "t"
         }
     }
+
+    /// The number that a query gives.
+    func number(_ sql: String) async throws -> Int64? { Int64(try await playground.query(sql).string(0, 0)) }
 
     /// Waits until everything committed is sealed, and so many requests have their outcome.
     func untilDecided(_ requests: Int) async throws {

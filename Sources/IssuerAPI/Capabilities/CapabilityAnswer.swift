@@ -48,7 +48,8 @@ struct CapabilityAnswer: Sendable {
         case .issue(let plan):
             ours["would_grant"] = [
                 "actions": Self.texts(plan.elevatedActions), "audience": Self.texts(plan.audience),
-                "scope": Self.texts(plan.scope), "ttl_seconds": .integer(plan.expiresAt.seconds - plan.issuedAt.seconds),
+                "scope": Self.texts(plan.scope),
+                "ttl_seconds": .integer(plan.expiresAt.seconds - plan.issuedAt.seconds),
             ]
             response["denied_actions"] = Self.texts(asked.actions.filter { !plan.elevatedActions.contains($0) })
         case .wait(let until): ours["waits_until"] = .string(until.iso8601)

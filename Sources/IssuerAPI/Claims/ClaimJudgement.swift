@@ -53,7 +53,9 @@ struct ClaimJudgement: Sendable {
         guard let request = snapshot.request, let token = request.token, let material = snapshot.material,
             let bound = material.claim, bound.key == proof.key
         else { throw refused(.notYours, "this key may claim no token here") }
-        guard !snapshot.isReplay else { throw refused(.replayed, "a proof is taken once; make another for each request") }
+        guard !snapshot.isReplay else {
+            throw refused(.replayed, "a proof is taken once; make another for each request")
+        }
         guard snapshot.isSealed else {
             throw refused(.notSealed, "the receipt of the grant is not in the log yet; ask again in a second")
         }
@@ -71,11 +73,13 @@ struct ClaimJudgement: Sendable {
             return Grant(request: request, token: token, material: material, claim: claim, isFirst: true)
         }
         guard now <= earlier.at.adding(retryWindow) else {
-            throw refused(.claimed, "the token was claimed at \(earlier.at), and an answer is given again for \(retryWindow)")
+            throw refused(
+                .claimed, "the token was claimed at \(earlier.at), and an answer is given again for \(retryWindow)")
         }
         guard earlier.sealedTo == sealedTo else {
             throw refused(
-                .claimed, "the token was claimed at \(earlier.at) with another seal_to; only the same answer is given again")
+                .claimed,
+                "the token was claimed at \(earlier.at) with another seal_to; only the same answer is given again")
         }
         return Grant(request: request, token: token, material: material, claim: earlier, isFirst: false)
     }

@@ -15,8 +15,8 @@ struct DPoPProof: Sendable, Hashable {
         /// The proof is well made and has no nonce of this issuer that is young enough.
         static let nonceNeeded = Fault(
             code: .useNonce,
-            description: "the proof has no nonce of this issuer that is young enough; make one with the nonce in the field "
-                + "DPoP-Nonce")
+            description: "the proof has no nonce of this issuer that is young enough; make one with the nonce in the "
+                + "field DPoP-Nonce")
     }
 
     /// What a proof must have been made for.

@@ -59,7 +59,8 @@ public struct GrantClaims: RouteGroup {
 
     /// Makes the routes of their parts.
     init(
-        ledger: any ClaimLedger, settings: WorkerConfiguration.Claims, clockDifference: Duration, release: ReleaseGuard, keys: KeyRing,
+        ledger: any ClaimLedger, settings: WorkerConfiguration.Claims, clockDifference: Duration, release: ReleaseGuard,
+        keys: KeyRing,
         sealing: SealingSecret, worker: WorkerID, rules: Digest,
         clock: @escaping @Sendable () -> Timestamp, logger: Logger
     ) {
@@ -77,7 +78,11 @@ public struct GrantClaims: RouteGroup {
 
     /// `POST /v1/grants/{request_id}/claim`.
     public var routes: [Route] {
-        [Route("POST", "/v1/grants/{request_id}/claim", access: .open, bodyBytes: 1_024, errors: .oauth) { await respond($0) }]
+        [
+            Route("POST", "/v1/grants/{request_id}/claim", access: .open, bodyBytes: 1_024, errors: .oauth) {
+                await respond($0)
+            }
+        ]
     }
 
     private func respond(_ request: RouteRequest) async -> HTTPServiceResponse {

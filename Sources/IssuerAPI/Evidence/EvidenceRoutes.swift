@@ -29,14 +29,20 @@ public struct EvidenceRoutes: RouteGroup {
     /// The routes.
     public var routes: [Route] {
         [
-            Route("GET", "/v1/checkpoint", access: .open, sharing: .anyOrigin) { await checkpoint(.newest, $0) },
-            Route("GET", "/v1/checkpoint/cosigned", access: .open, sharing: .anyOrigin) { await checkpoint(.newestCosigned, $0) },
-            Route("GET", "/v1/checkpoints/{size}", access: .open, sharing: .anyOrigin) { await sized($0, isCosigned: false) },
-            Route("GET", "/v1/checkpoints/{size}/cosigned", access: .open, sharing: .anyOrigin) { await sized($0, isCosigned: true) },
-            Route("GET", "/v1/proofs/consistency", access: .open, sharing: .anyOrigin) { await consistency($0) },
-            Route("GET", "/v1/proofs/inclusion/{position}", access: .open, sharing: .anyOrigin) { await inclusion($0) },
-            Route("GET", "/v1/batches/{number}/receipts/{receipt_id}/proof", access: .open, sharing: .anyOrigin) { await byName($0) },
+            route("/v1/checkpoint") { await checkpoint(.newest, $0) },
+            route("/v1/checkpoint/cosigned") { await checkpoint(.newestCosigned, $0) },
+            route("/v1/checkpoints/{size}") { await sized($0, isCosigned: false) },
+            route("/v1/checkpoints/{size}/cosigned") { await sized($0, isCosigned: true) },
+            route("/v1/proofs/consistency") { await consistency($0) },
+            route("/v1/proofs/inclusion/{position}") { await inclusion($0) },
+            route("/v1/batches/{number}/receipts/{receipt_id}/proof") { await byName($0) },
         ]
+    }
+
+    private func route(
+        _ template: String, _ respond: @escaping @Sendable (RouteRequest) async -> HTTPServiceResponse
+    ) -> Route {
+        Route("GET", template, access: .open, bodyBytes: 0, sharing: .anyOrigin, respond: respond)
     }
 
     // MARK: Checkpoints
@@ -100,7 +106,9 @@ public struct EvidenceRoutes: RouteGroup {
         await answered(request) {
             let number = try Self.number(request.parameters["number"], "number")
             let id = request.parameters["receipt_id"] ?? ""
-            guard Digest(b64u: id) != nil else { throw APIFailure(.malformed, "receipt_id is not 43 characters of base64url") }
+            guard Digest(b64u: id) != nil else {
+                throw APIFailure(.malformed, "receipt_id is not 43 characters of base64url")
+            }
             let batch = try await prover.batch(number)
             guard let index = prover.index(of: id, in: batch) else {
                 throw LogProver.Missing(
@@ -116,7 +124,8 @@ public struct EvidenceRoutes: RouteGroup {
     ) async throws -> HTTPServiceResponse {
         var response = JSONReply.ok(.null)
         switch request.query("form") {
-        case nil where request.query.contains { $0.name == "form" }: throw APIFailure(.malformed, "form is given twice")
+        case nil where request.query.contains { $0.name == "form" }:
+            throw APIFailure(.malformed, "form is given twice")
         case nil:
             let isSized = request.query.contains { $0.name == "size" }
             let size = isSized ? UInt64(try Self.number(request.query("size"), "size", from: 1)) : nil

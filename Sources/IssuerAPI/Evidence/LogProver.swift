@@ -49,7 +49,8 @@ struct LogProver: Sendable {
         guard receipts.count == header.count else {
             throw Missing(
                 reason: .archived,
-                detail: "the receipts of batch \(number) are archived; the batch topic has them, see `clawgrant batch prove`")
+                detail: "the receipts of batch \(number) are archived; the batch topic has them, see "
+                    + "`clawgrant batch prove`")
         }
         let tree = MerkleTree(leaves: receipts)
         guard tree.root == header.root else {
@@ -79,7 +80,8 @@ struct LogProver: Sendable {
         guard let plan = EdgeProof(inclusionOf: number, in: size), let batchPath = batch.tree.inclusionPath(of: index)
         else {
             throw Missing(
-                reason: .notFound, detail: "batch \(number) is not among the first \(size); ask for size \(number + 1) or more")
+                reason: .notFound,
+                detail: "batch \(number) is not among the first \(size); ask for size \(number + 1) or more")
         }
         return InclusionProof(
             index: index, batchPath: batchPath, header: batch.header, headerPath: try await path(plan),

@@ -49,14 +49,14 @@ public struct HealthRoutes: RouteGroup {
     /// The routes.
     public var routes: [Route] {
         [
-            Route("GET", "/live", access: .open) { _ in
+            Route("GET", "/live", access: .open, bodyBytes: 0) { _ in
                 JSONReply.ok(["status": "live"], fields: [.noStore])
             },
-            Route("GET", "/ready", access: .open) { _ in
+            Route("GET", "/ready", access: .open, bodyBytes: 0) { _ in
                 let readiness = await readiness()
                 return Self.answer(readiness, JSONObject())
             },
-            Route("GET", "/v1/health", access: .caller(.read)) { _ in
+            Route("GET", "/v1/health", access: .caller(.read), bodyBytes: 0) { _ in
                 let readiness = await readiness()
                 return Self.answer(readiness, ["checks": .object(readiness.details)])
             },

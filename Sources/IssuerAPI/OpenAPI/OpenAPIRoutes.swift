@@ -9,7 +9,7 @@ public struct OpenAPIRoutes: RouteGroup {
     /// `GET /openapi.yaml`.
     public var routes: [Route] {
         [
-            Route("GET", "/openapi.yaml", access: .open, sharing: .anyOrigin) { request in
+            Route("GET", "/openapi.yaml", access: .open, bodyBytes: 0, sharing: .anyOrigin) { request in
                 .document(
                     PackageResources.openapi_yaml, mediaType: "application/yaml", maximumAge: 300, to: request.http)
             }

@@ -32,7 +32,8 @@ import Testing
                 (SELECT count(*) FROM clawgrant.approval), (SELECT max(number) FROM clawgrant.receipt_batch),
                 (SELECT count(*) FROM clawgrant.effect_group), (SELECT string_agg(xmin::text || xmax::text, ',') FROM
                     clawgrant.approval))
-            """).string(0, 0)
+            """
+        ).string(0, 0)
     }
 
     @Test func itSaysWhatComesAndChangesNothing() async throws {

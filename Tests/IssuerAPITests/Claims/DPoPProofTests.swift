@@ -168,7 +168,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "https://issuer.example/v1/A", "https://issuer.example/v1/a/", "https://issuer.example/v1", "http://issuer.example/v1/a",
+        "https://issuer.example/v1/A", "https://issuer.example/v1/a/", "https://issuer.example/v1",
+        "http://issuer.example/v1/a",
         "https://issuer.example:444/v1/a", "https://other.example/v1/a", "https://issuer.example/v1/a%2F",
     ])
     func otherAddressesAreNot(_ text: String) {

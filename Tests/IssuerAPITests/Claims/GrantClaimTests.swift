@@ -32,7 +32,7 @@ import Testing
             let strange = try await stage.claim(second, Self.key)
             #expect(strange.status == 400 && strange.json["error"]?.string == "invalid_grant")
             #expect(try await stage.claim(RequestID("req-none"), Self.key).json["error"]?.string == "invalid_grant")
-            #expect(try await stage.playground.query("SELECT count(*) FROM clawgrant.used_proof").int64(0, 0) == 0)
+            #expect(try await stage.number("SELECT count(*) FROM clawgrant.used_proof") == 0)
 
             let claimed = try await stage.claim(first, Self.key)
             #expect(claimed.status == 200 && claimed.field("cache-control") == "no-store")
@@ -51,12 +51,16 @@ import Testing
 
             // One receipt for each claim, in the log, without a token.
             try await stage.untilDecided(2)
-            let count = try await stage.playground.query(
-                "SELECT sum((convert_from(header, 'UTF8')::json->'counts'->>'grant.claimed')::int) FROM clawgrant.receipt_batch")
-            #expect(try count.int64(0, 0) == 2)
-            let rows = try await stage.playground.query(
-                "SELECT count(*) FROM clawgrant.effect_group WHERE position(convert_to('\(compact)', 'UTF8') IN body) > 0")
-            #expect(try rows.int64(0, 0) == 0)
+            let claims = try await stage.number(
+                """
+                SELECT sum((convert_from(header, 'UTF8')::json->'counts'->>'grant.claimed')::int)
+                FROM clawgrant.receipt_batch
+                """)
+            #expect(claims == 2)
+            let holding = try await stage.number(
+                "SELECT count(*) FROM clawgrant.effect_group WHERE position(convert_to('\(compact)', 'UTF8') IN body) > 0"
+            )
+            #expect(holding == 0)
             tokenless([strange])
         }
     }
@@ -160,7 +164,7 @@ import Testing
             stage.halt()
             let refused = try await stage.claim(request, Self.key)
             #expect(refused.status == 503 && refused.field("retry-after") == "1")
-            #expect(try await stage.playground.query("SELECT count(*) FROM clawgrant.grant_claim").int64(0, 0) == 0)
+            #expect(try await stage.number("SELECT count(*) FROM clawgrant.grant_claim") == 0)
             let ready = try await stage.get("/ready")
             #expect(ready.status == 503 && ready.json["reasons"]?.array?.contains("halted") == true)
         }

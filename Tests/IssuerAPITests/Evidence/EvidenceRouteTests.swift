@@ -54,7 +54,8 @@ import Testing
                 let answer = try await stage.get("/v1/proofs/consistency?first=\(first)&second=\(size)")
                 let older = try VerifiedCheckpoint(
                     try SignedNote(parsing: try #require(answer.json["first"]?.string)), logKey: logKey, logID: logID)
-                let path = try #require(answer.json["path"]?.array).compactMap { $0.string.flatMap { Digest(b64u: $0) } }
+                let path = try #require(answer.json["path"]?.array)
+                    .compactMap { $0.string.flatMap { Digest(b64u: $0) } }
                 try older.verifyPrefix(of: last, path: path)
                 #expect(older.checkpoint.size == first)
                 let sized = try await stage.get("/v1/checkpoints/\(first)")
@@ -111,7 +112,8 @@ import Testing
             try await stage.grant("only", to: Self.key)
             try await stage.untilDecided(1)
             for path in [
-                "/v1/checkpoints/1000000", "/v1/proofs/inclusion/1000000", "/v1/proofs/consistency?first=1&second=1000000",
+                "/v1/checkpoints/1000000", "/v1/proofs/inclusion/1000000",
+                "/v1/proofs/consistency?first=1&second=1000000",
                 "/v1/batches/0/receipts/\(Digest(hashing: "x").b64u)/proof", "/v1/proofs/inclusion/0?size=1000000",
             ] {
                 let answer = try await stage.get(path)
