@@ -7,6 +7,7 @@ import GrantWorker
 import IssuanceRules
 import Logging
 import NIOCore
+import NIOHTTP1
 import Playground
 import Postgres
 import Primitives

@@ -1,10 +1,11 @@
 import ApprovalSources
 import ClawWire
-import Crypto
+
 import Foundation
 import GrantLedger
 import IssuanceRules
 import Playground
+import Postgres
 import Testing
 
 @testable import IssuerAPI

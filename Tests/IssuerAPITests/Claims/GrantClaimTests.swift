@@ -1,5 +1,6 @@
 import ClawWire
-import Crypto
+import enum Crypto.Curve25519
+import enum Crypto.P256
 import Foundation
 import GrantLedger
 import GrantWorker

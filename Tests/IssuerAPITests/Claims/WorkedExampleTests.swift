@@ -2,6 +2,7 @@ import ClawWire
 import DevStack
 import Foundation
 import GrantWorker
+import IssuanceRules
 import Playground
 import Testing
 
@@ -32,7 +33,7 @@ struct WorkedExampleTests {
             draft.request?.delivery = .reference(claimKey: thumbprint)
             try await stage.playground.produce([try draft.record(signedBy: stage.playground.keys.eventSigner)])
             try await stage.untilDecided(1)
-            let url = stage.base + ClaimAddress.path(of: "req-python")
+            let url = stage.base + ClaimAddress.path(of: RequestID("req-python"))
             let arguments = [program, "claim", key, url] + (isSealed ? ["--seal"] : [])
             let claimed = try await Peers.python(arguments, in: home.path)
             #expect(claimed.code == 0, "\(claimed.errors)")

@@ -1,5 +1,5 @@
 import ClawWire
-import Crypto
+import enum Crypto.Curve25519
 import DevStack
 import GrantLedger
 import Playground

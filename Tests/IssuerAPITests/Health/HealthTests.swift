@@ -1,5 +1,7 @@
 import ClawWire
+import DevStack
 import GrantLedger
+import Playground
 import Testing
 
 @testable import IssuerAPI
