@@ -45,12 +45,11 @@ struct OpenAPITests {
                     "-m", "schemathesis.cli", "run", Peers.document, "--url", stage.base, "--header",
                     "Authorization: Bearer \(SurfaceStage.probeToken)", "--checks",
                     "not_a_server_error,status_code_conformance,content_type_conformance,"
-                        + "response_headers_conformance,response_schema_conformance,negative_data_rejection,"
-                        + "unsupported_method",
-                    "--phases", "examples,coverage,fuzzing", "--max-examples", "12", "--seed", "1",
+                        + "response_headers_conformance,response_schema_conformance,negative_data_rejection",
+                    "--phases", "examples,coverage,fuzzing", "--max-examples", "8", "--seed", "1",
                     "--request-timeout", "10", "--generation-database", "none", "--workers", "1", "--no-color",
                     "--continue-on-failure",
-                ], in: home.path, within: .seconds(300))
+                ], in: home.path, within: .seconds(420))
             Attachment.record(result.output, named: "schemathesis.txt")
             #expect(result.code == 0, "\(result.output.suffix(6_000)) \(result.errors.suffix(1_000))")
         }
