@@ -47,7 +47,7 @@ struct OpenAPITests {
                     "not_a_server_error,status_code_conformance,content_type_conformance,"
                         + "response_headers_conformance,response_schema_conformance,negative_data_rejection",
                     "--phases", "examples,coverage,fuzzing", "--max-examples", "8", "--seed", "1",
-                    "--request-timeout", "10", "--generation-database", "none", "--workers", "1", "--no-color",
+                    "--request-timeout", "40", "--generation-database", "none", "--workers", "1", "--no-color",
                     "--continue-on-failure",
                 ], in: home.path, within: .seconds(420))
             Attachment.record(result.output, named: "schemathesis.txt")
