@@ -116,7 +116,8 @@ struct WorkerParts: Sendable {
         }
         try await KeyRegistration(ledger: ledger, worker: configuration.workerID).register(keys, at: clock())
         return WorkerParts(
-            rules: rules, keys: keys, policies: policies, ledger: ledger, pool: pool, lanes: lanes, consumers: consumers,
+            rules: rules, keys: keys, policies: policies, ledger: ledger, pool: pool, lanes: lanes,
+            consumers: consumers,
             leases: LeaseService(
                 ledger: ledger, worker: configuration.workerID, lanes: lanes, topics: sources.keys.sorted(),
                 admin: admin, offsets: consumers[0], limits: configuration.limits, logger: logger),
@@ -214,7 +215,8 @@ struct WorkerParts: Sendable {
 /// Where WPCs come from: the worker's configuration, else the rules; the rules' directory is relative to their file.
 enum PolicySettings {
     /// The sources that need no broker.
-    static func sources(_ settings: WorkerConfiguration.PolicySources) throws(ConfigurationError) -> [any PolicySource] {
+    static func sources(_ settings: WorkerConfiguration.PolicySources) throws(ConfigurationError) -> [any PolicySource]
+    {
         var all: [any PolicySource] = []
         if let directory = settings.directory { all.append(DirectoryPolicySource(path: directory)) }
         if let url = settings.url {

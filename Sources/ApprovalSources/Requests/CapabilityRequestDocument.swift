@@ -125,7 +125,8 @@ public enum CapabilityRequestDocument {
 
     private static func refuse(_ claimKey: Digest?, _ reader: FieldReader) throws(SourceFault) {
         guard claimKey != nil else { return }
-        throw SourceFault(.invalidValue, field: reader.name("jkt"), "only delivery by reference takes a key to claim with")
+        throw SourceFault(
+            .invalidValue, field: reader.name("jkt"), "only delivery by reference takes a key to claim with")
     }
 
     /// The X25519 key of a JWK (RFC 8037 section 2).

@@ -47,7 +47,8 @@ extension Receipt {
         switch content {
         case .deadLetterRedriven(let action), .deadLetterDiscarded(let action): writer.deadLetter(action)
         case .grantIssued, .grantClaimed, .decisionDenied, .decisionExpired, .decisionQuarantined, .revocation,
-            .revocationsEnded, .keyChanged, .stopDeclared, .stopLifted, .stopDrilled, .controlApplied, .controlRepeated, .gatewayReceipt,
+            .revocationsEnded, .keyChanged, .stopDeclared, .stopLifted, .stopDrilled, .controlApplied, .controlRepeated,
+            .gatewayReceipt,
             .findingRaised, .budgetReached, .heartbeat:
             break
         }

@@ -1,6 +1,5 @@
 import ApprovalSources
 import ClawWire
-
 import Foundation
 import GrantLedger
 import IssuanceRules

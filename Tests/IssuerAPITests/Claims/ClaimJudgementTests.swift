@@ -1,9 +1,10 @@
 import ClawWire
-import enum Crypto.Curve25519
-import enum Crypto.P256
 import GrantLedger
 import IssuanceRules
 import Testing
+
+import enum Crypto.Curve25519
+import enum Crypto.P256
 
 @testable import IssuerAPI
 

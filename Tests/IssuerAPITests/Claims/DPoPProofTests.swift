@@ -1,7 +1,8 @@
 import ClawWire
+import Testing
+
 import enum Crypto.Curve25519
 import enum Crypto.P256
-import Testing
 
 @testable import IssuerAPI
 

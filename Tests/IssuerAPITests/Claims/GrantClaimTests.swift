@@ -1,6 +1,4 @@
 import ClawWire
-import enum Crypto.Curve25519
-import enum Crypto.P256
 import Foundation
 import GrantLedger
 import GrantWorker
@@ -8,6 +6,9 @@ import IssuanceRules
 import Playground
 import ReceiptLog
 import Testing
+
+import enum Crypto.Curve25519
+import enum Crypto.P256
 
 @testable import IssuerAPI
 

@@ -1,4 +1,5 @@
 import ClawWire
+
 import enum Crypto.Curve25519
 import enum Crypto.P256
 

@@ -1,9 +1,10 @@
 import ClawWire
-import enum Crypto.Curve25519
 import DevStack
 import Foundation
 import Playground
 import Testing
+
+import enum Crypto.Curve25519
 
 @testable import IssuerAPI
 
