@@ -13,7 +13,9 @@ struct Clawgrant: AsyncParsableCommand {
             """,
         version: Version.text,
         groupedSubcommands: [
-            CommandGroup(name: "Worker", subcommands: [RunCommand.self, ServeCommand.self, CheckCommand.self, BridgeCommand.self]),
+            CommandGroup(
+                name: "Worker",
+                subcommands: [RunCommand.self, ServeCommand.self, CheckCommand.self, BridgeCommand.self]),
             CommandGroup(
                 name: "Emergency",
                 subcommands: [

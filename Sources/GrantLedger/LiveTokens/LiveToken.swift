@@ -89,6 +89,14 @@ public struct RevocationMarks: Sendable, Hashable {
     public let nextSequence: Int64
     /// Groups with revocations or control events that are committed and not sealed.
     public let unsealed: [EffectGroupKey]
+
+    /// Makes marks.
+    public init(controlPosition: Int64, lastBatch: Int64, nextSequence: Int64, unsealed: [EffectGroupKey]) {
+        self.controlPosition = controlPosition
+        self.lastBatch = lastBatch
+        self.nextSequence = nextSequence
+        self.unsealed = unsealed
+    }
 }
 
 /// Where a group of effects stands.
@@ -129,6 +137,14 @@ public struct RevocationBatch: Sendable, Hashable {
     public let nextSequence: Int64
     /// Its groups in order.
     public let groups: [EffectGroupKey]
+
+    /// Makes a batch.
+    public init(number: Int64, firstSequence: Int64, nextSequence: Int64, groups: [EffectGroupKey]) {
+        self.number = number
+        self.firstSequence = firstSequence
+        self.nextSequence = nextSequence
+        self.groups = groups
+    }
 }
 
 /// One record of the revocations stream.
@@ -139,6 +155,13 @@ public struct StreamedRevocation: Sendable, Hashable {
     public let key: [UInt8]
     /// The record in JSON; `nil` where what stood under the key is over.
     public let value: [UInt8]?
+
+    /// Makes a record.
+    public init(sequence: Int64, key: [UInt8], value: [UInt8]?) {
+        self.sequence = sequence
+        self.key = key
+        self.value = value
+    }
 }
 
 /// What the surface that answers for live tokens asks of the ledger.

@@ -142,7 +142,8 @@ extension ConfigurationFileLoader {
         let section = reader.members(
             value, of: value.setting, variables: [],
             others: ["scopes", "token_hashes_file", "certificates", "certificate_names", "requests_per_s"])
-        guard name.utf8.count <= 64, name.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || "-_.".contains($0)) })
+        guard name.utf8.count <= 64,
+            name.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || "-_.".contains($0)) })
         else {
             reader.report(
                 value, found: "the name \"\(name.prefix(80))\"",

@@ -168,7 +168,8 @@ struct RevocationRoutes: RouteGroup {
                 throw APIFailure(.unavailable, "the ledger cannot be read now; try again", retryAfter: 1)
             }
             throw APIFailure(
-                .gone, "records from there on are in the archive; read the revocations topic, or begin at a later place")
+                .gone, "records from there on are in the archive; read the revocations topic, or begin at a later place"
+            )
         }
     }
 }

@@ -39,7 +39,8 @@ struct Issuer: Sendable {
         }
         let documents = IssuerKeyDocuments(surroundings.keys)
         let judge = TokenJudge(
-            keys: { documents.accepted(at: $0) }, lookup: TokenLookup(ledger: looks), view: view, settings: settings.introspection,
+            keys: { documents.accepted(at: $0) }, lookup: TokenLookup(ledger: looks), view: view,
+            settings: settings.introspection,
             clock: clock)
         let applier = ControlApplier(
             ledger: ledger, rules: surroundings.rules, worker: configuration.workerID, isVerified: { _ in false })

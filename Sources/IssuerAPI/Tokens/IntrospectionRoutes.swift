@@ -72,8 +72,8 @@ struct IntrospectionRoutes: RouteGroup {
                 JSONWriter.bytes(Introspection(known.verified, revokedAt: nil).body, order: .asGiven)
             }
             return HTTPServiceResponse(status: 200, fields: Self.fields, body: body)
-        case .revoked(let known, let at):
-            return .json(200, Introspection(known.verified, revokedAt: at).body, fields: [.noStore])
+        case .revoked(let verified, let at):
+            return .json(200, Introspection(verified, revokedAt: at).body, fields: [.noStore])
         case .invalid(let error):
             return .json(error.status, Introspection(error).body, fields: [.noStore])
         case .notIssued: return Self.notIssued
@@ -103,8 +103,8 @@ struct IntrospectionRoutes: RouteGroup {
         switch standing {
         case .active(let known):
             return .json(200, TransitionMatrix.answer(known.verified, isRevoked: false, transition), fields: [.noStore])
-        case .revoked(let known, _):
-            return .json(200, TransitionMatrix.answer(known.verified, isRevoked: true, transition), fields: [.noStore])
+        case .revoked(let verified, _):
+            return .json(200, TransitionMatrix.answer(verified, isRevoked: true, transition), fields: [.noStore])
         case .invalid(let error): return .json(error.status, Introspection(error).body, fields: [.noStore])
         case .notIssued: return Self.notIssued
         case .unknown(let why): return Self.stale(why)

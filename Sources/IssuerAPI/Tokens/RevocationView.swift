@@ -41,7 +41,8 @@ final class RevocationView: Sendable {
 
     /// There is more against tokens than is held.
     struct Overflow: Error, CustomStringConvertible {
-        let description = "more than \(RevocationView.maximumTokens) tokens are revoked and alive; no token is called active"
+        let description =
+            "more than \(RevocationView.maximumTokens) tokens are revoked and alive; no token is called active"
     }
 
     private struct State {
@@ -181,7 +182,9 @@ final class RevocationView: Sendable {
     func look() async throws {
         let start = ContinuousClock.now
         let marks = try await ledger.revocationMarks()
-        let known = state.withLock { ($0.asOf != nil, $0.controlPosition, $0.lastBatch, $0.nextSequence, $0.readGroups) }
+        let known = state.withLock {
+            ($0.asOf != nil, $0.controlPosition, $0.lastBatch, $0.nextSequence, $0.readGroups)
+        }
         guard known.0, marks.controlPosition >= known.1, marks.lastBatch >= known.2, marks.nextSequence >= known.3
         else {
             // Nothing is known, or the ledger went back to a backup: what was known counts for nothing.
@@ -205,7 +208,8 @@ final class RevocationView: Sendable {
         read = unsealed
         var runs: [RevocationRun] = []
         if marks.controlPosition > known.1 {
-            runs = try await ledger.revocationRuns(after: known.1, startedSince: clock().adding(seconds: -horizonSeconds))
+            runs = try await ledger.revocationRuns(
+                after: known.1, startedSince: clock().adding(seconds: -horizonSeconds))
         }
         try publish(marks, from: start, found, runs, read)
     }

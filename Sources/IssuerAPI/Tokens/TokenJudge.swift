@@ -39,7 +39,7 @@ enum TokenStanding: Sendable {
     /// It may be relied on.
     case active(KnownToken)
     /// It was issued and is revoked or void.
-    case revoked(KnownToken, at: Timestamp)
+    case revoked(VerifiedCST, at: Timestamp)
     /// It is no token of this issuer, or it is over.
     case invalid(CSTError)
     /// It bears the issuer's signature and the ledger does not know it: whoever made it had the key.
@@ -129,6 +129,8 @@ final class TokenJudge: Sendable {
             } catch {
                 return .invalid(error)
             }
+            // The ledger revokes by name what it has issued, so it need not be asked.
+            if let at = view.revocation(of: verified.hash.digest) { return .revoked(verified, at: at) }
             do {
                 guard
                     let live = try await lookup.token(verified.hash.digest, expiresAt: verified.claims.expires)
@@ -139,7 +141,7 @@ final class TokenJudge: Sendable {
             }
             remember(token)
         }
-        if let finding = token.finding(in: view) { return .revoked(token, at: finding.at) }
+        if let finding = token.finding(in: view) { return .revoked(token.verified, at: finding.at) }
         // Asked last: what the view said a moment ago is then no older than allowed.
         if let stale = staleness() { return .unknown(stale) }
         return .active(token)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CLinux
 import Glibc
+import GrantLedger
 import GrantWorker
 import IssuerAPI
 import Keys
