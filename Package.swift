@@ -132,13 +132,14 @@ let package = Package(
         .target(
             name: "IssuerAPI",
             dependencies: [
-                "ClawWire", "GrantLedger", "GrantVerifier", "GrantWorker", "HTTPService", "IssuanceRules", "Keys",
-                "Observability", "Postgres", "Primitives", "ReceiptLog", "CZlib",
+                "ApprovalSources", "ClawWire", "GrantLedger", "GrantVerifier", "GrantWorker", "HTTPService",
+                "IssuanceRules", "Keys", "Observability", "Postgres", "Primitives", "ReceiptLog", "CZlib",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
-            ]),
+            ],
+            resources: [.embedInCode("OpenAPI/openapi.yaml")]),
         .target(
             name: "Console",
             dependencies: [
@@ -309,9 +310,11 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
-            ]),
+            ],
+            exclude: ["Peers"]),
         .testTarget(
             name: "ConsoleTests",
             dependencies: [

@@ -26,13 +26,23 @@ public struct WorkerSurroundings: Sendable {
     public let keys: KeyRing
     /// The rules in force.
     public let rules: RuleSet
+    /// The WPCs that the worker knows.
+    public let policies: PolicyShelf
+    /// What halts this worker alone.
+    public let localStop: LocalStop
+    /// False for a process that serves without deciding: it holds no partitions and is no worker to the ledger.
+    public let isDeciding: Bool
     /// Logger that names the worker.
     public let logger: Logger
 
     /// Lends these.
     public init(
-        configuration: WorkerConfiguration, ledger: PostgresLedger, keys: KeyRing, rules: RuleSet, logger: Logger
+        configuration: WorkerConfiguration, ledger: PostgresLedger, keys: KeyRing, rules: RuleSet,
+        policies: PolicyShelf = PolicyShelf(), localStop: LocalStop = LocalStop(file: nil), isDeciding: Bool = true, logger: Logger
     ) {
+        self.isDeciding = isDeciding
+        self.policies = policies
+        self.localStop = localStop
         self.configuration = configuration
         self.ledger = ledger
         self.keys = keys

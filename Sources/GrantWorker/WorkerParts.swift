@@ -14,6 +14,7 @@ import ReceiptLog
 struct WorkerParts: Sendable {
     let rules: RuleSet
     let keys: KeyRing
+    let policies: PolicyCache
     let ledger: PostgresLedger
     let pool: PostgresPool
     let lanes: [DecideLane]
@@ -79,7 +80,7 @@ struct WorkerParts: Sendable {
                 [TopicPolicySource(topic: $0, configuration: configuration.kafka, admin: admin, logger: logger)]
             } ?? []
         let policies = PolicyCache(
-            sources: try policySources(policySettings) + followers, signers: rules.workPolicies.signers,
+            sources: try PolicySettings.sources(policySettings) + followers, signers: rules.workPolicies.signers,
             logger: logger)
         let sources = try SourceConfiguration.byTopic(rules, file: configuration.rulesFile)
         let watched = rules.healthRules
@@ -101,7 +102,7 @@ struct WorkerParts: Sendable {
                 confirmable: ConfirmService.confirmable(rules, configuration)),
             clock: clock, ledger: ledger, rules: rules, policies: policies, keys: keys,
             tokenIDSecret: secrets.tokenID, worker: configuration.workerID, isDryRun: configuration.isDryRun,
-            control: control, applier: applier,
+            claimBase: configuration.claims?.address, control: control, applier: applier,
             stopViewMaximumAge: configuration.control.topic == nil ? nil : configuration.control.viewMaximumAge,
             maximumClockDifference: configuration.limits.maximumClockDifference,
             lineage: lineage, metrics: metrics, logger: logger)
@@ -132,7 +133,8 @@ struct WorkerParts: Sendable {
         try await publishers.main.checkProperties()
         try await KeyRegistration(ledger: ledger, worker: configuration.workerID).register(keys, at: clock())
         return WorkerParts(
-            rules: rules, keys: keys, ledger: ledger, pool: pool, lanes: lanes, consumers: consumers,
+            rules: rules, keys: keys, policies: policies, ledger: ledger, pool: pool, lanes: lanes,
+            consumers: consumers,
             leases: LeaseService(
                 ledger: ledger, worker: configuration.workerID, lanes: lanes, topics: sources.keys.sorted(),
                 admin: admin, offsets: consumers[0], limits: configuration.limits, logger: logger),
@@ -192,18 +194,6 @@ struct WorkerParts: Sendable {
         }
     }
 
-    private static func policySources(_ sources: WorkerConfiguration.PolicySources) throws -> [any PolicySource] {
-        var all: [any PolicySource] = []
-        if let directory = sources.directory { all.append(DirectoryPolicySource(path: directory)) }
-        if let url = sources.url {
-            guard let registry = RegistryPolicySource(url: url) else {
-                throw ConfigurationError("wpc.url \"\(url)\" is not an http or https address")
-            }
-            all.append(registry)
-        }
-        return all
-    }
-
     /// Waits until nothing is left to seal and to publish, so that the last worker to leave leaves nothing behind. With
     /// others alive there is nothing to wait for: they take the role up.
     func drain(atMost timeout: Duration) async throws {
@@ -240,7 +230,21 @@ struct WorkerParts: Sendable {
 }
 
 /// Where WPCs come from: the worker's configuration, else the rules; the rules' directory is relative to their file.
-private enum PolicySettings {
+enum PolicySettings {
+    /// The sources that need no broker.
+    static func sources(_ settings: WorkerConfiguration.PolicySources) throws(ConfigurationError) -> [any PolicySource]
+    {
+        var all: [any PolicySource] = []
+        if let directory = settings.directory { all.append(DirectoryPolicySource(path: directory)) }
+        if let url = settings.url {
+            guard let registry = RegistryPolicySource(url: url) else {
+                throw ConfigurationError("wpc.url \"\(url)\" is not an http or https address")
+            }
+            all.append(registry)
+        }
+        return all
+    }
+
     static func resolve(_ configuration: WorkerConfiguration, _ rules: RuleSet) -> WorkerConfiguration.PolicySources {
         var settings = configuration.policies
         if settings.directory == nil, let directory = rules.workPolicies.directory {

@@ -11,6 +11,8 @@ public enum RouteAccess: Sendable, Hashable {
 
 /// What a caller may do. The raw value is the name in the configuration.
 public enum APIScope: String, Sendable, Hashable, CaseIterable {
+    /// Ask what would become of a request, by itself.
+    case preflight
     /// Ask whether a token is active.
     case introspect
     /// End tokens.

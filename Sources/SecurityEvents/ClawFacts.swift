@@ -45,6 +45,11 @@ enum ClawFacts {
             facts["hops"] = .integer(action.hops)
             facts["outcome"] = .string(action.outcome.rawValue)
             facts["requested_by"] = .string(action.requestedBy)
+        case .grantClaimed(let claim):
+            facts["jti"] = .string(claim.jti.rawValue)
+            facts["token_hash"] = .string(claim.tokenHash.hex)
+            facts["claim_key"] = .string(claim.key.b64u)
+            facts["sealed_to"] = claim.sealedTo.map { .string($0.b64u) }
         case .revocation(let revocation):
             facts["jti"] = revocation.jti.map { .string($0.rawValue) }
             facts["token_hash"] = .string(revocation.tokenHash.hex)

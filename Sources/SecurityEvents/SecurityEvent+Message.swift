@@ -11,6 +11,7 @@ extension SecurityEvent {
         case .grantIssued(let grant):
             let seconds = grant.token.expiresAt.seconds - grant.token.issuedAt.seconds
             return "CST issued\(jobClass)\(subject.jobID.map { ", job \($0)" } ?? ""), valid for \(seconds) s"
+        case .grantClaimed: return "CST claimed\(jobClass)\(subject.jobID.map { " by job \($0)" } ?? "")"
         case .decisionDenied: return "CST refused\(jobClass)\(why)"
         case .decisionExpired: return "CST not issued in time\(jobClass)\(why)"
         case .decisionQuarantined(let quarantine):

@@ -91,7 +91,7 @@ public struct SecurityEvent: Sendable, Hashable {
         case .stopDeclared(let payload), .stopLifted(let payload), .stopDrilled(let payload),
             .controlApplied(let payload), .controlRepeated(let payload):
             payload
-        case .grantIssued, .decisionDenied, .decisionExpired, .decisionQuarantined, .deadLetterRedriven,
+        case .grantIssued, .grantClaimed, .decisionDenied, .decisionExpired, .decisionQuarantined, .deadLetterRedriven,
             .deadLetterDiscarded, .revocation, .revocationsEnded, .keyChanged, .gatewayReceipt, .findingRaised,
             .budgetReached, .heartbeat:
             nil
@@ -103,7 +103,8 @@ public struct SecurityEvent: Sendable, Hashable {
         switch receipt.content {
         case .decisionDenied, .decisionExpired, .decisionQuarantined, .findingRaised: .failure
         case .deadLetterRedriven(let action): action.outcome.isFinal ? .success : .failure
-        case .deadLetterDiscarded, .grantIssued, .revocation, .revocationsEnded, .keyChanged, .stopDeclared,
+        case .deadLetterDiscarded, .grantIssued, .grantClaimed, .revocation, .revocationsEnded, .keyChanged,
+            .stopDeclared,
             .stopLifted, .stopDrilled,
             .controlApplied, .controlRepeated, .gatewayReceipt, .budgetReached, .heartbeat:
             .success
@@ -113,7 +114,8 @@ public struct SecurityEvent: Sendable, Hashable {
     /// How urgent it is.
     public var severity: Severity {
         switch receipt.content {
-        case .grantIssued, .gatewayReceipt, .heartbeat, .revocationsEnded, .stopDrilled, .controlRepeated:
+        case .grantIssued, .grantClaimed, .gatewayReceipt, .heartbeat, .revocationsEnded, .stopDrilled,
+            .controlRepeated:
             .informational
         case .decisionExpired, .deadLetterRedriven, .deadLetterDiscarded: .low
         case .decisionDenied, .decisionQuarantined, .revocation: .medium

@@ -19,7 +19,8 @@ struct CapabilityRequestTests {
     @Test(
         "A request is written and read back",
         arguments: [
-            CapabilityRequest.Delivery.sealed(publicKey: Array(1...32)), .plain, .reference,
+            CapabilityRequest.Delivery.sealed(publicKey: Array(1...32)), .plain,
+            .reference(claimKey: nil), .reference(claimKey: Digest(hashing: "key")),
         ])
     func roundtrip(delivery: CapabilityRequest.Delivery) throws {
         let request = Fixtures.request(delivery: delivery)

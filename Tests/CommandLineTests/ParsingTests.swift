@@ -49,6 +49,10 @@ struct ParsingTests {
                 + "--ttl 60 --print", "RequestCommand"
         ),
         ("request --job j --class c --agent did:key:z6Mk --scope a --plain --topic t", "RequestCommand"),
+        (
+            "request --job j --class c --agent did:key:z6Mk --scope a "
+                + "--claim-key 0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I", "RequestCommand"
+        ),
         ("approve chg-1 --approver mina --requester avery --verdict denied --sign-key k", "ApproveCommand"),
         ("approve chg-1 --verdict ended", "ApproveCommand"),
         ("approve chg-1 --approver mina --budget model_calls=5 --budget cost=EUR:500 --print", "ApproveCommand"),
@@ -113,6 +117,7 @@ struct ParsingTests {
             "explain req-1 --rules r", "rules test",
             "request --job j --class c --agent a --scope s",
             "request --job j --class c --agent a --scope s --plain --delivery-key k",
+            "request --job j --class c --agent a --scope s --claim-key short",
             "request --job j --class c --agent a --plain", "approve chg-1", "approve chg-1 --approver a --valid-for 0",
             "approve chg-1 --approver a --budget calls=5", "approve chg-1 --approver a --budget model_calls=0",
             "checkpoint store", "checkpoint show --size 1 --cosigned",

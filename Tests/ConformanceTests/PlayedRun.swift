@@ -102,7 +102,7 @@ final class PlayedRun: Sendable {
         var reference = RequestDraft("app", .appAdmin, in: playground, at: .playgroundNow)
         reference.approvalID = entra.approvalID
         var pointed = draft("pointed", .reconcile)
-        pointed.request?.delivery = .reference
+        pointed.request?.delivery = .reference(claimKey: Digest(hashing: "pointed"))
         good += [
             try spent.record(signedBy: keys.eventSigner),
             try late.record(signedBy: keys.eventSigner, mode: .structured),

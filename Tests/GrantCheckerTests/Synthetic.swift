@@ -127,7 +127,7 @@ struct SyntheticLog {
             for (index, receipt) in encoded.enumerated() {
                 if let grant = GrantRecord(receipt, claimsDigest: Digest(hashing: "claims")) {
                     let proof = try #require(sealed.batch.proof(of: index))
-                    let published = try grant.complete(delivery: .reference("reference"), proof: proof)
+                    let published = try grant.complete(delivery: .reference(ClaimReference("reference")), proof: proof)
                     add(.grants, grant.recordKey, published.canonicalBytes)
                 }
                 if let revocation = RevocationRecord(receipt) {

@@ -13,7 +13,11 @@ struct RecordTests {
 
     private func grants() throws -> [(draft: GrantRecord, published: PublishedGrant)] {
         let deliveries: [GrantDelivery] = [
-            .sealed(jwe: "h..i.c.t"), .plain(BearerToken("a.b.c")), .reference("claims/jti-2"),
+            .sealed(jwe: "h..i.c.t"), .plain(BearerToken("a.b.c")), .reference(ClaimReference("jti-1")),
+            .reference(
+                ClaimReference(
+                    "jti-2", address: "https://issuer.harborline.example/v1/grants/req-2/claim",
+                    key: Digest(hashing: "key"))),
         ]
         return try deliveries.enumerated().map { n, delivery in
             let sample = Samples.grant(n)

@@ -180,6 +180,16 @@ public enum Samples {
             subject: subject(0), provenance: provenance(), occurredAt: noon)
     }
 
+    /// A claim of a token that was delivered by reference, in the clear or sealed.
+    public static func claim(_ n: Int = 0) -> Receipt {
+        Receipt(
+            content: .grantClaimed(
+                Receipt.Claim(
+                    tokenHash: token(n).tokenHash, jti: token(n).jti, key: Digest(hashing: "claim key"),
+                    sealedTo: n == 0 ? nil : Digest(hashing: "sealing key"))),
+            subject: subject(n), provenance: provenance(n), occurredAt: noon)
+    }
+
     /// A sign of life.
     public static func heartbeat() -> Receipt {
         Receipt(content: .heartbeat, subject: Receipt.Subject(), provenance: provenance(), occurredAt: noon)
@@ -188,7 +198,7 @@ public enum Samples {
     /// One receipt of every kind.
     public static var every: [Receipt] {
         [
-            grant(), grant(1), denial(), denial(1, expired: true), quarantine(), deadLetterAction(.refused),
+            grant(), grant(1), claim(), claim(1), denial(), denial(1, expired: true), quarantine(), deadLetterAction(.refused),
             deadLetterAction(.taken, hops: 2), deadLetterAction(.discarded), revocation(), keyChange(), stop(0),
             stop(1), stop(2), stop(3), stop(4), ended(), gatewayCall(), gatewayCall(1), finding(), finding(1),
             budgetMark(), budgetMark(100), heartbeat(),

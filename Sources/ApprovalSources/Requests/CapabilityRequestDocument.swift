@@ -99,16 +99,20 @@ public enum CapabilityRequestDocument {
     private static func list(_ words: [String]) -> JSONValue { .array(words.map { .string($0) }) }
 
     private static func delivery(_ reader: FieldReader) throws(SourceFault) -> CapabilityRequest.Delivery {
-        try reader.refuseMembers(besides: ["mode", "jwk"])
+        try reader.refuseMembers(besides: ["mode", "jwk", "jkt"])
         let jwk = try reader.object("jwk")
+        let claimKey = try reader.digest("jkt")
         switch try reader.required(try reader.string("mode"), "mode") {
-        case "sealed": return .sealed(publicKey: try publicKey(try reader.required(jwk, "jwk")))
+        case "sealed":
+            try refuse(claimKey, reader)
+            return .sealed(publicKey: try publicKey(try reader.required(jwk, "jwk")))
         case "plain":
             try refuse(jwk)
+            try refuse(claimKey, reader)
             return .plain
         case "reference":
             try refuse(jwk)
-            return .reference
+            return .reference(claimKey: claimKey)
         default:
             throw SourceFault(.invalidValue, field: reader.name("mode"), "sealed, plain or reference was expected")
         }
@@ -117,6 +121,12 @@ public enum CapabilityRequestDocument {
     private static func refuse(_ jwk: FieldReader?) throws(SourceFault) {
         guard let jwk else { return }
         throw SourceFault(.invalidValue, field: jwk.path, "only sealed delivery takes a key")
+    }
+
+    private static func refuse(_ claimKey: Digest?, _ reader: FieldReader) throws(SourceFault) {
+        guard claimKey != nil else { return }
+        throw SourceFault(
+            .invalidValue, field: reader.name("jkt"), "only delivery by reference takes a key to claim with")
     }
 
     /// The X25519 key of a JWK (RFC 8037 section 2).
@@ -136,7 +146,8 @@ public enum CapabilityRequestDocument {
         case .sealed(let key):
             ["mode": "sealed", "jwk": ["kty": "OKP", "crv": "X25519", "x": .string(Base64URL.encode(key))]]
         case .plain: ["mode": "plain"]
-        case .reference: ["mode": "reference"]
+        case .reference(let claimKey?): ["mode": "reference", "jkt": .string(claimKey.b64u)]
+        case .reference(nil): ["mode": "reference"]
         }
     }
 

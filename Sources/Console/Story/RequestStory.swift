@@ -99,8 +99,8 @@ public struct RequestStory: Sendable {
         switch receipt?.content {
         case .grantIssued(let grant): return grant.asked
         case .decisionDenied(let refusal), .decisionExpired(let refusal): return refusal.asked
-        case .decisionQuarantined, .deadLetterRedriven, .deadLetterDiscarded, .revocation, .revocationsEnded,
-            .keyChanged, .stopDeclared, .stopLifted, .stopDrilled, .controlApplied, .controlRepeated, .gatewayReceipt,
+        case .grantClaimed, .decisionQuarantined, .deadLetterRedriven, .deadLetterDiscarded, .revocation,
+            .revocationsEnded, .keyChanged, .stopDeclared, .stopLifted, .stopDrilled, .controlApplied, .controlRepeated, .gatewayReceipt,
             .findingRaised, .budgetReached, .heartbeat, nil:
             return nil
         }
@@ -246,7 +246,7 @@ extension Receipt.Content {
     fileprivate var refusalNeeded: [String] {
         switch self {
         case .decisionDenied(let refusal), .decisionExpired(let refusal): refusal.needed
-        case .grantIssued, .decisionQuarantined, .deadLetterRedriven, .deadLetterDiscarded, .revocation,
+        case .grantIssued, .grantClaimed, .decisionQuarantined, .deadLetterRedriven, .deadLetterDiscarded, .revocation,
             .revocationsEnded, .keyChanged, .stopDeclared, .stopLifted, .stopDrilled, .controlApplied, .controlRepeated,
             .gatewayReceipt, .findingRaised, .budgetReached, .heartbeat:
             []
@@ -258,8 +258,8 @@ extension Receipt.Content {
         switch self {
         case .grantIssued(let grant): grant.rule
         case .decisionDenied(let refusal), .decisionExpired(let refusal): refusal.rule
-        case .decisionQuarantined, .deadLetterRedriven, .deadLetterDiscarded, .revocation, .revocationsEnded,
-            .keyChanged, .stopDeclared, .stopLifted, .stopDrilled, .controlApplied, .controlRepeated, .gatewayReceipt,
+        case .grantClaimed, .decisionQuarantined, .deadLetterRedriven, .deadLetterDiscarded, .revocation,
+            .revocationsEnded, .keyChanged, .stopDeclared, .stopLifted, .stopDrilled, .controlApplied, .controlRepeated, .gatewayReceipt,
             .findingRaised, .budgetReached, .heartbeat:
             nil
         }

@@ -91,6 +91,9 @@ final class ReceiptAudit {
             guard let revocation = receipt.object("revocation"), receipt.has("request_id") else { return }
             try uniques.take(
                 .token, Fingerprint(revocation.string("token_hash") ?? ""), at: place, refers: true)
+        case "grant.claimed":
+            try uniques.take(
+                .token, Fingerprint(receipt.object("claim")?.string("token_hash") ?? ""), at: place, refers: true)
         case "key.changed": keys.take(change: receipt)
         case "stop.declared", "stop.lifted", "stop.drilled", "control.applied": stops.take(event: receipt, at: place)
         default: break

@@ -49,6 +49,9 @@ struct ReceiptForm: Sendable {
                     "agent_did",
                 ]
             ) { (decisionSubject($0), $0.object("token")?.string("jti") ?? "") },
+            "grant.claimed": ReceiptForm(["claim"], required: ["claim", "request_id"]) {
+                ($0.object("claim")?.string("token_hash") ?? "", "claimed")
+            },
             "decision.denied": decision, "decision.expired": decision,
             "decision.quarantined": ReceiptForm(["quarantine"], required: ["quarantine"]) { receipt in
                 let quarantine = receipt.object("quarantine")
@@ -148,6 +151,7 @@ struct ReceiptForm: Sendable {
         case "token": isWell = receipt.object(name).map(isToken) ?? false
         case "quarantine": isWell = receipt.object(name).map(isQuarantine) ?? false
         case "dead_letter": isWell = receipt.object(name).map { isDeadLetter($0, of: receipt) } ?? false
+        case "claim": isWell = receipt.object(name).map(isClaim) ?? false
         case "revocation": isWell = receipt.object(name).map(isRevocation) ?? false
         case "key": isWell = receipt.object(name).map(isKey) ?? false
         case "payload", "gateway_call", "finding", "budget": isWell = receipt.object(name) != nil
@@ -195,6 +199,12 @@ struct ReceiptForm: Sendable {
             && action.count("hops") != nil && action.object("origin").map(isOrigin) ?? false
             && action.string("outcome").map(outcomes.contains) ?? false && action.string("requested_by") != nil
             && isHex(action.string("value_sha256"))
+    }
+
+    private static func isClaim(_ claim: Members) -> Bool {
+        claim.names.filter { $0 != "sealed_to" } == ["jkt", "jti", "token_hash"]
+            && (!claim.has("sealed_to") || claim.digest("sealed_to") != nil) && claim.digest("jkt") != nil
+            && claim.string("jti") != nil && isHex(claim.string("token_hash"))
     }
 
     private static func isRevocation(_ revocation: Members) -> Bool {

@@ -132,8 +132,13 @@ struct DeliveryAudit {
             }
             return delivery.range("jwe")
         case "reference":
-            if delivery.names != ["mode", "reference"] || delivery.string("reference") != token?.string("jti") {
+            let isNamed =
+                [["mode", "reference"], ["jkt", "mode", "reference"], ["claim_url", "jkt", "mode", "reference"]]
+                .contains(Array(delivery.names))
+            if !isNamed || delivery.string("reference") != token?.string("jti") {
                 book.add(.deliveryReference, at: place, "the reference is not the token's jti")
+            } else if delivery.has("jkt"), delivery.digest("jkt") == nil {
+                book.add(.deliveryMalformed, at: place, "jkt is no SHA-256 in base64url")
             }
             return nil
         case "plain":

@@ -63,7 +63,7 @@ final class UniqueAudit {
                 if domain == Domain.deadLetterOrigin.rawValue {
                     book.add(.deadLetterUnknown, at: place, "the record never went to the dead letters")
                 } else {
-                    book.add(.revocationWithoutGrant, at: place, "no grant of the log has the token that is revoked")
+                    book.add(.revocationWithoutGrant, at: place, "no grant of the log has the token")
                 }
                 return
             }

@@ -18,6 +18,7 @@ struct OutcomeBook {
     private(set) var byRequest: [Fingerprint: Entry] = [:]
     private var tokens: Set<Fingerprint> = []
     private var revoked: Set<Fingerprint> = []
+    private var claimed: Set<Fingerprint> = []
     /// Revoked tokens whose grant has not been read: revocations are sealed before grants that were committed before them.
     private var awaited: [Fingerprint: Digest] = [:]
     private var closedApprovals: Set<Fingerprint> = []
@@ -46,6 +47,13 @@ struct OutcomeBook {
         let token = Fingerprint(revocation.tokenHash)
         if !tokens.contains(token) { awaited[token] = revocation.tokenHash }
         return revoked.insert(token).inserted ? nil : "token \(revocation.tokenHash.hex) is revoked twice"
+    }
+
+    /// A token is claimed once, and only after the receipt of its grant was sealed.
+    mutating func claim(_ claim: Receipt.Claim) -> String? {
+        let token = Fingerprint(claim.tokenHash)
+        guard tokens.contains(token) else { return "token \(claim.tokenHash.hex) is claimed and was not issued before" }
+        return claimed.insert(token).inserted ? nil : "token \(claim.tokenHash.hex) is claimed twice"
     }
 
     /// What does not fit, once the whole log was read.

@@ -303,6 +303,8 @@ struct OutputAudit {
             if !gatewayReceipts.insert(Fingerprint(call.name)).inserted {
                 report.violate(.receipts, "\(place): the gateway receipt \(call.name) is counted already")
             }
+        case .grantClaimed(let claim):
+            if let fault = outcomes.claim(claim) { report.violate(.oneOutcome, "\(place): \(fault)") }
         case .keyChanged: break
         }
     }

@@ -63,9 +63,28 @@ public struct GrantMaterial: Sendable, Hashable {
     public let recipientKey: [UInt8]?
     /// True when the token goes out in the clear, which the job class allowed by name.
     public let isPlain: Bool
+    /// By what and where the token is claimed, for delivery by reference.
+    public let claim: Claim?
+
+    /// How a token is claimed that is delivered by reference.
+    public struct Claim: Sendable, Hashable {
+        /// JWK thumbprint (RFC 7638) of the key that claims it.
+        public let key: Digest
+        /// Where; `nil` when no address was configured.
+        public let address: String?
+
+        /// Binds a token to a key.
+        public init(key: Digest, address: String?) {
+            self.key = key
+            self.address = address
+        }
+    }
 
     /// Makes grant material.
-    public init(claims: [UInt8], kid: KeyID, tokenHash: Digest, recipientKey: [UInt8]?, isPlain: Bool) {
+    public init(
+        claims: [UInt8], kid: KeyID, tokenHash: Digest, recipientKey: [UInt8]?, isPlain: Bool, claim: Claim? = nil
+    ) {
+        self.claim = claim
         self.claims = claims
         self.kid = kid
         self.tokenHash = tokenHash

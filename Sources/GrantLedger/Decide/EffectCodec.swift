@@ -10,6 +10,10 @@ enum EffectCodec {
     static let maximumReceiptBytes = 350_000
     static let maximumEffects = 400
 
+    /// The byte that says what stands behind a grant's token: its recipient's X25519 key or nothing; nothing; the
+    /// thumbprint of the key that claims it, and the address.
+    private static let (sealedOrNamed, plain, claimed): (UInt8, UInt8, UInt8) = (1, 2, 3)
+
     struct Malformed: Error {}
 
     static func encode(_ effects: some Collection<Effect>) -> [UInt8] {
@@ -32,11 +36,15 @@ enum EffectCodec {
                     output.append(0)
                     continue
                 }
-                output.append(grant.isPlain ? 2 : 1)
+                output.append(grant.isPlain ? plain : grant.claim == nil ? sealedOrNamed : claimed)
                 append(grant.claims, to: &output)
                 append(Array(grant.kid.rawValue.utf8), to: &output)
                 append(grant.tokenHash.bytes, to: &output)
-                append(grant.recipientKey ?? [], to: &output)
+                if let claim = grant.claim {
+                    append(claim.key.bytes + Array((claim.address ?? "").utf8), to: &output)
+                } else {
+                    append(grant.recipientKey ?? [], to: &output)
+                }
             }
         }
         return output
@@ -64,9 +72,11 @@ enum EffectCodec {
                     let kid = KeyID(String(decoding: try cursor.field(), as: UTF8.self))
                     guard let hash = Digest(bytes: try cursor.field()) else { throw Malformed() }
                     let recipient = try cursor.field()
+                    let claim = delivery == claimed ? try Self.claim(recipient) : nil
                     grant = GrantMaterial(
-                        claims: claims, kid: kid, tokenHash: hash, recipientKey: recipient.isEmpty ? nil : recipient,
-                        isPlain: delivery == 2)
+                        claims: claims, kid: kid, tokenHash: hash,
+                        recipientKey: recipient.isEmpty || claim != nil ? nil : recipient, isPlain: delivery == plain,
+                        claim: claim)
                 }
                 outputs.append(OutputRecord(stream: stream, key: key, value: value, grant: grant))
             }
@@ -74,6 +84,13 @@ enum EffectCodec {
         }
         guard cursor.isAtEnd else { throw Malformed() }
         return effects
+    }
+
+    private static func claim(_ field: [UInt8]) throws(Malformed) -> GrantMaterial.Claim {
+        guard field.count >= 32, let key = Digest(bytes: Array(field[..<32])),
+            let address = String(validating: field[32...], as: UTF8.self)
+        else { throw Malformed() }
+        return GrantMaterial.Claim(key: key, address: address.isEmpty ? nil : address)
     }
 
     /// Cuts effects into ranges that each fit a group.

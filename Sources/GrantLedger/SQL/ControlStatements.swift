@@ -139,6 +139,19 @@ enum ControlStatements {
         """
     }
 
+    /// The condition that a request's token is of a part of what a run revokes, given the part and its value.
+    static func inPart(_ part: String, value: String) -> String {
+        """
+        CASE \(part)
+            WHEN 'all' THEN true
+            WHEN 'elevated' THEN coalesce(is_elevated, false)
+            WHEN 'pinned' THEN coalesce(control_scopes @> ARRAY['policy_hash:' || \(value)], false)
+            WHEN 'not_pinned' THEN NOT coalesce(control_scopes @> ARRAY['policy_hash:' || \(value)], false)
+            WHEN 'unproxied' THEN NOT coalesce(control_scopes @> ARRAY['\(IssuedToken.ControlReach.proxiedRoute)'], false)
+            ELSE issued_at >= to_timestamp(\(value)::float8) END
+        """
+    }
+
     /// Live tokens of a scope in the order of their end. Rows that a decide transaction holds are waited for: it either
     /// revokes the token itself or leaves it as it was.
     static let liveTokens = PreparedStatement(
@@ -150,13 +163,7 @@ enum ControlStatements {
         WHERE expires_at IS NOT NULL AND revoked_at IS NULL AND (expires_at, request_id) > ($1, $2)
             AND expires_at > clock_timestamp() - \(slack(kind: "$4", part: "$6")) AND issued_at < $3
             AND \(inScope(kind: "$4", value: "$5"))
-            AND CASE $6
-                WHEN 'all' THEN true
-                WHEN 'elevated' THEN coalesce(is_elevated, false)
-                WHEN 'pinned' THEN coalesce(control_scopes @> ARRAY['policy_hash:' || $7], false)
-                WHEN 'not_pinned' THEN NOT coalesce(control_scopes @> ARRAY['policy_hash:' || $7], false)
-                WHEN 'unproxied' THEN NOT coalesce(control_scopes @> ARRAY['\(IssuedToken.ControlReach.proxiedRoute)'], false)
-                ELSE issued_at >= to_timestamp($7::float8) END
+            AND \(inPart("$6", value: "$7"))
         ORDER BY expires_at, request_id LIMIT $8 FOR UPDATE
         """,
         parameterTypes: [.timestamptz, .text, .timestamptz, .text, .text, .text, .text, .int8])

@@ -102,9 +102,14 @@ enum DecideStatements {
 
     static let approvalColumns = "approval_id, state, subject, ticket, used_by, outcome, close_at, updated_at"
 
+    /// The same rows in the same order as ``loadApprovals``, without a lock.
+    static let previewApprovals = PreparedStatement(
+        "preview_approvals", approvalsOfBatch, parameterTypes: [.textArray, .textArray, .textArray])
+
     static let loadApprovals = PreparedStatement(
-        "load_approvals",
-        """
+        "load_approvals", approvalsOfBatch + " FOR UPDATE", parameterTypes: [.textArray, .textArray, .textArray])
+
+    private static let approvalsOfBatch = """
         SELECT \(approvalColumns) FROM clawgrant.approval
         WHERE approval_id IN (
             SELECT unnest($1::text[])
@@ -112,9 +117,8 @@ enum DecideStatements {
                 WHERE subject = ANY ($2::text[]) AND subject IS NOT NULL AND outcome IS NULL LIMIT 2000)
             UNION (SELECT approval_id FROM clawgrant.approval
                 WHERE ticket = ANY ($3::text[]) AND ticket IS NOT NULL AND outcome IS NULL LIMIT 2000))
-        ORDER BY approval_id FOR UPDATE
-        """,
-        parameterTypes: [.textArray, .textArray, .textArray])
+        ORDER BY approval_id
+        """
 
     static let requestColumns = """
         request_id, state, job_id, job_class, agent_did, body, received_at, wait_until, decided_at, approvals, \

@@ -26,6 +26,7 @@ public struct Migration: Sendable, Hashable {
         Migration(number: 7, name: "limits_and_witnesses", sql: MigrationText.limits),
         Migration(number: 8, name: "confirmation", sql: MigrationText.confirmation),
         Migration(number: 9, name: "dead_letters_and_health", sql: MigrationText.deadLettersAndHealth),
+        Migration(number: 11, name: "claims", sql: MigrationText.claims),
         Migration(number: 10, name: "holder_ends", sql: MigrationText.holderEnds),
     ]
 

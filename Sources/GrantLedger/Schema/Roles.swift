@@ -44,6 +44,8 @@ public enum LedgerRoles {
         GRANT INSERT, UPDATE ON clawgrant.source_health TO clawgrant_worker;
         GRANT INSERT, UPDATE ON clawgrant.confirmation TO clawgrant_worker;
         GRANT INSERT ON clawgrant.confirmation_read TO clawgrant_worker;
+        GRANT INSERT, UPDATE, DELETE ON clawgrant.grant_claim, clawgrant.used_proof TO clawgrant_worker;
+        REVOKE SELECT ON clawgrant.proof_nonce_key FROM clawgrant_auditor;
         GRANT UPDATE ON clawgrant.publish_position, clawgrant.role_lease, clawgrant.control_state,
             clawgrant.revocation_end TO clawgrant_worker;
         GRANT INSERT, DELETE ON clawgrant.unsealed TO clawgrant_worker;

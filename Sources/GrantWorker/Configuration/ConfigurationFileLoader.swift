@@ -17,7 +17,7 @@ struct ConfigurationFileLoader {
     /// Sections whose settings may come from the environment.
     static let sections = [
         "worker", "kafka", "topics", "database", "keys", "secrets", "wpc", "control", "gateway_receipts",
-        "status_lists", "confirmation", "http", "limits", "log",
+        "status_lists", "confirmation", "http", "claims", "limits", "log",
     ]
 
     mutating func load(_ root: Node) -> (WorkerConfiguration, LogSettings)? {
@@ -49,6 +49,7 @@ struct ConfigurationFileLoader {
         let witnesses = witnesses(top["witnesses"])
         let confirmation = confirmation(top["confirmation"])
         let http = http(top["http"])
+        let claims = claims(top["claims"], reachedAt: http?.issuer)
         let limits = limits(top["limits"])
         let log = log(top["log"])
         reader.reportUnknownVariables(sections: Self.sections)
@@ -69,6 +70,7 @@ struct ConfigurationFileLoader {
         configuration.witnesses = witnesses
         configuration.confirmation = confirmation
         configuration.http = http
+        configuration.claims = claims
         configuration.isDryRun = isDryRun
         return (configuration, log)
     }

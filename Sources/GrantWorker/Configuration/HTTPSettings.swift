@@ -21,6 +21,8 @@ public struct HTTPSettings: Sendable, Hashable {
 
     /// What a caller may do. The raw value is the name in the configuration.
     public enum Scope: String, Sendable, Hashable, CaseIterable {
+        /// Ask what would become of a request, by itself.
+        case preflight
         /// Ask whether a token is active.
         case introspect
         /// End tokens.

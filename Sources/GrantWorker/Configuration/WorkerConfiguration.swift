@@ -172,6 +172,8 @@ public struct WorkerConfiguration: Sendable {
     public var confirmation: Confirmation?
     /// The HTTP surface; `nil` when there is none.
     public var http: HTTPSettings?
+    /// How tokens that are delivered by reference are claimed; `nil` when none are.
+    public var claims: Claims?
     /// Bounds.
     public var limits: Limits
     /// Decides and records, mints nothing.

@@ -18,6 +18,7 @@ final class Decider: Sendable {
     private let tokenIDSecret: TokenIDSecret
     private let worker: WorkerID
     private let isDryRun: Bool
+    private let claimBase: String?
     private let control: ControlView
     private let applier: ControlApplier
     private let stopViewMaximumAge: Duration?
@@ -37,8 +38,8 @@ final class Decider: Sendable {
     init(
         reader: BatchReader, clock: @escaping @Sendable () -> Timestamp, ledger: any Ledger, rules: RuleSet,
         policies: PolicyCache, keys: KeyRing, tokenIDSecret: TokenIDSecret, worker: WorkerID, isDryRun: Bool,
-        control: ControlView, applier: ControlApplier, stopViewMaximumAge: Duration?, maximumClockDifference: Duration,
-        lineage: LineageGuard? = nil, metrics: WorkerMetrics, logger: Logger
+        claimBase: String?, control: ControlView, applier: ControlApplier, stopViewMaximumAge: Duration?,
+        maximumClockDifference: Duration, lineage: LineageGuard? = nil, metrics: WorkerMetrics, logger: Logger
     ) {
         self.lineage = lineage
         clocks = ClockGuard(
@@ -55,6 +56,7 @@ final class Decider: Sendable {
         self.tokenIDSecret = tokenIDSecret
         self.worker = worker
         self.isDryRun = isDryRun
+        self.claimBase = claimBase
         self.metrics = metrics
         self.logger = logger
         readsUsage = Lock(rules.jobClasses.values.contains { $0.budget != nil })
@@ -176,7 +178,7 @@ final class Decider: Sendable {
             rules: rules, policies: policies.known(), minter: CSTMinter(signer: signer),
             tokenIDSecret: tokenIDSecret, keyValidUntil: keys.validUntil(for: .token), worker: worker,
             isDryRun: isDryRun,
-            stopViewMaximumAgeSeconds: stopViewMaximumAge.map { $0 / .seconds(1) })
+            stopViewMaximumAgeSeconds: stopViewMaximumAge.map { $0 / .seconds(1) }, claimBase: claimBase)
         let known = control.current
         var batch = batch
         batch.read.knownControlPosition = known.position

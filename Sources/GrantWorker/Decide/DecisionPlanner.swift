@@ -101,6 +101,9 @@ struct DecisionPlanner: Sendable {
     let isDryRun: Bool
     /// Oldest poll of the control topic under which anything is decided, in seconds; `nil` without a control topic.
     let stopViewMaximumAgeSeconds: Double?
+    /// Address under which tokens delivered by reference are claimed, without a slash at its end; `nil` where none is
+    /// configured.
+    var claimBase: String?
     /// How soon a request is looked at again that waits for a WPC or for a source to be well, in seconds.
     let policyRetrySeconds: Int64 = 2
 
@@ -111,7 +114,7 @@ struct DecisionPlanner: Sendable {
 
     /// Refuses to decide under a stop state that may be old, and within the second of a cut-off that was lifted: a token
     /// of that second would be born void.
-    private func checkView(_ snapshot: DecideSnapshot, _ control: ControlState) throws(HeldBack) {
+    func checkView(_ snapshot: DecideSnapshot, _ control: ControlState) throws(HeldBack) {
         if let limit = stopViewMaximumAgeSeconds {
             let age = Double(snapshot.now.microseconds - snapshot.controlPolledAt.microseconds) / 1e6
             if age > limit { throw HeldBack.staleView(ageSeconds: age, limitSeconds: limit) }

@@ -12,21 +12,8 @@ extension WorkingSet {
         guard let asked = entry.request else {
             throw LedgerError(.corrupted, "the stored request \(id) does not read")
         }
-        let candidates = candidates(for: asked, entry)
-        let policy = policy(for: asked)
-        let upgrade = upgradeTarget(of: asked)
-        let usage = usage(of: asked, candidates)
-        guard needs.isEmpty else { return }
-        var input = DecisionInput(
-            request: asked, requestSource: entry.source, requestAuthenticity: entry.authenticity,
-            receivedAt: entry.stored.receivedAt, approvals: candidates, wpc: policy,
-            keyValidUntil: planner.keyValidUntil, upgrade: upgrade, control: control,
-            signingKey: planner.minter.kid,
-            tokenID: control.needsTokenID
-                ? TokenID.derive(secret: planner.tokenIDSecret, requestID: asked.requestID) : nil,
-            usage: usage, now: now)
-        if !watched.isEmpty { input.health = health }
-        let decision = planner.rules.decide(input)
+        guard let (input, decision) = judge(asked, entry) else { return }
+        let candidates = input.approvals
         for reason in decision.reasons { summary.reasons[reason.code.rawValue, default: 0] += 1 }
         entry.isChanged = true
         entry.stored.approvals = decision.approvals
@@ -48,6 +35,43 @@ extension WorkingSet {
             try refuse(&entry, asked, decision, isExpiry: true)
         }
         requests[id] = entry
+    }
+
+    /// What the rules say of a request, and what they were told; `nil` when more is needed first.
+    mutating func judge(
+        _ asked: CapabilityRequest, _ entry: RequestEntry
+    ) -> (input: DecisionInput, decision: Decision)? {
+        let candidates = candidates(for: asked, entry)
+        let policy = policy(for: asked)
+        let upgrade = upgradeTarget(of: asked)
+        let usage = usage(of: asked, candidates)
+        guard needs.isEmpty else { return nil }
+        var input = DecisionInput(
+            request: asked, requestSource: entry.source, requestAuthenticity: entry.authenticity,
+            receivedAt: entry.stored.receivedAt, approvals: candidates, wpc: policy,
+            keyValidUntil: planner.keyValidUntil, upgrade: upgrade, control: control,
+            signingKey: planner.minter.kid,
+            tokenID: control.needsTokenID
+                ? TokenID.derive(secret: planner.tokenIDSecret, requestID: asked.requestID) : nil,
+            usage: usage, now: now)
+        if !watched.isEmpty { input.health = health }
+        return (input, planner.rules.decide(input))
+    }
+
+    /// What the rules say of a request that came now, with nothing changed.
+    mutating func preview(
+        _ asked: CapabilityRequest, from source: SourceName, authenticity: IssuanceRules.Authenticity
+    ) throws -> Decision? {
+        meetings = ApprovalMeetings(try allApprovals().values.lazy.map(\.state))
+        let stored = StoredRequest(
+            requestID: asked.requestID, state: .waiting, jobID: asked.jobID, jobClass: asked.jobClass,
+            agentDID: asked.agentDID, body: nil, receivedAt: now, waitUntil: nil, decidedAt: nil, approvals: [],
+            token: nil, revocation: nil, approvalReference: asked.approvalID, ticketReference: asked.ticketNumber,
+            subjectReference: asked.subject)
+        let entry = RequestEntry(
+            request: asked, stored: stored, isNew: true, isChanged: false, source: source, authenticity: authenticity,
+            input: nil)
+        return judge(asked, entry)?.decision
     }
 
     /// What the job has used. It is asked for where something limits the job: its class, an approval it may rest on, or

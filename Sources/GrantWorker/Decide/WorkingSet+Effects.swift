@@ -69,12 +69,18 @@ extension WorkingSet {
         guard let token = entry.stored.token else { return }
         let mode: DeliveryMode
         var recipient: [UInt8]?
+        var claim: GrantMaterial.Claim?
         switch plan.delivery {
         case .sealed(let publicKey):
             mode = .sealed
             recipient = publicKey
         case .plain: mode = .plain
-        case .reference: mode = .reference
+        case .reference(let claimKey):
+            mode = .reference
+            claim = claimKey.map {
+                GrantMaterial.Claim(
+                    key: $0, address: planner.claimBase.map { ClaimAddress.of(request.requestID, under: $0) })
+            }
         }
         let granted = AuthorityExtent(
             scope: plan.scope, actions: plan.elevatedActions, audience: plan.audience,
@@ -101,7 +107,7 @@ extension WorkingSet {
                         stream: .grants, key: record.recordKey, value: record.canonicalBytes,
                         grant: GrantMaterial(
                             claims: claims, kid: token.kid, tokenHash: token.tokenHash, recipientKey: recipient,
-                            isPlain: mode == .plain)))
+                            isPlain: mode == .plain, claim: claim)))
             }
             if let record = DecisionRecord(encoded) {
                 outputs.append(

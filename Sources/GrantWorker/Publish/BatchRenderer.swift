@@ -153,7 +153,9 @@ struct BatchRenderer: Sendable {
         }
         guard material.isPlain || material.recipientKey != nil else {
             let record = try GrantRecord(parsing: value)
-            return try record.complete(delivery: .reference(record.token.jti.rawValue), proof: proof).canonicalBytes
+            let reference = ClaimReference(
+                record.token.jti.rawValue, address: material.claim?.address, key: material.claim?.key)
+            return try record.complete(delivery: .reference(reference), proof: proof).canonicalBytes
         }
         let record = try StoredGrant(scanning: value)
         guard let minter = minters[material.kid] else {

@@ -35,7 +35,7 @@ extension DecisionInput {
 
 extension ControlState {
     /// The stops and revocations that hold and cover one of these scopes, oldest first.
-    func stops(among scopes: [StopScope]) -> [StandingStop] {
+    package func stops(among scopes: [StopScope]) -> [StandingStop] {
         guard !index.stops.isEmpty else { return [] }
         var found: [StandingStop] = []
         for scope in scopes {
@@ -45,7 +45,7 @@ extension ControlState {
     }
 
     /// The latest barrier over one of these scopes.
-    func barrier(among scopes: [StopScope]) -> Barrier? {
+    package func barrier(among scopes: [StopScope]) -> Barrier? {
         guard !index.barriers.isEmpty else { return nil }
         var latest: Barrier?
         for scope in scopes {

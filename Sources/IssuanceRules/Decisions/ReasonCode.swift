@@ -28,7 +28,8 @@ public enum ReasonCode: String, Sendable, Hashable, CaseIterable {
     case capabilityActionReduced = "CAPABILITY_ACTION_REDUCED"
     /// The job class does not allow the way of delivery that was asked for.
     case capabilityDeliveryNotAllowed = "CAPABILITY_DELIVERY_NOT_ALLOWED"
-    /// The key for sealed delivery is not an X25519 public key of 32 bytes.
+    /// The key for sealed delivery is not an X25519 public key of 32 bytes, or delivery by reference names no key to claim
+    /// with.
     case capabilityDeliveryKeyInvalid = "CAPABILITY_DELIVERY_KEY_INVALID"
     /// The job class binds by reference and the request names neither an approval nor a ticket.
     case capabilityReferenceRequired = "CAPABILITY_REFERENCE_REQUIRED"

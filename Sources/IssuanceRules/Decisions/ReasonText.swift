@@ -21,7 +21,8 @@ extension ReasonCode {
         case .capabilityActionReduced:
             "A note on a grant: actions that are not allowed were left out, as too_wide: cut says."
         case .capabilityDeliveryNotAllowed: "The job class does not allow the way of delivery that was asked for."
-        case .capabilityDeliveryKeyInvalid: "The key for sealed delivery is not an X25519 public key of 32 bytes."
+        case .capabilityDeliveryKeyInvalid:
+            "The key for sealed delivery is not an X25519 public key of 32 bytes, or delivery by reference names no key to claim with."
         case .capabilityReferenceRequired:
             "The job class binds by reference and the request names neither an approval nor a ticket."
         case .capabilitySubjectRequired: "The job class binds by entitlement and the request names no subject."
@@ -142,7 +143,8 @@ extension ReasonCode {
             "Nothing, unless the job needs the action: then see CAPABILITY_ACTION_NOT_ALLOWED."
         case .capabilityDeliveryNotAllowed:
             "Ask for a delivery that the class allows; sealed needs the job's X25519 key."
-        case .capabilityDeliveryKeyInvalid: "Send the 32 bytes of the job's X25519 public key."
+        case .capabilityDeliveryKeyInvalid:
+            "Send the 32 bytes of the job's X25519 public key, or as delivery.jkt the thumbprint of the key to claim with."
         case .capabilityReferenceRequired: "Name approval_id or the ticket's number in the request."
         case .capabilitySubjectRequired: "Name the person on whose entitlement the agent works."
         case .capabilityGrantsExhausted: "Have a new window approved, or raise max_grants_per_window."

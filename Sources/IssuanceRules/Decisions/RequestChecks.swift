@@ -77,7 +77,13 @@ extension Decider {
                     needed: "an X25519 public key of 32 bytes")
             }
         case .plain: mode = .plain
-        case .reference: mode = .reference
+        case .reference(let claimKey):
+            mode = .reference
+            if claimKey == nil {
+                refuse(
+                    .capabilityDeliveryKeyInvalid, "the request names no key by which the token is claimed", "delivery",
+                    needed: "the thumbprint of the job's key as delivery.jkt")
+            }
         }
         if !rule.deliveries.contains(mode) {
             let allowed = rule.deliveries.map(\.rawValue).sorted().joined(separator: " or ")

@@ -10,8 +10,9 @@ public struct CapabilityRequest: Sendable, Hashable {
         case sealed(publicKey: [UInt8])
         /// The token itself in the grant; a job class must allow it by name.
         case plain
-        /// The grant names the token and the job claims it by proving a key.
-        case reference
+        /// The grant names the token and the job claims it by proving the key with this JWK thumbprint (RFC 7638). A request
+        /// of an earlier version names none, and nobody could claim its token.
+        case reference(claimKey: Digest?)
     }
 
     /// Identifies the request; at most one token is ever minted for it.

@@ -42,7 +42,9 @@ extension CapabilityRequest {
                 writer.key("public_key_b64u")
                 writer.base64URL(publicKey)
             case .plain: writer.member("delivery", "plain")
-            case .reference: writer.member("delivery", "reference")
+            case .reference(let claimKey):
+                writer.member("delivery", "reference")
+                if let claimKey { writer.member("jkt", claimKey) }
             }
             writer.member("upgrades_request", upgradesRequest?.rawValue)
             writer.member("reason", reason)
@@ -64,7 +66,12 @@ extension CapabilityRequest {
             }
             delivery = .sealed(publicKey: key)
         case "plain": delivery = .plain
-        case "reference": delivery = .reference
+        case "reference":
+            let claimKey = value["jkt"]?.string.flatMap { Digest(b64u: $0) }
+            guard value["jkt"] == nil || claimKey != nil else {
+                throw StorageError(subject: subject, detail: "jkt is no SHA-256 in base64url")
+            }
+            delivery = .reference(claimKey: claimKey)
         case let other: throw StorageError(subject: subject, detail: "delivery \"\(other.prefix(32))\" is not known")
         }
         var policyHash: Digest?

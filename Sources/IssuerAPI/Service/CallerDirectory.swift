@@ -115,6 +115,7 @@ final class CallerDirectory: Sendable {
 extension APIScope {
     init(_ scope: HTTPSettings.Scope) {
         switch scope {
+        case .preflight: self = .preflight
         case .introspect: self = .introspect
         case .revoke: self = .revoke
         case .read: self = .read

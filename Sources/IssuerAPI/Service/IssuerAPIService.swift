@@ -68,7 +68,8 @@ public final class IssuerAPIService: WorkerCompanion {
         let other = APILedger(surroundings, connections: Self.otherConnections)
         let lent = WorkerSurroundings(
             configuration: surroundings.configuration, ledger: other.ledger, keys: surroundings.keys,
-            rules: surroundings.rules, logger: surroundings.logger)
+            rules: surroundings.rules, policies: surroundings.policies, localStop: surroundings.localStop,
+            isDeciding: surroundings.isDeciding, logger: surroundings.logger)
         do {
             let parts = try parts(lent)
             let issuer = Issuer(lent, settings, parts, looks: looks.ledger, clock: clock)

@@ -61,7 +61,8 @@ public struct DecisionRecord: Sendable, Hashable {
         case .decisionExpired:
             outcome = .expired
             granted = nil
-        case .decisionQuarantined, .deadLetterRedriven, .deadLetterDiscarded, .revocation, .revocationsEnded,
+        case .grantClaimed, .decisionQuarantined, .deadLetterRedriven, .deadLetterDiscarded, .revocation,
+            .revocationsEnded,
             .keyChanged, .stopDeclared, .stopLifted, .stopDrilled, .controlApplied, .controlRepeated, .gatewayReceipt,
             .findingRaised, .budgetReached, .heartbeat:
             return nil

@@ -132,7 +132,7 @@ public enum GrantDelivery: Sendable, Hashable {
     /// The token in the clear, where a job class allows it by name.
     case plain(BearerToken)
     /// Where the job claims the token by proving its key.
-    case reference(String)
+    case reference(ClaimReference)
 
     /// The mode.
     public var mode: DeliveryMode {
@@ -141,6 +141,24 @@ public enum GrantDelivery: Sendable, Hashable {
         case .plain: .plain
         case .reference: .reference
         }
+    }
+}
+
+/// What a job needs to claim a token that is delivered by reference.
+public struct ClaimReference: Sendable, Hashable {
+    /// Names the token: its `jti`.
+    public let reference: String
+    /// The address at which it is claimed; `nil` when the issuer has none configured.
+    public let address: String?
+    /// JWK thumbprint (RFC 7638) of the key that claims it; `nil` for a grant of an earlier version, which nobody can
+    /// claim.
+    public let key: Digest?
+
+    /// Makes a reference.
+    public init(_ reference: String, address: String? = nil, key: Digest? = nil) {
+        self.reference = reference
+        self.address = address
+        self.key = key
     }
 }
 
@@ -173,7 +191,11 @@ public struct PublishedGrant: Sendable, Hashable {
         case .sealed: self.delivery = .sealed(jwe: try delivery.string("jwe", maximumBytes: 65_536))
         case .plain:
             self.delivery = .plain(BearerToken(try delivery.string("token", maximumBytes: 65_536)))
-        case .reference: self.delivery = .reference(try delivery.string("reference"))
+        case .reference:
+            self.delivery = .reference(
+                ClaimReference(
+                    try delivery.string("reference"), address: try delivery.optionalString("claim_url"),
+                    key: try delivery.optionalDigest("jkt")))
         }
         proof = try BatchProof(try reader.nested("proof"))
         guard self.delivery.mode == grant.delivery else {
@@ -194,9 +216,11 @@ extension CanonicalWriter {
         case .plain(let token):
             member("mode", delivery.mode.rawValue)
             member("token", token.exposed)
-        case .reference(let reference):
+        case .reference(let claim):
+            member("claim_url", claim.address)
+            member("jkt", claim.key)
             member("mode", delivery.mode.rawValue)
-            member("reference", reference)
+            member("reference", claim.reference)
         }
         closeObject()
     }

@@ -42,11 +42,13 @@ extension Receipt {
         if let asked = content.asked { writer.member("asked", asked) }
         writer.member("authenticity", provenance.authenticity?.rawValue)
         if case .budgetReached(let mark) = content { writer.budget(mark) }
+        if case .grantClaimed(let claim) = content { writer.claim(claim) }
         if let position = provenance.controlPosition { writer.member("control_position", position) }
         switch content {
         case .deadLetterRedriven(let action), .deadLetterDiscarded(let action): writer.deadLetter(action)
-        case .grantIssued, .decisionDenied, .decisionExpired, .decisionQuarantined, .revocation, .revocationsEnded,
-            .keyChanged, .stopDeclared, .stopLifted, .stopDrilled, .controlApplied, .controlRepeated, .gatewayReceipt,
+        case .grantIssued, .grantClaimed, .decisionDenied, .decisionExpired, .decisionQuarantined, .revocation,
+            .revocationsEnded, .keyChanged, .stopDeclared, .stopLifted, .stopDrilled, .controlApplied, .controlRepeated,
+            .gatewayReceipt,
             .findingRaised, .budgetReached, .heartbeat:
             break
         }
@@ -95,7 +97,7 @@ extension Receipt.Content {
     var refusal: Receipt.Refusal? {
         switch self {
         case .decisionDenied(let refusal), .decisionExpired(let refusal): refusal
-        case .grantIssued, .decisionQuarantined, .deadLetterRedriven, .deadLetterDiscarded, .revocation,
+        case .grantIssued, .grantClaimed, .decisionQuarantined, .deadLetterRedriven, .deadLetterDiscarded, .revocation,
             .revocationsEnded, .keyChanged, .stopDeclared, .stopLifted, .stopDrilled, .controlApplied, .controlRepeated,
             .gatewayReceipt, .findingRaised, .budgetReached, .heartbeat:
             nil
@@ -112,7 +114,7 @@ extension Receipt.Content {
             .controlApplied(let payload), .controlRepeated(let payload):
             payload
         case .revocationsEnded(let end): end.payload
-        case .grantIssued, .decisionDenied, .decisionExpired, .decisionQuarantined, .deadLetterRedriven,
+        case .grantIssued, .grantClaimed, .decisionDenied, .decisionExpired, .decisionQuarantined, .deadLetterRedriven,
             .deadLetterDiscarded, .revocation, .keyChanged, .gatewayReceipt, .findingRaised, .budgetReached, .heartbeat:
             nil
         }

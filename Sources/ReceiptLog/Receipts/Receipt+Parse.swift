@@ -72,6 +72,7 @@ extension Receipt.Content {
                     approverIDs: try reader.strings("approver_ids").map { PersonID($0) },
                     replaces: try reader.optionalString("replaces_request_id").map { RequestID($0) },
                     rule: try reader.string("rule")))
+        case .grantClaimed: self = .grantClaimed(try Receipt.Claim(try reader.nested("claim")))
         case .decisionDenied: self = .decisionDenied(try Receipt.Refusal(reader))
         case .decisionExpired: self = .decisionExpired(try Receipt.Refusal(reader))
         case .decisionQuarantined:

@@ -5,6 +5,8 @@ extension Receipt {
     public enum Kind: String, Sendable, Hashable, CaseIterable {
         /// A token was minted.
         case grantIssued = "grant.issued"
+        /// A token was claimed by the key to which its delivery by reference was bound.
+        case grantClaimed = "grant.claimed"
         /// A request was refused for good.
         case decisionDenied = "decision.denied"
         /// A request or an approval ran out of time.
@@ -45,6 +47,8 @@ extension Receipt {
     public enum Content: Sendable, Hashable {
         /// A token was minted. Subject: the request; effect: the `jti`.
         case grantIssued(Grant)
+        /// Claimed. Subject: the token hash.
+        case grantClaimed(Claim)
         /// Refused for good. Subject: the request, else the approval, else the evidence; effect: the outcome.
         case decisionDenied(Refusal)
         /// Ran out of time. Subject and effect as of a denial.
@@ -84,6 +88,7 @@ extension Receipt {
         public var kind: Kind {
             switch self {
             case .grantIssued: .grantIssued
+            case .grantClaimed: .grantClaimed
             case .decisionDenied: .decisionDenied
             case .decisionExpired: .decisionExpired
             case .decisionQuarantined: .decisionQuarantined
@@ -110,6 +115,7 @@ extension Receipt {
                 if let requestID = subject.requestID { return "request:\(requestID)" }
                 if let approvalID = subject.approvalIDs.first { return "approval:\(approvalID)" }
                 return "evidence:\(provenance.inputs.first?.digest.b64u ?? "")"
+            case .grantClaimed(let claim): return claim.tokenHash.hex
             case .decisionQuarantined(let quarantine): return quarantine.origin.description
             case .deadLetterRedriven(let action), .deadLetterDiscarded(let action): return action.origin.description
             case .revocation(let revocation): return revocation.tokenHash.hex
@@ -128,6 +134,7 @@ extension Receipt {
         func effectID(at occurredAt: Timestamp) -> String {
             switch self {
             case .grantIssued(let grant): grant.token.jti.rawValue
+            case .grantClaimed: "claimed"
             case .decisionDenied, .decisionExpired: "outcome"
             case .decisionQuarantined(let quarantine): quarantine.valueDigest.hex
             case .deadLetterRedriven(let action), .deadLetterDiscarded(let action): action.name

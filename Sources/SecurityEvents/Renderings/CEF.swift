@@ -42,6 +42,7 @@ public enum CEF {
     private static func title(_ event: SecurityEvent) -> String {
         switch event.receipt.content.kind {
         case .grantIssued: "CST issued"
+        case .grantClaimed: "CST claimed"
         case .decisionDenied: "CST refused"
         case .decisionExpired: "CST not issued in time"
         case .decisionQuarantined: "Record quarantined"

@@ -49,6 +49,7 @@ public enum ECS {
     private static func classification(of event: SecurityEvent) -> (categories: [String], types: [String]) {
         switch event.receipt.content {
         case .grantIssued: (["iam"], ["creation", "allowed"])
+        case .grantClaimed: (["iam", "session"], ["info"])
         case .decisionDenied, .decisionExpired: (["iam"], ["denied"])
         case .revocation: (["iam", "session"], ["deletion", "end"])
         case .stopDeclared: (["iam"], ["change", "denied"])

@@ -60,6 +60,8 @@ extension OCSF {
             return api(
                 event, operation: "model.call", service: "\(call.provider)/\(call.model)",
                 resource: (call.receiptID, "gateway_receipt"))
+        case .grantClaimed(let claim):
+            return api(event, operation: "grant.claim", service: "grants", resource: (claim.jti.rawValue, "cst"))
         case .deadLetterRedriven(let action):
             return api(
                 event, operation: "dead_letter.redrive", service: "dead_letters",

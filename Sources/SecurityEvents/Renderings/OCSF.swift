@@ -87,10 +87,10 @@ public enum OCSF {
             case .verifyOnly, .retired: .entity(11, "Deactivate")
             case .compromised: .entity(12, "Suspend")
             }
+        case .grantClaimed, .heartbeat: .api(2, "Read")
         case .gatewayReceipt: .api(1, "Create")
         case .revocationsEnded, .deadLetterDiscarded: .api(4, "Delete")
         case .deadLetterRedriven: .api(3, "Update")
-        case .heartbeat: .api(2, "Read")
         }
     }
 
@@ -124,8 +124,8 @@ public enum OCSF {
     private static func profiled(_ event: SecurityEvent) -> Bool {
         switch event.receipt.content {
         case .grantIssued, .decisionDenied, .decisionExpired, .revocation, .stopDeclared, .stopLifted: true
-        case .decisionQuarantined, .deadLetterRedriven, .deadLetterDiscarded, .revocationsEnded, .keyChanged,
-            .stopDrilled, .controlApplied, .controlRepeated,
+        case .grantClaimed, .decisionQuarantined, .deadLetterRedriven, .deadLetterDiscarded, .revocationsEnded,
+            .keyChanged, .stopDrilled, .controlApplied, .controlRepeated,
             .gatewayReceipt, .findingRaised, .budgetReached, .heartbeat:
             false
         }

@@ -72,6 +72,12 @@ struct RequestCommand: AsyncParsableCommand {
         help: ArgumentHelp("Seal the token to this X25519 key: a JWK file or base64url.", valueName: "key"))
     var deliveryKey: String?
 
+    @Option(
+        name: .customLong("claim-key"),
+        help: ArgumentHelp(
+            "Leave the token to be claimed over HTTP with the key of this JWK thumbprint.", valueName: "jkt"))
+    var claimKey: String?
+
     @Flag(help: "Ask for the token in the clear; a job class must allow it by name.")
     var plain = false
 
@@ -92,9 +98,12 @@ struct RequestCommand: AsyncParsableCommand {
     var isPrinted = false
 
     mutating func validate() throws {
-        let deliveries = [newDeliveryKey != nil, deliveryKey != nil, plain].count { $0 }
+        let deliveries = [newDeliveryKey != nil, deliveryKey != nil, claimKey != nil, plain].count { $0 }
         guard deliveries == 1 else {
-            throw ValidationError("give one of --generate-delivery-key, --delivery-key and --plain")
+            throw ValidationError("give one of --generate-delivery-key, --delivery-key, --claim-key and --plain")
+        }
+        guard claimKey.map({ Digest(b64u: $0) != nil }) ?? true else {
+            throw ValidationError("--claim-key takes a JWK thumbprint (RFC 7638): 43 characters of base64url")
         }
         guard !scope.isEmpty else { throw ValidationError("give at least one --scope") }
     }
@@ -107,6 +116,8 @@ struct RequestCommand: AsyncParsableCommand {
             delivery = .sealed(publicKey: try KeyArguments.makeDeliveryKey(newDeliveryKey))
         } else if let deliveryKey {
             delivery = .sealed(publicKey: try KeyArguments.deliveryPublicKey(deliveryKey))
+        } else if let claimKey {
+            delivery = .reference(claimKey: Digest(b64u: claimKey))
         } else {
             delivery = .plain
         }

@@ -5,6 +5,10 @@ import IssuerAPI
 enum HTTPSurface {
     /// The service with every group of routes.
     static func service() -> IssuerAPIService {
-        IssuerAPIService(groups: { try ConsoleSurface.groups($0) })
+        IssuerAPIService(parts: { surroundings in
+            var parts = try IssuerSurface.parts(surroundings)
+            parts.groups += try ConsoleSurface.groups(surroundings)
+            return parts
+        })
     }
 }

@@ -41,7 +41,9 @@ struct ServeCommand: AsyncParsableCommand {
         try await LedgerAccess.ledger(file) { ledger in
             try await ledger.openLog(file.worker.logID)
             let surroundings = WorkerSurroundings(
-                configuration: file.worker, ledger: ledger, keys: keys, rules: rules, logger: logger)
+                configuration: file.worker, ledger: ledger, keys: keys, rules: rules,
+                policies: try PolicyShelf(file.worker, rules: rules, logger: logger),
+                localStop: LocalStop(file: file.worker.control.stopFile), isDeciding: false, logger: logger)
             do {
                 try await HTTPSurface.service().run(surroundings) { isStopping.withLock { $0 } }
             } catch {

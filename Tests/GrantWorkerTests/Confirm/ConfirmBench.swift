@@ -113,7 +113,7 @@ struct ConfirmBench: Sendable {
             clock: clock, ledger: ledger, rules: rules,
             policies: PolicyCache(sources: [], signers: [], logger: logger), keys: keys,
             tokenIDSecret: try #require(TokenIDSecret(bytes: [UInt8](repeating: 5, count: 32))), worker: worker,
-            isDryRun: false, control: ControlView(),
+            isDryRun: false, claimBase: nil, control: ControlView(),
             applier: ControlApplier(ledger: ledger, rules: rules, worker: worker) { _ in false },
             stopViewMaximumAge: nil, maximumClockDifference: .seconds(300), metrics: WorkerMetrics(), logger: logger)
         var settings = WorkerConfiguration.Confirmation(

@@ -84,7 +84,8 @@ struct PlanFixture {
         return DecisionPlanner(
             rules: rules, policies: policies, minter: CSTMinter(signer: Self.tokenKey), tokenIDSecret: secret,
             keyValidUntil: nil, worker: WorkerID("planner"), isDryRun: isDryRun,
-            stopViewMaximumAgeSeconds: nil)
+            stopViewMaximumAgeSeconds: nil,
+            claimBase: "https://issuer.harborline.example")
     }
 
     struct FixtureError: Error {}

@@ -28,7 +28,7 @@ struct SealAndRenderTests {
         var plain = Answer.contained("plain", "open")
         plain.ask?.delivery = .plain
         var reference = Answer.contained("reference", "open")
-        reference.ask?.delivery = .reference
+        reference.ask?.delivery = .reference(claimKey: Digest(hashing: "claim key"))
         var denied = Answer.contained("no")
         denied.verdict = .denied
         try ledger.deliver([try plain.record(), try reference.record(), try denied.record(), DeadLetterTests.raw([1])])
@@ -187,8 +187,10 @@ struct SealAndRenderTests {
                     #expect(opened.context == Array(published.grant.requestID.rawValue.utf8))
                     compact = opened.token.exposed
                 case .plain(let token): compact = token.exposed
-                case .reference(let jti):
-                    #expect(jti == published.grant.token.jti.rawValue)
+                case .reference(let claim):
+                    #expect(claim.reference == published.grant.token.jti.rawValue)
+                    #expect(claim.key == Digest(hashing: "claim key"))
+                    #expect(claim.address == "https://issuer.harborline.example/v1/grants/req-reference/claim")
                     continue
                 }
                 #expect(Digest(hashing: compact) == published.grant.token.tokenHash)

@@ -4,6 +4,7 @@ extension PageScript {
         /** Receipts by kind: what a person calls it, how it looks, what is worth saying. */
         const KINDS = Object.freeze({
           "grant.issued": { icon: "key", tone: "good", title: () => "Token issued", tell: tellGrant },
+          "grant.claimed": { icon: "key", tone: "good", title: () => "Token claimed", tell: tellClaim },
           "decision.denied": { icon: "deny", tone: "warn", title: () => "Request denied", tell: tellReasons },
           "decision.expired": { icon: "clock", tone: "plain", title: () => "Request ran out of time",
             tell: tellReasons },
@@ -50,6 +51,12 @@ extension PageScript {
             ["Approved by ", row(texts(at(body, "approver_ids")))],
             replaced ? ["Takes the place of the token of request ", said(replaced, 80)] : null,
           ];
+        }
+
+        function tellClaim(body) {
+          const sealed = at(body, "claim", "sealed_to");
+          return [["Token ", code(at(body, "claim", "jti"), 60), ", by the key ", code(at(body, "claim", "jkt"), 60)],
+            sealed ? ["Sealed to the key ", code(sealed, 60)] : null];
         }
 
         function tellRevocation(body) {
