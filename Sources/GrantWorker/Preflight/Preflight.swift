@@ -86,8 +86,7 @@ public struct Preflight: Sendable {
             let planner = try planner(known)
             let control = try release.state(of: snapshot)
             try planner.holdBack(snapshot, control)
-            var work = WorkingSet(
-                planner: planner, snapshot: snapshot, control: control, loadedRequests: read.requestIDs)
+            var work = try WorkingSet(planner: planner, snapshot: snapshot, control: control, read: read)
             try work.watch(UnderstoodBatch(read: read))
             if let decision = try work.preview(
                 asked, from: source, authenticity: Self.authenticity(of: source, for: asked, in: rules))
