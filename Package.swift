@@ -115,9 +115,8 @@ let package = Package(
         .target(
             name: "SecuritySinks",
             dependencies: [
-                "CZlib", "ClawWire", "GrantLedger", "GrantWorker", "IssuanceRules", "Kafka", "Keys", "Primitives",
-                "ReceiptLog",
-                "SecurityEvents",
+                "CZlib", "ClawWire", "GrantLedger", "GrantWorker", "IssuanceRules", "Kafka", "Keys", "Postgres",
+                "Primitives", "ReceiptLog", "SecurityEvents",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
