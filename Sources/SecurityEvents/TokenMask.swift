@@ -9,8 +9,7 @@ public enum TokenMask {
     /// The text with every compact JWS or JWE (RFC 7515 section 7.1, RFC 7516 section 7.1) replaced: runs of base64url
     /// and dots that begin as every encoded JSON object does and have at least two dots.
     public static func masked(_ text: String) -> String {
-        // The first characters of `{"` in base64url; most text does not have them.
-        guard text.utf8.count >= 20, text.contains("eyJ") else { return text }
+        guard mayHoldToken(text) else { return text }
         let bytes = Array(text.utf8)
         var output: [UInt8] = []
         output.reserveCapacity(bytes.count)
@@ -26,6 +25,17 @@ public enum TokenMask {
             position = end
         }
         return String(decoding: output, as: UTF8.self)
+    }
+
+    /// Whether the first characters of `{"` in base64url stand anywhere; most text does not have them.
+    private static func mayHoldToken(_ text: String) -> Bool {
+        guard text.utf8.count >= 20 else { return false }
+        var (last, beforeLast): (UInt8, UInt8) = (0, 0)
+        for byte in text.utf8 {
+            if byte == UInt8(ascii: "J"), last == UInt8(ascii: "y"), beforeLast == UInt8(ascii: "e") { return true }
+            (last, beforeLast) = (byte, last)
+        }
+        return false
     }
 
     /// The value with every text in it masked.

@@ -1,5 +1,6 @@
 import ClawWire
 import DevStack
+import GrantLedger
 import GrantWorker
 import Kafka
 import Logging
@@ -102,12 +103,12 @@ struct KafkaSinkTests {
     func tooLong() async throws {
         try await withBroker { broker in
             let log = try PaperLog(receipts: 10)
+            let wide = AuthorityExtent(
+                scope: (0..<2_000).map { "proxy:call:\($0)" }, actions: [], audience: [], ttlSeconds: 600)
             let long = Receipt(
-                content: .decisionDenied(Receipt.Refusal(asked: nil, needed: [], rule: "rule")),
-                subject: Samples.subject(10), provenance: Samples.provenance(10),
-                reasons: [
-                    Receipt.Reason(code: "CAPABILITY_DENIED", detail: String(repeating: "long ", count: 4_000))
-                ], occurredAt: Samples.noon)
+                content: .decisionDenied(Receipt.Refusal(asked: wide, needed: [], rule: "rule")),
+                subject: Samples.subject(10), provenance: Samples.provenance(10), reasons: [],
+                occurredAt: Samples.noon)
             try log.append([long])
             try log.append((11..<20).map { Samples.grant($0) })
             let sink = sink(broker.bootstrapServers, properties: ["message.max.bytes": "15000"])
