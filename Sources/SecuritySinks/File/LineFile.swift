@@ -44,6 +44,9 @@ struct LineFile: Sendable {
         }
     }
 
+    /// Lets other writers in, whoever still holds a copy of this value.
+    func release() { _ = flock(guardFile.number, LOCK_UN) }
+
     /// Appends lines and forces them to disk, beginning a new file first where one is due.
     mutating func append(_ events: [RenderedEvent]) throws(SinkFailure) {
         guard let begin = events.first, let end = events.last else { return }

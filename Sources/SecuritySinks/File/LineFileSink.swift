@@ -44,7 +44,12 @@ public final class LineFileSink: SecurityEventSink {
             Result { () throws(SinkFailure) -> LineFile in
                 var file: LineFile
                 if let held { file = held } else { file = try LineFile(opening: settings, calls) }
-                try file.append(events)
+                do throws(SinkFailure) {
+                    try file.append(events)
+                } catch {
+                    file.release()
+                    throw error
+                }
                 return file
             }
         }
@@ -54,7 +59,7 @@ public final class LineFileSink: SecurityEventSink {
     }
 
     /// Closes the file.
-    public func close() async { _ = take() }
+    public func close() async { take()?.release() }
 
     private func take() -> LineFile? {
         open.withLock { file in
