@@ -73,7 +73,7 @@ struct SinkDriver {
             throw error
         } catch is CancellationError {
             throw CancellationError()
-        } catch where pending.isEmpty {
+        } catch let error where pending.isEmpty {
             // A receipt that does not read is for people to look at, and no reason to leave it out.
             let failure = SinkFailure(
                 .misconfigured, "the receipts from \(course.cursor) on do not read with this build: \(error)")
