@@ -116,9 +116,8 @@ let package = Package(
         .target(
             name: "SecuritySinks",
             dependencies: [
-                "CZlib", "ClawWire", "GrantLedger", "GrantWorker", "IssuanceRules", "Kafka", "Keys", "Primitives",
-                "ReceiptLog",
-                "SecurityEvents",
+                "CZlib", "ClawWire", "GrantLedger", "GrantWorker", "IssuanceRules", "Kafka", "Keys", "Postgres",
+                "Primitives", "ReceiptLog", "SecurityEvents",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
@@ -128,6 +127,7 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "NIOTLS", package: "swift-nio"),
             ]),
         .target(
             name: "IssuerAPI",
@@ -438,6 +438,7 @@ let package = Package(
             dependencies: [
                 "clawgrant", "ApprovalSources", "ClawWire", "DevStack", "GrantLedger", "GrantWorker", "HTTPService",
                 "IssuanceRules", "WebhookBridge", "Kafka", "Keys", "Playground", "Postgres", "Primitives", "ReceiptLog",
+                "SecurityEvents",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),

@@ -46,6 +46,7 @@ public enum LedgerRoles {
         GRANT INSERT ON clawgrant.confirmation_read TO clawgrant_worker;
         GRANT INSERT, UPDATE, DELETE ON clawgrant.grant_claim, clawgrant.used_proof TO clawgrant_worker;
         REVOKE SELECT ON clawgrant.proof_nonce_key FROM clawgrant_auditor;
+        GRANT INSERT, UPDATE ON clawgrant.security_event_sink TO clawgrant_worker;
         GRANT UPDATE ON clawgrant.publish_position, clawgrant.role_lease, clawgrant.control_state,
             clawgrant.revocation_end TO clawgrant_worker;
         GRANT INSERT, DELETE ON clawgrant.unsealed TO clawgrant_worker;

@@ -17,7 +17,7 @@ struct ConfigurationFileLoader {
     /// Sections whose settings may come from the environment.
     static let sections = [
         "worker", "kafka", "topics", "database", "keys", "secrets", "wpc", "control", "gateway_receipts",
-        "status_lists", "confirmation", "http", "claims", "limits", "log",
+        "status_lists", "confirmation", "http", "claims", "security_events", "limits", "log",
     ]
 
     mutating func load(_ root: Node) -> (WorkerConfiguration, LogSettings)? {
@@ -50,6 +50,7 @@ struct ConfigurationFileLoader {
         let confirmation = confirmation(top["confirmation"])
         let http = http(top["http"])
         let claims = claims(top["claims"], reachedAt: http?.issuer)
+        let securityEvents = securityEvents(top["security_events"])
         let limits = limits(top["limits"])
         let log = log(top["log"])
         reader.reportUnknownVariables(sections: Self.sections)
@@ -71,6 +72,7 @@ struct ConfigurationFileLoader {
         configuration.confirmation = confirmation
         configuration.http = http
         configuration.claims = claims
+        configuration.securityEvents = securityEvents
         configuration.isDryRun = isDryRun
         return (configuration, log)
     }
@@ -150,7 +152,7 @@ struct ConfigurationFileLoader {
         return outputs
     }
 
-    private mutating func topicName(_ value: ConfigurationValue?) -> String? {
+    mutating func topicName(_ value: ConfigurationValue?) -> String? {
         guard let value, let name = reader.text(value, expected: "a topic's name") else { return nil }
         guard name.utf8.count <= 249, name.unicodeScalars.allSatisfy(Self.isNameScalar), name != ".", name != ".."
         else {

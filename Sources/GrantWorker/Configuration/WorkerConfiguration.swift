@@ -174,6 +174,8 @@ public struct WorkerConfiguration: Sendable {
     public var http: HTTPSettings?
     /// How tokens that are delivered by reference are claimed; `nil` when none are.
     public var claims: Claims?
+    /// Where security events are streamed to; `nil` when they are not.
+    public var securityEvents: SecurityEventSettings?
     /// Bounds.
     public var limits: Limits
     /// Decides and records, mints nothing.
