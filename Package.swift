@@ -52,7 +52,10 @@ let package = Package(
             ]),
         .target(
             name: "Keys",
-            dependencies: ["ClawWire", "CCryptoki", "Primitives", .product(name: "Crypto", package: "swift-crypto")]),
+            dependencies: [
+                "ClawWire", "CCryptoki", "Primitives", .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+            ]),
         .target(name: "Postgres", dependencies: ["CLibPQ", "Primitives"]),
         .target(name: "Kafka", dependencies: ["CRdKafka", "Primitives"]),
         .target(
@@ -115,7 +118,8 @@ let package = Package(
         .target(
             name: "SecuritySinks",
             dependencies: [
-                "CZlib", "ClawWire", "GrantLedger", "GrantWorker", "IssuanceRules", "Kafka", "Keys", "Primitives",
+                "CZlib", "ClawWire", "GrantLedger", "GrantWorker", "GraphConfirmation", "IssuanceRules", "Kafka", "Keys",
+                "Primitives",
                 "ReceiptLog",
                 "SecurityEvents",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
@@ -275,10 +279,19 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
             ],
             exclude: ["FirstVersions", "Peers"]),
+        .target(
+            name: "CollectorDoubles",
+            dependencies: [
+                "CZlib", "ClawWire", "HTTPService", "Primitives",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/CollectorDoubles"),
         .testTarget(
             name: "SecuritySinksTests",
             dependencies: [
-                "SecuritySinks",
+                "SecuritySinks", "ApprovalSources", "CollectorDoubles", "GraphConfirmation",
                 "ClawWire", "DevStack", "GrantLedger", "GrantVerifier", "GrantWorker", "HTTPService", "IssuanceRules",
                 "Kafka", "Keys", "Playground", "Postgres",
                 "Primitives", "ReceiptLog", "SecureFront", "SecurityEvents", "TestSupport",

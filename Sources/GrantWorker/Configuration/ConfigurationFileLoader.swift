@@ -207,7 +207,7 @@ struct ConfigurationFileLoader {
             reader.report(
                 document.place, "keys", found: "nothing",
                 expected: "a list of keys, one active key for each of "
-                    + KeyPurpose.allCases.map(\.rawValue).joined(separator: ", "))
+                    + KeyPurpose.needed.map(\.rawValue).joined(separator: ", "))
             return []
         }
         return reader.elements(value).compactMap { key($0) }
