@@ -1,4 +1,5 @@
 public import ClawWire
+import ReceiptLog
 public import SecurityEvents
 
 /// One place where security events go.
@@ -17,7 +18,14 @@ public protocol SecurityEventSink: Sendable {
     /// An event in the form in which it is sent.
     func rendered(_ event: SecurityEvent) -> [UInt8]
 
+    /// How many events before its position are sent again whenever it begins and after every failure: for a protocol
+    /// that acknowledges nothing, and so cannot tell what was lost with a connection. 0 where the other side's word is
+    /// good.
+    var replayedEvents: Int { get }
+
     /// Sends events, in order, and returns once the other side has them durably, by the strongest word it gives.
+    ///
+    /// Heeds cancellation: a delivery that takes longer than the configuration allows is cancelled.
     ///
     /// - Throws: ``SinkFailure``; then none, some or all of them may have arrived.
     func deliver(_ events: [RenderedEvent]) async throws(SinkFailure)
@@ -26,19 +34,30 @@ public protocol SecurityEventSink: Sendable {
     func close() async
 }
 
+extension SecurityEventSink {
+    /// 0: what was delivered is there.
+    public var replayedEvents: Int { 0 }
+}
+
 /// An event in the form in which a sink sends it.
 public struct RenderedEvent: Sendable, Hashable {
     /// Its number: the position of its receipt in the log.
     public let sequence: SequenceNumber
     /// When what it tells happened.
     public let time: Timestamp
+    /// The kind of its receipt: `grant.issued`, `stop.declared` …
+    public let kind: String
+    /// What ties events about one matter together; see ``SecurityEvent/correlation``.
+    public let correlation: String
     /// The event.
     public let bytes: [UInt8]
 
     /// Makes a rendered event.
-    public init(sequence: SequenceNumber, time: Timestamp, bytes: [UInt8]) {
-        self.sequence = sequence
-        self.time = time
+    public init(_ event: SecurityEvent, bytes: [UInt8]) {
+        sequence = event.sequence
+        time = event.receipt.occurredAt
+        kind = event.code
+        correlation = event.correlation
         self.bytes = bytes
     }
 }

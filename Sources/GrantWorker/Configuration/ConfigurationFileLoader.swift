@@ -17,7 +17,7 @@ struct ConfigurationFileLoader {
     /// Sections whose settings may come from the environment.
     static let sections = [
         "worker", "kafka", "topics", "database", "keys", "secrets", "wpc", "control", "gateway_receipts",
-        "status_lists", "confirmation", "limits", "log",
+        "status_lists", "confirmation", "security_events", "limits", "log",
     ]
 
     mutating func load(_ root: Node) -> (WorkerConfiguration, LogSettings)? {
@@ -48,6 +48,7 @@ struct ConfigurationFileLoader {
         let gatewayReceipts = gatewayReceipts(top["gateway_receipts"])
         let witnesses = witnesses(top["witnesses"])
         let confirmation = confirmation(top["confirmation"])
+        let securityEvents = securityEvents(top["security_events"])
         let limits = limits(top["limits"])
         let log = log(top["log"])
         reader.reportUnknownVariables(sections: Self.sections)
@@ -67,6 +68,7 @@ struct ConfigurationFileLoader {
         configuration.gatewayReceipts = gatewayReceipts
         configuration.witnesses = witnesses
         configuration.confirmation = confirmation
+        configuration.securityEvents = securityEvents
         configuration.isDryRun = isDryRun
         return (configuration, log)
     }
@@ -146,7 +148,7 @@ struct ConfigurationFileLoader {
         return outputs
     }
 
-    private mutating func topicName(_ value: ConfigurationValue?) -> String? {
+    mutating func topicName(_ value: ConfigurationValue?) -> String? {
         guard let value, let name = reader.text(value, expected: "a topic's name") else { return nil }
         guard name.utf8.count <= 249, name.unicodeScalars.allSatisfy(Self.isNameScalar), name != ".", name != ".."
         else {

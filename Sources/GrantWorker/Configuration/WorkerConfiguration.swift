@@ -170,6 +170,8 @@ public struct WorkerConfiguration: Sendable {
     public var witnesses: [NoteKey] = []
     /// How what sources say is read back; `nil` when nothing is.
     public var confirmation: Confirmation?
+    /// Where security events are streamed to; `nil` when they are not.
+    public var securityEvents: SecurityEventSettings?
     /// Bounds.
     public var limits: Limits
     /// Decides and records, mints nothing.
