@@ -49,6 +49,7 @@ struct ConfigurationFileLoader {
         let witnesses = witnesses(top["witnesses"])
         let confirmation = confirmation(top["confirmation"])
         let securityEvents = securityEvents(top["security_events"])
+        checkSignalKey(securityEvents, keys, top["security_events"])
         let limits = limits(top["limits"])
         let log = log(top["log"])
         reader.reportUnknownVariables(sections: Self.sections)
@@ -120,7 +121,7 @@ struct ConfigurationFileLoader {
         return WorkerID("\(name)-\(String(repeating: "0", count: 8 - start.utf8.count))\(start)")
     }
 
-    private static func isNameScalar(_ scalar: Unicode.Scalar) -> Bool {
+    static func isNameScalar(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar {
         case "a"..."z", "A"..."Z", "0"..."9", ".", "-", "_": true
         default: false

@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import Glibc
+import GrantWorker
 import Keys
 import NIOCore
 import NIOHTTP1

@@ -1,34 +1,36 @@
 import ClawWire
+public import GrantWorker
+import Primitives
 public import SecurityEvents
 
 /// Sends security events to an OpenTelemetry collector as log records (OTLP over HTTP, JSON form).
 ///
 /// The collector's 200 says what its pipeline makes it say: with a queue in memory, that the records are in the queue.
 public final class OTLPLogsSink: SecurityEventSink {
+    /// As configured.
+    public let name: String
     private let settings: OTLPLogsSettings
-    private let producer: EventProducer
+    /// The resource of the records: who made the events that were rendered last, which is this worker.
+    private let producer = Lock<EventProducer?>(nil)
     private let client: CollectorClient
 
     /// Makes a sink; it connects at its first delivery.
-    ///
-    /// - Parameters:
-    ///   - settings: where the collector is.
-    ///   - producer: the resource of the records.
-    public init(_ settings: OTLPLogsSettings, producer: EventProducer) {
+    public init(name: String, _ settings: OTLPLogsSettings) {
+        self.name = name
         self.settings = settings
-        self.producer = producer
-        client = CollectorClient(sink: settings.name, connection: settings.connection)
+        client = CollectorClient(sink: name, connection: settings.connection)
     }
 
-    /// As configured.
-    public var name: String { settings.name }
     /// As configured.
     public var maximumEvents: Int { settings.deliveryEvents }
     /// As configured.
     public var maximumBytes: Int { settings.requestBytes }
 
     /// A log record in JSON.
-    public func rendered(_ event: SecurityEvent) -> [UInt8] { OTLPLogs.recordBytes(event) }
+    public func rendered(_ event: SecurityEvent) -> [UInt8] {
+        producer.withLock { $0 = event.producer }
+        return OTLPLogs.recordBytes(event)
+    }
 
     /// Closes connections.
     public func close() async { await client.close() }
@@ -46,7 +48,7 @@ public final class OTLPLogsSink: SecurityEventSink {
     private func send(
         _ events: ArraySlice<RenderedEvent>, _ token: Credential?
     ) async throws(SinkFailure) -> SinkFailure? {
-        guard let first = events.first else { return nil }
+        guard let first = events.first, let producer = producer.withLock({ $0 }) else { return nil }
         var fields = [(name: "content-type", value: "application/json")]
         if let token { fields.append(("authorization", "Bearer \(token.text)")) }
         let answer = try await client.send(

@@ -1,20 +1,23 @@
 import ClawWire
 import Foundation
+import GrantWorker
 import GraphConfirmation
 import Keys
 
 /// Tokens by the client credentials grant (RFC 6749 section 4.4), with a secret or a signed assertion (RFC 7523): one at a
 /// time, kept until shortly before its end.
 actor IngestionTokens {
+    private let sink: String
     private let settings: LogsIngestionSettings
     private let client: CollectorClient
     private var held: (token: Credential, renewAt: ContinuousClock.Instant)?
 
-    init(_ settings: LogsIngestionSettings) {
+    init(sink: String, _ settings: LogsIngestionSettings) {
+        self.sink = sink
         self.settings = settings
         var connection = settings.connection
         connection.compresses = false
-        client = CollectorClient(sink: settings.name, connection: connection)
+        client = CollectorClient(sink: sink, connection: connection)
     }
 
     /// A token.
@@ -29,7 +32,7 @@ actor IngestionTokens {
         ]
         switch settings.proof {
         case .secret(let file):
-            form.append(("client_secret", try await CredentialFile(path: file).read(for: settings.name).text))
+            form.append(("client_secret", try await CredentialFile(path: file).read(for: sink).text))
         case .certificate(let files, let algorithm):
             let certificate = try await certificate(files, algorithm)
             form.append(("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"))
@@ -42,7 +45,7 @@ actor IngestionTokens {
             what: "asking for a token")
         let value = try? JSONReader.parse(answer.body)
         guard answer.status == 200 else {
-            let said = "\(settings.name): the token endpoint answered \(answer.status)\(codeName(value?["error"]?.string))"
+            let said = "\(sink): the token endpoint answered \(answer.status)\(codeName(value?["error"]?.string))"
             guard answer.status < 500, answer.status != 429 else {
                 throw SinkFailure(.retry(after: answer.retryAfter), said)
             }
@@ -52,7 +55,7 @@ actor IngestionTokens {
             text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }), value?["token_type"]?.string?.lowercased() == "bearer"
         else {
             throw SinkFailure(
-                .misconfigured, "\(settings.name): the token endpoint's answer holds no bearer token; check `authority`")
+                .misconfigured, "\(sink): the token endpoint's answer holds no bearer token; check `authority`")
         }
         let life = Duration.seconds(min(max(value?["expires_in"]?.integer ?? 0, 0), 86_400))
         // A token that lives shorter than twice the margin is replaced at half of its life.
@@ -66,7 +69,7 @@ actor IngestionTokens {
     private func certificate(
         _ files: CollectorConnection.Certificate, _ algorithm: ClientCertificate.Algorithm
     ) async throws(SinkFailure) -> ClientCertificate {
-        let name = settings.name
+        let sink = sink
         let result = await offPool { () throws(SinkFailure) in
             do {
                 return try ClientCertificate(
@@ -75,7 +78,7 @@ actor IngestionTokens {
             } catch {
                 throw SinkFailure(
                     .misconfigured,
-                    "\(name): \(files.certificateFile) and \(files.keyFile) cannot be used (\(error)); give a certificate "
+                    "\(sink): \(files.certificateFile) and \(files.keyFile) cannot be used (\(error)); give a certificate "
                         + "and its RSA key in PEM, the key with mode 0600")
             }
         }
@@ -91,7 +94,7 @@ actor IngestionTokens {
                 at: Timestamp(microseconds: Int64(Date().timeIntervalSince1970 * 1e6))
             ).text
         } catch {
-            throw SinkFailure(.misconfigured, "\(settings.name): \(error.detail); check the certificate's key")
+            throw SinkFailure(.misconfigured, "\(sink): \(error.detail); check the certificate's key")
         }
     }
 }

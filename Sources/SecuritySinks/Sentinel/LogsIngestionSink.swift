@@ -1,23 +1,25 @@
 import ClawWire
+public import GrantWorker
 public import SecurityEvents
 
 /// Sends security events to Azure Monitor's logs ingestion, which feeds Microsoft Sentinel.
 ///
 /// The service's 204 says that it has taken the rows and will put them into the table; it has no stronger word.
 public final class LogsIngestionSink: SecurityEventSink {
+    /// As configured.
+    public let name: String
     private let settings: LogsIngestionSettings
     private let client: CollectorClient
     private let tokens: IngestionTokens
 
     /// Makes a sink; it asks for a token and connects at its first delivery.
-    public init(_ settings: LogsIngestionSettings) {
+    public init(name: String, _ settings: LogsIngestionSettings) {
+        self.name = name
         self.settings = settings
-        client = CollectorClient(sink: settings.name, connection: settings.connection)
-        tokens = IngestionTokens(settings)
+        client = CollectorClient(sink: name, connection: settings.connection)
+        tokens = IngestionTokens(sink: name, settings)
     }
 
-    /// As configured.
-    public var name: String { settings.name }
     /// As configured.
     public var maximumEvents: Int { settings.deliveryEvents }
     /// As configured.

@@ -1,40 +1,14 @@
 public import ClawWire
-import Foundation
+public import GrantWorker
 public import Keys
 public import SecurityEvents
-
-/// A receiver of Security Event Tokens by push.
-public struct SignalPushSettings: Sendable, Hashable {
-    /// The sink's name.
-    public var name: String
-    /// The receiver's address.
-    public var url: String
-    /// From whom and for whom.
-    public var parties: SignalParties
-    /// File of the bearer token that the receiver asks for, mode 0600, one line; `nil` sends none.
-    public var tokenFile: String?
-    /// Most pushes at a time.
-    public var concurrency = 4
-    /// Most events of one delivery. After a failure the whole delivery goes again.
-    public var deliveryEvents = 100
-    /// How it is reached.
-    public var connection: CollectorConnection
-
-    /// The standard settings for a receiver.
-    public init(name: String, url: String, parties: SignalParties) {
-        self.name = name
-        self.url = url
-        self.parties = parties
-        connection = CollectorConnection()
-        // Receivers are not asked to read anything but the token (RFC 8935 section 2.1).
-        connection.compresses = false
-    }
-}
 
 /// Tells revocations to one receiver: a Security Event Token each, by HTTP push (RFC 8935).
 ///
 /// Events that are no revocation are delivered by doing nothing.
 public final class SignalPushSink: SecurityEventSink {
+    /// As configured.
+    public let name: String
     private let settings: SignalPushSettings
     private let pen: SignalPen
     private let client: CollectorClient
@@ -45,14 +19,13 @@ public final class SignalPushSink: SecurityEventSink {
     ///   - settings: who receives.
     ///   - keys: the ring with an active key of purpose `set`.
     ///   - now: the clock that the key's period is compared with.
-    public init(_ settings: SignalPushSettings, keys: KeyRing, now: @escaping @Sendable () -> Timestamp) {
+    public init(name: String, _ settings: SignalPushSettings, keys: KeyRing, now: @escaping @Sendable () -> Timestamp) {
+        self.name = name
         self.settings = settings
-        pen = SignalPen(keys: keys, sink: settings.name, now: now)
-        client = CollectorClient(sink: settings.name, connection: settings.connection)
+        pen = SignalPen(keys: keys, sink: name, now: now)
+        client = CollectorClient(sink: name, connection: settings.connection)
     }
 
-    /// As configured.
-    public var name: String { settings.name }
     /// As configured.
     public var maximumEvents: Int { settings.deliveryEvents }
     /// Bounded by the number of events; a token has about a thousand bytes.

@@ -1,31 +1,16 @@
 public import ClawWire
+public import GrantWorker
 public import Kafka
 public import Keys
 import Primitives
 public import SecurityEvents
 
-/// The topic of Security Event Tokens.
-public struct SignalTopicSettings: Sendable, Hashable {
-    /// The sink's name.
-    public var name: String
-    /// The topic.
-    public var topic = "claw.signals.v1"
-    /// From whom and for whom.
-    public var parties: SignalParties
-    /// Most events of one delivery.
-    public var deliveryEvents = 500
-
-    /// The standard settings.
-    public init(name: String, parties: SignalParties) {
-        self.name = name
-        self.parties = parties
-    }
-}
-
 /// Tells revocations on a topic: the compact form of a Security Event Token as the data of a CloudEvent in binary mode.
 ///
 /// The key is the revoked token's `jti`. Events that are no revocation are delivered by doing nothing.
 public final class SignalTopicSink: SecurityEventSink {
+    /// As configured.
+    public let name: String
     private let settings: SignalTopicSettings
     private let kafka: KafkaConfiguration
     private let pen: SignalPen
@@ -36,19 +21,25 @@ public final class SignalTopicSink: SecurityEventSink {
     /// - Parameters:
     ///   - settings: where to.
     ///   - kafka: librdkafka's properties, as the worker's other clients have them.
+    ///   - timeout: how long a record is tried.
     ///   - keys: the ring with an active key of purpose `set`.
     ///   - now: the clock that the key's period is compared with.
     public init(
-        _ settings: SignalTopicSettings, kafka: KafkaConfiguration, keys: KeyRing,
+        name: String, _ settings: SignalTopicSettings, kafka: KafkaConfiguration, timeout: Duration, keys: KeyRing,
         now: @escaping @Sendable () -> Timestamp
     ) {
+        self.name = name
         self.settings = settings
+        var kafka = kafka
+        // A producer of its own, in order and without repeats of its own making, whatever else the brokers are used for.
+        kafka["transactional.id"] = nil
+        kafka["enable.idempotence"] = "true"
+        kafka["acks"] = "all"
+        kafka["message.timeout.ms"] = String(max(1_000, Int64(timeout / .milliseconds(1))))
         self.kafka = kafka
-        pen = SignalPen(keys: keys, sink: settings.name, now: now)
+        pen = SignalPen(keys: keys, sink: name, now: now)
     }
 
-    /// As configured.
-    public var name: String { settings.name }
     /// As configured.
     public var maximumEvents: Int { settings.deliveryEvents }
     /// Bounded by the number of events; a token has about a thousand bytes.
@@ -62,7 +53,11 @@ public final class SignalTopicSink: SecurityEventSink {
 
     /// Closes the producer; the next delivery makes another.
     public func close() async {
-        _ = await takeProducer()?.close(deadline: .seconds(5))
+        let old = producer.withLock { producer -> KafkaProducer? in
+            defer { producer = nil }
+            return producer
+        }
+        _ = await old?.close(deadline: .seconds(2))
     }
 
     /// Writes a record for each revocation and returns when the brokers have all of them.
@@ -72,14 +67,29 @@ public final class SignalTopicSink: SecurityEventSink {
         let signer = try pen.signer()
         var records: [ProducerRecord] = []
         for event in signals { records.append(record(try SignedSignal(claims: event.bytes, by: signer, sink: name))) }
-        do throws(KafkaError) {
-            try await open().send(records)
+        do {
+            let producer = try open()
+            _ = try await withTaskCancellationHandler {
+                try await producer.send(records)
+            } onCancel: {
+                Task { try? await producer.purge() }
+            }
         } catch {
-            if error.isFatal || error.isClosed { _ = await takeProducer()?.close(deadline: .zero) }
-            let said = "\(name): topic \(settings.topic): \(error.detail)"
-            guard error.kind == .permanent else { throw SinkFailure(.retry(after: nil), said) }
-            throw SinkFailure(.misconfigured, "\(said); make it with `clawgrant topics apply` and let the worker write to it")
+            // A failure that leaves a doubt ends the producer; the same tokens are written again.
+            await close()
+            throw failure(error)
         }
+    }
+
+    private func failure(_ error: any Error) -> SinkFailure {
+        let said = "\(name): the topic \(settings.topic) was not written: \(error)"
+        let faults: Set<KafkaError.Code> = [
+            .unknownTopic, .unknownTopicOrPartition, .topicAuthorizationFailed, .authentication, .invalidArgument,
+        ]
+        guard let error = error as? KafkaError, faults.contains(error.code) else {
+            return SinkFailure(.retry(after: nil), said)
+        }
+        return SinkFailure(.misconfigured, "\(said); make it with `clawgrant topics apply` and let the worker write to it")
     }
 
     private func open() throws(KafkaError) -> KafkaProducer {
@@ -88,13 +98,6 @@ public final class SignalTopicSink: SecurityEventSink {
             let made = try KafkaProducer(configuration: kafka)
             held = made
             return made
-        }
-    }
-
-    private func takeProducer() async -> KafkaProducer? {
-        producer.withLock { held in
-            defer { held = nil }
-            return held
         }
     }
 

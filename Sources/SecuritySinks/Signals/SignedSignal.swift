@@ -34,20 +34,6 @@ struct SignedSignal {
     }
 }
 
-/// Whom Security Event Tokens are from and for.
-public struct SignalParties: Sendable, Hashable {
-    /// `iss`: the address of the worker's issuer.
-    public var issuer: String
-    /// `aud`: what the receiver calls itself.
-    public var audience: String
-
-    /// Names the parties.
-    public init(issuer: String, audience: String) {
-        self.issuer = issuer
-        self.audience = audience
-    }
-}
-
 /// Signs with the active key of purpose `set`, which must be within its period when it does.
 struct SignalPen: Sendable {
     let keys: KeyRing

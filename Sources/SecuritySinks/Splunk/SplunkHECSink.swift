@@ -1,6 +1,7 @@
 import ClawWire
 import Foundation
 import Primitives
+public import GrantWorker
 public import SecurityEvents
 
 /// Sends security events to a Splunk HTTP event collector and waits for its indexers' word.
@@ -8,19 +9,27 @@ public import SecurityEvents
 /// The collector's answer says that it has taken events into memory; an indexer's acknowledgement says that they are
 /// written. A delivery sends all its requests and then asks about all of them together, on one channel.
 public final class SplunkHECSink: SecurityEventSink {
+    /// As configured.
+    public let name: String
     private let settings: SplunkHECSettings
+    private let acknowledgementTimeout: Duration
     private let client: CollectorClient
     /// Numbers of acknowledgements are counted by channel (`X-Splunk-Request-Channel`), which nobody else may use.
     private let channel = Lock(UUID().uuidString)
 
     /// Makes a sink; it connects at its first delivery.
-    public init(_ settings: SplunkHECSettings) {
+    ///
+    /// - Parameters:
+    ///   - name: its name.
+    ///   - settings: where the collector is.
+    ///   - timeout: longest time of one delivery, nine tenths of which may be spent on waiting for acknowledgements.
+    public init(name: String, _ settings: SplunkHECSettings, timeout: Duration) {
+        self.name = name
+        acknowledgementTimeout = timeout * 9 / 10
         self.settings = settings
-        client = CollectorClient(sink: settings.name, connection: settings.connection)
+        client = CollectorClient(sink: name, connection: settings.connection)
     }
 
-    /// As configured.
-    public var name: String { settings.name }
     /// As configured.
     public var maximumEvents: Int { settings.deliveryEvents }
     /// As configured.
@@ -102,7 +111,7 @@ public final class SplunkHECSink: SecurityEventSink {
     }
 
     private func awaitAcknowledgements(_ delivery: Delivery) async throws(SinkFailure) {
-        let end = ContinuousClock.now + settings.acknowledgementTimeout
+        let end = ContinuousClock.now + acknowledgementTimeout
         var unconfirmed = delivery.unconfirmed
         var pause = min(Duration.milliseconds(20), settings.longestPollInterval)
         while !unconfirmed.isEmpty {
@@ -114,7 +123,7 @@ public final class SplunkHECSink: SecurityEventSink {
                     "\(unconfirmed.count) of \(delivery.unconfirmed.count) requests were not confirmed by the indexers in time")
             }
             do { try await Task.sleep(for: pause) } catch {
-                throw SinkFailure(.retry(after: nil), "\(name): the wait for acknowledgements was cut short")
+                throw renewingChannel("the wait for acknowledgements was cut short")
             }
             pause = min(pause * 2, settings.longestPollInterval)
         }

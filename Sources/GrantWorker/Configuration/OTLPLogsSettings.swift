@@ -1,7 +1,5 @@
 /// An OpenTelemetry collector that takes logs over HTTP, and how it is fed.
 public struct OTLPLogsSettings: Sendable, Hashable {
-    /// The sink's name.
-    public var name: String
     /// The whole address: `https://otel.harborline.example:4318/v1/logs`.
     public var url: String
     /// File of a bearer token for the collector, mode 0600, one line; `nil` sends none.
@@ -15,8 +13,7 @@ public struct OTLPLogsSettings: Sendable, Hashable {
     public var connection = CollectorConnection()
 
     /// The standard settings for a collector.
-    public init(name: String, url: String) {
-        self.name = name
+    public init(url: String) {
         self.url = url
     }
 }

@@ -10,8 +10,6 @@ public struct LogsIngestionSettings: Sendable, Hashable {
         case certificate(CollectorConnection.Certificate, ClientCertificate.Algorithm)
     }
 
-    /// The sink's name.
-    public var name: String
     /// Address of the data collection endpoint, without a slash at its end.
     public var endpoint: String
     /// Immutable identifier of the data collection rule: `dcr-…`.
@@ -41,9 +39,8 @@ public struct LogsIngestionSettings: Sendable, Hashable {
 
     /// The standard settings for a stream of the public cloud.
     public init(
-        name: String, endpoint: String, ruleID: String, stream: String, tenant: String, clientID: String, proof: Proof
+        endpoint: String, ruleID: String, stream: String, tenant: String, clientID: String, proof: Proof
     ) {
-        self.name = name
         self.endpoint = endpoint
         self.ruleID = ruleID
         self.stream = stream

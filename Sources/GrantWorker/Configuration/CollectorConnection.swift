@@ -21,7 +21,7 @@ public struct CollectorConnection: Sendable, Hashable {
     /// Longest time for a connection.
     public var connectTimeout: Duration = .seconds(5)
     /// Longest time for one answer, from the first byte sent.
-    public var answerTimeout: Duration = .seconds(30)
+    public var answerTimeout: Duration = .seconds(20)
     /// Largest answer that is read, in bytes.
     public var maximumAnswerBytes = 1 << 18
     /// Whether bodies are sent in the form of gzip (RFC 1952).

@@ -2,8 +2,6 @@ public import SecurityEvents
 
 /// A Splunk HTTP event collector and how it is fed.
 public struct SplunkHECSettings: Sendable, Hashable {
-    /// The sink's name.
-    public var name: String
     /// Address of the collector without a path and without a slash at its end: `https://splunk.harborline.example:8088`.
     public var url: String
     /// File of the collector's token, mode 0600, one line.
@@ -13,8 +11,6 @@ public struct SplunkHECSettings: Sendable, Hashable {
     /// Whether events count as delivered once an indexer has confirmed them. Without it they count once the collector has
     /// taken them into its memory.
     public var awaitsAcknowledgement = true
-    /// Longest wait for the indexers' word about one delivery; then it is sent again.
-    public var acknowledgementTimeout: Duration = .seconds(60)
     /// Longest pause between two questions about acknowledgements.
     public var longestPollInterval: Duration = .seconds(2)
     /// Most bytes of one request before compression; the collector's own limit is `max_content_length` in `limits.conf`.
@@ -27,8 +23,7 @@ public struct SplunkHECSettings: Sendable, Hashable {
     public var connection = CollectorConnection()
 
     /// The standard settings for a collector.
-    public init(name: String, url: String, tokenFile: String) {
-        self.name = name
+    public init(url: String, tokenFile: String) {
         self.url = url
         self.tokenFile = tokenFile
     }
