@@ -119,9 +119,7 @@ let package = Package(
             name: "SecuritySinks",
             dependencies: [
                 "CZlib", "ClawWire", "GrantLedger", "GrantWorker", "GraphConfirmation", "IssuanceRules", "Kafka", "Keys",
-                "Primitives",
-                "ReceiptLog",
-                "SecurityEvents",
+                "Postgres", "Primitives", "ReceiptLog", "SecurityEvents",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),

@@ -61,6 +61,8 @@ public enum WorkerRole: String, Sendable, Hashable, CaseIterable {
     case redriver
     /// Asks vendors whether what sources say is so.
     case confirmer
+    /// Streams security events to their sinks.
+    case securityEvents = "security_events"
 }
 
 /// A held role.

@@ -8,7 +8,7 @@ extension PostgresLedger {
         """,
         parameterTypes: [.int8])
 
-    /// The number of the newest batch that begins at or before a position of the log; `nil` when there is none.
+    /// See ``SecurityEventLedger/batch(holding:)``.
     public func batch(holding position: Int64) async throws(LedgerError) -> Int64? {
         do {
             return try await pool.withConnection { connection in

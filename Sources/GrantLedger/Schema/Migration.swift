@@ -26,6 +26,7 @@ public struct Migration: Sendable, Hashable {
         Migration(number: 7, name: "limits_and_witnesses", sql: MigrationText.limits),
         Migration(number: 8, name: "confirmation", sql: MigrationText.confirmation),
         Migration(number: 9, name: "dead_letters_and_health", sql: MigrationText.deadLettersAndHealth),
+        Migration(number: 10, name: "security_events", sql: MigrationText.securityEvents),
     ]
 
     /// Number of the last one: what a schema of this build has.

@@ -43,6 +43,7 @@ public enum LedgerRoles {
         GRANT INSERT, UPDATE ON clawgrant.source_health TO clawgrant_worker;
         GRANT INSERT, UPDATE ON clawgrant.confirmation TO clawgrant_worker;
         GRANT INSERT ON clawgrant.confirmation_read TO clawgrant_worker;
+        GRANT INSERT, UPDATE ON clawgrant.security_event_sink TO clawgrant_worker;
         GRANT UPDATE ON clawgrant.publish_position, clawgrant.role_lease, clawgrant.control_state,
             clawgrant.revocation_end TO clawgrant_worker;
         GRANT INSERT, DELETE ON clawgrant.unsealed TO clawgrant_worker;

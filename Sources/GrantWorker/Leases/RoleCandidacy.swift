@@ -1,5 +1,5 @@
-import GrantLedger
-import ReceiptLog
+package import GrantLedger
+package import ReceiptLog
 
 extension Ledger {
     /// Claims a role again and again until stopped, and does its work whenever this worker holds it.
@@ -12,7 +12,7 @@ extension Ledger {
     ///   - failed: told what ended a claim or the work; then the role is claimed anew.
     ///   - work: what the role's holder does, until it has nothing left to do, is stopped, or fails.
     /// - Throws: `CancellationError`.
-    func hold(
+    package func hold(
         _ role: WorkerRole, for worker: WorkerID, every interval: Duration, until stop: () -> Bool,
         failed: (any Error) async -> Void, work: (RoleLease) async throws -> Void
     ) async throws {

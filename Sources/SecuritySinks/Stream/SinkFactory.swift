@@ -1,4 +1,5 @@
 public import ClawWire
+import Foundation
 public import GrantWorker
 public import Kafka
 public import Keys
@@ -17,7 +18,10 @@ public struct SinkSurroundings: Sendable {
 
     /// Names surroundings.
     public init(
-        kafka: KafkaConfiguration, keys: KeyRing, now: @escaping @Sendable () -> Timestamp, logger: Logger
+        kafka: KafkaConfiguration, keys: KeyRing, logger: Logger,
+        now: @escaping @Sendable () -> Timestamp = {
+            Timestamp(microseconds: Int64(Date().timeIntervalSince1970 * 1e6))
+        }
     ) {
         self.kafka = kafka
         self.keys = keys

@@ -3,6 +3,7 @@ import CLinux
 import Glibc
 import GrantWorker
 import Logging
+import SecuritySinks
 
 /// `clawgrant run`: one worker, until it is told to stop.
 struct RunCommand: AsyncParsableCommand {
@@ -30,7 +31,11 @@ struct RunCommand: AsyncParsableCommand {
         clinux_limit_arenas(2)
         // A reader of the log that has gone away must not take the worker with it.
         _ = signal(SIGPIPE, SIG_IGN)
-        let worker = Worker(configuration: configuration, logger: logger)
+        var companions: [any WorkerCompanion] = []
+        if let settings = configuration.securityEvents {
+            companions.append(SecurityEventStream(settings, version: Version.text))
+        }
+        let worker = Worker(configuration: configuration, companions: companions, logger: logger)
         let signals = StopSignals {
             logger.info("stopping: finishing what is in hand; a second signal ends at once")
             worker.stop()
