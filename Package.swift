@@ -273,7 +273,8 @@ let package = Package(
             name: "ConformanceTests",
             dependencies: [
                 "ApprovalSources", "ClawWire", "DevStack", "GrantLedger", "GrantVerifier", "GrantWorker",
-                "IssuanceRules", "Kafka", "Playground", "Primitives", "ReceiptLog", "SecurityEvents", "TestSupport",
+                "IssuanceRules", "Kafka", "Keys", "Playground", "Primitives", "ReceiptLog", "SecurityEvents", "SecuritySinks",
+                "TestSupport",
                 .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
             ],
             exclude: ["FirstVersions", "Peers"]),
@@ -289,7 +290,7 @@ let package = Package(
         .testTarget(
             name: "SecuritySinksTests",
             dependencies: [
-                "SecuritySinks", "ApprovalSources", "CollectorDoubles", "GraphConfirmation",
+                "SecuritySinks", "ApprovalSources", "CollectorDoubles", "GraphConfirmation", "GraphDouble",
                 "ClawWire", "DevStack", "GrantLedger", "GrantVerifier", "GrantWorker", "HTTPService", "IssuanceRules",
                 "Kafka", "Keys", "Playground", "Postgres",
                 "Primitives", "ReceiptLog", "SecureFront", "SecurityEvents", "TestSupport",

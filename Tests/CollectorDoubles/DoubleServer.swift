@@ -1,5 +1,5 @@
 import CZlib
-public import HTTPService
+import HTTPService
 import Logging
 
 /// Serves a double on loopback for as long as a test runs.
@@ -61,12 +61,12 @@ public enum Gunzip {
         var piece = [UInt8](repeating: 0, count: 1 << 16)
         let capacity = piece.count
         return unsafe packed.withUnsafeMutableBufferPointer { (input: inout UnsafeMutableBufferPointer<UInt8>) -> [UInt8]? in
-            unsafe stream.next_in = unsafe input.baseAddress
+            unsafe stream.next_in = input.baseAddress
             unsafe stream.avail_in = uInt(input.count)
             while output.count <= maximumBytes {
                 let code = unsafe piece.withUnsafeMutableBufferPointer {
                     (room: inout UnsafeMutableBufferPointer<UInt8>) -> Int32 in
-                    unsafe stream.next_out = unsafe room.baseAddress
+                    unsafe stream.next_out = room.baseAddress
                     unsafe stream.avail_out = uInt(capacity)
                     return unsafe inflate(&stream, Z_NO_FLUSH)
                 }

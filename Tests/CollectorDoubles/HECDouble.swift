@@ -1,4 +1,4 @@
-import ClawWire
+public import ClawWire
 import Foundation
 public import HTTPService
 import Primitives
@@ -62,6 +62,7 @@ public final class HECDouble: Sendable {
         var requests = 0
         var packed = 0
         var channelsSeen: Set<String> = []
+        var events: [Int64: JSONValue] = [:]
     }
 
     /// What goes wrong.
@@ -95,6 +96,8 @@ public final class HECDouble: Sendable {
     public var requests: Int { state.withLock { $0.requests } }
     /// Those of them that were compressed.
     public var compressedRequests: Int { state.withLock { $0.packed } }
+    /// An event by its number, as it came.
+    public func event(_ sequence: Int64) -> JSONValue? { state.withLock { $0.events[sequence] } }
     /// Channels that were used.
     public var channels: Int { state.withLock { $0.channelsSeen.count } }
 
@@ -196,6 +199,7 @@ public final class HECDouble: Sendable {
                 return Self.refusal(400, 6, "Invalid data format", event: place)
             }
             sequences.append(sequence)
+            state.withLock { $0.events[sequence] = event }
         }
         if fault != .indexerLost { received.store(sequences) }
         guard settings.acknowledges, let channel else { return Self.json(200, ["text": "Success", "code": 0]) }

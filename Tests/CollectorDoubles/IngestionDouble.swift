@@ -55,6 +55,7 @@ public final class IngestionDouble: Sendable {
         var serial = 0
         var tokenRequests = 0
         var calls = 0
+        var rows: [Int64: JSONValue] = [:]
     }
 
     /// The tenant.
@@ -99,6 +100,8 @@ public final class IngestionDouble: Sendable {
     public var tokens: [String] { state.withLock { Array($0.tokens.keys) } }
     /// Requests for tokens.
     public var tokenRequests: Int { state.withLock { $0.tokenRequests } }
+    /// A row by its number, as it came.
+    public func row(_ sequence: Int64) -> JSONValue? { state.withLock { $0.rows[sequence] } }
     /// Calls with rows.
     public var calls: Int { state.withLock { $0.calls } }
 
@@ -214,6 +217,7 @@ public final class IngestionDouble: Sendable {
                 continue
             }
             sequences.append(sequence)
+            state.withLock { $0.rows[sequence] = row }
         }
         if let large = sequences.first(where: { settings.oversized.contains($0) }) {
             if sequences.count == 1 { received.refuse(large) }

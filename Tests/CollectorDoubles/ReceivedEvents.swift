@@ -24,7 +24,7 @@ public final class ReceivedEvents: Sendable {
     func complain(_ text: String) { state.withLock { $0.complaints.append(text) } }
 
     /// Notes an event that is not taken, so that the gap it leaves is none of the sender's.
-    func refuse(_ sequence: Int64) { state.withLock { state in state.refused.insert(sequence) } }
+    func refuse(_ sequence: Int64) { state.withLock { state in _ = state.refused.insert(sequence) } }
 
     /// Notes events that are there now.
     ///

@@ -19,14 +19,17 @@ public struct SinkSurroundings: Sendable {
     /// Names surroundings.
     public init(
         kafka: KafkaConfiguration, keys: KeyRing, logger: Logger,
-        now: @escaping @Sendable () -> Timestamp = {
-            Timestamp(microseconds: Int64(Date().timeIntervalSince1970 * 1e6))
-        }
+        now: @escaping @Sendable () -> Timestamp = SinkSurroundings.systemTime
     ) {
         self.kafka = kafka
         self.keys = keys
         self.now = now
         self.logger = logger
+    }
+
+    /// The system's clock.
+    public static let systemTime: @Sendable () -> Timestamp = {
+        Timestamp(microseconds: Int64(Date().timeIntervalSince1970 * 1e6))
     }
 }
 
