@@ -14,7 +14,7 @@ public final class HECDouble: Sendable {
         case busy(retryAfter: Int? = nil)
         /// 500, code 8.
         case internalError
-        /// Taken, and the answer is lost.
+        /// Taken, and the answer is lost: a proxy says 504.
         case answerLost
         /// Not taken, and no answer.
         case silence
@@ -68,14 +68,11 @@ public final class HECDouble: Sendable {
     /// What goes wrong.
     public let faults = FaultPlan<Fault>()
     /// What is there.
-    public let received: ReceivedEvents
+    public let received = ReceivedEvents()
     private let state = Lock(State())
     private let base = Lock("")
 
-    private init() {
-        let faults = faults
-        received = ReceivedEvents { faults.fired }
-    }
+    private init() {}
 
     /// Serves as long as the body runs.
     public static func run<Result: Sendable>(
@@ -131,13 +128,13 @@ public final class HECDouble: Sendable {
         }
         let settings = state.withLock { $0.settings }
         if let refusal = Self.authorize(request, settings) { return refusal }
+        let answer: HTTPServiceResponse
         switch (request.method, request.path) {
-        case ("POST", "/services/collector/event"):
-            let answer = take(request, settings, fault)
-            return fault == .answerLost ? await DoubleServer.silence() : answer
-        case ("POST", "/services/collector/ack"): return confirm(request, settings)
-        default: return HTTPServiceResponse(status: 404)
+        case ("POST", "/services/collector/event"): answer = take(request, settings, fault)
+        case ("POST", "/services/collector/ack"): answer = confirm(request, settings)
+        default: answer = HTTPServiceResponse(status: 404)
         }
+        return fault == .answerLost ? HTTPServiceResponse(status: 504) : answer
     }
 
     private static func authorize(_ request: HTTPServiceRequest, _ settings: Settings) -> HTTPServiceResponse? {
@@ -201,7 +198,12 @@ public final class HECDouble: Sendable {
             sequences.append(sequence)
             state.withLock { $0.events[sequence] = event }
         }
-        if fault != .indexerLost { received.store(sequences) }
+        if fault == .indexerLost {
+            // The requests behind it are taken all the same.
+            for sequence in sequences { received.refuse(sequence) }
+        } else {
+            received.store(sequences)
+        }
         guard settings.acknowledges, let channel else { return Self.json(200, ["text": "Success", "code": 0]) }
         let number = state.withLock { state in
             state.channelsSeen.insert(channel)

@@ -14,7 +14,7 @@ public final class IngestionDouble: Sendable {
     public enum Fault: Sendable, Hashable {
         /// An error status.
         case status(Int, retryAfter: Int? = nil)
-        /// Taken, and the answer is lost.
+        /// Taken, and the answer is lost: a proxy says 504.
         case answerLost
         /// Not taken, and no answer.
         case silence
@@ -72,14 +72,11 @@ public final class IngestionDouble: Sendable {
     /// What goes wrong.
     public let faults = FaultPlan<Fault>()
     /// What is there.
-    public let received: ReceivedEvents
+    public let received = ReceivedEvents()
     private let state = Lock(State())
     private let base = Lock("")
 
-    private init() {
-        let faults = faults
-        received = ReceivedEvents { faults.fired }
-    }
+    private init() {}
 
     /// Serves as long as the body runs.
     public static func run<Result: Sendable>(
@@ -126,7 +123,7 @@ public final class IngestionDouble: Sendable {
         }
         let answer =
             request.path.hasSuffix("/oauth2/v2.0/token") ? giveToken(request) : take(request)
-        return fault == .answerLost ? await DoubleServer.silence() : answer
+        return fault == .answerLost ? HTTPServiceResponse(status: 504) : answer
     }
 
     // MARK: Tokens

@@ -8,7 +8,7 @@ public final class OTLPDouble: Sendable {
     public enum Fault: Sendable, Hashable {
         /// An error status.
         case status(Int, retryAfter: Int? = nil)
-        /// Taken, and the answer is lost.
+        /// Taken, and the answer is lost: a proxy says 504.
         case answerLost
         /// Not taken, and no answer.
         case silence
@@ -38,14 +38,11 @@ public final class OTLPDouble: Sendable {
     /// What goes wrong.
     public let faults = FaultPlan<Fault>()
     /// What is there.
-    public let received: ReceivedEvents
+    public let received = ReceivedEvents()
     private let state = Lock(State())
     private let base = Lock("")
 
-    private init() {
-        let faults = faults
-        received = ReceivedEvents { faults.fired }
-    }
+    private init() {}
 
     /// Serves as long as the body runs.
     public static func run<Result: Sendable>(
@@ -87,7 +84,7 @@ public final class OTLPDouble: Sendable {
         case .answerLost, nil: break
         }
         let answer = take(request, rejecting: rejected)
-        return fault == .answerLost ? await DoubleServer.silence() : answer
+        return fault == .answerLost ? HTTPServiceResponse(status: 504) : answer
     }
 
     private func take(_ request: HTTPServiceRequest, rejecting rejected: Int) -> HTTPServiceResponse {

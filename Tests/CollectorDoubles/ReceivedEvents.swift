@@ -10,9 +10,8 @@ public final class ReceivedEvents: Sendable {
     }
 
     private let state = Lock(State())
-    private let faults: @Sendable () -> Int
 
-    init(faults: @escaping @Sendable () -> Int) { self.faults = faults }
+    init() {}
 
     /// The events that are there, each once, in order.
     public var sequences: [Int64] { state.withLock { $0.counts.keys.sorted() } }
@@ -26,16 +25,10 @@ public final class ReceivedEvents: Sendable {
     /// Notes an event that is not taken, so that the gap it leaves is none of the sender's.
     func refuse(_ sequence: Int64) { state.withLock { state in _ = state.refused.insert(sequence) } }
 
-    /// Notes events that are there now.
-    ///
-    /// An event comes again only when something has gone wrong before, and none is left out between two.
+    /// Notes events that are there now; none may be left out between two.
     func store(_ sequences: [Int64]) {
-        let faults = faults()
         state.withLock { state in
             for sequence in sequences {
-                if state.counts[sequence] != nil, faults == 0, state.refused.isEmpty {
-                    state.complaints.append("event \(sequence) came again without a cause")
-                }
                 state.counts[sequence, default: 0] += 1
                 if let highest = state.highest, sequence > highest + 1 {
                     let between = (highest + 1)..<sequence

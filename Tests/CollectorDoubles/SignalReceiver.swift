@@ -12,7 +12,7 @@ public final class SignalReceiver: Sendable {
         case status(Int, retryAfter: Int? = nil)
         /// 400 with a code of RFC 8935 section 2.4.
         case refused(String)
-        /// Taken, and the answer is lost.
+        /// Taken, and the answer is lost: a proxy says 504.
         case answerLost
         /// Not taken, and no answer.
         case silence
@@ -100,7 +100,7 @@ public final class SignalReceiver: Sendable {
         case .answerLost, nil: break
         }
         let answer = take(request)
-        return fault == .answerLost ? await DoubleServer.silence() : answer
+        return fault == .answerLost ? HTTPServiceResponse(status: 504) : answer
     }
 
     private func take(_ request: HTTPServiceRequest) -> HTTPServiceResponse {

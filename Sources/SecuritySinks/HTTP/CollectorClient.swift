@@ -89,15 +89,19 @@ final class CollectorClient: Sendable {
         // The marks are taken first: a change in between is loaded again, not missed.
         let marks = files.map { $0.flatMap { FileMark($0) } }
         if let client = open.withLock({ $0?.marks == marks ? $0?.client : nil }) { return client }
-        let (sink, connection) = (sink, connection)
-        let made = await offPool { () throws(SinkFailure) in try Self.make(connection, for: sink) }
-        let client = try made.get()
-        let old = open.withLock { open in
-            defer { open = Open(client: client, marks: marks) }
-            return open?.client
-        }
+        let (client, old) = try await offPool { () throws(SinkFailure) in try self.reopen(marks) }.get()
         try? await old?.shutdown()
         return client
+    }
+
+    /// Makes the one client of these files, whoever of many asks first, and returns the one whose place it takes.
+    private func reopen(_ marks: [FileMark?]) throws(SinkFailure) -> (client: HTTPClient, old: HTTPClient?) {
+        try open.withLock { (open: inout Open?) throws(SinkFailure) in
+            if let open, open.marks == marks { return (open.client, nil) }
+            let client = try Self.make(connection, for: sink)
+            defer { open = Open(client: client, marks: marks) }
+            return (client, open?.client)
+        }
     }
 
     private static func make(

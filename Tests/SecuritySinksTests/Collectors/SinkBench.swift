@@ -47,14 +47,12 @@ struct SinkRun {
     private(set) var skipped: Set<Int64> = []
     private(set) var failures: [SinkFailure] = []
 
-    /// - Parameter onFailure: may mend what is wrong; false ends the run.
-    @discardableResult
+    /// Delivers all events, or records an issue.
     mutating func drive(
-        _ sink: any SecurityEventSink, _ events: [SecurityEvent], rounds: Int = 2_000,
-        onFailure: (SinkFailure) throws -> Bool = { _ in true }
-    ) async throws -> Bool {
+        _ sink: any SecurityEventSink, _ events: [SecurityEvent], sourceLocation: SourceLocation = #_sourceLocation
+    ) async throws {
         var rest = events.map { RenderedEvent($0, bytes: sink.rendered($0)) }[...]
-        for _ in 0..<rounds where !rest.isEmpty {
+        for _ in 0..<2_000 where !rest.isEmpty {
             var count = 0
             var bytes = 0
             for event in rest {
@@ -70,14 +68,18 @@ struct SinkRun {
                 failures.append(error)
                 if case .skip(let numbers) = error.remedy {
                     skipped.formUnion(numbers.map(\.value))
-                    rest = chunk.filter { !numbers.contains($0.sequence) && $0.sequence > (numbers.min() ?? $0.sequence) }
-                        + rest.dropFirst(count)
+                    let left = chunk.filter { event in
+                        !numbers.contains(event.sequence) && numbers.contains { $0 < event.sequence }
+                    }
+                    rest = left + rest.dropFirst(count)
                 }
-                guard try onFailure(error) else { break }
             }
         }
         await sink.close()
-        return rest.isEmpty
+        if !rest.isEmpty {
+            Issue.record(
+                "\(rest.count) events were not delivered: \(failures.suffix(3))", sourceLocation: sourceLocation)
+        }
     }
 }
 

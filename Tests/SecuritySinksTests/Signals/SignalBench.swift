@@ -49,14 +49,17 @@ struct SignalBench {
     /// Revocations among events of every other kind, at dense positions.
     static func mixed(_ count: Int) -> [SecurityEvent] {
         SinkBench.events(count).map { event in
-            event.sequence.value % 3 == 0
-                ? revocation(Int(event.sequence.value), cause: .stopped, detail: "stop stop-1", at: event.sequence.value)
-                : event
+            let position = event.sequence.value
+            if position % 3 == 0 {
+                return revocation(Int(position), cause: .stopped, detail: "stop stop-1", at: position)
+            }
+            return event.receipt.content.kind == .revocation
+                ? SinkBench.event(Samples.heartbeat(), at: position) : event
         }
     }
 
     func push(
-        _ receiver: SignalReceiver, answer: Duration = .seconds(10), _ change: (inout SignalPushSettings) -> Void = { _ in }
+        _ receiver: SignalReceiver, answer: Duration = .seconds(60), _ change: (inout SignalPushSettings) -> Void = { _ in }
     ) -> SignalPushSink {
         receiver.change { $0.keys = [key] }
         var settings = SignalPushSettings(url: receiver.address, parties: Self.parties)
