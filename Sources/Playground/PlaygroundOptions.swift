@@ -32,6 +32,8 @@ public struct PlaygroundOptions: Sendable {
     public var vendors: Set<PlaygroundVendor> = []
     /// Whether workers follow usage: read gateway receipts, raise findings and enforce budgets.
     public var followsUsage = false
+    /// Further sections of each worker's configuration, as YAML without an indent.
+    public var workerSections = ""
     /// The program that is run as a worker, as `PROGRAM run --config FILE`; `nil` is this program itself, or
     /// `clawgrant` beside it.
     public var workerProgram: String?

@@ -21,7 +21,7 @@ enum ClawFacts {
         facts["control_position"] = receipt.provenance.controlPosition.map { .integer($0) }
         if let input = receipt.provenance.inputs.first { facts["record"] = .string(input.origin.description) }
         add(receipt.content, to: &facts)
-        return facts
+        return TokenMask.masked(facts)
     }
 
     private static func add(_ content: Receipt.Content, to facts: inout JSONObject) {

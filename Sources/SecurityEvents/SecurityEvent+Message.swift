@@ -3,7 +3,9 @@ import ReceiptLog
 
 extension SecurityEvent {
     /// One sentence for people. It may hold text that strangers wrote: every rendering escapes it.
-    public var message: String {
+    public var message: String { TokenMask.masked(sentence) }
+
+    private var sentence: String {
         let subject = receipt.subject
         let jobClass = subject.jobClass.map { " for job class \($0)" } ?? ""
         let why = reason.map { ": \($0.code)" } ?? ""

@@ -74,8 +74,10 @@ public struct SecurityEvent: Sendable, Hashable {
     /// The kind of the receipt: `grant.issued`, `stop.declared` …
     public var code: String { receipt.content.kind.rawValue }
 
-    /// The reason that comes first, where there is one.
-    public var reason: Receipt.Reason? { receipt.reasons.first }
+    /// The reason that comes first, where there is one. Where its detail holds a token, that is masked.
+    public var reason: Receipt.Reason? {
+        receipt.reasons.first.map { Receipt.Reason(code: $0.code, detail: TokenMask.masked($0.detail)) }
+    }
 
     /// What ties events about one matter together: the stop, else the approval, else the request, else the job.
     public var correlation: String {

@@ -4,6 +4,7 @@ import GrantWorker
 import Kafka
 import Logging
 import Primitives
+import SecurityEvents
 import Testing
 
 @testable import clawgrant

@@ -45,7 +45,7 @@ struct ConfigurationTopicTests {
         TopicCatalog(
             outputs: WorkerConfiguration.OutputTopics(), rules: try rules(), controlTopic: "claw.control.v1",
             policyTopic: "claw.policies.v1", gatewayTopic: "claw.gateway-receipts.v1",
-            statusListTopic: "claw.status-lists.v1")
+            statusListTopic: "claw.status-lists.v1", securityEventTopics: ["claw.siem.ocsf.v1"])
     }
 
     static func topic(

@@ -22,6 +22,8 @@ public enum AccessRole: String, Sendable, Hashable, CaseIterable {
     case policyPublisher = "policy-publisher"
     /// Serves the status lists.
     case statusServer = "status-server"
+    /// Collects security events.
+    case collector
     /// Makes the topics and compares them with the catalog.
     case administrator
 
@@ -37,6 +39,7 @@ public enum AccessRole: String, Sendable, Hashable, CaseIterable {
         case .auditor: "who reads everything and writes nothing"
         case .policyPublisher: "who publishes signed WPCs"
         case .statusServer: "what serves status lists"
+        case .collector: "what collects security events"
         case .administrator: "who makes the topics and compares them with the catalog"
         }
     }
@@ -123,7 +126,8 @@ public struct AccessPlan: Sendable, Hashable {
             }
         case .administrator:
             rules.append(AccessRule(resource: .cluster, operations: [.create, .describe]))
-        case .verifier, .gateway, .requester, .bridge, .securityOperator, .auditor, .policyPublisher, .statusServer:
+        case .verifier, .gateway, .requester, .bridge, .securityOperator, .auditor, .policyPublisher, .statusServer,
+            .collector:
             break
         }
         return rules
@@ -140,35 +144,39 @@ public struct AccessPlan: Sendable, Hashable {
             switch entry.role {
             // What is on the topics is the truth about what was published: a publisher reads their ends.
             case .output: return [.read, .write]
-            case .statusLists: return [.write]
+            case .statusLists, .securityEvents: return [.write]
             case .input, .vendor, .control, .gatewayReceipts, .policies: return [.read]
             }
         case .verifier, .gateway:
             switch entry.role {
             case .output(.revocations): return [.read]
             case .gatewayReceipts: return role == .gateway ? [.write] : []
-            case .output, .input, .vendor, .control, .policies, .statusLists: return []
+            case .output, .input, .vendor, .control, .policies, .statusLists, .securityEvents: return []
             }
         case .requester:
             switch entry.role {
             case .input(_, .capabilityRequest): return [.write]
             case .output(.grants), .output(.decisions): return [.read]
-            case .output, .input, .vendor, .control, .gatewayReceipts, .policies, .statusLists: return []
+            case .output, .input, .vendor, .control, .gatewayReceipts, .policies, .statusLists, .securityEvents:
+                return []
             }
         case .bridge:
             switch entry.role {
             case .input(_, .native): return [.write]
-            case .input, .output, .vendor, .control, .gatewayReceipts, .policies, .statusLists: return []
+            case .input, .output, .vendor, .control, .gatewayReceipts, .policies, .statusLists, .securityEvents:
+                return []
             }
         case .securityOperator:
             switch entry.role {
             case .control: return [.write]
-            case .output(.controlResults), .output(.revocations), .output(.deadLetters), .output(.findings):
+            case .output(.controlResults), .output(.revocations), .output(.deadLetters), .output(.findings),
+                .securityEvents:
                 return [.read]
             case .output, .input, .vendor, .gatewayReceipts, .policies, .statusLists: return []
             }
         case .policyPublisher: return entry.role == .policies ? [.write] : []
         case .statusServer: return entry.role == .statusLists ? [.read] : []
+        case .collector: return entry.role == .securityEvents ? [.read] : []
         }
     }
 }

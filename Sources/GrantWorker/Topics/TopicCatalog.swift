@@ -25,9 +25,11 @@ public struct TopicCatalog: Sendable, Hashable {
         case policies
         /// Written by the worker: signed status lists.
         case statusLists
+        /// Written by the worker: receipts as security events.
+        case securityEvents
 
-        /// A word for lists and JSON: `output`, `input`, `vendor`, `control`, `gateway-receipts`, `policies` or
-        /// `status-lists`.
+        /// A word for lists and JSON: `output`, `input`, `vendor`, `control`, `gateway-receipts`, `policies`,
+        /// `status-lists` or `security-events`.
         public var name: String {
             switch self {
             case .output: "output"
@@ -37,6 +39,7 @@ public struct TopicCatalog: Sendable, Hashable {
             case .gatewayReceipts: "gateway-receipts"
             case .policies: "policies"
             case .statusLists: "status-lists"
+            case .securityEvents: "security-events"
             }
         }
     }
@@ -90,12 +93,14 @@ public struct TopicCatalog: Sendable, Hashable {
     ///   - policyTopic: the topic of signed WPCs, when there is one.
     ///   - gatewayTopic: the topic of gateway receipts, when there is one.
     ///   - statusListTopic: the topic of status lists, when there is one.
+    ///   - securityEventTopics: the topics of security events.
     public init(
         outputs: WorkerConfiguration.OutputTopics, rules: RuleSet?, controlTopic: String?, policyTopic: String?,
-        gatewayTopic: String? = nil, statusListTopic: String? = nil
+        gatewayTopic: String? = nil, statusListTopic: String? = nil, securityEventTopics: [String] = []
     ) {
         var entries = OutputStream.allCases.map { Self.output($0, named: outputs.name($0)) }
         if let statusListTopic { entries.append(Self.statusLists(statusListTopic)) }
+        entries += Set(securityEventTopics).sorted().map { Self.securityEvents($0) }
         if let controlTopic { entries.append(Self.control(controlTopic)) }
         var inputs: [Entry] = []
         for source in (rules?.sources ?? [:]).values {
@@ -112,7 +117,8 @@ public struct TopicCatalog: Sendable, Hashable {
         var catalog = TopicCatalog(
             outputs: WorkerConfiguration.OutputTopics(), rules: nil, controlTopic: "claw.control.v1",
             policyTopic: "claw.policies.v1", gatewayTopic: "claw.gateway-receipts.v1",
-            statusListTopic: "claw.status-lists.v1")
+            statusListTopic: "claw.status-lists.v1",
+            securityEventTopics: [SecurityEventSettings.KafkaTopic.standardName])
         let sources: [(name: SourceName, kind: SourceRule.Kind, topic: String)] = [
             (SourceName("approvals"), .native, "claw.approvals.decisions.v1"),
             (SourceName("requests"), .capabilityRequest, "claw.capability.requests.v1"),
@@ -232,6 +238,13 @@ public struct TopicCatalog: Sendable, Hashable {
             name: topic, role: .statusLists, key: "address", partitions: 1, isPartitionCountFixed: true,
             settings: ["cleanup.policy": "compact", "retention.ms": "-1", "max.message.bytes": messageBytes],
             purpose: "Signed Token Status Lists, for whoever serves them to verifiers")
+    }
+
+    private static func securityEvents(_ topic: String) -> Entry {
+        Entry(
+            name: topic, role: .securityEvents, key: "what ties events together: stop, approval, request or job id",
+            partitions: 6, isPartitionCountFixed: false, settings: delete(days: 7),
+            purpose: "Receipts as security events, for whoever collects them")
     }
 
     private static func gatewayReceipts(_ topic: String) -> Entry {

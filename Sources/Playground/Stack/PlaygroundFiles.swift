@@ -183,6 +183,7 @@ enum PlaygroundFiles {
             \(options.followsUsage ? "gateway_receipts: {topic: \(PlaygroundTopic.gatewayReceipts)}" : "")
             limits: {\(limits.joined(separator: ", "))}
             log: {level: \(options.logLevel), format: text}
+            \(options.workerSections)
 
             """
     }

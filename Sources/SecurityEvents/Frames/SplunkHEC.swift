@@ -30,7 +30,7 @@ public enum SplunkHEC {
             "kind": .string(event.code), "sequence": .string(String(event.sequence.value)),
             "receipt_id": .string(event.receipt.id.rawValue),
         ]
-        fields["job_class"] = event.receipt.subject.jobClass.map { .string($0.rawValue) }
+        fields["job_class"] = event.receipt.subject.jobClass.map { .string(TokenMask.masked($0.rawValue)) }
         var object: JSONObject = ["time": .number(Double(milliseconds) / 1_000)]
         object["host"] = .string(event.receipt.provenance.workerID.rawValue)
         object["source"] = .string(EventProducer.product)

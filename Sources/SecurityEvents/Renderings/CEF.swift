@@ -10,7 +10,8 @@ public enum CEF {
             String(event.severity.rawValue * 2),
         ]
         let fields = fields(event).map { "\($0.key)=\(escaped(value: $0.value))" }
-        return header.map(escaped(header:)).joined(separator: "|") + "|" + fields.joined(separator: " ")
+        return TokenMask.masked(
+            header.map(escaped(header:)).joined(separator: "|") + "|" + fields.joined(separator: " "))
     }
 
     private static func fields(_ event: SecurityEvent) -> [(key: String, value: String)] {

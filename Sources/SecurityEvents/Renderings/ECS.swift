@@ -36,7 +36,7 @@ public enum ECS {
         let people = related(event)
         if !people.isEmpty { object["related"] = ["user": .array(people.map { .string($0) })] }
         object["labels"] = .object(JSONObject(ClawFacts.texts(event).map { ($0.name, .string($0.value)) }))
-        return object
+        return TokenMask.masked(object)
     }
 
     private static func related(_ event: SecurityEvent) -> [String] {

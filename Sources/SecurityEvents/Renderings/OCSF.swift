@@ -68,7 +68,7 @@ public enum OCSF {
         }
         for member in details(of: event).members { object[member.key] = member.value }
         object["unmapped"] = ["claw": .object(ClawFacts.object(event))]
-        return object
+        return TokenMask.masked(object)
     }
 
     static func activity(of event: SecurityEvent) -> Activity {

@@ -34,7 +34,7 @@ public enum SyslogMessage {
             case .ocsf: JSONWriter.text(.object(OCSF.object(event)), order: .canonical)
             case .cef: CEF.line(event)
             }
-        return header.joined(separator: " ") + " " + data(event, enterprise) + " " + message
+        return TokenMask.masked(header.joined(separator: " ") + " " + data(event, enterprise) + " " + message)
     }
 
     /// The event in a frame for a stream: the number of bytes, a space, the message (RFC 6587 section 3.4.1, RFC 5425).

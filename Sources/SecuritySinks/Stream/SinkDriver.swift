@@ -73,12 +73,14 @@ struct SinkDriver {
             throw error
         } catch is CancellationError {
             throw CancellationError()
-        } catch {
+        } catch  where pending.isEmpty {
             // A receipt that does not read is for people to look at, and no reason to leave it out.
             let failure = SinkFailure(
                 .misconfigured, "the receipts from \(course.cursor) on do not read with this build: \(error)")
             try await failed(failure, stop)
             return true
+        } catch {
+            // What stands before it goes first.
         }
         if let unread = course.unread {
             try await settle(

@@ -15,7 +15,7 @@ public import SecurityEvents
 /// certificate, or a balancer without a receiver behind it, takes the first bytes all the same.
 public final class SyslogSink: SecurityEventSink {
     /// Time after which a connection that is still open counts as accepted.
-    private static let probation: Duration = .milliseconds(300)
+    private static let probation: Duration = .seconds(1)
 
     /// See ``SecurityEventSink/name``.
     public let name: String

@@ -10,7 +10,7 @@ struct SIEMCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "siem", abstract: "Tell receipts as security events.",
         discussion: "docs/siem.md says what each kind of receipt becomes in each format.",
-        subcommands: [SIEMReplayCommand.self])
+        subcommands: [SIEMReplayCommand.self, SIEMStatusCommand.self])
 }
 
 /// `clawgrant siem replay`.

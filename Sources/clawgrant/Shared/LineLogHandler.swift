@@ -2,6 +2,7 @@ import ClawWire
 import Foundation
 import GrantWorker
 import Logging
+import SecurityEvents
 
 /// Writes each event as one line to standard error, for people or as JSON, with tokens taken out and line breaks shown
 /// as what they are, so that text from outside cannot forge a line.

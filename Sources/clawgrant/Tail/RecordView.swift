@@ -2,6 +2,7 @@ import ClawWire
 import GrantLedger
 import Kafka
 import ReceiptLog
+import SecurityEvents
 
 /// One published record, for people and for programs. Never shows a token in the clear.
 struct RecordView {

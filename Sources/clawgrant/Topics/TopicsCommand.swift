@@ -20,7 +20,8 @@ extension TopicCatalog {
         self.init(
             outputs: file.worker.outputs, rules: rules, controlTopic: file.worker.control.topic,
             policyTopic: file.worker.policySources(rules).topic, gatewayTopic: file.worker.gatewayReceipts.topic,
-            statusListTopic: file.worker.statusLists?.topic)
+            statusListTopic: file.worker.statusLists?.topic,
+            securityEventTopics: file.worker.securityEvents?.topics ?? [])
     }
 
     /// What differs on the cluster.
