@@ -159,11 +159,11 @@ public final class KeyRing: Sendable {
     /// ones in the order of the configuration.
     public func acceptedKeys(for purpose: KeyPurpose, at now: Timestamp) -> [AcceptedKey] {
         let accepted = keys.filter { $0.configuration.purpose == purpose && $0.configuration.isAccepted(at: now) }
-        .map { key in
-            AcceptedKey(
-                kid: key.publicKey.kid, publicKey: key.publicKey, notAfter: key.configuration.acceptedUntil,
-                isActive: key.configuration.state == .active)
-        }
+            .map { key in
+                AcceptedKey(
+                    kid: key.publicKey.kid, publicKey: key.publicKey, notAfter: key.configuration.acceptedUntil,
+                    isActive: key.configuration.state == .active)
+            }
         return accepted.filter(\.isActive) + accepted.filter { !$0.isActive }
     }
 

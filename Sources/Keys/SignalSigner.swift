@@ -60,7 +60,8 @@ extension KeyRing {
     /// The public keys by which Security Event Tokens are verified at an instant, the active one first.
     public func acceptedSignalKeys(at now: Timestamp) -> [PublicJWK] {
         let accepted = signalKeys.filter { $0.configuration.isAccepted(at: now) }
-        return (accepted.filter { $0.configuration.state == .active }
+        return
+            (accepted.filter { $0.configuration.state == .active }
             + accepted.filter { $0.configuration.state != .active }).map(\.publicKey)
     }
 

@@ -60,7 +60,8 @@ public enum Gunzip {
         var output: [UInt8] = []
         var piece = [UInt8](repeating: 0, count: 1 << 16)
         let capacity = piece.count
-        return unsafe packed.withUnsafeMutableBufferPointer { (input: inout UnsafeMutableBufferPointer<UInt8>) -> [UInt8]? in
+        return unsafe packed.withUnsafeMutableBufferPointer {
+            (input: inout UnsafeMutableBufferPointer<UInt8>) -> [UInt8]? in
             unsafe stream.next_in = input.baseAddress
             unsafe stream.avail_in = uInt(input.count)
             while output.count <= maximumBytes {

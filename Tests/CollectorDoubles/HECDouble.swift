@@ -104,7 +104,8 @@ public final class HECDouble: Sendable {
         return HTTPServiceResponse(status: status, fields: fields, body: JSONWriter.bytes(value))
     }
 
-    private static func refusal(_ status: Int, _ code: Int64, _ text: String, event: Int? = nil) -> HTTPServiceResponse {
+    private static func refusal(_ status: Int, _ code: Int64, _ text: String, event: Int? = nil) -> HTTPServiceResponse
+    {
         var object: JSONObject = ["text": .string(text), "code": .integer(code)]
         object["invalid-event-number"] = event.map { .integer(Int64($0)) }
         return json(status, .object(object))
@@ -117,7 +118,8 @@ public final class HECDouble: Sendable {
         case .internalError: return Self.refusal(500, 8, "Internal server error")
         case .silence: return await DoubleServer.silence()
         case .garbage:
-            return HTTPServiceResponse(status: 200, fields: [HTTPServiceField("content-type", "text/html")], body: Array("<html>".utf8))
+            return HTTPServiceResponse(
+                status: 200, fields: [HTTPServiceField("content-type", "text/html")], body: Array("<html>".utf8))
         case .redirect:
             return HTTPServiceResponse(
                 status: 302, fields: [HTTPServiceField("location", "http://127.0.0.1:1/elsewhere")])
@@ -180,7 +182,9 @@ public final class HECDouble: Sendable {
                 return Self.refusal(400, 6, "Invalid data format", event: place)
             }
             if let why = Self.fault(in: object) { received.complain("event \(index) of a request: \(why)") }
-            guard let payload = object["event"] else { return Self.refusal(400, 12, "Event field is required", event: place) }
+            guard let payload = object["event"] else {
+                return Self.refusal(400, 12, "Event field is required", event: place)
+            }
             if payload.string == "" { return Self.refusal(400, 13, "Event field cannot be blank", event: place) }
             if let name = object["index"]?.string, !settings.indexes.contains(name) {
                 return Self.refusal(400, 7, "Incorrect index", event: place)

@@ -109,7 +109,8 @@ public final class IngestionDouble: Sendable {
     }
 
     private static func error(_ status: Int, _ code: String, retryAfter: Int? = nil) -> HTTPServiceResponse {
-        json(status, ["error": ["code": .string(code), "message": .string("\(code) was said")]], retryAfter: retryAfter)
+        json(
+            status, ["error": ["code": .string(code), "message": .string("\(code) was said")]], retryAfter: retryAfter)
     }
 
     private func answer(_ request: HTTPServiceRequest) async -> HTTPServiceResponse {
@@ -131,9 +132,16 @@ public final class IngestionDouble: Sendable {
     private func giveToken(_ request: HTTPServiceRequest) -> HTTPServiceResponse {
         state.withLock { $0.tokenRequests += 1 }
         func refuse(_ status: Int, _ code: String, _ why: String) -> HTTPServiceResponse {
-            Self.json(status, ["error": .string(code), "error_description": .string("\(why): \(String(decoding: request.body, as: UTF8.self))")])
+            Self.json(
+                status,
+                [
+                    "error": .string(code),
+                    "error_description": .string("\(why): \(String(decoding: request.body, as: UTF8.self))"),
+                ])
         }
-        guard request.path == "/\(Self.tenant)/oauth2/v2.0/token" else { return refuse(400, "invalid_request", "tenant") }
+        guard request.path == "/\(Self.tenant)/oauth2/v2.0/token" else {
+            return refuse(400, "invalid_request", "tenant")
+        }
         guard request.field("content-type") == "application/x-www-form-urlencoded" else {
             return refuse(400, "invalid_request", "content-type")
         }
@@ -142,7 +150,9 @@ public final class IngestionDouble: Sendable {
             let parts = pair.split(separator: "=", maxSplits: 1).map(String.init)
             if parts.count == 2 { fields[parts[0]] = parts[1].removingPercentEncoding }
         }
-        guard fields["grant_type"] == "client_credentials" else { return refuse(400, "unsupported_grant_type", "grant") }
+        guard fields["grant_type"] == "client_credentials" else {
+            return refuse(400, "unsupported_grant_type", "grant")
+        }
         guard fields["client_id"] == Self.clientID else { return refuse(400, "unauthorized_client", "client") }
         guard fields["scope"] == Self.scope else { return refuse(400, "invalid_scope", "scope") }
         let settings = state.withLock { $0.settings }
@@ -159,9 +169,11 @@ public final class IngestionDouble: Sendable {
             state.serial += 1
             let token = "planted-ingestion-token-\(state.serial)-\(UInt64.random(in: 0 ... .max))"
             state.tokens[token] = .now + .seconds(settings.tokenLife)
-            return Self.json(200, [
-                "token_type": "Bearer", "expires_in": .integer(settings.tokenLife), "access_token": .string(token),
-            ])
+            return Self.json(
+                200,
+                [
+                    "token_type": "Bearer", "expires_in": .integer(settings.tokenLife), "access_token": .string(token),
+                ])
         }
     }
 
@@ -203,7 +215,8 @@ public final class IngestionDouble: Sendable {
         let (body, complaint) = DoubleServer.plainBody(request)
         if let complaint { received.complain(complaint) }
         guard body.count <= settings.maximumBytes else { return Self.error(413, "ContentLengthLimitExceeded") }
-        guard request.field("content-type") == "application/json", let rows = (try? JSONReader.parse(body, limits: Self.limits))?.array
+        guard request.field("content-type") == "application/json",
+            let rows = (try? JSONReader.parse(body, limits: Self.limits))?.array
         else { return Self.error(400, "InvalidRequestBody") }
         var sequences: [Int64] = []
         for row in rows {

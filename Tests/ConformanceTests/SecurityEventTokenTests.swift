@@ -21,7 +21,8 @@ struct SecurityEventTokenTests {
         let key = try KeyGenerator.generateSignalKey()
         try key.writePrivateKey(to: home.path("set.pem"))
         let ring = try KeyRing.load(
-            [KeyConfiguration(purpose: .set, location: .file(home.path("set.pem")))], required: [.set], at: Samples.noon)
+            [KeyConfiguration(purpose: .set, location: .file(home.path("set.pem")))], required: [.set], at: Samples.noon
+        )
         let signer = try ring.signalSigner(at: Samples.noon)
         let keys = JWKS.document(
             AcceptedKeys(signing: [Samples.signer.publicKey], verifyOnly: []),
@@ -49,7 +50,8 @@ struct SecurityEventTokenTests {
         access["exp"] = 1_900_000_000
         let broken = tokens[0].split(separator: ".").map(String.init)
         tokens += [
-            try compact(foreign), try compact(access), "\(broken[0]).\(tokens[1].split(separator: ".")[1]).\(broken[2])",
+            try compact(foreign), try compact(access),
+            "\(broken[0]).\(tokens[1].split(separator: ".")[1]).\(broken[2])",
         ]
         try tokens.joined(separator: "\n").write(toFile: home.path("tokens"), atomically: true, encoding: .utf8)
 

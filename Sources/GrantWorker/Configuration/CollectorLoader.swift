@@ -19,7 +19,8 @@ extension ConfigurationFileLoader {
             ] + tls + waits
         case .sentinel:
             [
-                "endpoint", "rule_id", "stream", "tenant_id", "client_id", "secret_file", "certificate_file", "key_file",
+                "endpoint", "rule_id", "stream", "tenant_id", "client_id", "secret_file", "certificate_file",
+                "key_file",
                 "algorithm", "authority", "scope", "batch_events", "compression", "ca_file",
             ] + waits
         case .otlp: ["url", "token_file", "batch_events", "request_bytes", "compression"] + tls + waits
@@ -127,7 +128,9 @@ extension ConfigurationFileLoader {
             case .kafka, .syslog, .file, .splunk, .sentinel, .otlp: false
             }
         }
-        guard let signal, let value, !keys.contains(where: { $0.purpose == .set && $0.state == .active }) else { return }
+        guard let signal, let value, !keys.contains(where: { $0.purpose == .set && $0.state == .active }) else {
+            return
+        }
         reader.report(
             value, found: "the sink \(signal.name) and no active key of purpose set",
             expected: "one in `keys`; make it with `clawgrant keys generate --purpose set`")
@@ -149,7 +152,8 @@ extension ConfigurationFileLoader {
     private mutating func address(
         _ name: String, _ section: [String: ConfigurationValue], _ element: ConfigurationValue
     ) -> String? {
-        guard let text = required(section[name], "\(element.setting).\(name)", element), let value = section[name] else {
+        guard let text = required(section[name], "\(element.setting).\(name)", element), let value = section[name]
+        else {
             return nil
         }
         let isVisible = text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
@@ -166,10 +170,12 @@ extension ConfigurationFileLoader {
     private mutating func segment(
         _ name: String, _ section: [String: ConfigurationValue], _ element: ConfigurationValue
     ) -> String? {
-        guard let text = required(section[name], "\(element.setting).\(name)", element), let value = section[name] else {
+        guard let text = required(section[name], "\(element.setting).\(name)", element), let value = section[name]
+        else {
             return nil
         }
-        guard text.utf8.count <= 128, text != ".", text != "..", text.unicodeScalars.allSatisfy(Self.isNameScalar) else {
+        guard text.utf8.count <= 128, text != ".", text != "..", text.unicodeScalars.allSatisfy(Self.isNameScalar)
+        else {
             reader.report(value, expected: "at most 128 letters, digits, dots, hyphens and underscores")
             return nil
         }

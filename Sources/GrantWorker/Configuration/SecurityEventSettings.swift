@@ -172,4 +172,9 @@ public struct SecurityEventSettings: Sendable, Hashable {
     public var topics: [String] {
         sinks.compactMap { if case .kafka(let topic) = $0.kind { topic.topic } else { nil } }
     }
+
+    /// The topics that sinks of signals write to.
+    public var signalTopics: [String] {
+        sinks.compactMap { if case .signalsTopic(let topic) = $0.kind { topic.topic } else { nil } }
+    }
 }

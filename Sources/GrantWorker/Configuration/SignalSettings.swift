@@ -23,7 +23,7 @@ public struct SignalPushSettings: Sendable, Hashable {
     /// Most pushes at a time.
     public var concurrency = 4
     /// Most events of one delivery. After a failure the whole delivery goes again.
-    public var deliveryEvents = 100
+    public var deliveryEvents = 200
     /// How it is reached.
     public var connection: CollectorConnection
 

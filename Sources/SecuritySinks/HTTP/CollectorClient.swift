@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import Glibc
 import GrantWorker
 import Keys
+import Metrics
 import NIOCore
 import NIOHTTP1
 import NIOSSL
@@ -38,10 +39,12 @@ final class CollectorClient: Sendable {
     private let sink: String
     private let connection: CollectorConnection
     private let open = Lock<Open?>(nil)
+    private let time: Metrics.Timer
 
     init(sink: String, connection: CollectorConnection) {
         self.sink = sink
         self.connection = connection
+        time = Metrics.Timer(label: "clawgrant_siem_request_seconds", dimensions: [("sink", sink)])
     }
 
     deinit { open.withLock { $0 }?.client.shutdown { _ in } }
@@ -62,15 +65,23 @@ final class CollectorClient: Sendable {
         } else {
             message.body = .bytes(request.body)
         }
+        let start = ContinuousClock.now
+        defer { time.record(duration: .now - start) }
         do {
             let response = try await client.execute(message, timeout: Self.amount(connection.answerTimeout))
             let body = try await response.body.collect(upTo: connection.maximumAnswerBytes)
+            requests("\(response.status.code / 100)xx")
             return CollectorAnswer(
                 status: Int(response.status.code), body: Array(body.readableBytesView),
                 retryAfter: Self.seconds(response.headers.first(name: "retry-after")))
         } catch {
+            requests("none")
             throw failure(error, what)
         }
+    }
+
+    private func requests(_ answer: String) {
+        Counter(label: "clawgrant_siem_requests_total", dimensions: [("sink", sink), ("answer", answer)]).increment()
     }
 
     /// Closes connections; the next request makes new ones.
@@ -157,7 +168,8 @@ final class CollectorClient: Sendable {
         case is CancellationError: return SinkFailure(.retry(after: nil), "\(sink): \(what) was cut short")
         case is NIOTooManyBytesError:
             return SinkFailure(
-                .retry(after: nil), "\(sink): \(what): the answer is larger than \(connection.maximumAnswerBytes) bytes")
+                .retry(after: nil), "\(sink): \(what): the answer is larger than \(connection.maximumAnswerBytes) bytes"
+            )
         case let error as HTTPClientError:
             return SinkFailure(.retry(after: nil), "\(sink): \(what): \(error.shortDescription)")
         default: break

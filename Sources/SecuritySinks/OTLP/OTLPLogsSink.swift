@@ -86,7 +86,8 @@ public final class OTLPLogsSink: SecurityEventSink {
     ) throws(SinkFailure) -> SinkFailure? {
         let value = answer.body.isEmpty ? JSONValue.object(JSONObject()) : try? JSONReader.parse(answer.body)
         guard let object = value?.object else {
-            throw SinkFailure(.misconfigured, "\(name): the answer is not an OpenTelemetry collector's; check the address")
+            throw SinkFailure(
+                .misconfigured, "\(name): the answer is not an OpenTelemetry collector's; check the address")
         }
         let partial = object["partialSuccess"] ?? object["partial_success"]
         let count = partial?["rejectedLogRecords"] ?? partial?["rejected_log_records"]

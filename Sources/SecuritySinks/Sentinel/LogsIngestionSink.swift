@@ -40,7 +40,8 @@ public final class LogsIngestionSink: SecurityEventSink {
             if let refused = try await send(request) {
                 throw SinkFailure(
                     .skip([refused]),
-                    "\(name): event \(refused) is larger than a call of the logs ingestion may be and can never be taken")
+                    "\(name): event \(refused) is larger than a call of the logs ingestion may be and can never be taken"
+                )
             }
         }
     }
@@ -81,7 +82,8 @@ public final class LogsIngestionSink: SecurityEventSink {
         switch answer.status {
         case 408, 429, 500...: return SinkFailure(.retry(after: answer.retryAfter), said)
         case 401:
-            return SinkFailure(.misconfigured, "\(said) to a new token; check `scope` and that the tenant is the endpoint's")
+            return SinkFailure(
+                .misconfigured, "\(said) to a new token; check `scope` and that the tenant is the endpoint's")
         case 403:
             return SinkFailure(
                 .misconfigured,

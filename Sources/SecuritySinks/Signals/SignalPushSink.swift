@@ -98,7 +98,8 @@ public final class SignalPushSink: SecurityEventSink {
                     "\(said)\(codeName(code)); check issuer and audience, and that the receiver has the key \(signer.publicKey.kid) "
                         + "and accepts the bearer token")
             }
-            throw SinkFailure(.skip([event.sequence]), "\(said)\(codeName(code)) to the token of event \(event.sequence)")
+            throw SinkFailure(
+                .skip([event.sequence]), "\(said)\(codeName(code)) to the token of event \(event.sequence)")
         case 401, 403:
             throw SinkFailure(.misconfigured, "\(said); write a valid bearer token into the file of `token_file`")
         case 408, 425, 429, 500...: throw SinkFailure(.retry(after: answer.retryAfter), said)

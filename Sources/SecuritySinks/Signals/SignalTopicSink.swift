@@ -89,7 +89,8 @@ public final class SignalTopicSink: SecurityEventSink {
         guard let error = error as? KafkaError, faults.contains(error.code) else {
             return SinkFailure(.retry(after: nil), said)
         }
-        return SinkFailure(.misconfigured, "\(said); make it with `clawgrant topics apply` and let the worker write to it")
+        return SinkFailure(
+            .misconfigured, "\(said); make it with `clawgrant topics apply` and let the worker write to it")
     }
 
     private func open() throws(KafkaError) -> KafkaProducer {

@@ -1,7 +1,7 @@
 import ClawWire
 import Foundation
-import Primitives
 public import GrantWorker
+import Primitives
 public import SecurityEvents
 
 /// Sends security events to a Splunk HTTP event collector and waits for its indexers' word.
@@ -120,7 +120,8 @@ public final class SplunkHECSink: SecurityEventSink {
             guard ContinuousClock.now + pause < end else {
                 // A number that was confirmed once is forgotten: if that answer was lost, no later one will confirm it.
                 throw renewingChannel(
-                    "\(unconfirmed.count) of \(delivery.unconfirmed.count) requests were not confirmed by the indexers in time")
+                    "\(unconfirmed.count) of \(delivery.unconfirmed.count) requests were not confirmed by the indexers in time"
+                )
             }
             do { try await Task.sleep(for: pause) } catch {
                 throw renewingChannel("the wait for acknowledgements was cut short")
@@ -142,8 +143,8 @@ public final class SplunkHECSink: SecurityEventSink {
                     address: "\(settings.url)\(path)?channel=\(delivery.channel)", fields: delivery.fields,
                     body: JSONWriter.bytes(question), mayCompress: false),
                 what: "POST \(path)")
-        } catch where error.remedy == .retry(after: nil) {
-            if Task.isCancelled { throw error }
+        } catch {
+            guard error.remedy == .retry(after: nil), !Task.isCancelled else { throw error }
             return nil
         }
         if answer.status == 200, let acks = (try? JSONReader.parse(answer.body))?["acks"]?.object {

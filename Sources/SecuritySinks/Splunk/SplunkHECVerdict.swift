@@ -26,13 +26,15 @@ enum SplunkHECVerdict: Equatable {
             self = .invalidEvent(answer?["invalid-event-number"]?.integer.flatMap { Int(exactly: $0) })
         case (400, 10), (400, 11): self = .channelUnknown
         case (400, 7):
-            self = .misconfigured("\(said): the token may not write to the index; correct `index` or the token's indexes")
+            self = .misconfigured(
+                "\(said): the token may not write to the index; correct `index` or the token's indexes")
         case (400, 14):
             self = .misconfigured(
                 "\(said): indexer acknowledgement is off for the token; turn it on, or set `acknowledgement: false`")
         case (401, _), (403, _):
             self = .misconfigured(
-                "\(said): the token is refused; check that it is whole and enabled, and write a valid one into its file")
+                "\(said): the token is refused; check that it is whole and enabled, and write a valid one into its file"
+            )
         case (413, _): self = .tooLong
         case (429, _), (500..., _): self = .busy(said)
         case (200, _): self = .misconfigured("\(said) in another form than a collector's; check the address")

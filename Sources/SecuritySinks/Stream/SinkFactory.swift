@@ -9,8 +9,8 @@ public import Logging
 public struct SinkSurroundings: Sendable {
     /// How the worker reaches its brokers.
     public let kafka: KafkaConfiguration
-    /// The worker's keys; sinks of signals sign with that of purpose `set`.
-    public let keys: KeyRing
+    /// The worker's keys; sinks of signals sign with that of purpose `set`, and others need none.
+    public let keys: KeyRing?
     /// The clock that a key's period is compared with.
     public let now: @Sendable () -> Timestamp
     /// Takes the sinks' log.
@@ -18,13 +18,20 @@ public struct SinkSurroundings: Sendable {
 
     /// Names surroundings.
     public init(
-        kafka: KafkaConfiguration, keys: KeyRing, logger: Logger,
+        kafka: KafkaConfiguration, keys: KeyRing? = nil, logger: Logger,
         now: @escaping @Sendable () -> Timestamp = SinkSurroundings.systemTime
     ) {
         self.kafka = kafka
         self.keys = keys
         self.now = now
         self.logger = logger
+    }
+
+    fileprivate func keysForSignals() throws -> KeyRing {
+        guard let keys else {
+            throw SinkFailure(.misconfigured, "there are no keys to sign signals with; give `keys` one of purpose set")
+        }
+        return keys
     }
 
     /// The system's clock.
@@ -45,11 +52,12 @@ extension SecurityEventSettings.Sink {
         case .splunk(let collector): SplunkHECSink(name: name, collector, timeout: patience.deliveryTimeout)
         case .sentinel(let stream): LogsIngestionSink(name: name, stream)
         case .otlp(let collector): OTLPLogsSink(name: name, collector)
-        case .signals(let receiver): SignalPushSink(name: name, receiver, keys: surroundings.keys, now: surroundings.now)
+        case .signals(let receiver):
+            SignalPushSink(name: name, receiver, keys: try surroundings.keysForSignals(), now: surroundings.now)
         case .signalsTopic(let topic):
             SignalTopicSink(
-                name: name, topic, kafka: surroundings.kafka, timeout: patience.deliveryTimeout, keys: surroundings.keys,
-                now: surroundings.now)
+                name: name, topic, kafka: surroundings.kafka, timeout: patience.deliveryTimeout,
+                keys: try surroundings.keysForSignals(), now: surroundings.now)
         }
     }
 }

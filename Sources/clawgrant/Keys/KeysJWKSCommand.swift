@@ -22,7 +22,8 @@ struct KeysJWKSCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard !isContract || purpose != .set else {
-            throw ValidationError("There is no rotation contract for keys of purpose set; print them without --contract.")
+            throw ValidationError(
+                "There is no rotation contract for keys of purpose set; print them without --contract.")
         }
     }
 

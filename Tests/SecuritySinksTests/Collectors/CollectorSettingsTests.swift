@@ -45,7 +45,8 @@ import Testing
         let sink = try Self.sink(
             "{name: s, kind: splunk, url: \"https://splunk.harborline.example:8088\", token_file: hec, index: claw, "
                 + "source_type: claw:ocsf, acknowledgement: false, batch_events: 9, request_bytes: 20000, compression: none, "
-                + "ca_file: ca.pem, certificate_file: c.pem, key_file: /k.pem, connect_timeout_ms: 100, answer_timeout_ms: 200}")
+                + "ca_file: ca.pem, certificate_file: c.pem, key_file: /k.pem, connect_timeout_ms: 100, answer_timeout_ms: 200}"
+        )
         var wanted = SplunkHECSettings(url: "https://splunk.harborline.example:8088", tokenFile: "/etc/claw/hec")
         wanted.target = SplunkHEC.Target(index: "claw", sourceType: "claw:ocsf")
         wanted.awaitsAcknowledgement = false
@@ -89,8 +90,12 @@ import Testing
         let topic = try Self.sink(
             "{name: t, kind: signals-topic, issuer: \"https://issuer.harborline.example\", audience: all}",
             keys: "  - {purpose: set, file: keys/set.pem}")
-        #expect(topic.kind == .signalsTopic(SignalTopicSettings(parties: SignalParties(
-            issuer: "https://issuer.harborline.example", audience: "all"))))
+        #expect(
+            topic.kind
+                == .signalsTopic(
+                    SignalTopicSettings(
+                        parties: SignalParties(
+                            issuer: "https://issuer.harborline.example", audience: "all"))))
     }
 
     @Test func aCollectorOfOpenTelemetryIsRead() throws {
@@ -110,9 +115,14 @@ import Testing
         ("{name: s, kind: splunk, url: \"https://s.example\", token_file: t, key_file: k}", "together"),
         ("{name: s, kind: splunk, url: \"https://s.example\", token_file: t, token: planted}", "token_file"),
         ("{name: s, kind: otlp, url: \"https://s.example/v1/logs\", compression: zstd}", "gzip"),
-        ("{name: s, kind: sentinel, endpoint: \"https://s.example\", rule_id: d, stream: s, tenant_id: t, client_id: c}", "proof"),
-        ("{name: s, kind: sentinel, endpoint: \"https://s.example\", rule_id: ../d, stream: s, tenant_id: t, client_id: c, secret_file: f}",
-            "128 letters"),
+        (
+            "{name: s, kind: sentinel, endpoint: \"https://s.example\", rule_id: d, stream: s, tenant_id: t, client_id: c}",
+            "proof"
+        ),
+        (
+            "{name: s, kind: sentinel, endpoint: \"https://s.example\", rule_id: ../d, stream: s, tenant_id: t, client_id: c, secret_file: f}",
+            "128 letters"
+        ),
         ("{name: s, kind: signals, url: \"https://s.example\", issuer: \"https://i.example\"}", "audience"),
         ("{name: s, kind: signals-topic, issuer: \"issuer\", audience: a}", "https://"),
     ]) func whatCannotBeUsedIsReported(sink: String, expected: String) {

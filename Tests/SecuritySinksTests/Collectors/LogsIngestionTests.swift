@@ -152,7 +152,8 @@ import Testing
         let room = try SecretRoom()
         try await IngestionDouble.run { double in
             var run = SinkRun()
-            try await run.drive(try Self.sink(double, room), [SinkBench.attack(at: 0)] + SinkBench.events(3).dropFirst())
+            try await run.drive(
+                try Self.sink(double, room), [SinkBench.attack(at: 0)] + SinkBench.events(3).dropFirst())
             #expect(double.row(0)?["Raw"]?["status_detail"]?.string == SinkBench.hostile)
             #expect(double.received.sequences == [0, 1, 2])
         }

@@ -4,9 +4,9 @@ import Foundation
 import GrantWorker
 import HTTPService
 import ReceiptLog
+import SecureFront
 import SecurityEvents
 import SecuritySinks
-import SecureFront
 import TestSupport
 import Testing
 

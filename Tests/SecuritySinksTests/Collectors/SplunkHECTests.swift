@@ -196,7 +196,10 @@ import Testing
     @Test func hostileTextStaysText() async throws {
         let room = try SecretRoom()
         try await HECDouble.run { double in
-            let events = SinkBench.events(3) + [SinkBench.attack(at: 3)] + [SinkBench.event(SinkBench.events(1)[0].receipt, at: 4)]
+            let events =
+                SinkBench.events(3) + [SinkBench.attack(at: 3)] + [
+                    SinkBench.event(SinkBench.events(1)[0].receipt, at: 4)
+                ]
             var run = SinkRun()
             try await run.drive(try Self.sink(double, room), events)
             #expect(double.received.sequences == Array(0..<5))

@@ -26,9 +26,10 @@ import Testing
         #expect(claims["iat"]?.integer == event.sealedAt.seconds)
         #expect(claims["sub"] == nil && claims["exp"] == nil)
         #expect(claims["sub_id"]?["format"] == "complex")
-        #expect(claims["sub_id"]?["session"] == [
-            "format": "jwt_id", "iss": .string(SignalBench.parties.issuer), "jti": "jti-7",
-        ])
+        #expect(
+            claims["sub_id"]?["session"] == [
+                "format": "jwt_id", "iss": .string(SignalBench.parties.issuer), "jti": "jti-7",
+            ])
         #expect(claims["sub_id"]?["user"]?["sub"]?.string == event.receipt.subject.agentDID?.rawValue)
         #expect(claims["sub_id"]?["tenant"] == ["format": "opaque", "id": "harborline"])
         let told = try #require(claims["events"]?[SessionRevoked.eventType])
@@ -52,7 +53,9 @@ import Testing
             producer: EventProducer(
                 version: "9.9.9", logID: Samples.logID, workerID: WorkerID("worker-2"), tenant: "harborline"))
         #expect(try Self.claims(again) == first)
-        let others = [try Self.claims(SignalBench.revocation(2)), try Self.claims(SignalBench.revocation(1), audience: "b")]
+        let others = [
+            try Self.claims(SignalBench.revocation(2)), try Self.claims(SignalBench.revocation(1), audience: "b"),
+        ]
         #expect(Set(([first] + others).compactMap { $0["jti"]?.string }).count == 3)
     }
 

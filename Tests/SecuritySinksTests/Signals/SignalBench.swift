@@ -59,7 +59,8 @@ struct SignalBench {
     }
 
     func push(
-        _ receiver: SignalReceiver, answer: Duration = .seconds(60), _ change: (inout SignalPushSettings) -> Void = { _ in }
+        _ receiver: SignalReceiver, answer: Duration = .seconds(60),
+        _ change: (inout SignalPushSettings) -> Void = { _ in }
     ) -> SignalPushSink {
         receiver.change { $0.keys = [key] }
         var settings = SignalPushSettings(url: receiver.address, parties: Self.parties)

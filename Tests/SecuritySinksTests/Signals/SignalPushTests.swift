@@ -28,7 +28,8 @@ import Testing
         // The key has been withdrawn, and nobody is at the address.
         let bench = try SignalBench(state: .retired)
         let sink = SignalPushSink(
-            name: "gateway", SignalPushSettings(url: "http://127.0.0.1:1", parties: SignalBench.parties), keys: bench.ring
+            name: "gateway", SignalPushSettings(url: "http://127.0.0.1:1", parties: SignalBench.parties),
+            keys: bench.ring
         ) { Samples.noon }
         let others = SinkBench.events(40).filter { $0.receipt.content.kind != .revocation }
         #expect(await failure(of: sink, others) == nil)
@@ -66,7 +67,8 @@ import Testing
             #expect(await remedy(.status(401)) == .misconfigured)
             #expect(await remedy(.status(404)) == .misconfigured)
             #expect(await remedy(.refused("invalid_request")) == .skip([SequenceNumber(5)]))
-            for code in ["invalid_key", "invalid_issuer", "invalid_audience", "authentication_failed", "access_denied"] {
+            for code in ["invalid_key", "invalid_issuer", "invalid_audience", "authentication_failed", "access_denied"]
+            {
                 #expect(await remedy(.refused(code)) == .misconfigured)
             }
             #expect(await remedy(.refused("planted\r\nx: y")) == .misconfigured)
@@ -94,7 +96,8 @@ import Testing
         try await SignalReceiver.run { receiver in
             let sink = bench.push(receiver)
             receiver.change { $0.audience = "https://elsewhere.example" }
-            #expect(await failure(of: sink, [SignalBench.revocation(0)])?.description.contains("invalid_audience") == true)
+            #expect(
+                await failure(of: sink, [SignalBench.revocation(0)])?.description.contains("invalid_audience") == true)
             receiver.change { $0.keys = [] }
             #expect(await failure(of: sink, [SignalBench.revocation(0)])?.description.contains("invalid_key") == true)
         }

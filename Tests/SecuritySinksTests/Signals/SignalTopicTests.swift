@@ -46,7 +46,9 @@ import Testing
         #expect(run.failures.isEmpty)
         let records = try await Self.records(cluster, 11)
         #expect(records.count == 11)
-        #expect(records.prefix(10).map { String(decoding: $0.key ?? [], as: UTF8.self) } == stride(from: 0, to: 30, by: 3).map { "jti-\($0)" })
+        #expect(
+            records.prefix(10).map { String(decoding: $0.key ?? [], as: UTF8.self) }
+                == stride(from: 0, to: 30, by: 3).map { "jti-\($0)" })
         #expect(records[10].value == records[0].value)
         func header(_ record: ConsumedRecord, _ name: String) -> String? {
             record.headers.first { $0.name == name }?.value.map { String(decoding: $0, as: UTF8.self) }
