@@ -48,7 +48,10 @@ public final class OTLPLogsSink: SecurityEventSink {
     private func send(
         _ events: ArraySlice<RenderedEvent>, _ token: Credential?
     ) async throws(SinkFailure) -> SinkFailure? {
-        guard let first = events.first, let producer = producer.withLock({ $0 }) else { return nil }
+        guard let first = events.first else { return nil }
+        guard let producer = producer.withLock({ $0 }) else {
+            throw SinkFailure(.retry(after: nil), "\(name): events were to be sent that this sink did not render")
+        }
         var fields = [(name: "content-type", value: "application/json")]
         if let token { fields.append(("authorization", "Bearer \(token.text)")) }
         let answer = try await client.send(
