@@ -11,7 +11,9 @@ import Testing
 struct SecurityEventReplayTests {
     @Test("Every receipt is told once, in order, without a token, and the same again")
     func replay() async throws {
-        let playground = try await Playground.start(PlaygroundOptions())
+        var options = PlaygroundOptions()
+        options.workerSections = "security_events: {sinks: [{name: disk, kind: file, path: events.ndjson}]}"
+        let playground = try await Playground.start(options)
         do {
             let worker = try playground.startWorker("w1")
             try await playground.waitUntilAtWork([worker])
@@ -27,12 +29,29 @@ struct SecurityEventReplayTests {
             }
             try await playground.waitUntilSettled(waiting: 0)
             try await check(worker.configurationFile)
+            try await checkStatus(worker.configurationFile)
         } catch {
             for worker in playground.workers { Issue.record("\(worker.name):\n\(worker.logTail())") }
             await playground.stop()
             throw error
         }
         await playground.stop()
+    }
+
+    private func checkStatus(_ config: String) async throws {
+        var status: JSONValue = .null
+        try await waitUntil(
+            deadline: .seconds(60), description: "the file to have everything", interval: .milliseconds(200)
+        ) {
+            status = try await ProgramRun(["siem", "status", "--json"], config: config).lines.first ?? .null
+            return status["sinks"]?.array?.first?["waiting"]?.integer == 0
+        }
+        let sink = try #require(status["sinks"]?.array?.first)
+        #expect(sink["name"] == "disk" && sink["configured"] == true && sink["failures"]?.integer == 0)
+        #expect(sink["next"]?.integer == status["log_end"]?.integer)
+        let table = try await ProgramRun(["siem", "status"], config: config)
+        #expect(table.code == 0, "\(table.errors)")
+        #expect(table.output.contains("SINK") && table.output.contains("disk  ok"))
     }
 
     private func check(_ config: String) async throws {

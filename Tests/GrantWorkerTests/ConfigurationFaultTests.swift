@@ -17,7 +17,7 @@ struct ConfigurationFaultTests {
             message:
                 "line 3, column 1: wroker: found the key \"wroker\", expected one of config_version, log_id, rules, "
                 + "worker, kafka, topics, database, keys, secrets, wpc, control, gateway_receipts, status_lists, "
-                + "confirmation, limits, log, witnesses; did you mean \"worker\"?"),
+                + "confirmation, security_events, limits, log, witnesses; did you mean \"worker\"?"),
         Fault(
             text: "dry_run: true", replacement: "dry_run: perhaps",
             message: "line 3, column 33: worker.dry_run: found \"perhaps\", expected true or false"),

@@ -2,6 +2,7 @@ import GrantWorker
 import NIOCore
 import NIOPosix
 import NIOSSL
+import NIOTLS
 import Primitives
 
 /// One connection to a syslog receiver.
@@ -32,9 +33,11 @@ final class SyslogConnection: Sendable {
     static func open(
         _ receiver: SecurityEventSettings.SyslogReceiver, _ context: NIOSSLContext?
     ) async throws -> SyslogConnection {
-        let peer = SyslogPeer()
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        let ready = loop.makePromise(of: Void.self)
+        let peer = SyslogPeer(ready, isSecure: context != nil)
         let name = SyslogSecurity.serverName(receiver)
-        let bootstrap = ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+        let bootstrap = ClientBootstrap(group: loop)
             .connectTimeout(connectTimeout)
             .channelOption(.socketOption(.so_keepalive), value: 1)
             .channelInitializer { channel in
@@ -46,7 +49,30 @@ final class SyslogConnection: Sendable {
                     try channel.pipeline.syncOperations.addHandler(peer)
                 }
             }
-        return SyslogConnection(try await bootstrap.connect(host: receiver.host, port: receiver.port).get(), peer)
+        let channel: any Channel
+        do {
+            channel = try await bootstrap.connect(host: receiver.host, port: receiver.port).get()
+        } catch {
+            ready.fail(error)
+            throw error
+        }
+        do {
+            try await withTaskCancellationHandler {
+                try await ready.futureResult.get()
+            } onCancel: {
+                channel.close(promise: nil)
+            }
+            if let name {
+                let certificate = try await channel.nioSSL_peerCertificate().get()
+                guard let certificate, SyslogSecurity.isCertificate(certificate, for: name) else {
+                    throw Fault.handshake("the receiver's certificate is not for \(name)")
+                }
+            }
+        } catch {
+            try? await channel.close().get()
+            throw fault(error)
+        }
+        return SyslogConnection(channel, peer)
     }
 
     /// False once either side has closed it.
@@ -109,13 +135,33 @@ final class SyslogConnection: Sendable {
     }
 }
 
-/// The reading side of a connection: receivers say nothing, so it only notices errors and the end.
+/// The reading side of a connection: receivers say nothing, so it only notices the beginning, errors and the end.
 private final class SyslogPeer: ChannelInboundHandler, Sendable {
     typealias InboundIn = ByteBuffer
     private let error = Lock<(any Error)?>(nil)
+    private let ready: EventLoopPromise<Void>
+    private let isSecure: Bool
+
+    /// - Parameters:
+    ///   - ready: kept when bytes can be sent.
+    ///   - isSecure: whether that takes a handshake.
+    init(_ ready: EventLoopPromise<Void>, isSecure: Bool) {
+        self.ready = ready
+        self.isSecure = isSecure
+    }
 
     /// What went wrong first.
     var failure: (any Error)? { error.withLock { $0 } }
+
+    func channelActive(context: ChannelHandlerContext) {
+        if !isSecure { ready.succeed() }
+        context.fireChannelActive()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .handshakeCompleted? = event as? TLSUserEvent { ready.succeed() }
+        context.fireUserInboundEventTriggered(event)
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {}
 
@@ -129,5 +175,8 @@ private final class SyslogPeer: ChannelInboundHandler, Sendable {
         context.fireChannelInactive()
     }
 
-    private func note(_ new: any Error) { error.withLock { $0 = $0 ?? new } }
+    private func note(_ new: any Error) {
+        error.withLock { $0 = $0 ?? new }
+        ready.fail(new)
+    }
 }

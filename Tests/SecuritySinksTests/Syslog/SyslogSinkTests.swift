@@ -4,6 +4,7 @@ import GrantLedger
 import GrantWorker
 import Kafka
 import Logging
+import NIOSSL
 import Primitives
 import SecureFront
 import SecurityEvents
@@ -155,6 +156,29 @@ struct SyslogSinkTests {
         }
         #expect(!rsyslog.output.contains(Canaries.bearer))
         _ = process.signal(.kill)
+    }
+
+    @Test("A certificate is for the names it lists, not for an address that it lists as well")
+    func names() async throws {
+        let home = try TemporaryDirectory(prefix: "claw-syslog-names")
+        try await Command.output(
+            of: ManagedProcess.Configuration(
+                executable: "openssl",
+                arguments: [
+                    "req", "-x509", "-days", "2", "-subj", "/CN=wrong.harborline.example", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", home.path("k.pem"), "-out", home.path("c.pem"),
+                    "-addext", "subjectAltName=DNS:SOC.harborline.example,DNS:*.logs.harborline.example,IP:127.0.0.1",
+                ]))
+        let certificate = try #require(try NIOSSLCertificate.fromPEMFile(home.path("c.pem")).first)
+        for name in ["soc.harborline.example", "a.logs.harborline.example"] {
+            #expect(SyslogSecurity.isCertificate(certificate, for: name))
+        }
+        for name in [
+            "wrong.harborline.example", "logs.harborline.example", "a.b.logs.harborline.example", "harborline.example",
+            "127.0.0.1", "",
+        ] {
+            #expect(!SyslogSecurity.isCertificate(certificate, for: name), "\(name)")
+        }
     }
 
     @Test("Nobody there is a failure that passes")
