@@ -52,7 +52,10 @@ let package = Package(
             ]),
         .target(
             name: "Keys",
-            dependencies: ["ClawWire", "CCryptoki", "Primitives", .product(name: "Crypto", package: "swift-crypto")]),
+            dependencies: [
+                "ClawWire", "CCryptoki", "Primitives", .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+            ]),
         .target(name: "Postgres", dependencies: ["CLibPQ", "Primitives"]),
         .target(name: "Kafka", dependencies: ["CRdKafka", "Primitives"]),
         .target(
@@ -116,8 +119,8 @@ let package = Package(
         .target(
             name: "SecuritySinks",
             dependencies: [
-                "CZlib", "ClawWire", "GrantLedger", "GrantWorker", "IssuanceRules", "Kafka", "Keys", "Postgres",
-                "Primitives", "ReceiptLog", "SecurityEvents",
+                "CZlib", "ClawWire", "GrantLedger", "GrantWorker", "GraphConfirmation", "IssuanceRules", "Kafka", "Keys",
+                "Postgres", "Primitives", "ReceiptLog", "SecurityEvents",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
@@ -279,14 +282,24 @@ let package = Package(
             name: "ConformanceTests",
             dependencies: [
                 "ApprovalSources", "ClawWire", "DevStack", "GrantLedger", "GrantVerifier", "GrantWorker",
-                "IssuanceRules", "Kafka", "Playground", "Primitives", "ReceiptLog", "SecurityEvents", "TestSupport",
+                "IssuanceRules", "Kafka", "Keys", "Playground", "Primitives", "ReceiptLog", "SecurityEvents", "SecuritySinks",
+                "TestSupport",
                 .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
             ],
             exclude: ["FirstVersions", "Peers"]),
+        .target(
+            name: "CollectorDoubles",
+            dependencies: [
+                "CZlib", "ClawWire", "HTTPService", "Primitives",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/CollectorDoubles"),
         .testTarget(
             name: "SecuritySinksTests",
             dependencies: [
-                "SecuritySinks",
+                "SecuritySinks", "ApprovalSources", "CollectorDoubles", "GraphConfirmation", "GraphDouble",
                 "ClawWire", "DevStack", "GrantLedger", "GrantVerifier", "GrantWorker", "HTTPService", "IssuanceRules",
                 "Kafka", "Keys", "Playground", "Postgres",
                 "Primitives", "ReceiptLog", "SecureFront", "SecurityEvents", "TestSupport",

@@ -76,7 +76,7 @@ public struct ClientCertificate: Sendable, CustomStringConvertible, CustomDebugS
     ///   - audience: the token endpoint.
     ///   - identifier: `jti`, new for each.
     ///   - now: begin of its validity.
-    func assertion(
+    package func assertion(
         clientID: String, audience: String, identifier: String, at now: Timestamp
     ) throws(GraphError) -> ClientAssertion {
         let header: JSONValue = [
@@ -107,11 +107,15 @@ public struct ClientCertificate: Sendable, CustomStringConvertible, CustomDebugS
 }
 
 /// A signed assertion: whoever has it is the application for some minutes.
-struct ClientAssertion: Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    let text: String
-    var description: String { "[client assertion]" }
-    var debugDescription: String { description }
-    var customMirror: Mirror { Mirror(self, children: []) }
+package struct ClientAssertion: Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    /// The compact JWT.
+    package let text: String
+    /// A placeholder.
+    package var description: String { "[client assertion]" }
+    /// A placeholder.
+    package var debugDescription: String { description }
+    /// Nothing.
+    package var customMirror: Mirror { Mirror(self, children: []) }
 }
 
 /// A bearer token for Microsoft Graph.

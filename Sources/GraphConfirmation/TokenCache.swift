@@ -58,14 +58,13 @@ actor TokenCache {
         let address = "\(settings.authority)/\(tenant)/oauth2/v2.0/token"
         let assertion = try credentials.certificate.assertion(
             clientID: credentials.clientID, audience: address, identifier: UUID().uuidString.lowercased(), at: now())
-        let form = [
+        let form = FormText.body([
             ("client_id", credentials.clientID), ("scope", settings.scope), ("grant_type", "client_credentials"),
             ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
             ("client_assertion", assertion.text),
-        ]
-        let body = form.map { "\($0.0)=\(Self.escaped($0.1))" }.joined(separator: "&")
+        ])
         let answer = try await transport.send(
-            .post(address, form: Array(body.utf8)), what: "asking for a token of the tenant")
+            .post(address, form: form), what: "asking for a token of the tenant")
         guard answer.status == 200 else {
             // The description may quote what was sent; the code says enough.
             let code = (try? JSONReader.parse(answer.body))?["error"]?.string?.prefix(64)
@@ -85,20 +84,5 @@ actor TokenCache {
         let margin = min(settings.tokenMargin, life / 2)
         held[tenant] = Held(token: token, renewAt: .now + life - margin)
         return token
-    }
-
-    private static func escaped(_ text: String) -> String {
-        var output: [UInt8] = []
-        let digits = Array("0123456789ABCDEF".utf8)
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-                UInt8(ascii: "~"):
-                output.append(byte)
-            default: output += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
-            }
-        }
-        return String(decoding: output, as: UTF8.self)
     }
 }

@@ -8,6 +8,11 @@ public enum KeyPurpose: String, Sendable, Hashable, CaseIterable, CustomStringCo
     case receipt
     /// Signed envelopes: policy contracts, requests, approvals.
     case envelope
+    /// Security Event Tokens for other systems: an RSA key, because that is what their receivers take.
+    case set
+
+    /// The purposes without which a worker does not start; each signs with Ed25519.
+    public static let needed: [KeyPurpose] = [.token, .receipt, .envelope]
 
     /// The raw value.
     public var description: String { rawValue }
@@ -25,7 +30,8 @@ public enum KeyState: Sendable, Hashable {
 
 /// Where a key is kept.
 public enum KeyLocation: Sendable, Hashable, CustomStringConvertible {
-    /// A PEM file: PKCS#8 of an Ed25519 key; for keys that sign no more, its public half is enough.
+    /// A PEM file: PKCS#8 of an Ed25519 key, or of an RSA key for purpose `set`; for keys that sign no more, the public half
+    /// is enough.
     case file(String)
     /// A key in a PKCS#11 token.
     case pkcs11(PKCS11Location)
@@ -112,5 +118,12 @@ public struct KeyConfiguration: Sendable, Hashable {
         case .active, .retired: notAfter
         case .verifyOnly(let limit): notAfter.map { min($0, limit) } ?? limit
         }
+    }
+
+    /// Whether the key's signatures count at an instant.
+    func isAccepted(at now: Timestamp) -> Bool {
+        if state == .retired { return false }
+        if let notBefore, now < notBefore { return false }
+        return acceptedUntil.map { now < $0 } ?? true
     }
 }

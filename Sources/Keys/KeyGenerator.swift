@@ -1,5 +1,6 @@
 public import ClawWire
 import Crypto
+import CryptoExtras
 import Glibc
 
 /// A new key: the private half as PEM text in memory of its own, the public half in every form people ask for.
@@ -45,6 +46,45 @@ public enum KeyGenerator {
             purpose: purpose, publicKey: signer.publicKey,
             privatePEM: SecretBytes(copying: Array(Ed25519Document.privateText(seed: seed).utf8)),
             publicPEM: Ed25519Document.publicText(signer.publicKey))
+    }
+}
+
+/// A new key of purpose `set`: RSA of 3072 bits.
+public struct GeneratedSignalKey: Sendable {
+    /// The public half; its `kid` is the JWK thumbprint (RFC 7638).
+    public let publicKey: PublicJWK
+    /// The private key, PKCS#8 in PEM.
+    public let privatePEM: SecretBytes
+    /// The public key, SubjectPublicKeyInfo in PEM.
+    public let publicPEM: String
+
+    /// Writes the private key to a new file of mode 0600, as ``GeneratedKey/writePrivateKey(to:)`` does.
+    ///
+    /// - Throws: ``KeyError`` with code `fileExists` or `writeFailed`.
+    public func writePrivateKey(to path: String) throws(KeyError) {
+        try NewFile.write(privatePEM, to: path, mode: 0o600)
+    }
+
+    /// Writes the public key to a new file of mode 0644.
+    ///
+    /// - Throws: ``KeyError`` with code `fileExists` or `writeFailed`.
+    public func writePublicKey(to path: String) throws(KeyError) {
+        try NewFile.write(SecretBytes(copying: Array(publicPEM.utf8)), to: path, mode: 0o644)
+    }
+}
+
+extension KeyGenerator {
+    /// Makes an RSA key for Security Event Tokens. Takes up to some seconds.
+    public static func generateSignalKey() throws(KeyError) -> GeneratedSignalKey {
+        guard let key = try? _RSA.Signing.PrivateKey(keySize: .bits3072) else {
+            throw KeyError(
+                .malformedKey, "purpose set", "the cryptographic library made no RSA key",
+                remedy: "check that the cryptographic library is the one this program was built with")
+        }
+        return GeneratedSignalKey(
+            publicKey: try RSADocument.jwk(key.publicKey, subject: "purpose set"),
+            privatePEM: SecretBytes(copying: Array((key.pkcs8PEMRepresentation + "\n").utf8)),
+            publicPEM: key.publicKey.pemRepresentation + "\n")
     }
 }
 

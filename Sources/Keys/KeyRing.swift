@@ -29,6 +29,8 @@ public struct KeyStatus: Sendable, Hashable {
 /// Immutable after loading; a rotation is a new configuration and a new ring. All members may be called from any thread.
 public final class KeyRing: Sendable {
     private let keys: [LoadedKey]
+    /// Keys of purpose `set`.
+    let signalKeys: [LoadedSignalKey]
 
     /// Loads and checks every configured key. Blocks for the time of file reads and PKCS#11 calls: call it at start, not
     /// on the cooperative pool.
@@ -40,20 +42,27 @@ public final class KeyRing: Sendable {
     /// - Throws: ``KeyError`` when a key cannot be loaded, when one key is configured twice, for the same or another
     ///   purpose, when a purpose has two active keys, or when a required purpose has none that may sign now.
     public static func load(
-        _ configurations: [KeyConfiguration], required: [KeyPurpose] = KeyPurpose.allCases, at now: Timestamp
+        _ configurations: [KeyConfiguration], required: [KeyPurpose] = KeyPurpose.needed, at now: Timestamp
     ) throws(KeyError) -> KeyRing {
         // What the configuration alone shows is said before the first PIN is spent.
         try checkConfiguration(configurations, required: required)
         var keys: [LoadedKey] = []
-        for configuration in configurations { keys.append(try LoadedKey(loading: configuration)) }
-        return try KeyRing(keys, required: required, at: now)
+        var signalKeys: [LoadedSignalKey] = []
+        for configuration in configurations {
+            switch configuration.purpose {
+            case .token, .receipt, .envelope: keys.append(try LoadedKey(loading: configuration))
+            case .set: signalKeys.append(try LoadedSignalKey(loading: configuration))
+            }
+        }
+        return try KeyRing(keys, signalKeys: signalKeys, required: required, at: now)
     }
 
     /// Makes a ring of keys that are loaded already, with the same checks.
     package init(
-        _ keys: [LoadedKey], required: [KeyPurpose] = KeyPurpose.allCases, at now: Timestamp
+        _ keys: [LoadedKey], signalKeys: [LoadedSignalKey] = [], required: [KeyPurpose] = KeyPurpose.needed,
+        at now: Timestamp
     ) throws(KeyError) {
-        try Self.checkConfiguration(keys.map(\.configuration), required: required)
+        try Self.checkConfiguration(keys.map(\.configuration) + signalKeys.map(\.configuration), required: required)
         var seen: [KeyID: LoadedKey] = [:]
         for key in keys {
             if let other = seen.updateValue(key, forKey: key.publicKey.kid) {
@@ -67,8 +76,15 @@ public final class KeyRing: Sendable {
                     remedy: "make a key of its own for each purpose with `clawgrant keys generate`")
             }
         }
+        try LoadedSignalKey.refuseRepeats(signalKeys)
         self.keys = keys
-        for purpose in required { _ = try signer(for: purpose, at: now) }
+        self.signalKeys = signalKeys
+        for purpose in required {
+            switch purpose {
+            case .token, .receipt, .envelope: _ = try signer(for: purpose, at: now)
+            case .set: _ = try signalSigner(at: now)
+            }
+        }
     }
 
     private static func checkConfiguration(
@@ -89,11 +105,7 @@ public final class KeyRing: Sendable {
                     "it has \(active.count) active keys: \(active.map(\.location.description).joined(separator: ", "))",
                     remedy: "make all but one verify-only or retired")
             }
-            if active.isEmpty, required.contains(purpose) {
-                throw KeyError(
-                    .noActiveKey, "purpose \(purpose)", "it has no active key",
-                    remedy: "make one with `clawgrant keys generate` and configure it as active")
-            }
+            if active.isEmpty, required.contains(purpose) { throw noActiveKey(purpose) }
         }
     }
 
@@ -104,22 +116,29 @@ public final class KeyRing: Sendable {
     ///
     /// - Throws: ``KeyError`` with code `noActiveKey`, `notYetValid` or `expired`.
     public func signer(for purpose: KeyPurpose, at now: Timestamp) throws(KeyError) -> any Ed25519Signer {
-        guard let key = active(purpose), let signer = key.signer else {
+        guard let key = active(purpose), let signer = key.signer else { throw Self.noActiveKey(purpose) }
+        try Self.requirePeriod(of: key.configuration, key.publicKey.kid, at: now)
+        return signer
+    }
+
+    static func noActiveKey(_ purpose: KeyPurpose) -> KeyError {
+        KeyError(
+            .noActiveKey, "purpose \(purpose)", "it has no active key",
+            remedy: "make one with `clawgrant keys generate` and configure it as active")
+    }
+
+    /// Refuses to sign outside of a key's period.
+    static func requirePeriod(of key: KeyConfiguration, _ kid: KeyID, at now: Timestamp) throws(KeyError) {
+        if let start = key.notBefore, now < start {
             throw KeyError(
-                .noActiveKey, "purpose \(purpose)", "it has no active key",
-                remedy: "make one with `clawgrant keys generate` and configure it as active")
-        }
-        if let start = key.configuration.notBefore, now < start {
-            throw KeyError(
-                .notYetValid, "\(purpose) key \(key.publicKey.kid)", "it may sign from \(start), and it is \(now)",
+                .notYetValid, "\(key.purpose) key \(kid)", "it may sign from \(start), and it is \(now)",
                 remedy: "check the clock, or keep the previous key active until then")
         }
-        if let end = key.configuration.notAfter, now >= end {
+        if let end = key.notAfter, now >= end {
             throw KeyError(
-                .expired, "\(purpose) key \(key.publicKey.kid)", "its period was over at \(end), and it is \(now)",
+                .expired, "\(key.purpose) key \(kid)", "its period was over at \(end), and it is \(now)",
                 remedy: "make the next key active; docs/keys.md tells the steps")
         }
-        return signer
     }
 
     /// The signers with which recorded signatures of a purpose can be made again, by `kid`: the active key's, and those of
@@ -139,17 +158,12 @@ public final class KeyRing: Sendable {
     /// The keys whose signatures are accepted for a purpose at an instant: the active one first, then the verify-only
     /// ones in the order of the configuration.
     public func acceptedKeys(for purpose: KeyPurpose, at now: Timestamp) -> [AcceptedKey] {
-        let accepted = keys.filter { key in
-            guard key.configuration.purpose == purpose, key.configuration.state != .retired else { return false }
-            if let start = key.configuration.notBefore, now < start { return false }
-            if let end = key.configuration.acceptedUntil, now >= end { return false }
-            return true
-        }
-        .map { key in
-            AcceptedKey(
-                kid: key.publicKey.kid, publicKey: key.publicKey, notAfter: key.configuration.acceptedUntil,
-                isActive: key.configuration.state == .active)
-        }
+        let accepted = keys.filter { $0.configuration.purpose == purpose && $0.configuration.isAccepted(at: now) }
+            .map { key in
+                AcceptedKey(
+                    kid: key.publicKey.kid, publicKey: key.publicKey, notAfter: key.configuration.acceptedUntil,
+                    isActive: key.configuration.state == .active)
+            }
         return accepted.filter(\.isActive) + accepted.filter { !$0.isActive }
     }
 
@@ -173,6 +187,7 @@ public final class KeyRing: Sendable {
                 throw failure(key, "it signed the same message in two ways; Ed25519 is deterministic (RFC 8032)")
             }
         }
+        for key in signalKeys { try key.selfTest() }
     }
 
     private func sign(

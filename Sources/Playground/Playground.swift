@@ -155,7 +155,7 @@ public final class Playground: Sendable {
         var configuration = WorkerConfiguration(
             workerID: WorkerID(id), logID: logID, kafka: clientConfiguration,
             database: try PostgresConfiguration(uri: conninfo),
-            keys: KeyPurpose.allCases.map {
+            keys: KeyPurpose.needed.map {
                 KeyConfiguration(purpose: $0, location: .file("\(directory)/keys/\($0).pem"))
             }, tokenIDSecretFile: "\(directory)/secrets/token-id",
             sealingSecretFile: "\(directory)/secrets/sealing", rulesFile: "\(directory)/rules.yaml")

@@ -268,7 +268,7 @@ final class PlayedRun: Sendable {
         for entry in TopicCatalog.standard.entries {
             switch entry.role {
             case .output, .statusLists: break
-            case .input, .vendor, .control, .gatewayReceipts, .policies, .securityEvents: continue
+            case .input, .vendor, .control, .gatewayReceipts, .policies, .securityEvents, .signals: continue
             }
             for partition in topics[entry.name]?.partitions ?? [] {
                 positions[TopicPartition(topic: entry.name, partition: partition.id)] = KafkaOffset.beginning

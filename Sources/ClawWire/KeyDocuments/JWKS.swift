@@ -34,8 +34,10 @@ public struct KeyDocumentError: Error, Hashable, Sendable, CustomStringConvertib
 /// The published key set (RFC 7517, RFC 8037; WIRE section 5).
 public enum JWKS {
     /// The document of the keys that are accepted at an instant, signing ones first.
-    public static func document(_ keys: AcceptedKeys, now: Timestamp) -> JSONValue {
-        ["keys": .array(keys.accepted(at: now).map { jwk($0.key) })]
+    ///
+    /// - Parameter signals: keys by which Security Event Tokens are verified; they stand behind the others.
+    public static func document(_ keys: AcceptedKeys, signals: [PublicJWK] = [], now: Timestamp) -> JSONValue {
+        ["keys": .array(keys.accepted(at: now).map { jwk($0.key) } + signals.map(\.json))]
     }
 
     /// One key as the services print it.

@@ -51,6 +51,7 @@ struct ConfigurationFileLoader {
         let http = http(top["http"])
         let claims = claims(top["claims"], reachedAt: http?.issuer)
         let securityEvents = securityEvents(top["security_events"])
+        checkSignalKey(securityEvents, keys, top["security_events"])
         let limits = limits(top["limits"])
         let log = log(top["log"])
         reader.reportUnknownVariables(sections: Self.sections)
@@ -124,7 +125,7 @@ struct ConfigurationFileLoader {
         return WorkerID("\(name)-\(String(repeating: "0", count: 8 - start.utf8.count))\(start)")
     }
 
-    private static func isNameScalar(_ scalar: Unicode.Scalar) -> Bool {
+    static func isNameScalar(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar {
         case "a"..."z", "A"..."Z", "0"..."9", ".", "-", "_": true
         default: false
@@ -213,7 +214,7 @@ struct ConfigurationFileLoader {
             reader.report(
                 document.place, "keys", found: "nothing",
                 expected: "a list of keys, one active key for each of "
-                    + KeyPurpose.allCases.map(\.rawValue).joined(separator: ", "))
+                    + KeyPurpose.needed.map(\.rawValue).joined(separator: ", "))
             return []
         }
         return reader.elements(value).compactMap { key($0) }

@@ -61,7 +61,10 @@ extension ConfigurationFileLoader {
         sink.patience.failuresBeforeFinding = Int32(
             reader.count(section["failures_before_finding"], in: 1...1_000, default: 5))
         sink.patience.deliveryTimeout = .milliseconds(
-            reader.count(section["delivery_timeout_ms"], in: 100...600_000, default: 30_000))
+            reader.count(
+                section["delivery_timeout_ms"], in: 100...600_000,
+                // Indexers confirm when they have written, which may take a minute.
+                default: kindName == .splunk ? 120_000 : 30_000))
         return sink
     }
 
@@ -125,6 +128,7 @@ extension ConfigurationFileLoader {
                 "batch_events", "replay_events",
             ]
         case .file: ["path", "format", "rotate_bytes", "rotate_s", "keep_files", "batch_events"]
+        case .splunk, .sentinel, .otlp, .signals, .signalsTopic: collectorSettings(of: kind)
         }
     }
 
@@ -135,6 +139,11 @@ extension ConfigurationFileLoader {
         case .kafka: kafkaTopic(section, element).map { .kafka($0) }
         case .syslog: syslogReceiver(section, element).map { .syslog($0) }
         case .file: lineFile(section, element).map { .file($0) }
+        case .splunk: splunk(section, element).map { .splunk($0) }
+        case .sentinel: sentinel(section, element).map { .sentinel($0) }
+        case .otlp: otlp(section, element).map { .otlp($0) }
+        case .signals: signals(section, element).map { .signals($0) }
+        case .signalsTopic: signalsTopic(section, element).map { .signalsTopic($0) }
         }
     }
 

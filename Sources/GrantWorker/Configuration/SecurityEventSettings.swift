@@ -54,6 +54,16 @@ public struct SecurityEventSettings: Sendable, Hashable {
         case syslog(SyslogReceiver)
         /// Files of lines.
         case file(LineFile)
+        /// A Splunk HTTP event collector.
+        case splunk(SplunkHECSettings)
+        /// A stream of Azure Monitor's logs ingestion, which feeds Microsoft Sentinel.
+        case sentinel(LogsIngestionSettings)
+        /// An OpenTelemetry collector.
+        case otlp(OTLPLogsSettings)
+        /// A receiver of Security Event Tokens by push.
+        case signals(SignalPushSettings)
+        /// The topic of Security Event Tokens.
+        case signalsTopic(SignalTopicSettings)
     }
 
     /// The kinds by their names in the configuration.
@@ -64,6 +74,16 @@ public struct SecurityEventSettings: Sendable, Hashable {
         case syslog
         /// ``Kind/file(_:)``.
         case file
+        /// ``Kind/splunk(_:)``.
+        case splunk
+        /// ``Kind/sentinel(_:)``.
+        case sentinel
+        /// ``Kind/otlp(_:)``.
+        case otlp
+        /// ``Kind/signals(_:)``.
+        case signals
+        /// ``Kind/signalsTopic(_:)``.
+        case signalsTopic = "signals-topic"
     }
 
     /// A topic.
@@ -151,5 +171,10 @@ public struct SecurityEventSettings: Sendable, Hashable {
     /// The topics that sinks write to.
     public var topics: [String] {
         sinks.compactMap { if case .kafka(let topic) = $0.kind { topic.topic } else { nil } }
+    }
+
+    /// The topics that sinks of signals write to.
+    public var signalTopics: [String] {
+        sinks.compactMap { if case .signalsTopic(let topic) = $0.kind { topic.topic } else { nil } }
     }
 }

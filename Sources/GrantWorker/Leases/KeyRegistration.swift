@@ -9,12 +9,12 @@ struct KeyRegistration {
     let worker: WorkerID
 
     func register(_ keys: KeyRing, at now: Timestamp) async throws {
-        for purpose in KeyPurpose.allCases {
+        for (purpose, written) in Self.purposes {
             for key in keys.acceptedKeys(for: purpose, at: now) where key.isActive {
                 let receipt = Receipt(
                     content: .keyChanged(
                         Receipt.KeyChange(
-                            publicKey: key.publicKey, purpose: Self.receiptPurpose(purpose), change: .activated,
+                            publicKey: key.publicKey, purpose: written, change: .activated,
                             effectiveAt: now)),
                     subject: Receipt.Subject(), provenance: Receipt.Provenance(workerID: worker), occurredAt: now)
                 let effect = Effect(
@@ -25,11 +25,8 @@ struct KeyRegistration {
         }
     }
 
-    private static func receiptPurpose(_ purpose: KeyPurpose) -> Receipt.KeyChange.Purpose {
-        switch purpose {
-        case .token: .token
-        case .receipt: .log
-        case .envelope: .envelope
-        }
-    }
+    /// Keys whose signatures are evidence, with their names in receipts.
+    private static let purposes: [(KeyPurpose, Receipt.KeyChange.Purpose)] = [
+        (.token, .token), (.receipt, .log), (.envelope, .envelope),
+    ]
 }

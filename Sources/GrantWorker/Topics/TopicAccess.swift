@@ -144,39 +144,42 @@ public struct AccessPlan: Sendable, Hashable {
             switch entry.role {
             // What is on the topics is the truth about what was published: a publisher reads their ends.
             case .output: return [.read, .write]
-            case .statusLists, .securityEvents: return [.write]
+            case .statusLists, .securityEvents, .signals: return [.write]
             case .input, .vendor, .control, .gatewayReceipts, .policies: return [.read]
             }
         case .verifier, .gateway:
             switch entry.role {
             case .output(.revocations): return [.read]
             case .gatewayReceipts: return role == .gateway ? [.write] : []
+            case .signals: return role == .gateway ? [.read] : []
             case .output, .input, .vendor, .control, .policies, .statusLists, .securityEvents: return []
             }
         case .requester:
             switch entry.role {
             case .input(_, .capabilityRequest): return [.write]
             case .output(.grants), .output(.decisions): return [.read]
-            case .output, .input, .vendor, .control, .gatewayReceipts, .policies, .statusLists, .securityEvents:
+            case .output, .input, .vendor, .control, .gatewayReceipts, .policies, .statusLists, .securityEvents,
+                .signals:
                 return []
             }
         case .bridge:
             switch entry.role {
             case .input(_, .native): return [.write]
-            case .input, .output, .vendor, .control, .gatewayReceipts, .policies, .statusLists, .securityEvents:
+            case .input, .output, .vendor, .control, .gatewayReceipts, .policies, .statusLists, .securityEvents,
+                .signals:
                 return []
             }
         case .securityOperator:
             switch entry.role {
             case .control: return [.write]
             case .output(.controlResults), .output(.revocations), .output(.deadLetters), .output(.findings),
-                .securityEvents:
+                .securityEvents, .signals:
                 return [.read]
             case .output, .input, .vendor, .gatewayReceipts, .policies, .statusLists: return []
             }
         case .policyPublisher: return entry.role == .policies ? [.write] : []
         case .statusServer: return entry.role == .statusLists ? [.read] : []
-        case .collector: return entry.role == .securityEvents ? [.read] : []
+        case .collector: return entry.role == .securityEvents || entry.role == .signals ? [.read] : []
         }
     }
 }

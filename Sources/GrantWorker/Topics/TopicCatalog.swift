@@ -27,9 +27,11 @@ public struct TopicCatalog: Sendable, Hashable {
         case statusLists
         /// Written by the worker: receipts as security events.
         case securityEvents
+        /// Written by the worker: revocations as Security Event Tokens.
+        case signals
 
         /// A word for lists and JSON: `output`, `input`, `vendor`, `control`, `gateway-receipts`, `policies`,
-        /// `status-lists` or `security-events`.
+        /// `status-lists`, `security-events` or `signals`.
         public var name: String {
             switch self {
             case .output: "output"
@@ -40,6 +42,7 @@ public struct TopicCatalog: Sendable, Hashable {
             case .policies: "policies"
             case .statusLists: "status-lists"
             case .securityEvents: "security-events"
+            case .signals: "signals"
             }
         }
     }
@@ -94,13 +97,16 @@ public struct TopicCatalog: Sendable, Hashable {
     ///   - gatewayTopic: the topic of gateway receipts, when there is one.
     ///   - statusListTopic: the topic of status lists, when there is one.
     ///   - securityEventTopics: the topics of security events.
+    ///   - signalTopics: the topics of Security Event Tokens.
     public init(
         outputs: WorkerConfiguration.OutputTopics, rules: RuleSet?, controlTopic: String?, policyTopic: String?,
-        gatewayTopic: String? = nil, statusListTopic: String? = nil, securityEventTopics: [String] = []
+        gatewayTopic: String? = nil, statusListTopic: String? = nil, securityEventTopics: [String] = [],
+        signalTopics: [String] = []
     ) {
         var entries = OutputStream.allCases.map { Self.output($0, named: outputs.name($0)) }
         if let statusListTopic { entries.append(Self.statusLists(statusListTopic)) }
         entries += Set(securityEventTopics).sorted().map { Self.securityEvents($0) }
+        entries += Set(signalTopics).sorted().map { Self.signals($0) }
         if let controlTopic { entries.append(Self.control(controlTopic)) }
         var inputs: [Entry] = []
         for source in (rules?.sources ?? [:]).values {
@@ -118,7 +124,8 @@ public struct TopicCatalog: Sendable, Hashable {
             outputs: WorkerConfiguration.OutputTopics(), rules: nil, controlTopic: "claw.control.v1",
             policyTopic: "claw.policies.v1", gatewayTopic: "claw.gateway-receipts.v1",
             statusListTopic: "claw.status-lists.v1",
-            securityEventTopics: [SecurityEventSettings.KafkaTopic.standardName])
+            securityEventTopics: [SecurityEventSettings.KafkaTopic.standardName],
+            signalTopics: [SignalTopicSettings.standardName])
         let sources: [(name: SourceName, kind: SourceRule.Kind, topic: String)] = [
             (SourceName("approvals"), .native, "claw.approvals.decisions.v1"),
             (SourceName("requests"), .capabilityRequest, "claw.capability.requests.v1"),
@@ -245,6 +252,13 @@ public struct TopicCatalog: Sendable, Hashable {
             name: topic, role: .securityEvents, key: "what ties events together: stop, approval, request or job id",
             partitions: 6, isPartitionCountFixed: false, settings: delete(days: 7),
             purpose: "Receipts as security events, for whoever collects them")
+    }
+
+    private static func signals(_ topic: String) -> Entry {
+        Entry(
+            name: topic, role: .signals, key: "jti of the revoked token, or its hash", partitions: 3,
+            isPartitionCountFixed: false, settings: delete(days: 7),
+            purpose: "Revocations as Security Event Tokens, for systems that know Shared Signals")
     }
 
     private static func gatewayReceipts(_ topic: String) -> Entry {

@@ -15,7 +15,7 @@ public enum LogsIngestion {
         var body: [UInt8] = []
         var start = 0
         for (index, event) in events.enumerated() {
-            let row = JSONWriter.bytes(.object(row(event)), order: .asGiven)
+            let row = rowBytes(event)
             if !body.isEmpty, body.count + row.count + 2 > maximumBytes {
                 bodies.append((start..<index, body + [UInt8(ascii: "]")]))
                 body = []
@@ -26,6 +26,11 @@ public enum LogsIngestion {
         }
         if !body.isEmpty { bodies.append((start..<events.count, body + [UInt8(ascii: "]")])) }
         return bodies
+    }
+
+    /// A row as it stands in a body.
+    public static func rowBytes(_ event: SecurityEvent) -> [UInt8] {
+        JSONWriter.bytes(.object(row(event)), order: .asGiven)
     }
 
     /// A row of the table; its columns are those of the documentation of this sink.

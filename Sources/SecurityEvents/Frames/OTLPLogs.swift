@@ -6,6 +6,22 @@ public enum OTLPLogs {
     /// One export request.
     public static func body(_ events: [SecurityEvent]) -> [UInt8] {
         guard let producer = events.first?.producer else { return [] }
+        return body(records: events.map(recordBytes), of: producer)
+    }
+
+    /// A record as it stands in a request.
+    public static func recordBytes(_ event: SecurityEvent) -> [UInt8] {
+        JSONWriter.bytes(.object(record(event)), order: .asGiven)
+    }
+
+    /// One export request of records that are rendered already.
+    public static func body(records: [[UInt8]], of producer: EventProducer) -> [UInt8] {
+        let (head, tail) = frame(producer)
+        return head + records.joined(separator: [UInt8(ascii: ",")]) + tail
+    }
+
+    /// What stands around the records.
+    private static func frame(_ producer: EventProducer) -> (head: [UInt8], tail: [UInt8]) {
         var attributes: [(String, String)] = [
             ("service.name", EventProducer.product), ("service.version", producer.version),
             ("service.instance.id", producer.workerID.rawValue), ("claw.log_id", producer.logID.rawValue),
@@ -20,13 +36,16 @@ public enum OTLPLogs {
                     "scopeLogs": [
                         [
                             "scope": ["name": "clawgrant.receipts", "version": .string(producer.version)],
-                            "logRecords": .array(events.map { .object(record($0)) }),
+                            "logRecords": [],
                         ]
                     ],
                 ]
             ]
         ]
-        return JSONWriter.bytes(.object(request), order: .asGiven)
+        // The list is the last thing in the request but brackets.
+        let bytes = JSONWriter.bytes(.object(request), order: .asGiven)
+        let end = (bytes.lastIndex(of: UInt8(ascii: "[")) ?? 0) + 1
+        return (Array(bytes[..<end]), Array(bytes[end...]))
     }
 
     private static func record(_ event: SecurityEvent) -> JSONObject {

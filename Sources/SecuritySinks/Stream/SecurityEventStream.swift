@@ -47,7 +47,8 @@ public struct SecurityEventStream: WorkerCompanion {
         let pool = PostgresPool(database)
         let ledger = PostgresLedger(pool: pool, configuration: database)
         let logger = surroundings.logger
-        let made = SinkSurroundings(kafka: surroundings.configuration.kafka, logger: logger)
+        let made = SinkSurroundings(
+            kafka: surroundings.configuration.kafka, keys: surroundings.keys, logger: logger)
         let sinks = settings.sinks.map { sink -> (SecurityEventSettings.Sink, any SecurityEventSink) in
             do {
                 return (sink, try make(sink, made))

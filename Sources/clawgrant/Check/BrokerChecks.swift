@@ -10,7 +10,8 @@ enum BrokerChecks {
             outputs: file.worker.outputs, rules: rules, controlTopic: file.worker.control.topic,
             policyTopic: rules.flatMap { file.worker.policySources($0).topic },
             gatewayTopic: file.worker.gatewayReceipts.topic, statusListTopic: file.worker.statusLists?.topic,
-            securityEventTopics: file.worker.securityEvents?.topics ?? [])
+            securityEventTopics: file.worker.securityEvents?.topics ?? [],
+            signalTopics: file.worker.securityEvents?.signalTopics ?? [])
         do {
             let (brokers, topics) = try await KafkaAccess.admin(file) { admin in
                 (try await admin.metadata().brokers, try await catalog.review(admin))

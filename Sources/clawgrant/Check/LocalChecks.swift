@@ -112,9 +112,12 @@ enum LocalChecks {
             let ring = try KeyRing.load(file.worker.keys, at: now)
             try ring.selfTest()
             var findings: [CheckFinding] = []
-            for key in ring.inventory() {
-                let name = "\(key.configuration.purpose) key \(key.kid) (\(key.configuration.state.name))"
-                guard key.configuration.state == .active, let end = key.configuration.notAfter else {
+            let keys =
+                ring.inventory().map { ($0.kid.rawValue, $0.configuration) }
+                + ring.signalInventory().map { ($0.publicKey.kid, $0.configuration) }
+            for (kid, key) in keys {
+                let name = "\(key.purpose) key \(kid) (\(key.state.name))"
+                guard key.state == .active, let end = key.notAfter else {
                     findings.append(.ok("keys", name))
                     continue
                 }

@@ -7,8 +7,10 @@ extension KeyPurpose: ExpressibleByArgument {}
 /// `clawgrant keys generate`.
 struct KeysGenerateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "generate", abstract: "Make an Ed25519 key in a new file of mode 0600.",
-        discussion: "A file that exists is never overwritten.")
+        commandName: "generate", abstract: "Make a key in a new file of mode 0600.",
+        discussion: """
+            An Ed25519 key; for purpose set, an RSA key of 3072 bits. A file that exists is never overwritten.
+            """)
 
     @OptionGroup var output: OutputOptions
 
@@ -24,6 +26,7 @@ struct KeysGenerateCommand: AsyncParsableCommand {
     var publicPath: String?
 
     mutating func run() async throws {
+        if purpose == .set { return try makeSignalKey() }
         let key = try KeyGenerator.generate(purpose: purpose)
         try key.writePrivateKey(to: path)
         if let publicPath { try key.writePublicKey(to: publicPath) }
@@ -36,6 +39,18 @@ struct KeysGenerateCommand: AsyncParsableCommand {
             Console.out("made a key for purpose \(purpose) in \(path)")
             Console.out("kid  \(key.publicKey.kid)")
             Console.out("did  \(key.publicKey.did)")
+        }
+    }
+
+    private func makeSignalKey() throws {
+        let key = try KeyGenerator.generateSignalKey()
+        try key.writePrivateKey(to: path)
+        if let publicPath { try key.writePublicKey(to: publicPath) }
+        if output.isJSON {
+            Console.out(["purpose": "set", "file": .string(path), "kid": .string(key.publicKey.kid)])
+        } else {
+            Console.out("made a key for purpose set in \(path)")
+            Console.out("kid  \(key.publicKey.kid)")
         }
     }
 }

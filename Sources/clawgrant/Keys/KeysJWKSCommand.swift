@@ -11,8 +11,8 @@ struct KeysJWKSCommand: AsyncParsableCommand {
 
     @OptionGroup var source: ConfigurationOptions
 
-    @Option(help: "The keys of this purpose.")
-    var purpose: KeyPurpose = .token
+    @Option(help: "The keys of this purpose alone. (default: those for tokens and for Security Event Tokens)")
+    var purpose: KeyPurpose?
 
     @Flag(name: .customLong("contract"), help: "Print the rotation contract instead of the keys.")
     var isContract = false
@@ -20,9 +20,18 @@ struct KeysJWKSCommand: AsyncParsableCommand {
     @Flag(name: .customLong("json"), help: "Accepted for consistency: the output is always JSON.")
     var isJSON = false
 
+    func validate() throws {
+        guard !isContract || purpose != .set else {
+            throw ValidationError(
+                "There is no rotation contract for keys of purpose set; print them without --contract.")
+        }
+    }
+
     mutating func run() async throws {
         let now = Clock.now
+        let (chosen, purpose) = (purpose, purpose ?? .token)
         let ring = try KeyRing.load(try source.load().worker.keys, required: [purpose], at: now)
+        let signals = chosen == nil || chosen == .set ? ring.acceptedSignalKeys(at: now) : []
         let accepted = ring.acceptedKeys(for: purpose, at: now)
         let keys = AcceptedKeys(
             signing: accepted.filter(\.isActive).map(\.publicKey),
@@ -31,7 +40,7 @@ struct KeysJWKSCommand: AsyncParsableCommand {
                 (key.publicKey, key.notAfter.map { $0.adding(seconds: -1).seconds })
             })
         guard isContract else {
-            Console.out(JWKS.document(keys, now: now))
+            Console.out(JWKS.document(keys, signals: signals, now: now))
             return
         }
         let ends = accepted.filter { !$0.isActive }.compactMap { $0.notAfter?.seconds(since: now) }

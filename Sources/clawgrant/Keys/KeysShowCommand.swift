@@ -23,6 +23,15 @@ struct KeysShowCommand: AsyncParsableCommand {
                     "not_after": .optional(key.configuration.notAfter?.iso8601),
                 ])
             }
+            for key in ring.signalInventory() {
+                Console.out([
+                    "purpose": .string(key.configuration.purpose.rawValue),
+                    "state": .string(key.configuration.state.name), "kid": .string(key.publicKey.kid), "did": .null,
+                    "location": .string(key.configuration.location.description),
+                    "not_before": .optional(key.configuration.notBefore?.iso8601),
+                    "not_after": .optional(key.configuration.notAfter?.iso8601),
+                ])
+            }
             return
         }
         var rows = [["PURPOSE", "STATE", "UNTIL", "KID", "DID", "LOCATION"]]
@@ -30,6 +39,13 @@ struct KeysShowCommand: AsyncParsableCommand {
             rows.append([
                 key.configuration.purpose.rawValue, key.configuration.state.name,
                 key.configuration.notAfter?.iso8601 ?? "-", key.kid.rawValue, key.publicKey.did,
+                key.configuration.location.description,
+            ])
+        }
+        for key in ring.signalInventory() {
+            rows.append([
+                key.configuration.purpose.rawValue, key.configuration.state.name,
+                key.configuration.notAfter?.iso8601 ?? "-", key.publicKey.kid, "-",
                 key.configuration.location.description,
             ])
         }

@@ -21,7 +21,8 @@ extension TopicCatalog {
             outputs: file.worker.outputs, rules: rules, controlTopic: file.worker.control.topic,
             policyTopic: file.worker.policySources(rules).topic, gatewayTopic: file.worker.gatewayReceipts.topic,
             statusListTopic: file.worker.statusLists?.topic,
-            securityEventTopics: file.worker.securityEvents?.topics ?? [])
+            securityEventTopics: file.worker.securityEvents?.topics ?? [],
+            signalTopics: file.worker.securityEvents?.signalTopics ?? [])
     }
 
     /// What differs on the cluster.

@@ -21,7 +21,7 @@ struct TopicAccessTests {
                 AccessPlan.operations(of: $0, on: entry).contains(.write)
             }
             switch entry.role {
-            case .output, .statusLists, .securityEvents: #expect(writers == [.worker])
+            case .output, .statusLists, .securityEvents, .signals: #expect(writers == [.worker])
             case .control: #expect(writers == [.securityOperator])
             case .input, .vendor, .gatewayReceipts, .policies: #expect(!writers.contains(.worker))
             }
