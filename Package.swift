@@ -65,7 +65,7 @@ let package = Package(
             name: "GrantWorker",
             dependencies: [
                 "GrantLedger", "GrantVerifier", "GraphConfirmation", "Kafka", "Keys", "ApprovalSources",
-                "IssuanceRules", "ReceiptLog", "ClawWire", "Primitives", "SecurityEvents",
+                "IssuanceRules", "Observability", "ReceiptLog", "ClawWire", "Primitives", "SecurityEvents",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "Yams", package: "Yams"),
@@ -77,7 +77,7 @@ let package = Package(
         .target(
             name: "HTTPService",
             dependencies: [
-                "Primitives",
+                "Observability", "Primitives",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdHTTP2", package: "hummingbird"),
@@ -90,7 +90,7 @@ let package = Package(
         .target(
             name: "WebhookBridge",
             dependencies: [
-                "ApprovalSources", "ClawWire", "HTTPService", "IssuanceRules", "Kafka", "Primitives",
+                "ApprovalSources", "ClawWire", "HTTPService", "IssuanceRules", "Kafka", "Observability", "Primitives",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
             ]),
@@ -153,6 +153,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
         .target(
             name: "Simulation",
@@ -203,6 +204,7 @@ let package = Package(
                 "Primitives", "ProofBundles", "ReceiptLog", "SecurityEvents", "WebhookBridge",
                 "SecuritySinks", "IssuerAPI", "Console", "Observability",
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 

@@ -2,6 +2,7 @@ import HTTPTypes
 import HummingbirdCore
 import Logging
 import NIOCore
+import Observability
 import Primitives
 
 /// Reads a request whole, has it answered, writes the answer and a line of log.
@@ -35,7 +36,7 @@ struct RequestHandling: Sendable {
         }
         switch await read(&body, request, channel) {
         case .lost:
-            logger.debug("a request did not arrive whole", metadata: ["peer": "\(Self.peer(channel) ?? "unknown")"])
+            logger.log(.requestCut, metadata: ["peer": "\(Self.peer(channel) ?? "unknown")"])
             throw Abandoned()
         case .tooLarge:
             try await end(request, .text(413, "the body is too large"), bytes: limits.bodyBytes, since: start, writer)
@@ -100,7 +101,7 @@ struct RequestHandling: Sendable {
         // What was asked for and how it went; never a header, a query or a body, which carry secrets. A path that nobody
         // serves may be anything.
         logger.log(
-            level: answer.status >= 500 ? .warning : .info, "request",
+            .requestAnswered, at: answer.status >= 500 ? .warning : .info,
             metadata: [
                 "method": "\(request.method.rawValue)",
                 "path": "\(answer.status == 404 ? "(unknown)" : String(request.uri.path.prefix(200)))",

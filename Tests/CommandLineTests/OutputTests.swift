@@ -51,7 +51,7 @@ struct OutputTests {
         }
         let line = try #require(lines.first)
         #expect(lines.count == 1)
-        #expect(line.hasSuffix("Z WARNING  it\\u{a}failed count=3 reason=\"two words\" token=(token)"))
+        #expect(line.hasSuffix("Z WARNING  it\\u{a}failed event=library count=3 reason=\"two words\" token=(token)"))
     }
 
     @Test("A JSON line is one object with stable members")
@@ -63,7 +63,7 @@ struct OutputTests {
         }
         let line = try #require(lines.first)
         let object = try #require(try JSONReader.parse(line).object)
-        #expect(object.keys == ["time", "level", "message", "detail", "level_", "worker"])
+        #expect(object.keys == ["time", "level", "event", "message", "detail", "level_", "worker"])
         #expect(object["level"]?.string == "debug")
         #expect(object["detail"]?.string == "(token)")
         #expect(object["worker"]?.string == "worker-a")

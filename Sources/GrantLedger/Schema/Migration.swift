@@ -26,6 +26,7 @@ public struct Migration: Sendable, Hashable {
         Migration(number: 7, name: "limits_and_witnesses", sql: MigrationText.limits),
         Migration(number: 8, name: "confirmation", sql: MigrationText.confirmation),
         Migration(number: 9, name: "dead_letters_and_health", sql: MigrationText.deadLettersAndHealth),
+        Migration(number: 12, name: "origins", sql: MigrationText.origins),
     ]
 
     /// Number of the last one: what a schema of this build has.

@@ -17,7 +17,7 @@ struct ConfigurationFileLoader {
     /// Sections whose settings may come from the environment.
     static let sections = [
         "worker", "kafka", "topics", "database", "keys", "secrets", "wpc", "control", "gateway_receipts",
-        "status_lists", "confirmation", "limits", "log",
+        "status_lists", "confirmation", "metrics", "tracing", "limits", "log",
     ]
 
     mutating func load(_ root: Node) -> (WorkerConfiguration, LogSettings)? {
@@ -48,6 +48,8 @@ struct ConfigurationFileLoader {
         let gatewayReceipts = gatewayReceipts(top["gateway_receipts"])
         let witnesses = witnesses(top["witnesses"])
         let confirmation = confirmation(top["confirmation"])
+        let metrics = metrics(top["metrics"])
+        let tracing = tracing(top["tracing"])
         let limits = limits(top["limits"])
         let log = log(top["log"])
         reader.reportUnknownVariables(sections: Self.sections)
@@ -67,6 +69,8 @@ struct ConfigurationFileLoader {
         configuration.gatewayReceipts = gatewayReceipts
         configuration.witnesses = witnesses
         configuration.confirmation = confirmation
+        configuration.metrics = metrics
+        configuration.tracing = tracing
         configuration.isDryRun = isDryRun
         return (configuration, log)
     }

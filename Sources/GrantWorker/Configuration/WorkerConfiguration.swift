@@ -170,6 +170,10 @@ public struct WorkerConfiguration: Sendable {
     public var witnesses: [NoteKey] = []
     /// How what sources say is read back; `nil` when nothing is.
     public var confirmation: Confirmation?
+    /// How its figures are had.
+    public var metrics = MetricsSettings()
+    /// Whether decisions are traced; `nil` hands on what came and makes no spans.
+    public var tracing: TracingSettings?
     /// Bounds.
     public var limits: Limits
     /// Decides and records, mints nothing.

@@ -8,10 +8,14 @@ struct StoredRequestBody {
     let source: SourceName
     let authenticity: IssuanceRules.Authenticity
     let input: EvidenceInput
+    /// The trace that it came with.
+    let trace: TraceContext?
 
     init(
-        request: CapabilityRequest, source: SourceName, authenticity: IssuanceRules.Authenticity, input: EvidenceInput
+        request: CapabilityRequest, source: SourceName, authenticity: IssuanceRules.Authenticity, input: EvidenceInput,
+        trace: TraceContext? = nil
     ) {
+        self.trace = trace
         self.request = request
         self.source = source
         self.authenticity = authenticity
@@ -19,11 +23,16 @@ struct StoredRequestBody {
     }
 
     func encode() -> [UInt8] {
-        JSONWriter.bytes([
+        var body: JSONObject = [
             "request": request.json, "source": .string(source.rawValue), "digest": .string(input.digest.b64u),
             "topic": .string(input.origin.topic), "partition": .integer(input.origin.partition),
             "offset": .integer(input.origin.offset), "authenticity": Self.json(authenticity),
-        ])
+        ]
+        if let trace {
+            body["traceparent"] = .string(trace.traceparent)
+            if !trace.state.isEmpty { body["tracestate"] = .string(trace.state) }
+        }
+        return JSONWriter.bytes(.object(body))
     }
 
     init?(decoding bytes: [UInt8]) {
@@ -36,6 +45,9 @@ struct StoredRequestBody {
         self.request = request
         self.source = SourceName(source)
         self.authenticity = authenticity
+        trace = value["traceparent"]?.string.flatMap {
+            TraceContext(traceparent: $0, tracestate: value["tracestate"]?.string)
+        }
         input = EvidenceInput(
             digest: digest,
             origin: ReceiptLog.RecordOrigin(topic: topic, partition: Int32(clamping: partition), offset: offset),

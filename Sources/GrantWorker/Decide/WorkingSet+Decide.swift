@@ -27,7 +27,10 @@ extension WorkingSet {
             usage: usage, now: now)
         if !watched.isEmpty { input.health = health }
         let decision = planner.rules.decide(input)
-        for reason in decision.reasons { summary.reasons[reason.code.rawValue, default: 0] += 1 }
+        let outcome = BatchSummary.Outcome(decision.outcome, isDryRun: planner.isDryRun)
+        for reason in decision.reasons {
+            summary.reasons[outcome, default: [:]][reason.code.rawValue, default: 0] += 1
+        }
         entry.isChanged = true
         entry.stored.approvals = decision.approvals
         switch decision.outcome {

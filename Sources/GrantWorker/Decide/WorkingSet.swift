@@ -21,6 +21,8 @@ struct WorkingSet {
         var source: SourceName
         var authenticity: IssuanceRules.Authenticity
         var input: EvidenceInput?
+        /// The trace that it came with.
+        var trace: TraceContext?
     }
 
     let planner: DecisionPlanner
@@ -35,6 +37,9 @@ struct WorkingSet {
     var touchedApprovals: Set<ApprovalID> = []
     var toDecide: Set<RequestID> = []
     var inputs: [ApprovalID: [EvidenceInput]] = [:]
+    /// When what the batch says happened, and which traces it is a part of.
+    var approvalCauses: [ApprovalID: Cause] = [:]
+    var requestCauses: [RequestID: Cause] = [:]
     /// Which approvals meet which requests; made when all facts have been applied.
     var meetings = ApprovalMeetings()
     var effects: [Effect] = []
@@ -104,7 +109,8 @@ struct WorkingSet {
         let body = stored.body.flatMap { StoredRequestBody(decoding: $0) }
         let entry = RequestEntry(
             request: body?.request, stored: stored, isNew: false, isChanged: false,
-            source: body?.source ?? SourceName(""), authenticity: body?.authenticity ?? .topic, input: body?.input)
+            source: body?.source ?? SourceName(""), authenticity: body?.authenticity ?? .topic, input: body?.input,
+            trace: body?.trace)
         requests[id] = entry
         return entry
     }
@@ -151,9 +157,11 @@ struct WorkingSet {
         var approval = try approval(id)
         approval.state.apply(fact, from: entry.source, authenticity: entry.authenticity)
         approval.isChanged = true
+        if let trace = entry.trace { approval.stored.trace = trace }
         approvals[id] = approval
         touchedApprovals.insert(id)
         inputs[id, default: []].append(input)
+        note(entry, of: id)
         if entry.authenticity == .unconfirmed, fact.grants {
             wantedConfirmations.insert(ConfirmationKey(approvalID: id, source: entry.source))
         }
@@ -174,7 +182,8 @@ struct WorkingSet {
             ticketReference: asked.ticketNumber, subjectReference: asked.subject)
         requests[asked.requestID] = RequestEntry(
             request: asked, stored: stored, isNew: true, isChanged: true, source: entry.source,
-            authenticity: entry.authenticity, input: input)
+            authenticity: entry.authenticity, input: input, trace: entry.trace)
+        note(entry, of: asked.requestID)
         toDecide.insert(asked.requestID)
     }
 
@@ -221,7 +230,8 @@ struct WorkingSet {
             // Only a request that waits is read back; most have their outcome in the transaction that first sees them.
             if entry.isNew, entry.stored.state == .waiting, let request = entry.request, let input = entry.input {
                 entry.stored.body = StoredRequestBody(
-                    request: request, source: entry.source, authenticity: entry.authenticity, input: input
+                    request: request, source: entry.source, authenticity: entry.authenticity, input: input,
+                    trace: entry.trace
                 ).encode()
             }
             if entry.isNew {

@@ -4,6 +4,7 @@ import GrantVerifier
 import Kafka
 import Keys
 import Logging
+import Observability
 import Primitives
 import ReceiptLog
 
@@ -49,7 +50,7 @@ final class StatusListService: Sendable {
             } catch is CancellationError {
                 throw CancellationError()
             } catch {
-                logger.warning("status lists are not published; trying again", metadata: ["error": "\(error)"])
+                logger.log(.statusListFailed, metadata: ["error": "\(error)"])
             }
             try await rest(until: stop)
         }
@@ -105,8 +106,7 @@ final class StatusListService: Sendable {
                 timeToLive: settings.timeToLive, list: list)
             let value = Array(try token.signed(by: signer).utf8)
             guard value.count <= Self.maximumBytes else {
-                logger.warning(
-                    "a status list is too large to publish", metadata: ["list": "\(uri)", "bytes": "\(value.count)"])
+                logger.log(.statusListTooLarge, metadata: ["list": "\(uri)", "bytes": "\(value.count)"])
                 continue
             }
             records.append(record(uri, value, now))

@@ -4,6 +4,7 @@ import Glibc
 import HTTPService
 import Kafka
 import Logging
+import Observability
 import WebhookBridge
 
 /// `clawgrant bridge`: webhooks in, records out, until it is told to stop.
@@ -49,14 +50,14 @@ struct BridgeCommand: AsyncParsableCommand {
             return
         }
         let signals = StopSignals {
-            logger.info("stopping: answering what is in hand; a second signal ends at once")
+            logger.log(.bridgeStopping)
             bridge.stop()
         }
         defer { signals.cancel() }
         let names = file.bridge.sources.map(\.name).sorted().joined(separator: ", ")
         do {
             try await bridge.run { port in
-                logger.info("listening", metadata: ["port": "\(port)", "sources": "\(names)"])
+                logger.log(.bridgeListening, metadata: ["port": "\(port)", "sources": "\(names)"])
             }
         } catch let error as HTTPServiceError {
             throw CommandFailure.negative("\(error)")
