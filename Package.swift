@@ -322,12 +322,16 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]),
+        .executableTarget(
+            name: "metric-cost",
+            dependencies: ["Observability", .product(name: "Metrics", package: "swift-metrics")],
+            path: "Tests/MetricCost"),
         .testTarget(
             name: "ObservabilityTests",
             dependencies: [
-                "Observability",
-                "ClawWire", "DevStack", "GrantLedger", "GrantVerifier", "GrantWorker", "HTTPService", "IssuanceRules",
-                "Kafka", "Keys", "Playground", "Postgres",
+                "Observability", "metric-cost",
+                "ApprovalSources", "ClawWire", "DevStack", "GrantChecker", "GrantLedger", "GrantVerifier", "GrantWorker",
+                "HTTPService", "IssuanceRules", "Kafka", "Keys", "Playground", "Postgres",
                 "Primitives", "ReceiptLog", "SecureFront", "SecurityEvents", "TestSupport",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
@@ -420,15 +424,16 @@ let package = Package(
             name: "GrantWorkerTests",
             dependencies: [
                 "GrantWorker", "GrantChecker", "GrantVerifier", "Playground", "DevStack", "ApprovalSources", "ClawWire",
-                "GrantLedger", "GraphConfirmation", "GraphDouble", "IssuanceRules", "Kafka", "Keys", "Postgres",
-                "Primitives", "ReceiptLog",
+                "GrantLedger", "GraphConfirmation", "GraphDouble", "IssuanceRules", "Kafka", "Keys", "Observability",
+                "Postgres", "Primitives", "ReceiptLog",
                 .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
             ]),
         .testTarget(
             name: "CommandLineTests",
             dependencies: [
                 "clawgrant", "ApprovalSources", "ClawWire", "DevStack", "GrantLedger", "GrantWorker", "HTTPService",
-                "IssuanceRules", "WebhookBridge", "Kafka", "Keys", "Playground", "Postgres", "Primitives", "ReceiptLog",
+                "IssuanceRules", "WebhookBridge", "Kafka", "Keys", "Observability", "Playground", "Postgres", "Primitives",
+                "ReceiptLog",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),

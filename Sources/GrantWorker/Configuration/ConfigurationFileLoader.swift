@@ -48,7 +48,7 @@ struct ConfigurationFileLoader {
         let gatewayReceipts = gatewayReceipts(top["gateway_receipts"])
         let witnesses = witnesses(top["witnesses"])
         let confirmation = confirmation(top["confirmation"])
-        let metrics = metrics(top["metrics"])
+        let metrics = reader.metrics(top["metrics"]) { [directory] in Self.resolve($0, in: directory) }
         let tracing = tracing(top["tracing"])
         let limits = limits(top["limits"])
         let log = log(top["log"])

@@ -20,22 +20,24 @@ public struct TracingSettings: Sendable, Hashable {
     public init(endpoint: String) { exporter = SpanExporter.Settings(endpoint: endpoint) }
 }
 
-extension ConfigurationFileLoader {
+extension ConfigurationReader {
     /// The section `metrics`.
-    mutating func metrics(_ value: ConfigurationValue?) -> MetricsSettings {
-        let section = reader.members(value, of: "metrics", variables: ["textfile", "interval_s"])
+    package mutating func metrics(_ value: ConfigurationValue?, resolve: (String) -> String) -> MetricsSettings {
+        let section = members(value, of: "metrics", variables: ["textfile", "interval_s"])
         var settings = MetricsSettings()
-        if let place = section["textfile"], let path = reader.text(place, expected: "a path") {
+        if let place = section["textfile"], let path = text(place, expected: "a path") {
             if path.hasSuffix(".prom") {
                 settings.textfile = resolve(path)
             } else {
-                reader.report(place, expected: "a path that ends in .prom: the collector reads no other")
+                report(place, expected: "a path that ends in .prom: the collector reads no other")
             }
         }
-        settings.interval = .seconds(reader.count(section["interval_s"], in: 1...300, default: 10))
+        settings.interval = .seconds(count(section["interval_s"], in: 1...300, default: 10))
         return settings
     }
+}
 
+extension ConfigurationFileLoader {
     /// The section `tracing`; `nil` when there is none.
     mutating func tracing(_ value: ConfigurationValue?) -> TracingSettings? {
         let section = reader.members(

@@ -4,6 +4,7 @@ import Glibc
 import HTTPService
 import Kafka
 import Logging
+import Metrics
 import Observability
 import WebhookBridge
 
@@ -29,11 +30,14 @@ struct BridgeCommand: AsyncParsableCommand {
 
     mutating func run() async throws {
         let file = try BridgeFile.load(path)
+        let registry = MetricRegistry()
         let logger: Logger
         if isChecked {
             logger = Logger(label: "clawgrant") { _ in SwiftLogNoOpLogHandler() }
         } else {
             let settings = file.log
+            MetricsSystem.bootstrap(registry)
+            ProcessMetrics.install(in: registry, version: Version.text, program: "bridge")
             LoggingSystem.bootstrap { _ in LineLogHandler(settings) }
             logger = Logger(label: "clawgrant")
         }
@@ -54,11 +58,19 @@ struct BridgeCommand: AsyncParsableCommand {
             bridge.stop()
         }
         defer { signals.cancel() }
+        let writing = Task { [metrics = file.metrics] in
+            guard let path = metrics.textfile else { return }
+            await TextfileExporter(path: path, registry: registry).run(every: metrics.interval, until: { false }) {
+                logger.log(.metricsFileFailed, metadata: ["error": "\($0)"])
+            }
+        }
         let names = file.bridge.sources.map(\.name).sorted().joined(separator: ", ")
         do {
             try await bridge.run { port in
                 logger.log(.bridgeListening, metadata: ["port": "\(port)", "sources": "\(names)"])
             }
+            writing.cancel()
+            await writing.value
         } catch let error as HTTPServiceError {
             throw CommandFailure.negative("\(error)")
         }

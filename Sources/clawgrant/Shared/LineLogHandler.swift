@@ -23,6 +23,7 @@ struct LineLogHandler: LogHandler {
         format = settings.format
         logLevel = settings.level
         self.write = write
+        LogCounters.prepare()
     }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {
@@ -75,9 +76,15 @@ private enum LogCounters {
         let level: Logger.Level
     }
 
+    /// The worst are shown as 0 from the beginning, so that their first occurrence is an increase.
     private static let counters = LabelledCounters<Line>(
-        label: "clawgrant_log_events_total", factory: MetricsSystem.factory
+        label: "clawgrant_log_events_total",
+        known: LogLine.all.filter { $0.level >= .error }.map { Line(event: $0.id, level: $0.level) },
+        factory: MetricsSystem.factory
     ) { [("event", $0.event), ("level", $0.level.rawValue)] }
+
+    /// Makes the counters of the worst lines.
+    static func prepare() { _ = counters }
 
     /// Names that the catalogue does not have are counted together.
     static func count(_ name: String, _ level: Logger.Level) {

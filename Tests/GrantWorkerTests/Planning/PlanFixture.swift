@@ -71,6 +71,7 @@ struct PlanFixture {
     let rules: RuleSet
     var policies: [Digest: WPCAvailability] = [:]
     var isDryRun = false
+    var tracing = TracePlan.passing
 
     init(rules text: String = PlanFixture.rulesText) throws { rules = try RuleSet(yaml: text) }
 
@@ -84,7 +85,7 @@ struct PlanFixture {
         return DecisionPlanner(
             rules: rules, policies: policies, minter: CSTMinter(signer: Self.tokenKey), tokenIDSecret: secret,
             keyValidUntil: nil, worker: WorkerID("planner"), isDryRun: isDryRun,
-            stopViewMaximumAgeSeconds: nil)
+            stopViewMaximumAgeSeconds: nil, tracing: tracing)
     }
 
     struct FixtureError: Error {}
