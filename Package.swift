@@ -330,7 +330,8 @@ let package = Package(
             name: "ObservabilityTests",
             dependencies: [
                 "Observability", "metric-cost",
-                "ApprovalSources", "ClawWire", "DevStack", "GrantChecker", "GrantLedger", "GrantVerifier", "GrantWorker",
+                "ApprovalSources", "ClawWire", "DevStack", "GrantChecker", "GrantLedger", "GrantVerifier",
+                "GrantWorker",
                 "HTTPService", "IssuanceRules", "Kafka", "Keys", "Playground", "Postgres",
                 "Primitives", "ReceiptLog", "SecureFront", "SecurityEvents", "TestSupport",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
@@ -432,7 +433,8 @@ let package = Package(
             name: "CommandLineTests",
             dependencies: [
                 "clawgrant", "ApprovalSources", "ClawWire", "DevStack", "GrantLedger", "GrantWorker", "HTTPService",
-                "IssuanceRules", "WebhookBridge", "Kafka", "Keys", "Observability", "Playground", "Postgres", "Primitives",
+                "IssuanceRules", "WebhookBridge", "Kafka", "Keys", "Observability", "Playground", "Postgres",
+                "Primitives",
                 "ReceiptLog",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),

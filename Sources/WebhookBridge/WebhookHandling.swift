@@ -204,7 +204,12 @@ struct WebhookHandling: Sendable {
     }
 
     private func refused(_ source: WebhookSource, _ result: BridgeResult, _ code: String, _ place: String) {
-        logger.log(.webhookRefused, metadata: ["source": "\(source.name)", "result": "\(result.rawValue)", "code": .outside(code), "at": .outside(place)])
+        logger.log(
+            .webhookRefused,
+            metadata: [
+                "source": "\(source.name)", "result": "\(result.rawValue)", "code": .outside(code),
+                "at": .outside(place),
+            ])
         metrics.answered(source.name, result)
     }
 }

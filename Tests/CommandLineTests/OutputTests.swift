@@ -71,7 +71,8 @@ struct OutputTests {
             #expect(!line.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x202E })
             #expect(line.utf8.count < 5_500)
             switch format {
-            case .text: #expect(line.contains(" event=control.tokens_revoked ") && !line.contains(" event=worker.left "))
+            case .text:
+                #expect(line.contains(" event=control.tokens_revoked ") && !line.contains(" event=worker.left "))
             case .json:
                 let object = try #require(try JSONReader.parse(line).object)
                 #expect(Array(object.keys.prefix(4)) == ["time", "level", "event", "message"])

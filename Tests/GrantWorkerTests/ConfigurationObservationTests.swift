@@ -14,16 +14,17 @@ struct ConfigurationObservationTests {
     @Test func everySettingIsRead() throws {
         let room = try ConfigurationRoom()
         try room.write("secrets/collector", "Bearer hunter2\n")
-        let yaml = ConfigurationSample.least + """
+        let yaml =
+            ConfigurationSample.least + """
 
-            metrics: {textfile: run/clawgrant.prom, interval_s: 30}
-            tracing:
-              endpoint: https://collector.example:4318/v1/traces
-              ratio_per_mille: 25
-              queue: 4096
-              timeout_ms: 5000
-              header_files: {authorization: secrets/collector}
-            """
+                metrics: {textfile: run/clawgrant.prom, interval_s: 30}
+                tracing:
+                  endpoint: https://collector.example:4318/v1/traces
+                  ratio_per_mille: 25
+                  queue: 4096
+                  timeout_ms: 5000
+                  header_files: {authorization: secrets/collector}
+                """
         let worker = try room.read(yaml).worker
         #expect(worker.metrics.textfile == room.directory + "/run/clawgrant.prom")
         #expect(worker.metrics.interval == .seconds(30))

@@ -23,7 +23,8 @@ struct HotPathTests {
     private static func allocations(rounds: Int) async throws -> Int {
         let result = try await Command.run(
             ManagedProcess.Configuration(
-                executable: valgrind, arguments: ["--tool=memcheck", "--undef-value-errors=no", try program(), String(rounds)]),
+                executable: valgrind,
+                arguments: ["--tool=memcheck", "--undef-value-errors=no", try program(), String(rounds)]),
             within: .seconds(240))
         #expect(result.output == "counted\n", "\(result.errors)")
         let text = result.errors

@@ -61,7 +61,9 @@ struct ObservedRunTests {
             "collector", [directory.path("port"), directory.path("spans"), "503"])
         collector.output = .files(output: directory.path("collector.out"), errors: directory.path("collector.err"))
         let collecting = try ManagedProcess(collector)
-        try await waitUntil(deadline: .seconds(20), description: "the collector to listen") { FileManager.default.fileExists(atPath: directory.path("port")) }
+        try await waitUntil(deadline: .seconds(20), description: "the collector to listen") {
+            FileManager.default.fileExists(atPath: directory.path("port"))
+        }
         let port = try String(contentsOfFile: directory.path("port"), encoding: .utf8)
 
         let playground = try await Playground.start(PlaygroundOptions())
@@ -162,7 +164,8 @@ struct ObservedRunTests {
         #expect(try #require(registry.value("clawgrant_key_age_seconds", ["purpose": "token"])) > 0)
         #expect(try #require(registry.value("clawgrant_key_signatures_total", ["purpose": "token"])) >= 22)
         let receipts = try await playground.query(
-            "SELECT sum(last_position - first_position + 1)::text FROM clawgrant.receipt_batch").string(0, 0)
+            "SELECT sum(last_position - first_position + 1)::text FROM clawgrant.receipt_batch"
+        ).string(0, 0)
         #expect(value("clawgrant_receipts_sealed_total") == Int(receipts))
         let text = String(decoding: registry.render(), as: UTF8.self)
         #expect(text.contains("clawgrant_reasons_total{outcome=\"quarantined\",reason="))

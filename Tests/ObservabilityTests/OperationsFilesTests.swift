@@ -113,10 +113,12 @@ struct OperationsFilesTests {
         }
     }
 
-    @Test(.enabled(if: ObservationPeers.hasPromtool), arguments: [
-        ["check", "rules", "clawgrant.rules.yaml"], ["test", "rules", "clawgrant.rules.test.yaml"],
-        ["check", "config", "--syntax-only", "prometheus.example.yaml"],
-    ])
+    @Test(
+        .enabled(if: ObservationPeers.hasPromtool),
+        arguments: [
+            ["check", "rules", "clawgrant.rules.yaml"], ["test", "rules", "clawgrant.rules.test.yaml"],
+            ["check", "config", "--syntax-only", "prometheus.example.yaml"],
+        ])
     func promtoolIsContent(_ arguments: [String]) async throws {
         var run = ManagedProcess.Configuration(executable: ObservationPeers.promtool, arguments: arguments)
         run.workingDirectory = ObservationPeers.root.appendingPathComponent("deploy/observability").path
@@ -142,7 +144,8 @@ struct OperationsFilesTests {
         try Data(registry.render()).write(to: URL(fileURLWithPath: path))
         let result = try await Command.run(
             ManagedProcess.Configuration(
-                executable: "/bin/sh", arguments: ["-c", "\"$0\" check metrics < \"$1\"", ObservationPeers.promtool, path]))
+                executable: "/bin/sh",
+                arguments: ["-c", "\"$0\" check metrics < \"$1\"", ObservationPeers.promtool, path]))
         #expect(result.status.isSuccess, "\(result.output) \(result.errors)")
     }
 }

@@ -42,7 +42,8 @@ struct TraceContextTests {
     func whatIsNotWellFormedIsNoContext(_ text: String) { #expect(TraceContext(traceparent: text) == nil) }
 
     @Test(arguments: [
-        "no-equals", "UPPER=1", "a=1,a=2", "a=b=c", "a=\u{1}", "@a=1", "1a=1", "a=" + String(repeating: "x", count: 257),
+        "no-equals", "UPPER=1", "a=1,a=2", "a=b=c", "a=\u{1}", "@a=1", "1a=1",
+        "a=" + String(repeating: "x", count: 257),
         (0..<33).map { "k\($0)=1" }.joined(separator: ","), String(repeating: "a", count: 600) + "=1", "a= ", ",,",
     ])
     func aStateThatIsWrongIsLeftOut(_ state: String) throws {

@@ -105,7 +105,8 @@ final class ConfirmService: Sendable {
         guard let kind = claim.entitlements.first?.kind,
             let target = GraphTarget(due.key.approvalID, entitlement: kind)
         else {
-            logger.log(.unconfirmable, metadata: ["approval": .outside(due.key.approvalID), "source": "\(due.key.source)"])
+            logger.log(
+                .unconfirmable, metadata: ["approval": .outside(due.key.approvalID), "source": "\(due.key.source)"])
             return .delayed(due.delay(nil, "not_askable"))
         }
         let start = ContinuousClock.now
@@ -179,7 +180,9 @@ final class ConfirmService: Sendable {
         try await decider.decide(decider.reader.read(confirmations, under: lease))
         for confirmation in confirmations {
             guard case .contradicted(let why, let sentence) = confirmation.verdict else { continue }
-            logger.log(.vendorContradicts, metadata: [
+            logger.log(
+                .vendorContradicts,
+                metadata: [
                     "approval": .outside(confirmation.key.approvalID), "source": "\(confirmation.key.source)",
                     "code": "\(why.rawValue)", "detail": .outside(sentence),
                 ])

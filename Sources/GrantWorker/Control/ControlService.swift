@@ -129,8 +129,11 @@ final class ControlService: Sendable {
             metrics.controlled(
                 event.operation.kind.rawValue, name, in: .milliseconds(answer.milliseconds),
                 waited: .milliseconds(answer.waitedMilliseconds))
-            logger.log(.controlApplied, metadata: [
-                    "operation": "\(event.operation.kind.rawValue)", "handle": .outside(event.handle), "result": "\(name)",
+            logger.log(
+                .controlApplied,
+                metadata: [
+                    "operation": "\(event.operation.kind.rawValue)", "handle": .outside(event.handle),
+                    "result": "\(name)",
                     "position": "\(answer.position.map(String.init) ?? "none")", "ms": "\(answer.milliseconds)",
                 ])
         }

@@ -180,10 +180,13 @@ final class DecideLane: Sendable {
         do {
             let marks = try await consumer.watermarks(topicPartition, timeout: .seconds(2))
             if next < marks.low {
-                logger.log(.inputDeleted, metadata: ["partition": "\(partition)", "from": "\(next)", "to": "\(marks.low)"])
+                logger.log(
+                    .inputDeleted, metadata: ["partition": "\(partition)", "from": "\(next)", "to": "\(marks.low)"])
                 try await consumer.seek([topicPartition: marks.low])
             } else if next > marks.high {
-                logger.log(.partitionShorter, metadata: ["partition": "\(partition)", "committed": "\(next)", "end": "\(marks.high)"])
+                logger.log(
+                    .partitionShorter,
+                    metadata: ["partition": "\(partition)", "committed": "\(next)", "end": "\(marks.high)"])
                 await lay(down: [partition])
             } else {
                 try await consumer.seek([topicPartition: next])

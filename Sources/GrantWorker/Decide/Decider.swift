@@ -159,7 +159,9 @@ final class Decider: Sendable {
             metrics.controlled(
                 event.operation.kind.rawValue, name, in: .milliseconds(answer.milliseconds),
                 waited: .milliseconds(answer.waitedMilliseconds))
-            logger.log(.sourceControlApplied, metadata: [
+            logger.log(
+                .sourceControlApplied,
+                metadata: [
                     "source": "\(control.source)", "operation": "\(event.operation.kind.rawValue)",
                     "handle": .outside(event.handle), "result": "\(name)",
                     "position": "\(answer.position.map(String.init) ?? "none")", "ms": "\(answer.milliseconds)",

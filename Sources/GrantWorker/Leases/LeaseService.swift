@@ -152,7 +152,9 @@ final class LeaseService: Sendable {
             try await ledger.release(partitions: giving, of: worker)
         }
         if !fresh.isEmpty || !lost.isEmpty || view.surplus > 0 {
-            logger.log(.partitionsChanged, metadata: [
+            logger.log(
+                .partitionsChanged,
+                metadata: [
                     "held": "\(view.held.count - view.surplus)", "taken": "\(fresh.count)", "lost": "\(lost.count)",
                     "given": "\(view.surplus)", "workers": "\(view.liveWorkers)",
                 ])

@@ -25,7 +25,9 @@ struct SpanExport: Sendable {
                 Span.Attribute("clawgrant.log.id", .text(configuration.logID.rawValue)),
             ],
             version: BuildVersion.text
-        ) { try await transport.send($0, $1) } failed: { why in
+        ) {
+            try await transport.send($0, $1)
+        } failed: { why in
             logger.log(.spansLost, metadata: ["why": "\(why)"])
         }
         tracer = WorkerTracer(

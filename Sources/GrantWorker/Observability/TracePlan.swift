@@ -88,7 +88,8 @@ extension WorkingSet {
         let ofApprovals = ids.compactMap { approvalCauses[$0] }
         let ofRequest = requestCauses[id]
         let newest = (ofApprovals + [ofRequest].compactMap(\.self)).max { $0.occurredAt < $1.occurredAt }
-        let approved = ofApprovals.compactMap(\.trace).first ?? ids.compactMap { self.approvals[$0]?.stored.trace }.first
+        let approved =
+            ofApprovals.compactMap(\.trace).first ?? ids.compactMap { self.approvals[$0]?.stored.trace }.first
         let asked = ofRequest?.trace ?? entry.trace
         let parent = approved ?? asked
         let span = planner.tracing.span(of: id, under: parent, at: now)

@@ -29,7 +29,9 @@ struct WorkerTracer: Sendable {
                 Span.Attribute("clawgrant.job.class", .text(planned.jobClass.rawValue)),
                 Span.Attribute("clawgrant.outcome", .text(planned.outcome.rawValue)),
             ]
-            if let source = planned.source { attributes.append(Span.Attribute("clawgrant.source", .text(source.rawValue))) }
+            if let source = planned.source {
+                attributes.append(Span.Attribute("clawgrant.source", .text(source.rawValue)))
+            }
             if !planned.reasons.isEmpty {
                 attributes.append(Span.Attribute("clawgrant.reasons", .text(planned.reasons.joined(separator: " "))))
             }

@@ -61,7 +61,9 @@ final class PolicyCache: Sendable {
                 let verified = try WPCEnvelope.verify(envelope, expectedHash: hash, signerAllowlist: signers)
                 return .available(verified.issuancePolicy, hash: hash)
             } catch let error as WPCError {
-                logger.log(.policyRefused, metadata: ["policy_hash": "\(hash)", "source": "\(source.name)", "error": "\(error)"])
+                logger.log(
+                    .policyRefused,
+                    metadata: ["policy_hash": "\(hash)", "source": "\(source.name)", "error": "\(error)"])
                 return .invalid(code: error.code.rawValue, detail: error.description)
             } catch {
                 failures.append("\(source.name): \(error)")

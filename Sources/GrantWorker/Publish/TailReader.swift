@@ -78,7 +78,9 @@ struct TailReader {
                 lastBatch[key] = max(lastBatch[key] ?? 0, found.batch)
             }
             tail.nextBatch = min(tail.nextBatch, shortened.keys.map { lastBatch[$0] ?? 0 }.min() ?? 0)
-            logger.log(.recordsGone, metadata: [
+            logger.log(
+                .recordsGone,
+                metadata: [
                     "partitions": "\(shortened.keys.sorted().map(\.description).joined(separator: " "))",
                     "from_batch": "\(tail.nextBatch)",
                 ])

@@ -69,7 +69,7 @@ extension LogLine {
         (
             "The Kafka client",
             [
-                .kafkaClient,
+                .kafkaClient
             ]
         ),
     ]

@@ -6,7 +6,8 @@ public enum LogDocument {
     public static var text: String {
         var output = ""
         for (part, lines) in LogLine.byPart {
-            output += "\n### \(part)\n\n| event | level | line | it means | what to do |\n| --- | --- | --- | --- | --- |\n"
+            output += "\n### \(part)\n\n| event | level | line | it means | what to do |\n"
+            output += "| --- | --- | --- | --- | --- |\n"
             for line in lines {
                 output +=
                     "| `\(line.id)` | \(line.level.rawValue) | \(line.message) | \(line.meaning) | \(line.action) |\n"

@@ -36,7 +36,7 @@ extension Logger {
     /// - Parameters:
     ///   - line: which.
     ///   - level: its severity this once, where the same occasion is worse at one time than at another.
-    ///   - metadata: the fields of the line; what comes from outside goes through ``Logging/Logger/MetadataValue/outside(_:)``.
+    ///   - metadata: the fields of the line; what somebody else wrote goes through `.outside(_:)`.
     public func log(
         _ line: LogLine, at level: Logger.Level? = nil, metadata: @autoclosure () -> Logger.Metadata = [:],
         file: String = #fileID, function: String = #function, number: UInt = #line

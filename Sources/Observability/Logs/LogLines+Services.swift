@@ -26,7 +26,7 @@ extension LogLine {
         "control.quarantined", .critical, "a control event is not obeyed",
         means: "It is not authentic or does not read, and it is set aside.",
         do: "If it was meant, declare it with `clawgrant stop`. If nobody of yours sent it, find out "
-                + "who can write to the topic.")
+            + "who can write to the topic.")
 
     /// A control event was applied.
     public static let controlApplied = LogLine(
@@ -228,6 +228,6 @@ extension LogLine {
     public static let kafkaClient = LogLine(
         "kafka.client", .debug, "librdkafka",
         means: "What the Kafka client says; its severity is the line's level, `facility` and "
-                   + "`message` are librdkafka's.",
+            + "`message` are librdkafka's.",
         do: "At error: see to brokers, certificates and credentials.")
 }

@@ -34,7 +34,7 @@ extension LogLine {
     public static let companionFailed = LogLine(
         "worker.companion_failed", .error, "a companion failed and is started again",
         means: "The HTTP surface, a sink or another service beside the worker ended with an error; "
-                   + "deciding goes on.",
+            + "deciding goes on.",
         do: "Read the reason; mend what it names.")
 
     /// The rules have budgets and the configuration names no topic of gateway receipts: nothing enforces them.
@@ -123,7 +123,7 @@ extension LogLine {
         "input.partition_shorter", .critical,
         "the partition is shorter than what was committed; it is not read until that is explained",
         means: "The topic was made anew or lost its end. Nothing of it is read, because offsets mean "
-                   + "something else now.",
+            + "something else now.",
         do: "Find out why. When the topic was made anew, see disasters.md before the worker reads it again.")
 
     /// A partition cannot be read now.
@@ -157,7 +157,7 @@ extension LogLine {
     public static let batchHeldBack = LogLine(
         "decide.held_back", .warning, "a batch is held back",
         means: "Nothing is issued for a reason that `why` states: a stop view that is too old, clocks "
-                   + "that differ, a local stop.",
+            + "that differ, a local stop.",
         do: "See troubleshooting by `why` in emergency-stop.md.")
 
     /// No signing key can be used; waiting.
@@ -198,7 +198,7 @@ extension LogLine {
     public static let sealingRestarted = LogLine(
         "seal.restarted", .warning, "sealing and publishing start anew",
         means: "A doubt about the broker or the ledger: the producer is made anew and the tail of the "
-                   + "topics read back.",
+            + "topics read back.",
         do: "See to broker and database if it comes again and again: grants wait meanwhile.")
 
     /// Publishing goes on.

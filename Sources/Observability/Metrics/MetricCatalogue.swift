@@ -1,8 +1,8 @@
 /// Every metric of this project: what is emitted and not listed here, and what is listed and not emitted, fails a test.
 public enum MetricCatalogue {
     /// All of them, by part.
-    public static let all = deciding + publishing + control + sources + usage + keys + ledger + sinks + http + bridge
-        + process
+    public static let all =
+        deciding + publishing + control + sources + usage + keys + ledger + sinks + http + bridge + process
 
     /// The metric of a name.
     public static func definition(_ name: String) -> MetricDefinition? { byName[name] }
@@ -183,7 +183,8 @@ public enum MetricCatalogue {
         MetricDefinition("clawgrant_requests_waiting", .gauge, in: .ledger, "Requests that wait."),
         MetricDefinition("clawgrant_workers_alive", .gauge, in: .ledger, "Workers whose life is not over."),
         MetricDefinition(
-            "clawgrant_role_held", .gauge, labels: ["role"], in: .ledger, "1 for a role that this worker holds, else 0."),
+            "clawgrant_role_held", .gauge, labels: ["role"], in: .ledger, "1 for a role that this worker holds, else 0."
+        ),
         MetricDefinition(
             "clawgrant_database_sessions", .gauge, labels: ["state"], in: .ledger,
             "Sessions of this worker's pool: used, idle, connecting."),

@@ -64,7 +64,8 @@ public struct Span: Sendable, Hashable {
 
     /// Makes a span.
     public init(
-        _ name: String, _ kind: Kind, in context: TraceContext, under parent: TraceContext.SpanID?, from start: Timestamp,
+        _ name: String, _ kind: Kind, in context: TraceContext, under parent: TraceContext.SpanID?,
+        from start: Timestamp,
         to end: Timestamp, attributes: [Attribute] = [], links: [TraceContext] = [], fault: String? = nil
     ) {
         self.name = name

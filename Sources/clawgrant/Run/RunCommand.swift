@@ -35,7 +35,9 @@ struct RunCommand: AsyncParsableCommand {
         clinux_limit_arenas(2)
         // A reader of the log that has gone away must not take the worker with it.
         _ = signal(SIGPIPE, SIG_IGN)
-        let companions: [any WorkerCompanion] = [MetricsFile(configuration.metrics, registry: registry)].compactMap(\.self)
+        let companions: [any WorkerCompanion] = [
+            MetricsFile(configuration.metrics, registry: registry)
+        ].compactMap(\.self)
         let worker = Worker(configuration: configuration, companions: companions, logger: logger)
         let signals = StopSignals {
             logger.log(.workerStopping)
