@@ -101,8 +101,12 @@ final class GaugeService: Sendable {
         }
     }
 
-    /// Looks until stopped.
-    func run(until stop: @Sendable () -> Bool) async {
+    /// Looks until stopped. A database that does not answer keeps nobody from leaving.
+    func run(until stop: @escaping @Sendable () -> Bool) async {
+        await Patience.run({ await self.look(until: stop) }, until: stop)
+    }
+
+    private func look(until stop: @Sendable () -> Bool) async {
         var seen = Seen()
         var next = ContinuousClock.now
         while !stop(), !Task.isCancelled {

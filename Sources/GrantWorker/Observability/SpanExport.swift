@@ -35,7 +35,7 @@ struct SpanExport: Sendable {
             database: configuration.database.keywords["dbname"] ?? "clawgrant", clock: clock)
     }
 
-    func run(until stop: @Sendable () -> Bool) async { await exporter.run(until: stop) }
+    func run(until stop: @escaping @Sendable () -> Bool) async { await exporter.run(until: stop) }
 
     func close() async { await transport.close() }
 }

@@ -49,6 +49,8 @@ public final class SpanExporter: Sendable {
     /// Most tries of one request.
     private static let maximumTries = 4
     private static let longestPause: Duration = .seconds(30)
+    /// Longest wait for an answer when leaving.
+    private static let lastTimeout: Duration = .seconds(3)
     private let settings: Settings
     private let resource: [Span.Attribute]
     private let version: String
@@ -99,21 +101,14 @@ public final class SpanExporter: Sendable {
         if !isTaken { droppedFull.increment() }
     }
 
-    /// Sends what is recorded until told to stop, and then what is left, once.
-    public func run(until stop: @Sendable () -> Bool) async {
-        var since = ContinuousClock.now
-        while !stop(), !Task.isCancelled {
-            let count = state.withLock { $0.waiting.count }
-            if count >= settings.batchLength || count > 0 && .now - since >= settings.interval {
-                await send(tries: Self.maximumTries, until: stop)
-                since = .now
-            } else {
-                if count == 0 { since = .now }
-                do { try await Task.sleep(for: min(settings.interval, .milliseconds(100))) } catch { break }
-            }
-        }
+    /// Sends what is recorded until told to stop, and then what is left, once: a collector that does not answer keeps
+    /// nobody from leaving for longer than a few seconds.
+    public func run(until stop: @escaping @Sendable () -> Bool) async {
+        await Patience.run({ await self.export(until: stop) }, until: stop)
+        var last = settings
+        last.timeout = min(settings.timeout, Self.lastTimeout)
         while state.withLock({ !$0.waiting.isEmpty }), !Task.isCancelled {
-            guard await send(tries: 1, until: { false }) else { break }
+            guard await send(last, tries: 1) else { break }
         }
         let left = state.withLock { state in
             state.isClosed = true
@@ -123,9 +118,23 @@ public final class SpanExporter: Sendable {
         droppedFailed.increment(by: left)
     }
 
-    /// Sends the oldest spans; false when they are lost.
+    private func export(until stop: @Sendable () -> Bool) async {
+        var since = ContinuousClock.now
+        while !stop(), !Task.isCancelled {
+            let count = state.withLock { $0.waiting.count }
+            if count >= settings.batchLength || count > 0 && .now - since >= settings.interval {
+                await send(settings, tries: Self.maximumTries)
+                since = .now
+            } else {
+                if count == 0 { since = .now }
+                do { try await Task.sleep(for: min(settings.interval, .milliseconds(100))) } catch { break }
+            }
+        }
+    }
+
+    /// Sends the oldest spans; false when they are lost. Those of a try that was cut short wait for the last one.
     @discardableResult
-    private func send(tries: Int, until stop: @Sendable () -> Bool) async -> Bool {
+    private func send(_ settings: Settings, tries: Int) async -> Bool {
         let spans = state.withLock { state in
             let taken = Array(state.waiting.prefix(settings.batchLength))
             state.waiting.removeFirst(taken.count)
@@ -155,8 +164,12 @@ public final class SpanExporter: Sendable {
             } catch {
                 why = "the collector cannot be reached (\(type(of: error)))"
             }
-            if attempt == tries || stop() { break }
-            do { try await Task.sleep(for: min(wait, Self.longestPause)) } catch { break }
+            if Task.isCancelled {
+                state.withLock { $0.waiting.insert(contentsOf: spans, at: 0) }
+                return false
+            }
+            if attempt == tries { break }
+            try? await Task.sleep(for: min(wait, Self.longestPause))
             pause *= 2
         }
         droppedFailed.increment(by: spans.count)
