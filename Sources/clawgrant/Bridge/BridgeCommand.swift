@@ -1,6 +1,7 @@
 import ArgumentParser
 import CLinux
 import Glibc
+import GrantWorker
 import HTTPService
 import Kafka
 import Logging
