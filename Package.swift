@@ -68,7 +68,7 @@ let package = Package(
             name: "GrantWorker",
             dependencies: [
                 "GrantLedger", "GrantVerifier", "GraphConfirmation", "Kafka", "Keys", "ApprovalSources",
-                "IssuanceRules", "ReceiptLog", "ClawWire", "Primitives", "SecurityEvents",
+                "IssuanceRules", "Observability", "ReceiptLog", "ClawWire", "Primitives", "SecurityEvents",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "Yams", package: "Yams"),
@@ -80,7 +80,7 @@ let package = Package(
         .target(
             name: "HTTPService",
             dependencies: [
-                "Primitives",
+                "Observability", "Primitives",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -94,7 +94,7 @@ let package = Package(
         .target(
             name: "WebhookBridge",
             dependencies: [
-                "ApprovalSources", "ClawWire", "HTTPService", "IssuanceRules", "Kafka", "Primitives",
+                "ApprovalSources", "ClawWire", "HTTPService", "IssuanceRules", "Kafka", "Observability", "Primitives",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
             ]),
@@ -164,6 +164,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
         .target(
             name: "Simulation",
@@ -214,6 +215,7 @@ let package = Package(
                 "Primitives", "ProofBundles", "ReceiptLog", "SecurityEvents", "WebhookBridge",
                 "SecuritySinks", "IssuerAPI", "Console", "Observability",
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
@@ -344,12 +346,17 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ], exclude: ["browser.py"]),
+        .executableTarget(
+            name: "metric-cost",
+            dependencies: ["Observability", .product(name: "Metrics", package: "swift-metrics")],
+            path: "Tests/MetricCost"),
         .testTarget(
             name: "ObservabilityTests",
             dependencies: [
-                "Observability",
-                "ClawWire", "DevStack", "GrantLedger", "GrantVerifier", "GrantWorker", "HTTPService", "IssuanceRules",
-                "Kafka", "Keys", "Playground", "Postgres",
+                "Observability", "metric-cost",
+                "ApprovalSources", "ClawWire", "DevStack", "GrantChecker", "GrantLedger", "GrantVerifier",
+                "GrantWorker",
+                "HTTPService", "IssuanceRules", "Kafka", "Keys", "Playground", "Postgres",
                 "Primitives", "ReceiptLog", "SecureFront", "SecurityEvents", "TestSupport",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
@@ -442,16 +449,16 @@ let package = Package(
             name: "GrantWorkerTests",
             dependencies: [
                 "GrantWorker", "GrantChecker", "GrantVerifier", "Playground", "DevStack", "ApprovalSources", "ClawWire",
-                "GrantLedger", "GraphConfirmation", "GraphDouble", "IssuanceRules", "Kafka", "Keys", "Postgres",
-                "Primitives", "ReceiptLog",
+                "GrantLedger", "GraphConfirmation", "GraphDouble", "IssuanceRules", "Kafka", "Keys", "Observability",
+                "Postgres", "Primitives", "ReceiptLog",
                 .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
             ]),
         .testTarget(
             name: "CommandLineTests",
             dependencies: [
                 "clawgrant", "ApprovalSources", "ClawWire", "DevStack", "GrantLedger", "GrantWorker", "HTTPService",
-                "IssuanceRules", "WebhookBridge", "Kafka", "Keys", "Playground", "Postgres", "Primitives", "ReceiptLog",
-                "SecurityEvents",
+                "IssuanceRules", "WebhookBridge", "Kafka", "Keys", "Observability", "Playground", "Postgres",
+                "Primitives", "ReceiptLog", "SecurityEvents",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),

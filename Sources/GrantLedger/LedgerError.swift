@@ -4,7 +4,7 @@ public import Postgres
 /// A failure of the ledger, in the domain's words.
 public struct LedgerError: Error, Sendable, CustomStringConvertible {
     /// What went wrong.
-    public enum Code: Sendable, Hashable {
+    public enum Code: String, Sendable, Hashable {
         /// The compare-and-set on an offset or a lease failed: another worker owns the partition or the role. Nothing
         /// was committed, and nothing may be until a new lease is held (P10).
         case fenced
@@ -12,7 +12,7 @@ public struct LedgerError: Error, Sendable, CustomStringConvertible {
         /// the batch again.
         case conflict
         /// The COMMIT was sent and its reply was lost: the transaction may or may not have happened.
-        case outcomeUnknown
+        case outcomeUnknown = "outcome_unknown"
         /// The database is unreachable or refused for a passing reason. Nothing was committed.
         case unavailable
         /// The schema is missing, older or newer than this build.

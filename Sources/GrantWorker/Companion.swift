@@ -2,6 +2,7 @@ public import GrantLedger
 public import IssuanceRules
 public import Keys
 public import Logging
+import Observability
 
 /// A service that lives and ends with a worker and is made elsewhere: the HTTP surface, the sinks of security events.
 ///
@@ -80,9 +81,7 @@ extension WorkerCompanion {
             } catch is CancellationError {
                 return
             } catch {
-                surroundings.logger.error(
-                    "a companion failed and is started again",
-                    metadata: ["companion": "\(name)", "reason": "\(error)"])
+                surroundings.logger.log(.companionFailed, metadata: ["companion": "\(name)", "reason": "\(error)"])
             }
             guard !isStopping() else { return }
             do { try await Task.sleep(for: .seconds(1)) } catch { return }

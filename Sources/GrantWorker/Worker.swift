@@ -5,6 +5,8 @@ import IssuanceRules
 import Kafka
 import Keys
 public import Logging
+public import Metrics
+import Observability
 import Postgres
 import Primitives
 
@@ -18,14 +20,20 @@ public final class Worker: Sendable {
     private let stopping = Lock(false)
     private let localStop: LocalStop
     private let companions: [any WorkerCompanion]
+    private let metrics: any MetricsFactory
 
     /// Makes a worker; nothing is opened yet.
     ///
     /// - Parameters:
     ///   - configuration: what it is told.
     ///   - companions: services that live and end with it.
+    ///   - metrics: takes its metrics.
     ///   - logger: takes its log.
-    public init(configuration: WorkerConfiguration, companions: [any WorkerCompanion] = [], logger: Logger) {
+    public init(
+        configuration: WorkerConfiguration, companions: [any WorkerCompanion] = [],
+        metrics: any MetricsFactory = MetricsSystem.factory, logger: Logger
+    ) {
+        self.metrics = metrics
         self.configuration = configuration
         self.companions = companions
         localStop = LocalStop(file: configuration.control.stopFile)
@@ -46,9 +54,10 @@ public final class Worker: Sendable {
     /// - Throws: what keeps the worker from starting, with what to do about it; what ends it although it should go on.
     public func run() async throws {
         let isStopping: @Sendable () -> Bool = { [stopping] in stopping.withLock { $0 } }
-        let parts = try await WorkerParts.open(
-            configuration, localStop: localStop, logger: logger, until: isStopping)
-        logger.info("the worker starts", metadata: ["log": "\(configuration.logID)", "rules": "\(parts.rules.hash)"])
+        let parts = try await withMetricsFactory(metrics) {
+            try await WorkerParts.open(configuration, localStop: localStop, logger: logger, until: isStopping)
+        }
+        logger.log(.workerStarts, metadata: ["log": "\(configuration.logID)", "rules": "\(parts.rules.hash)"])
         let done = Lock(false)
         let isDrained: @Sendable () -> Bool = { done.withLock { $0 } }
         do {
@@ -59,6 +68,8 @@ public final class Worker: Sendable {
                     done.withLock { $0 = true }
                 }
                 group.addTask { try await parts.seal.run(until: isDrained) }
+                group.addTask { await parts.gauges.run(until: isDrained) }
+                if let spans = parts.spans { group.addTask { await spans.run(until: isDrained) } }
                 for follower in parts.followers { group.addTask { try await follower.run(until: isDrained) } }
                 let surroundings = WorkerSurroundings(
                     configuration: self.configuration, ledger: parts.ledger, keys: parts.keys, rules: parts.rules,
@@ -83,7 +94,7 @@ public final class Worker: Sendable {
         }
         await parts.leases.leave()
         await parts.close()
-        logger.info("the worker has left")
+        logger.log(.workerLeft)
     }
 
     /// Reads, decides and sweeps until told to stop; what is in hand then has the drain's time to be committed, and is
@@ -153,7 +164,7 @@ public final class Worker: Sendable {
             do {
                 while open > 0, let isReader = try await readers.next() {
                     guard isReader else {
-                        logger.warning("what is in hand was not committed in time; it is left to other workers")
+                        logger.log(.drainTimedOut)
                         break
                     }
                     open -= 1

@@ -7,6 +7,7 @@ import IssuanceRules
 import Kafka
 import Keys
 import Logging
+import Observability
 import Postgres
 import ReceiptLog
 
@@ -33,6 +34,8 @@ struct WorkerParts: Sendable {
     let lineage: LineageGuard
     let followers: [TopicPolicySource]
     let admin: KafkaAdmin
+    let gauges: GaugeService
+    let spans: SpanExport?
 
     static func open(
         _ configuration: WorkerConfiguration, localStop: LocalStop, logger: Logger,
@@ -41,9 +44,7 @@ struct WorkerParts: Sendable {
         let clock: @Sendable () -> Timestamp = { Timestamp(microseconds: Int64(Date().timeIntervalSince1970 * 1e6)) }
         let rules = try RuleSet(yaml: try readText(configuration.rulesFile, "the issuance rules"))
         if configuration.gatewayReceipts.topic == nil, rules.jobClasses.values.contains(where: { $0.budget != nil }) {
-            logger.warning(
-                "the rules have budgets and the configuration names no topic of gateway receipts: nothing enforces them"
-            )
+            logger.log(.budgetsUnenforced)
         }
         let keys = try KeyRing.load(configuration.keys, required: [.token, .receipt], at: clock())
         try keys.selfTest()
@@ -58,6 +59,7 @@ struct WorkerParts: Sendable {
         let days = DayPartitions(ledger: ledger, limits: configuration.limits)
         try await days.ensure()
         let metrics = WorkerMetrics()
+        let spans = configuration.tracing.map { SpanExport($0, configuration, clock: clock, logger: logger) }
         let admin = try KafkaAdmin(configuration: configuration.kafka, log: logger.kafka)
         let lineage = LineageGuard(
             ledger: ledger,
@@ -105,7 +107,8 @@ struct WorkerParts: Sendable {
             claimBase: configuration.claims?.address, control: control, applier: applier,
             stopViewMaximumAge: configuration.control.topic == nil ? nil : configuration.control.viewMaximumAge,
             maximumClockDifference: configuration.limits.maximumClockDifference,
-            lineage: lineage, metrics: metrics, logger: logger)
+            lineage: lineage, metrics: metrics, tracing: TracePlan(configuration.tracing), tracer: spans?.tracer,
+            logger: logger)
         var reading = configuration.kafka
         if reading["group.id"] == nil { reading["group.id"] = "clawgrant" }
         // librdkafka's own 64 MB for each consumer, in answers of up to 50 MB, would be most of a worker's memory whenever
@@ -127,7 +130,7 @@ struct WorkerParts: Sendable {
             Publisher(
                 lane: lane, ledger: ledger, renderer: renderer, configuration: configuration.kafka,
                 usesTransactions: configuration.usesTransactions, topics: configuration.outputs, admin: admin,
-                metrics: metrics, logger: logger)
+                metrics: metrics, tracer: spans?.tracer, clock: clock, logger: logger)
         }
         let publishers = (main: publisher(.main), control: publisher(.control))
         try await publishers.main.checkProperties()
@@ -183,7 +186,12 @@ struct WorkerParts: Sendable {
             },
             graph: graph,
             applier: applier, lineage: lineage,
-            followers: followers, admin: admin)
+            followers: followers, admin: admin,
+            gauges: GaugeService(
+                ledger: ledger, pool: pool, worker: configuration.workerID, keys: keys, lanes: lanes,
+                consumer: consumers[0], localStop: localStop, hasControlTopic: configuration.control.topic != nil,
+                interval: configuration.metrics.interval, clock: clock, factory: metrics.factory, logger: logger),
+            spans: spans)
     }
 
     private static func readText(_ path: String, _ what: String) throws -> String {
@@ -224,6 +232,7 @@ struct WorkerParts: Sendable {
         for consumer in consumers { _ = await consumer.close(deadline: .seconds(5)) }
         _ = await admin.close(deadline: .seconds(2))
         await graph?.close()
+        await spans?.close()
         await ledger.close()
         await pool.shutdown()
     }

@@ -3,6 +3,7 @@ import HummingbirdHTTP2
 public import Logging
 import NIOCore
 import NIOPosix
+import Observability
 import Primitives
 
 /// An HTTP server with bounds on everything a client can do, under the life cycle of its caller.
@@ -71,7 +72,7 @@ public final class HTTPService: Sendable {
                     // Not waited for: it ends when the last connection does, which `server.run` waits for too.
                     Task { try? await server.shutdownGracefully() }
                     try await Task.sleep(for: self.configuration.limits.drainTimeout)
-                    self.logger.warning("requests were still being answered at the end of the drain and are dropped")
+                    self.logger.log(.drainDropped)
                 }
                 group.addTask { try await self.watchCertificates() }
                 defer { group.cancelAll() }
@@ -104,9 +105,9 @@ public final class HTTPService: Sendable {
         while true {
             try await Task.sleep(for: interval)
             do {
-                if try reloadCertificates() { logger.notice("certificates were changed and are in force") }
+                if try reloadCertificates() { logger.log(.certificatesChanged) }
             } catch {
-                logger.error("changed certificates cannot be used", metadata: ["reason": "\(error)"])
+                logger.log(.certificatesUnusable, metadata: ["reason": "\(error)"])
             }
         }
     }

@@ -2,6 +2,7 @@ import HTTPTypes
 import HummingbirdCore
 import Logging
 import NIOCore
+import Observability
 import Primitives
 
 /// Reads a request whole, has it answered, writes the answer and a line of log.
@@ -40,7 +41,7 @@ struct RequestHandling: Sendable {
         }
         switch await read(&body, request, bodyLimit, channel) {
         case .lost:
-            logger.debug("a request did not arrive whole", metadata: ["peer": "\(Self.peer(channel) ?? "unknown")"])
+            logger.log(.requestCut, metadata: ["peer": "\(Self.peer(channel) ?? "unknown")"])
             throw Abandoned()
         case .tooLarge:
             try await end(request, hooks.refusal(.bodyTooLarge, path), bytes: bodyLimit, since: start, writer)
@@ -105,7 +106,8 @@ struct RequestHandling: Sendable {
         // What was asked for and how it went; never a header, a query or a body, which carry secrets. A path that nobody
         // serves may be anything.
         logger.log(
-            level: answer.status >= 500 ? .warning : requestLog == .every ? .info : .debug, "request",
+            .requestAnswered,
+            at: answer.status >= 500 ? .warning : requestLog == .every ? .info : .debug,
             metadata: [
                 "method": "\(request.method.rawValue)",
                 "path": "\(answer.status == 404 ? "(unknown)" : String(request.uri.path.prefix(200)))",

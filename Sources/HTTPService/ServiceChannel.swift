@@ -4,6 +4,7 @@ import Logging
 import NIOCore
 import NIOSSL
 import NIOTLS
+import Observability
 
 /// Sets up a connection: TLS with the certificates in force, then HTTP/2 or HTTP/1.1 as client and server agree.
 ///
@@ -59,7 +60,7 @@ struct ServiceChannel: ServerChildChannel {
             case .http2(let connection): await http2.handle(value: connection, logger: logger)
             }
         } catch {
-            logger.debug("a connection ended before it could ask", metadata: ["reason": "\(error)"])
+            logger.log(.connectionEnded, metadata: ["reason": "\(error)"])
         }
     }
 }

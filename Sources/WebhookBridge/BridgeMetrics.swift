@@ -1,4 +1,5 @@
 import Metrics
+import Observability
 
 /// What came of a request. The text is the label of metrics and logs.
 enum BridgeResult: String, Sendable, Hashable, CaseIterable {
@@ -20,16 +21,29 @@ enum BridgeResult: String, Sendable, Hashable, CaseIterable {
 
 /// The bridge's metrics. Labels are bounded: configured names and results.
 struct BridgeMetrics: Sendable {
-    private let writeTime = Timer(label: "clawgrant_bridge_write_seconds")
-
-    func answered(_ source: String, _ result: BridgeResult) {
-        Counter(
-            label: "clawgrant_bridge_requests_total", dimensions: [("source", source), ("result", result.rawValue)]
-        ).increment()
+    private struct Answer: Hashable, Sendable {
+        let source: String
+        let result: BridgeResult
     }
 
-    func wrote(_ source: String, records: Int, in time: Duration) {
-        Counter(label: "clawgrant_bridge_records_total", dimensions: [("source", source)]).increment(by: records)
+    private let writeTime: Timer
+    private let requests: LabelledCounters<Answer>
+    private let records: LabelledCounters<String>
+
+    init(factory: any MetricsFactory = MetricsSystem.factory) {
+        writeTime = Timer(label: "clawgrant_bridge_write_seconds", factory: factory)
+        requests = LabelledCounters(label: "clawgrant_bridge_requests_total", factory: factory) {
+            [("source", $0.source), ("result", $0.result.rawValue)]
+        }
+        records = LabelledCounters(label: "clawgrant_bridge_records_total", factory: factory) { [("source", $0)] }
+    }
+
+    func answered(_ source: String, _ result: BridgeResult) {
+        requests[Answer(source: source, result: result)].increment()
+    }
+
+    func wrote(_ source: String, records count: Int, in time: Duration) {
+        records[source].increment(by: count)
         writeTime.record(duration: time)
     }
 }

@@ -1,5 +1,6 @@
 import Kafka
 import Logging
+import Observability
 import Primitives
 
 /// Writes records and waits until the brokers have them.
@@ -26,8 +27,8 @@ final class RecordWriter: RecordWriting {
         self.configuration = configuration
         log = { event in
             logger.log(
-                level: event.level <= .warning && event.facility != "CONFWARN" ? .warning : .debug,
-                "librdkafka: \(event.facility)", metadata: ["message": "\(event.message)"])
+                .kafkaClient, at: event.level <= .warning && event.facility != "CONFWARN" ? .warning : .debug,
+                metadata: ["facility": .outside(event.facility), "message": .outside(event.message)])
         }
         producer = Lock(try KafkaProducer(configuration: configuration, log: log))
     }

@@ -4,6 +4,7 @@ import HTTPService
 import IssuanceRules
 import Kafka
 import Logging
+import Observability
 import Primitives
 
 /// Answers requests: proves, understands, writes, and only then says yes.
@@ -107,9 +108,7 @@ struct WebhookHandling: Sendable {
         do {
             try await writer.write(records)
         } catch {
-            logger.error(
-                "a webhook could not be written and the vendor is asked to come again",
-                metadata: ["source": "\(source.name)", "reason": "\(error)"])
+            logger.log(.webhookUnwritten, metadata: ["source": "\(source.name)", "reason": "\(error)"])
             metrics.answered(source.name, .unavailable)
             return error.code == .messageTooLarge
                 ? .text(413, "the body is too large")
@@ -148,17 +147,14 @@ struct WebhookHandling: Sendable {
         do {
             let records = try signed(try translation.events(of: facts), source)
             if !codes.isEmpty {
-                logger.notice(
-                    "some entries of a webhook were rejected and the others written",
-                    metadata: ["source": "\(source.name)", "codes": "\(codes)"])
+                logger.log(.webhookPartly, metadata: ["source": "\(source.name)", "codes": "\(codes)"])
             }
             return .success(records)
         } catch let refusal as NativeTranslation.Refusal {
             refused(source, .refused, refusal.rawValue, codes)
             return .failure(Refused(response: .text(422, refusal.rawValue)))
         } catch {
-            logger.error(
-                "an event could not be signed", metadata: ["source": "\(source.name)", "reason": "\(error)"])
+            logger.log(.webhookUnsigned, metadata: ["source": "\(source.name)", "reason": "\(error)"])
             metrics.answered(source.name, .unavailable)
             return .failure(Refused(response: .text(503, "come again")))
         }
@@ -208,9 +204,12 @@ struct WebhookHandling: Sendable {
     }
 
     private func refused(_ source: WebhookSource, _ result: BridgeResult, _ code: String, _ place: String) {
-        logger.notice(
-            "a webhook was refused",
-            metadata: ["source": "\(source.name)", "result": "\(result.rawValue)", "code": "\(code)", "at": "\(place)"])
+        logger.log(
+            .webhookRefused,
+            metadata: [
+                "source": "\(source.name)", "result": "\(result.rawValue)", "code": .outside(code),
+                "at": .outside(place),
+            ])
         metrics.answered(source.name, result)
     }
 }

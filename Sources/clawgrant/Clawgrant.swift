@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import Observability
 
 /// The command line.
 @main
@@ -44,5 +45,5 @@ struct Clawgrant: AsyncParsableCommand {
 
 /// The program's version.
 enum Version {
-    static let text = "0.1.0"
+    static let text = BuildVersion.text
 }

@@ -3,6 +3,7 @@ import GrantLedger
 import GrantWorker
 import Kafka
 import Logging
+import Observability
 import Primitives
 import SecurityEvents
 import Testing
@@ -52,7 +53,35 @@ struct OutputTests {
         }
         let line = try #require(lines.first)
         #expect(lines.count == 1)
-        #expect(line.hasSuffix("Z WARNING  it\\u{a}failed count=3 reason=\"two words\" token=(token)"))
+        #expect(line.hasSuffix("Z WARNING  it\\u{a}failed event=library count=3 reason=\"two words\" token=(token)"))
+    }
+
+    @Test("A line of the catalogue bears its name, and its fields are no place for secrets or for other lines")
+    func namedLines() throws {
+        let secret = SecretText("hunter2")
+        let fields: Logger.Metadata = [
+            "control_event": .outside("a\n2026-11-23T00:00:00Z CRITICAL forged event=worker.left \u{1B}[2J\u{202E}"),
+            "secret": "\(secret)", "password": "\(KafkaSecret("hunter2"))", "token": "\(Self.token)",
+            "long": "\(String(repeating: "x", count: 10_000))", "bad key\n": "1",
+        ]
+        for format in LogSettings.Format.allCases {
+            let lines = logged(format) { $0.log(.tokensRevoked, metadata: fields) }
+            let line = try #require(lines.first)
+            #expect(lines.count == 1)
+            #expect(!line.contains("hunter2") && !line.contains(Self.token))
+            #expect(!line.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x202E })
+            #expect(line.utf8.count < 5_500)
+            switch format {
+            case .text:
+                #expect(line.contains(" event=control.tokens_revoked ") && !line.contains(" event=worker.left "))
+            case .json:
+                let object = try #require(try JSONReader.parse(line).object)
+                #expect(Array(object.keys.prefix(4)) == ["time", "level", "event", "message"])
+                #expect(object["event"]?.string == "control.tokens_revoked")
+                #expect(object["level"]?.string == "notice")
+                #expect(object["secret"]?.string == "(secret)")
+            }
+        }
     }
 
     @Test("A JSON line is one object with stable members")
@@ -64,7 +93,7 @@ struct OutputTests {
         }
         let line = try #require(lines.first)
         let object = try #require(try JSONReader.parse(line).object)
-        #expect(object.keys == ["time", "level", "message", "detail", "level_", "worker"])
+        #expect(object.keys == ["time", "level", "event", "message", "detail", "level_", "worker"])
         #expect(object["level"]?.string == "debug")
         #expect(object["detail"]?.string == "(token)")
         #expect(object["worker"]?.string == "worker-a")

@@ -101,9 +101,12 @@ public struct Effect: Sendable, Hashable {
     public let receiptKind: String
     /// What is published because of it, in order.
     public let outputs: [OutputRecord]
+    /// What led to it, as far as it is known; kept beside it.
+    public var origin: EffectOrigin?
 
     /// Makes an effect.
-    public init(receipt: [UInt8], receiptKind: String, outputs: [OutputRecord]) {
+    public init(receipt: [UInt8], receiptKind: String, outputs: [OutputRecord], origin: EffectOrigin? = nil) {
+        self.origin = origin
         self.receipt = receipt
         self.receiptKind = receiptKind
         self.outputs = outputs

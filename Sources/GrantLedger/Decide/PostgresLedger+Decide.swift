@@ -111,6 +111,7 @@ extension PostgresLedger {
         groups.append(array: ids)
         groups.append(column: ranges) { Int32($0.count) }
         groups.append(array: bodies)
+        groups.append(nullableColumn: ranges) { OriginCodec.encode(effects[$0]) }
         steps.append(.execute(DecideStatements.insertGroups, groups))
         var unsealed = Parameters(day)
         unsealed.append(array: ids)
@@ -138,6 +139,7 @@ extension PostgresLedger {
         parameters.append(nullableColumn: approvals) { $0.outcome }
         parameters.append(nullableColumn: approvals) { $0.closeAt?.postgres }
         parameters.append(now.postgres)
+        parameters.append(nullableColumn: approvals) { $0.trace.map { OriginCodec.encode($0) } }
         return parameters
     }
 

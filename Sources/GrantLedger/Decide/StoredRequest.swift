@@ -156,12 +156,15 @@ public struct StoredApproval: Sendable, Hashable {
     public var closeAt: Timestamp?
     /// When the ledger last changed it; `nil` for one that was not loaded.
     public var updatedAt: Timestamp?
+    /// The trace that the record came with which approved last; no decision rests on it.
+    public var trace: TraceContext?
 
     /// Makes a stored approval.
     public init(
         approvalID: ApprovalID, state: [UInt8], subject: PersonID?, ticket: String?, usedBy: [RequestID],
-        outcome: String?, closeAt: Timestamp?, updatedAt: Timestamp? = nil
+        outcome: String?, closeAt: Timestamp?, updatedAt: Timestamp? = nil, trace: TraceContext? = nil
     ) {
+        self.trace = trace
         self.updatedAt = updatedAt
         self.approvalID = approvalID
         self.state = state

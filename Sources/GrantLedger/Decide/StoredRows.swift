@@ -29,7 +29,8 @@ enum StoredRows {
             ticket: try result.optional(row, 3),
             usedBy: try result.array(row, 4, of: String.self).map { RequestID($0) },
             outcome: try result.optional(row, 5), closeAt: try result.optionalTimestamp(row, 6),
-            updatedAt: try result.optionalTimestamp(row, 7))
+            updatedAt: try result.optionalTimestamp(row, 7),
+            trace: try result.optional(row, 8, as: [UInt8].self).flatMap { OriginCodec.decode(trace: $0) })
     }
 
     /// A row of ``ControlStatements/liveTokens``.

@@ -100,7 +100,7 @@ enum DecideStatements {
         "SELECT nextval('clawgrant.effect_group_id') FROM generate_series(1, $1::int4)",
         parameterTypes: [.int4])
 
-    static let approvalColumns = "approval_id, state, subject, ticket, used_by, outcome, close_at, updated_at"
+    static let approvalColumns = "approval_id, state, subject, ticket, used_by, outcome, close_at, updated_at, trace"
 
     /// The same rows in the same order as ``loadApprovals``, without a lock.
     static let previewApprovals = PreparedStatement(
@@ -172,26 +172,33 @@ enum DecideStatements {
     static let insertApprovals = PreparedStatement(
         "insert_approvals",
         """
-        INSERT INTO clawgrant.approval (approval_id, state, subject, ticket, used_by, outcome, close_at, updated_at)
-        SELECT a.id, a.state, a.subject, a.ticket, string_to_array(a.used_by, E'\\x1f'), a.outcome, a.close_at, $8
-        FROM unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[])
-            AS a (id, state, subject, ticket, used_by, outcome, close_at)
+        INSERT INTO clawgrant.approval
+            (approval_id, state, subject, ticket, used_by, outcome, close_at, updated_at, trace)
+        SELECT a.id, a.state, a.subject, a.ticket, string_to_array(a.used_by, E'\\x1f'), a.outcome, a.close_at, $8,
+            a.trace
+        FROM unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
+                $9::bytea[])
+            AS a (id, state, subject, ticket, used_by, outcome, close_at, trace)
         """,
         parameterTypes: [
             .textArray, .byteaArray, .textArray, .textArray, .textArray, .textArray, .timestamptzArray, .timestamptz,
+            .byteaArray,
         ])
 
     static let updateApprovals = PreparedStatement(
         "update_approvals",
         """
         UPDATE clawgrant.approval t SET state = a.state, subject = a.subject, ticket = a.ticket,
-            used_by = string_to_array(a.used_by, E'\\x1f'), outcome = a.outcome, close_at = a.close_at, updated_at = $8
-        FROM unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[])
-            AS a (id, state, subject, ticket, used_by, outcome, close_at)
+            used_by = string_to_array(a.used_by, E'\\x1f'), outcome = a.outcome, close_at = a.close_at, updated_at = $8,
+            trace = a.trace
+        FROM unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
+                $9::bytea[])
+            AS a (id, state, subject, ticket, used_by, outcome, close_at, trace)
         WHERE t.approval_id = a.id
         """,
         parameterTypes: [
             .textArray, .byteaArray, .textArray, .textArray, .textArray, .textArray, .timestamptzArray, .timestamptz,
+            .byteaArray,
         ])
 
     private static let requestArrays = """
@@ -243,11 +250,11 @@ enum DecideStatements {
     static let insertGroups = PreparedStatement(
         "insert_effect_groups",
         """
-        INSERT INTO clawgrant.effect_group (day, group_id, worker_id, created_at, entries, body)
-        SELECT $1, g.id, $2, $3, g.entries, g.body
-        FROM unnest($4::int8[], $5::int4[], $6::bytea[]) AS g (id, entries, body)
+        INSERT INTO clawgrant.effect_group (day, group_id, worker_id, created_at, entries, body, origins)
+        SELECT $1, g.id, $2, $3, g.entries, g.body, g.origins
+        FROM unnest($4::int8[], $5::int4[], $6::bytea[], $7::bytea[]) AS g (id, entries, body, origins)
         """,
-        parameterTypes: [.int4, .text, .timestamptz, .int8Array, .int4Array, .byteaArray])
+        parameterTypes: [.int4, .text, .timestamptz, .int8Array, .int4Array, .byteaArray, .byteaArray])
 
     static let insertUnsealed = PreparedStatement(
         "insert_unsealed",

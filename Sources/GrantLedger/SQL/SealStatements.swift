@@ -18,7 +18,7 @@ enum SealStatements {
     static let unsealedGroups = PreparedStatement(
         "unsealed_groups",
         """
-        SELECT g.group_id, g.day, g.body
+        SELECT g.group_id, g.day, g.body, g.origins
         FROM (SELECT priority, group_id, day, sum(body_bytes) OVER (ORDER BY priority, group_id) - body_bytes AS before
             FROM (SELECT priority, group_id, day, body_bytes FROM clawgrant.unsealed
                 ORDER BY priority, group_id LIMIT $1) first) u
@@ -51,7 +51,8 @@ enum SealStatements {
     static let groups = PreparedStatement(
         "effect_groups",
         """
-        SELECT g.group_id, g.day, g.body FROM unnest($1::int4[], $2::int8[]) WITH ORDINALITY AS k (day, group_id, place)
+        SELECT g.group_id, g.day, g.body, g.origins
+        FROM unnest($1::int4[], $2::int8[]) WITH ORDINALITY AS k (day, group_id, place)
         JOIN clawgrant.effect_group g ON g.day = k.day AND g.group_id = k.group_id ORDER BY k.place
         """,
         parameterTypes: [.int4Array, .int8Array])

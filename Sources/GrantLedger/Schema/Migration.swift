@@ -28,6 +28,7 @@ public struct Migration: Sendable, Hashable {
         Migration(number: 9, name: "dead_letters_and_health", sql: MigrationText.deadLettersAndHealth),
         Migration(number: 10, name: "security_events", sql: MigrationText.securityEvents),
         Migration(number: 11, name: "claims", sql: MigrationText.claims),
+        Migration(number: 12, name: "origins", sql: MigrationText.origins),
         Migration(number: 13, name: "holder_ends", sql: MigrationText.holderEnds),
     ]
 

@@ -72,6 +72,7 @@ extension PostgresLedger {
         row.append(array: ids)
         row.append(array: [Int32(effects.count)])
         row.append(array: [EffectCodec.encode(effects)])
+        row.append(nullableColumn: [effects]) { OriginCodec.encode($0) }
         return (
             EffectGroup(groupID: ids[0], day: now.day, effects: effects),
             .execute(DecideStatements.insertGroups, row)
@@ -89,10 +90,11 @@ extension PostgresLedger {
         for row in 0..<result.rowCount {
             let groupID = try result.int64(row, 0)
             do {
-                groups.append(
-                    EffectGroup(
-                        groupID: groupID, day: try result.int32(row, 1),
-                        effects: try EffectCodec.decode(try result.bytes(row, 2))))
+                var effects = try EffectCodec.decode(try result.bytes(row, 2))
+                if let origins = try result.optional(row, 3, as: [UInt8].self) {
+                    OriginCodec.decode(origins, into: &effects)
+                }
+                groups.append(EffectGroup(groupID: groupID, day: try result.int32(row, 1), effects: effects))
             } catch is EffectCodec.Malformed {
                 throw corrupted("effect group \(groupID)")
             }

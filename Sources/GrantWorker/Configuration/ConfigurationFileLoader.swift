@@ -17,7 +17,7 @@ struct ConfigurationFileLoader {
     /// Sections whose settings may come from the environment.
     static let sections = [
         "worker", "kafka", "topics", "database", "keys", "secrets", "wpc", "control", "gateway_receipts",
-        "status_lists", "confirmation", "http", "claims", "security_events", "limits", "log",
+        "status_lists", "confirmation", "http", "claims", "security_events", "metrics", "tracing", "limits", "log",
     ]
 
     mutating func load(_ root: Node) -> (WorkerConfiguration, LogSettings)? {
@@ -52,6 +52,8 @@ struct ConfigurationFileLoader {
         let claims = claims(top["claims"], reachedAt: http?.issuer)
         let securityEvents = securityEvents(top["security_events"])
         checkSignalKey(securityEvents, keys, top["security_events"])
+        let metrics = reader.metrics(top["metrics"]) { [directory] in Self.resolve($0, in: directory) }
+        let tracing = tracing(top["tracing"])
         let limits = limits(top["limits"])
         let log = log(top["log"])
         reader.reportUnknownVariables(sections: Self.sections)
@@ -74,6 +76,8 @@ struct ConfigurationFileLoader {
         configuration.http = http
         configuration.claims = claims
         configuration.securityEvents = securityEvents
+        configuration.metrics = metrics
+        configuration.tracing = tracing
         configuration.isDryRun = isDryRun
         return (configuration, log)
     }

@@ -176,6 +176,10 @@ public struct WorkerConfiguration: Sendable {
     public var claims: Claims?
     /// Where security events are streamed to; `nil` when they are not.
     public var securityEvents: SecurityEventSettings?
+    /// How its figures are had.
+    public var metrics = MetricsSettings()
+    /// Whether decisions are traced; `nil` hands on what came and makes no spans.
+    public var tracing: TracingSettings?
     /// Bounds.
     public var limits: Limits
     /// Decides and records, mints nothing.

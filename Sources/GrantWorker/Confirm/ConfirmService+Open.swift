@@ -5,6 +5,7 @@ import GraphConfirmation
 import IssuanceRules
 import Keys
 import Logging
+import Observability
 
 extension ConfirmService {
     /// The sources whose vendor can be asked under a configuration.
@@ -17,9 +18,7 @@ extension ConfirmService {
     static func warn(_ rules: RuleSet, _ configuration: WorkerConfiguration, _ logger: Logger) {
         let names = demanding(rules).map(\.name.rawValue).sorted()
         guard configuration.confirmation == nil, !names.isEmpty else { return }
-        logger.warning(
-            "sources are to be confirmed and the configuration has no section confirmation: they go to the dead letters",
-            metadata: ["sources": "\(names.joined(separator: " "))"])
+        logger.log(.confirmationMissing, metadata: ["sources": "\(names.joined(separator: " "))"])
     }
 
     private static func demanding(_ rules: RuleSet) -> [SourceRule] {

@@ -4,6 +4,7 @@ import GrantLedger
 import GraphConfirmation
 import IssuanceRules
 import Logging
+import Observability
 import Primitives
 import ReceiptLog
 
@@ -47,7 +48,7 @@ final class ConfirmService: Sendable {
     func run(until stop: @Sendable () -> Bool) async throws {
         var counted: ContinuousClock.Instant?
         try await ledger.hold(.confirmer, for: worker, every: interval, until: stop) { error in
-            logger.warning("confirming starts anew", metadata: ["error": "\(error)"])
+            logger.log(.confirmingRestarted, metadata: ["error": "\(error)"])
         } work: { lease in
             if counted.map({ .now - $0 > Self.countInterval }) ?? true {
                 metrics.waits(try await ledger.waitingConfirmations(), isCircuitOpen: graph.isCircuitOpen)
@@ -104,9 +105,8 @@ final class ConfirmService: Sendable {
         guard let kind = claim.entitlements.first?.kind,
             let target = GraphTarget(due.key.approvalID, entitlement: kind)
         else {
-            logger.warning(
-                "a source demands a confirmation of something that Microsoft Graph does not know",
-                metadata: ["approval": "\(due.key.approvalID)", "source": "\(due.key.source)"])
+            logger.log(
+                .unconfirmable, metadata: ["approval": .outside(due.key.approvalID), "source": "\(due.key.source)"])
             return .delayed(due.delay(nil, "not_askable"))
         }
         let start = ContinuousClock.now
@@ -117,8 +117,8 @@ final class ConfirmService: Sendable {
             metrics.failed(error)
             try Task.checkCancellation()
             logger.log(
-                level: error.isRetriable ? .info : .error, "the vendor could not be asked",
-                metadata: ["approval": "\(due.key.approvalID)", "error": "\(error)"])
+                .vendorUnreachable, at: error.isRetriable ? .info : .error,
+                metadata: ["approval": .outside(due.key.approvalID), "error": "\(error)"])
             let wait = max(error.retryAfter ?? .zero, backoff(due))
             return .delayed(due.delay(wait, error.code.rawValue, isAttempt: true))
         }
@@ -180,11 +180,11 @@ final class ConfirmService: Sendable {
         try await decider.decide(decider.reader.read(confirmations, under: lease))
         for confirmation in confirmations {
             guard case .contradicted(let why, let sentence) = confirmation.verdict else { continue }
-            logger.error(
-                "the vendor contradicts a source",
+            logger.log(
+                .vendorContradicts,
                 metadata: [
-                    "approval": "\(confirmation.key.approvalID)", "source": "\(confirmation.key.source)",
-                    "code": "\(why.rawValue)", "detail": "\(sentence)",
+                    "approval": .outside(confirmation.key.approvalID), "source": "\(confirmation.key.source)",
+                    "code": "\(why.rawValue)", "detail": .outside(sentence),
                 ])
         }
     }

@@ -4,6 +4,7 @@ import GrantLedger
 import IssuanceRules
 import Kafka
 import Logging
+import Observability
 import ReceiptLog
 
 /// The elected reader of the control topic: its own connection, its own task, behind no approval.
@@ -41,7 +42,7 @@ final class ControlService: Sendable {
 
     func run(until stop: @Sendable () -> Bool) async throws {
         try await ledger.hold(.control, for: worker, every: limits.heartbeatInterval, until: stop) { error in
-            logger.warning("reading the control topic starts anew", metadata: ["error": "\(error)"])
+            logger.log(.controlRestarted, metadata: ["error": "\(error)"])
         } work: { lease in
             try await lead(lease, until: stop)
         }
@@ -73,7 +74,7 @@ final class ControlService: Sendable {
         // What compaction took away was replaced by what stands behind it.
         let start = max(next, marks.low)
         try await consumer.assign([partition: start])
-        logger.info("this worker reads the control topic", metadata: ["topic": "\(topic)", "offset": "\(start)"])
+        logger.log(.controlReading, metadata: ["topic": "\(topic)", "offset": "\(start)"])
         var reached = start
         var asked: ContinuousClock.Instant?
         while !stop() {
@@ -103,14 +104,11 @@ final class ControlService: Sendable {
         case .tombstone: try await applier.pass({ _ in [] }, fence: fence)
         case .event(let event): try await apply([event], record, fence, since: start)
         case .widened(let events, let fault):
-            logger.critical(
-                "a control event could not be read in full and stops more than it may have meant",
-                metadata: ["offset": "\(record.offset)", "fault": "\(fault)"])
+            logger.log(.controlWidened, metadata: ["offset": "\(record.offset)", "fault": .outside(fault)])
             try await apply(events, record, fence, since: start)
         case .quarantined(let fault):
-            logger.critical(
-                "a control event is not obeyed", metadata: ["offset": "\(record.offset)", "fault": "\(fault)"])
-            metrics.controlled("unknown", fault.code.rawValue, waited: .zero)
+            logger.log(.controlQuarantined, metadata: ["offset": "\(record.offset)", "fault": .outside(fault)])
+            metrics.controlled("unknown", fault.code.rawValue, in: .zero, waited: .zero)
             try await quarantine(record, code: fault.code.rawValue, detail: fault.description, fence)
         }
     }
@@ -129,11 +127,13 @@ final class ControlService: Sendable {
             }
             let name = ControlApplier.name(answer.result)
             metrics.controlled(
-                event.operation.kind.rawValue, name, waited: .milliseconds(answer.waitedMilliseconds))
-            logger.notice(
-                "a control event was applied",
+                event.operation.kind.rawValue, name, in: .milliseconds(answer.milliseconds),
+                waited: .milliseconds(answer.waitedMilliseconds))
+            logger.log(
+                .controlApplied,
                 metadata: [
-                    "operation": "\(event.operation.kind.rawValue)", "handle": "\(event.handle)", "result": "\(name)",
+                    "operation": "\(event.operation.kind.rawValue)", "handle": .outside(event.handle),
+                    "result": "\(name)",
                     "position": "\(answer.position.map(String.init) ?? "none")", "ms": "\(answer.milliseconds)",
                 ])
         }

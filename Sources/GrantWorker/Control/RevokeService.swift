@@ -1,6 +1,7 @@
 import ClawWire
 import GrantLedger
 import Logging
+import Observability
 import Primitives
 import ReceiptLog
 
@@ -25,7 +26,7 @@ final class RevokeService: Sendable {
 
     func run(until stop: @Sendable () -> Bool) async throws {
         try await ledger.hold(.revoker, for: worker, every: interval, until: stop) { error in
-            logger.warning("revoking tokens failed; trying again", metadata: ["error": "\(error)"])
+            logger.log(.revokingFailed, metadata: ["error": "\(error)"])
         } work: { lease in
             while !stop(), try await revokeSome(lease) {}
         }
@@ -45,9 +46,7 @@ final class RevokeService: Sendable {
         else { return false }
         metrics.revoked(count.withLock { $0 })
         if run.finishedAt != nil {
-            logger.notice(
-                "tokens voided by a control event are revoked one by one",
-                metadata: ["event": "\(run.handle)", "tokens": "\(run.revoked)"])
+            logger.log(.tokensRevoked, metadata: ["control_event": .outside(run.handle), "tokens": "\(run.revoked)"])
         }
         return true
     }

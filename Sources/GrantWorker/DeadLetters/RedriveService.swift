@@ -3,6 +3,7 @@ import ClawWire
 import GrantLedger
 import Kafka
 import Logging
+import Observability
 import ReceiptLog
 
 /// Reads the records of dead letters again, when somebody has asked for it, and decides them through the same door.
@@ -45,7 +46,7 @@ final class RedriveService: Sendable {
         var pruned: ContinuousClock.Instant?
         var known: Set<SourceName> = []
         try await ledger.hold(.redriver, for: worker, every: limits.sweepInterval, until: stop) { error in
-            logger.warning("reading dead letters' records again failed", metadata: ["error": "\(error)"])
+            logger.log(.redriveFailed, metadata: ["error": "\(error)"])
         } work: { lease in
             if pruned.map({ .now - $0 > Self.pruneInterval }) ?? true {
                 try await prune(until: stop)
@@ -66,7 +67,7 @@ final class RedriveService: Sendable {
             let count = try await ledger.pruneDeadLetters(
                 olderThan: limits.deadLetterRetention, limit: Self.pruneLimit)
             if count > 0 {
-                logger.info("dead letters whose time is over are gone", metadata: ["dead_letters": "\(count)"])
+                logger.log(.deadLettersExpired, metadata: ["dead_letters": "\(count)"])
             }
             guard Int64(count) == Self.pruneLimit else { return }
         }
@@ -85,9 +86,7 @@ final class RedriveService: Sendable {
                     done += 1
                 } catch let error as KafkaError {
                     // Other topics may be well.
-                    logger.warning(
-                        "the record of a dead letter cannot be read now",
-                        metadata: ["dead_letter": "\(letter.origin)", "error": "\(error)"])
+                    logger.log(.redriveUnreadable, metadata: ["dead_letter": "\(letter.origin)", "error": "\(error)"])
                 }
             }
         } catch {
@@ -124,10 +123,11 @@ final class RedriveService: Sendable {
         // What was put on the topic long ago tells nothing of how its source fares now.
         batch.seen = [:]
         batch.lag = [:]
+        for index in batch.entries.indices { batch.entries[index].recordedAt = nil }
         do {
             try await decider.decide(try await decider.obey(batch)) { !stop() }
         } catch is RedriveOver {
-            logger.debug("a redrive was done or given up before", metadata: ["dead_letter": "\(letter.origin)"])
+            logger.log(.redriveOver, metadata: ["dead_letter": "\(letter.origin)"])
         }
     }
 

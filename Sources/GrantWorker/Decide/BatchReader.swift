@@ -12,6 +12,10 @@ struct UnderstoodEntry: Sendable {
     let authenticity: IssuanceRules.Authenticity
     /// Index into ``DecideRead/events``; ``noEvent`` for what no record brought, which is always taken.
     let event: Int
+    /// The trace that its record came with.
+    var trace: TraceContext?
+    /// When its record was put on its topic, at most the time at which it was read.
+    var recordedAt: Timestamp?
 
     /// The index of a vendor's answer: reading it twice says nothing new, and the ledger knows no event of it.
     static let noEvent = -1
@@ -217,7 +221,8 @@ struct BatchReader {
         batch.entries.append(
             UnderstoodEntry(
                 source: source, found: found, facts: kept, authenticity: authenticity,
-                event: batch.read.events.count - 1))
+                event: batch.read.events.count - 1, trace: RecordTrace.context(of: record),
+                recordedAt: record.timestamp.map { min($0, now) }))
         let isContained = kept.contains {
             if case .capabilityRequested = $0.content { $0.approvalID != nil } else { false }
         }

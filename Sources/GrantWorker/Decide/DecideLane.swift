@@ -3,6 +3,7 @@ import ClawWire
 import GrantLedger
 import Kafka
 import Logging
+import Observability
 import Primitives
 import ReceiptLog
 
@@ -72,6 +73,9 @@ final class DecideLane: Sendable {
         }
         return all
     }
+
+    /// The next offset to be committed of each partition it reads.
+    var positions: [InputPartition: Int64] { held.withLock { $0.next } }
 
     /// The epochs this lane commits under.
     var epochs: [InputPartition: LeaseEpoch] { held.withLock { $0.leases.mapValues(\.epoch) } }
@@ -159,7 +163,7 @@ final class DecideLane: Sendable {
         do {
             try await consumer.remove(Set(partitions.map(\.kafka)))
         } catch {
-            logger.warning("partitions could not be unassigned", metadata: ["error": "\(error)"])
+            logger.log(.unassignFailed, metadata: ["error": "\(error)"])
         }
     }
 
@@ -168,7 +172,7 @@ final class DecideLane: Sendable {
     /// heartbeat takes it up again where the ledger stands.
     private func recover(from error: KafkaError) async {
         guard let topicPartition = error.topicPartition else {
-            logger.error("the consumer failed", metadata: ["error": "\(error)"])
+            logger.log(.consumerFailed, metadata: ["error": "\(error)"])
             return
         }
         let partition = InputPartition(topic: topicPartition.topic, partition: topicPartition.partition)
@@ -176,21 +180,19 @@ final class DecideLane: Sendable {
         do {
             let marks = try await consumer.watermarks(topicPartition, timeout: .seconds(2))
             if next < marks.low {
-                logger.critical(
-                    "input was deleted before it was read",
-                    metadata: ["partition": "\(partition)", "from": "\(next)", "to": "\(marks.low)"])
+                logger.log(
+                    .inputDeleted, metadata: ["partition": "\(partition)", "from": "\(next)", "to": "\(marks.low)"])
                 try await consumer.seek([topicPartition: marks.low])
             } else if next > marks.high {
-                logger.critical(
-                    "the partition is shorter than what was committed; it is not read until that is explained",
+                logger.log(
+                    .partitionShorter,
                     metadata: ["partition": "\(partition)", "committed": "\(next)", "end": "\(marks.high)"])
                 await lay(down: [partition])
             } else {
                 try await consumer.seek([topicPartition: next])
             }
         } catch {
-            logger.warning(
-                "a partition cannot be read now", metadata: ["partition": "\(partition)", "error": "\(error)"])
+            logger.log(.partitionUnreadable, metadata: ["partition": "\(partition)", "error": "\(error)"])
             await lay(down: [partition])
         }
     }
@@ -203,8 +205,7 @@ final class DecideLane: Sendable {
         while !rest.isEmpty {
             let (records, advances) = wanted(rest)
             guard !records.isEmpty else { return signatures }
-            var understood = decider.reader.read(
-                records, fence: .offsets(Array(advances.values)), at: decider.clock(), signatures: &signatures)
+            var understood = decider.read(records, advances, &signatures)
             // A lift may rest on an approval that stands before it, so that is decided first. Lifts are rare.
             if let lift = understood.control.first(where: { $0.isAfterItsPast && $0.record > 0 }) {
                 let cut = lift.found.origin
@@ -234,8 +235,7 @@ final class DecideLane: Sendable {
     ) async throws -> Bool {
         let (records, advances) = wanted(head)
         guard !records.isEmpty else { return true }
-        let understood = decider.reader.read(
-            records, fence: .offsets(Array(advances.values)), at: decider.clock(), signatures: &signatures)
+        let understood = decider.read(records, advances, &signatures)
         return try await commit(try await decider.obey(understood), advances, until: stop)
     }
 
@@ -274,11 +274,11 @@ final class DecideLane: Sendable {
                     }
             }
         } catch let error as LedgerError where error.code == .fenced {
-            logger.warning("a batch was fenced off", metadata: ["error": "\(error)"])
+            logger.log(.batchFenced, metadata: ["error": "\(error)"])
             await lay(down: Set(advances.keys))
             return false
         } catch let held as HeldBack {
-            logger.info("a batch that is held back is laid down", metadata: ["why": "\(held)"])
+            logger.log(.batchLaidDown, metadata: ["why": "\(held)"])
             await lay(down: Set(advances.keys))
             return false
         }
@@ -305,7 +305,7 @@ final class DecideLane: Sendable {
                 do {
                     try await consumer.commit(offsets)
                 } catch {
-                    logger.debug("group offsets were not committed", metadata: ["error": "\(error)"])
+                    logger.log(.offsetsUncommitted, metadata: ["error": "\(error)"])
                 }
             }
         }

@@ -1,9 +1,11 @@
+import ApprovalSources
 import ClawWire
 import GrantLedger
 import IssuanceRules
 import Keys
 import Logging
 import Metrics
+import Observability
 import Primitives
 import ReceiptLog
 
@@ -25,6 +27,8 @@ final class Decider: Sendable {
     private let clocks: ClockGuard
     private let lineage: LineageGuard?
     private let metrics: WorkerMetrics
+    private let tracing: TracePlan
+    private let tracer: WorkerTracer?
     private let logger: Logger
     /// Whether batches read what their jobs have used, in the round trip that reads everything else: from the beginning
     /// where the rules have budgets, else once an approval with one was met.
@@ -39,9 +43,12 @@ final class Decider: Sendable {
         reader: BatchReader, clock: @escaping @Sendable () -> Timestamp, ledger: any Ledger, rules: RuleSet,
         policies: PolicyCache, keys: KeyRing, tokenIDSecret: TokenIDSecret, worker: WorkerID, isDryRun: Bool,
         claimBase: String?, control: ControlView, applier: ControlApplier, stopViewMaximumAge: Duration?,
-        maximumClockDifference: Duration, lineage: LineageGuard? = nil, metrics: WorkerMetrics, logger: Logger
+        maximumClockDifference: Duration, lineage: LineageGuard? = nil, metrics: WorkerMetrics,
+        tracing: TracePlan = .passing, tracer: WorkerTracer? = nil, logger: Logger
     ) {
         self.lineage = lineage
+        self.tracing = tracing
+        self.tracer = tracer
         clocks = ClockGuard(
             clock: clock, viewMaximumAge: stopViewMaximumAge, maximumDifference: maximumClockDifference)
         self.control = control
@@ -67,6 +74,17 @@ final class Decider: Sendable {
             ? nil : HealthRead(sources: Array(watched.keys), locks: watched.values.contains(where: \.counts))
     }
 
+    /// Understands the records of a lane.
+    func read(
+        _ records: [SourceRecord], _ advances: [InputPartition: OffsetAdvance], _ signatures: inout BatchSignatureCache
+    ) -> UnderstoodBatch {
+        let start = ContinuousClock.now
+        let batch = reader.read(
+            records, fence: .offsets(Array(advances.values)), at: clock(), signatures: &signatures)
+        metrics.read(in: .now - start)
+        return batch
+    }
+
     /// Decides a batch and commits it.
     ///
     /// Passing failures are waited out: the batch stays in hand and nothing is lost (P3).
@@ -87,8 +105,10 @@ final class Decider: Sendable {
         while true {
             do {
                 let start = ContinuousClock.now
-                let summary = try await attempt(batch, due: due)
-                metrics.decided(summary, in: ContinuousClock.now - start)
+                let began = clock()
+                let (summary, planning) = try await attempt(batch, due: due)
+                metrics.decided(summary, in: ContinuousClock.now - start, planning: planning)
+                tracer?.decided(summary.spans, readAt: batch.readAt, began: began)
                 tracker.note(batch.seen)
                 for (source, seconds) in batch.lag { metrics.lag(seconds, of: source) }
                 if !summary.missingPolicies.isEmpty { await policies.load(summary.missingPolicies) }
@@ -111,15 +131,16 @@ final class Decider: Sendable {
                     // Under many stops in a row a batch would never be done; then stops wait for it.
                     if .now - first > Self.overtakenLimit { batch.read.stopLock = .first }
                 }
-                metrics.retries.increment()
-                logger.info("a batch is decided again", metadata: ["error": "\(error)"])
+                metrics.retried(error)
+                logger.log(.batchRetried, metadata: ["error": "\(error)"])
             } catch let held as HeldBack {
                 metrics.heldBack(held)
-                logger.warning("a batch is held back", metadata: ["why": "\(held)"])
+                logger.log(.batchHeldBack, metadata: ["why": "\(held)"])
                 guard held.keepsBatch, mayWait() else { throw held }
             } catch let error as KeyError {
+                metrics.unusableKeys.increment()
                 // Without a key nothing is issued and the input waits; a rotation or a mended module cures it.
-                logger.error("no signing key can be used; waiting", metadata: ["error": "\(error)"])
+                logger.log(.keyUnusable, metadata: ["error": "\(error)"])
             }
             try await backoff.wait()
         }
@@ -141,12 +162,14 @@ final class Decider: Sendable {
             let answer = try await apply(control.event)
             let name = ControlApplier.name(answer.result)
             let event = control.event
-            metrics.controlled(event.operation.kind.rawValue, name, waited: .milliseconds(answer.waitedMilliseconds))
-            logger.notice(
-                "a control event of a source of approvals was applied",
+            metrics.controlled(
+                event.operation.kind.rawValue, name, in: .milliseconds(answer.milliseconds),
+                waited: .milliseconds(answer.waitedMilliseconds))
+            logger.log(
+                .sourceControlApplied,
                 metadata: [
                     "source": "\(control.source)", "operation": "\(event.operation.kind.rawValue)",
-                    "handle": "\(event.handle)", "result": "\(name)",
+                    "handle": .outside(event.handle), "result": "\(name)",
                     "position": "\(answer.position.map(String.init) ?? "none")", "ms": "\(answer.milliseconds)",
                 ])
             guard case .refused(let why) = answer.result else { continue }
@@ -166,19 +189,23 @@ final class Decider: Sendable {
             do {
                 return try await applier.apply(event, since: start)
             } catch let error as LedgerError where error.isRetriable || error.code == .outcomeUnknown {
-                logger.warning("a control event is applied again", metadata: ["error": "\(error)"])
+                logger.log(.controlRetried, metadata: ["error": "\(error)"])
             }
             try await backoff.wait()
         }
     }
 
-    private func attempt(_ batch: UnderstoodBatch, due: DueWork) async throws -> BatchSummary {
+    /// What a batch came to, and the time of it that the rules took.
+    private func attempt(
+        _ batch: UnderstoodBatch, due: DueWork
+    ) async throws -> (summary: BatchSummary, planning: Duration) {
         let signer = try keys.signer(for: .token, at: clock())
         let planner = DecisionPlanner(
             rules: rules, policies: policies.known(), minter: CSTMinter(signer: signer),
             tokenIDSecret: tokenIDSecret, keyValidUntil: keys.validUntil(for: .token), worker: worker,
             isDryRun: isDryRun,
-            stopViewMaximumAgeSeconds: stopViewMaximumAge.map { $0 / .seconds(1) }, claimBase: claimBase)
+            stopViewMaximumAgeSeconds: stopViewMaximumAge.map { $0 / .seconds(1) }, claimBase: claimBase,
+            tracing: tracing)
         let known = control.current
         var batch = batch
         batch.read.knownControlPosition = known.position
@@ -189,7 +216,9 @@ final class Decider: Sendable {
             if let lineage, !lineage.isCompared(snapshot.incarnation) { throw HeldBack.ledgerNotCompared }
             try clocks.check(snapshot, readAt: understood.readAt)
             let state = try control.state(known, advancedBy: snapshot)
-            return try planner.plan(understood, due: due, snapshot: snapshot, control: state)
+            let start = ContinuousClock.now
+            let (write, summary) = try planner.plan(understood, due: due, snapshot: snapshot, control: state)
+            return (write, (summary, .now - start))
         }
     }
 

@@ -6,6 +6,11 @@ import ReceiptLog
 
 /// What a planned batch comes to, for metrics and logs.
 struct BatchSummary: Sendable, Hashable {
+    /// What decisions come to, as metrics and traces name it.
+    enum Outcome: String, Sendable, Hashable, CaseIterable {
+        case issued, denied, expired, quarantined, waiting, revoked
+    }
+
     var records = 0
     var newEvents = 0
     var repeats = 0
@@ -15,7 +20,8 @@ struct BatchSummary: Sendable, Hashable {
     var quarantined = 0
     var waiting = 0
     var revoked = 0
-    var reasons: [String: Int] = [:]
+    /// Reasons of decisions, by what they came to.
+    var reasons: [Outcome: [String: Int]] = [:]
     var ignored: [String: Int] = [:]
     /// Findings, by code.
     var findings: [String: Int] = [:]
@@ -25,6 +31,21 @@ struct BatchSummary: Sendable, Hashable {
     var missingPolicies: Set<Digest> = []
     /// True when the batch holds effects to seal.
     var hasEffects = false
+    /// Age of the event that led to it, of each grant.
+    var grantAges: [Duration] = []
+    /// Spans to be told once the batch is committed.
+    var spans: [PlannedSpan] = []
+
+    func count(of outcome: Outcome) -> Int {
+        switch outcome {
+        case .issued: issued
+        case .denied: denied
+        case .expired: expired
+        case .quarantined: quarantined
+        case .waiting: waiting
+        case .revoked: revoked
+        }
+    }
 }
 
 /// What a plan lacks and did not know before it saw the ledger's state: a waiting request names its WPC and the request
@@ -104,6 +125,8 @@ struct DecisionPlanner: Sendable {
     /// Address under which tokens delivered by reference are claimed, without a slash at its end; `nil` where none is
     /// configured.
     var claimBase: String?
+    /// Which spans decisions get.
+    var tracing = TracePlan.passing
     /// How soon a request is looked at again that waits for a WPC or for a source to be well, in seconds.
     let policyRetrySeconds: Int64 = 2
 

@@ -8,24 +8,29 @@ package struct StoredRequestBody {
     package let source: SourceName
     package let authenticity: IssuanceRules.Authenticity
     package let input: EvidenceInput
+    /// The trace that it came with.
+    let trace: TraceContext?
 
     init(
-        request: CapabilityRequest, source: SourceName, authenticity: IssuanceRules.Authenticity, input: EvidenceInput
+        request: CapabilityRequest, source: SourceName, authenticity: IssuanceRules.Authenticity, input: EvidenceInput,
+        trace: TraceContext? = nil
     ) {
+        self.trace = trace
         self.request = request
         self.source = source
         self.authenticity = authenticity
         self.input = input
     }
 
-    func encode() -> [UInt8] { Statement(source, authenticity, input).encode("request", request.json) }
+    func encode() -> [UInt8] { Statement(source, authenticity, input, trace).encode("request", request.json) }
 
     package init?(decoding bytes: [UInt8]) {
         guard let (statement, body) = Statement.decode("request", bytes),
             let request = try? CapabilityRequest(json: body)
         else { return nil }
         self.init(
-            request: request, source: statement.source, authenticity: statement.authenticity, input: statement.input)
+            request: request, source: statement.source, authenticity: statement.authenticity, input: statement.input,
+            trace: statement.trace)
     }
 }
 
@@ -58,8 +63,14 @@ private struct Statement {
     let source: SourceName
     let authenticity: IssuanceRules.Authenticity
     let input: EvidenceInput
+    /// The trace that it is a part of.
+    let trace: TraceContext?
 
-    init(_ source: SourceName, _ authenticity: IssuanceRules.Authenticity, _ input: EvidenceInput) {
+    init(
+        _ source: SourceName, _ authenticity: IssuanceRules.Authenticity, _ input: EvidenceInput,
+        _ trace: TraceContext? = nil
+    ) {
+        self.trace = trace
         self.source = source
         self.authenticity = authenticity
         self.input = input
@@ -74,6 +85,10 @@ private struct Statement {
         object["partition"] = .integer(input.origin.partition)
         object["offset"] = .integer(input.origin.offset)
         object["authenticity"] = Self.json(authenticity)
+        if let trace {
+            object["traceparent"] = .string(trace.traceparent)
+            if !trace.state.isEmpty { object["tracestate"] = .string(trace.state) }
+        }
         return JSONWriter.bytes(.object(object))
     }
 
@@ -87,7 +102,10 @@ private struct Statement {
             digest: digest,
             origin: ReceiptLog.RecordOrigin(topic: topic, partition: Int32(clamping: partition), offset: offset),
             source: SourceName(source))
-        return (Statement(SourceName(source), authenticity, input), body)
+        let trace = value["traceparent"]?.string.flatMap {
+            TraceContext(traceparent: $0, tracestate: value["tracestate"]?.string)
+        }
+        return (Statement(SourceName(source), authenticity, input, trace), body)
     }
 
     private static func json(_ authenticity: IssuanceRules.Authenticity) -> JSONValue {

@@ -14,7 +14,10 @@ extension WorkingSet {
         }
         guard let (input, decision) = judge(asked, entry) else { return }
         let candidates = input.approvals
-        for reason in decision.reasons { summary.reasons[reason.code.rawValue, default: 0] += 1 }
+        let outcome = BatchSummary.Outcome(decision.outcome, isDryRun: planner.isDryRun)
+        for reason in decision.reasons {
+            summary.reasons[outcome, default: [:]][reason.code.rawValue, default: 0] += 1
+        }
         entry.isChanged = true
         entry.stored.approvals = decision.approvals
         switch decision.outcome {

@@ -115,6 +115,8 @@ extension WorkingSet {
             }
             return outputs
         }
+        effects[index].origin = origin(
+            of: entry, approvals: plan.approvals, outcome: .issued, reasons: decision.reasons.map(\.code.rawValue))
         effectOfRequest[entry.stored.requestID] = index
     }
 
@@ -131,7 +133,11 @@ extension WorkingSet {
                 inputs(of: entry, approvals: decision.approvals), policyHash: request?.policyHash,
                 authenticity: authenticity(of: decision.approvals)),
             reasons: Self.reasons(decision.reasons), occurredAt: now)
-        effectOfRequest[entry.stored.requestID] = try add(receipt, outputs: Self.decisionOutput)
+        let index = try add(receipt, outputs: Self.decisionOutput)
+        effects[index].origin = origin(
+            of: entry, approvals: decision.approvals, outcome: isExpiry ? .expired : .denied,
+            reasons: decision.reasons.map(\.code.rawValue))
+        effectOfRequest[entry.stored.requestID] = index
     }
 
     private static func decisionOutput(_ encoded: EncodedReceipt) -> [OutputRecord] {
@@ -214,7 +220,7 @@ extension WorkingSet {
             return [OutputRecord(stream: .deadLetters, key: record.recordKey, value: record.canonicalBytes)]
         }
         summary.quarantined += 1
-        summary.reasons[refused.reason, default: 0] += 1
+        summary.reasons[.quarantined, default: [:]][refused.reason, default: 0] += 1
     }
 
     /// The same event id came with another content: one of the two is not what its source said.

@@ -21,6 +21,8 @@ struct WorkingSet {
         var source: SourceName
         var authenticity: IssuanceRules.Authenticity
         var input: EvidenceInput?
+        /// The trace that it came with.
+        var trace: TraceContext?
     }
 
     let planner: DecisionPlanner
@@ -41,6 +43,9 @@ struct WorkingSet {
     var touchedApprovals: Set<ApprovalID> = []
     var toDecide: Set<RequestID> = []
     var inputs: [ApprovalID: [EvidenceInput]] = [:]
+    /// When what the batch says happened, and which traces it is a part of.
+    var approvalCauses: [ApprovalID: Cause] = [:]
+    var requestCauses: [RequestID: Cause] = [:]
     /// Which approvals meet which requests; made when all facts have been applied.
     var meetings = ApprovalMeetings()
     var effects: [Effect] = []
@@ -120,7 +125,8 @@ struct WorkingSet {
         let body = stored.body.flatMap { StoredRequestBody(decoding: $0) }
         let entry = RequestEntry(
             request: body?.request, stored: stored, isNew: false, isChanged: false,
-            source: body?.source ?? SourceName(""), authenticity: body?.authenticity ?? .topic, input: body?.input)
+            source: body?.source ?? SourceName(""), authenticity: body?.authenticity ?? .topic, input: body?.input,
+            trace: body?.trace)
         requests[id] = entry
         return entry
     }
@@ -144,7 +150,7 @@ struct WorkingSet {
             }
             try observe(fact, entry, input)
             if let id = fact.approvalID {
-                try fold(fact, into: id, entry.source, entry.authenticity, input)
+                try fold(fact, into: id, entry.source, entry.authenticity, input, of: entry)
                 try applyEarlierEnds(to: id)
             }
             // An end may carry an id of its own, which no activation has: it ends what its subject holds.
@@ -152,7 +158,7 @@ struct WorkingSet {
             remember(end, of: entry, index, input)
             for id in try allApprovals().keys.sorted() where id != fact.approvalID {
                 guard approvals[id]?.state.isConcerned(by: end) ?? false else { continue }
-                try fold(end, into: id, entry.source, entry.authenticity, input)
+                try fold(end, into: id, entry.source, entry.authenticity, input, of: entry)
             }
         }
     }
@@ -196,14 +202,16 @@ struct WorkingSet {
 
     private mutating func fold(
         _ fact: Fact, into id: ApprovalID, _ source: SourceName, _ authenticity: IssuanceRules.Authenticity,
-        _ input: EvidenceInput
+        _ input: EvidenceInput, of entry: UnderstoodEntry? = nil
     ) throws {
         var approval = try approval(id)
         approval.state.apply(fact, from: source, authenticity: authenticity)
         approval.isChanged = true
+        if let trace = entry?.trace { approval.stored.trace = trace }
         approvals[id] = approval
         touchedApprovals.insert(id)
         inputs[id, default: []].append(input)
+        if let entry { note(entry, of: id) }
         if authenticity == .unconfirmed, fact.grants {
             wantedConfirmations.insert(ConfirmationKey(approvalID: id, source: source))
         }
@@ -224,7 +232,8 @@ struct WorkingSet {
             ticketReference: asked.ticketNumber, subjectReference: asked.subject)
         requests[asked.requestID] = RequestEntry(
             request: asked, stored: stored, isNew: true, isChanged: true, source: entry.source,
-            authenticity: entry.authenticity, input: input)
+            authenticity: entry.authenticity, input: input, trace: entry.trace)
+        note(entry, of: asked.requestID)
         toDecide.insert(asked.requestID)
     }
 
@@ -271,7 +280,8 @@ struct WorkingSet {
             // Only a request that waits is read back; most have their outcome in the transaction that first sees them.
             if entry.isNew, entry.stored.state == .waiting, let request = entry.request, let input = entry.input {
                 entry.stored.body = StoredRequestBody(
-                    request: request, source: entry.source, authenticity: entry.authenticity, input: input
+                    request: request, source: entry.source, authenticity: entry.authenticity, input: input,
+                    trace: entry.trace
                 ).encode()
             }
             if entry.isNew {

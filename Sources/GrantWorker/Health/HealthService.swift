@@ -2,6 +2,7 @@ import ClawWire
 import GrantLedger
 import IssuanceRules
 import Logging
+import Observability
 import Primitives
 import ReceiptLog
 
@@ -83,7 +84,7 @@ final class HealthService: Sendable {
             } catch is CancellationError {
                 throw CancellationError()
             } catch {
-                logger.warning("watching the sources failed; trying again", metadata: ["error": "\(error)"])
+                logger.log(.healthFailed, metadata: ["error": "\(error)"])
             }
             if !stop() { try await Task.sleep(for: limits.sweepInterval) }
         }
@@ -112,7 +113,7 @@ final class HealthService: Sendable {
             hasNews = hasNews || state.hasSilenceToReport(under: rule, at: now)
         }
         guard hasNews else { return }
-        logger.warning("a source is silent", metadata: ["sources": "\(rules.keys.sorted().map(\.rawValue))"])
+        logger.log(.sourceSilent, metadata: ["sources": "\(rules.keys.sorted().map(\.rawValue))"])
         var batch = UnderstoodBatch(read: DecideRead(worker: worker, fence: .offsets([])))
         batch.isHealthCheck = true
         try await decider.decide(batch) { !stop() }

@@ -1,6 +1,7 @@
 import GrantLedger
 import Kafka
 import Logging
+import Observability
 import Primitives
 import ReceiptLog
 
@@ -43,7 +44,7 @@ final class LeaseService: Sendable {
                 do {
                     try await beat()
                 } catch let error as LedgerError {
-                    logger.warning("a heartbeat failed", metadata: ["error": "\(error)"])
+                    logger.log(.heartbeatFailed, metadata: ["error": "\(error)"])
                 }
                 try await Task.sleep(for: limits.heartbeatInterval)
             }
@@ -59,7 +60,7 @@ final class LeaseService: Sendable {
                     worker: worker, lifetime: limits.leaseLifetime, topics: [:], initialOffset: { _ in 0 })
             } catch {
                 try Task.checkCancellation()
-                logger.warning("a heartbeat failed", metadata: ["error": "\(error)"])
+                logger.log(.heartbeatFailed, metadata: ["error": "\(error)"])
             }
             try await Task.sleep(for: limits.heartbeatInterval)
         }
@@ -86,8 +87,7 @@ final class LeaseService: Sendable {
                 do {
                     try await self.ledger.leave(worker: self.worker)
                 } catch {
-                    self.logger.warning(
-                        "leaving failed; the lease runs out by itself", metadata: ["error": "\(error)"])
+                    self.logger.log(.leavingFailed, metadata: ["error": "\(error)"])
                 }
             }
             group.addTask { try? await Task.sleep(for: lifetime) }
@@ -105,7 +105,7 @@ final class LeaseService: Sendable {
                 guard let description = metadata.topics[topic], description.error == nil,
                     !description.partitions.isEmpty
                 else {
-                    logger.warning("an input topic does not exist", metadata: ["topic": "\(topic)"])
+                    logger.log(.topicMissing, metadata: ["topic": "\(topic)"])
                     continue
                 }
                 found[topic] = Int32(description.partitions.count)
@@ -113,7 +113,7 @@ final class LeaseService: Sendable {
             for (topic, count) in found { try await learnStarts(of: topic, count) }
             counts.withLock { $0 = found }
         } catch {
-            logger.warning("the broker did not tell its topics", metadata: ["error": "\(error)"])
+            logger.log(.topicsUnknown, metadata: ["error": "\(error)"])
         }
     }
 
@@ -152,8 +152,8 @@ final class LeaseService: Sendable {
             try await ledger.release(partitions: giving, of: worker)
         }
         if !fresh.isEmpty || !lost.isEmpty || view.surplus > 0 {
-            logger.info(
-                "partitions changed",
+            logger.log(
+                .partitionsChanged,
                 metadata: [
                     "held": "\(view.held.count - view.surplus)", "taken": "\(fresh.count)", "lost": "\(lost.count)",
                     "given": "\(view.surplus)", "workers": "\(view.liveWorkers)",

@@ -1,5 +1,6 @@
 import Kafka
 import Logging
+import Observability
 
 extension Logger {
     /// Puts librdkafka's events into this logger: errors it recovers from are warnings, its chatter is debug.
@@ -15,7 +16,8 @@ extension Logger {
             case .notice, .informational, .debug: level = .debug
             }
             logger.log(
-                level: level, "librdkafka: \(event.facility)", metadata: ["message": "\(event.message)"])
+                .kafkaClient, at: level,
+                metadata: ["facility": .outside(event.facility), "message": .outside(event.message)])
         }
     }
 }

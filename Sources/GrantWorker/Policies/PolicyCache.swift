@@ -1,6 +1,7 @@
 import ClawWire
 import IssuanceRules
 import Logging
+import Observability
 import Primitives
 
 /// Verified WPCs by hash. A WPC is immutable, so what was verified once is kept; what was not found is asked for again
@@ -60,8 +61,8 @@ final class PolicyCache: Sendable {
                 let verified = try WPCEnvelope.verify(envelope, expectedHash: hash, signerAllowlist: signers)
                 return .available(verified.issuancePolicy, hash: hash)
             } catch let error as WPCError {
-                logger.error(
-                    "a WPC was refused",
+                logger.log(
+                    .policyRefused,
                     metadata: ["policy_hash": "\(hash)", "source": "\(source.name)", "error": "\(error)"])
                 return .invalid(code: error.code.rawValue, detail: error.description)
             } catch {

@@ -1,6 +1,7 @@
 import ClawWire
 import Kafka
 import Logging
+import Observability
 import Primitives
 
 /// Signed WPC envelopes from a compacted topic, keyed by policy hash. The topic is read from its beginning and followed.
@@ -30,7 +31,7 @@ final class TopicPolicySource: PolicySource {
             } catch is CancellationError {
                 throw CancellationError()
             } catch {
-                logger.warning("the WPC topic is read anew", metadata: ["topic": "\(topic)", "error": "\(error)"])
+                logger.log(.policyTopicRestarted, metadata: ["topic": "\(topic)", "error": "\(error)"])
                 try await Task.sleep(for: .seconds(1))
             }
         }

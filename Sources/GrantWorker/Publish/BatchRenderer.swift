@@ -8,7 +8,11 @@ import ReceiptLog
 struct PositionedRecord: Sendable {
     let stream: OutputStream
     let sequence: Int64
+    /// Number of its batch.
+    let batch: Int64
     let record: ProducerRecord
+    /// What led to it, as far as it is known.
+    let origin: EffectOrigin?
 }
 
 /// Renders a sealed batch as the records that are published.
@@ -93,7 +97,7 @@ struct BatchRenderer: Sendable {
         var records: [PositionedRecord] = []
         records.reserveCapacity(effects.count * 2 + 1)
         var templates: [OutputStream: HeaderTemplate] = [:]
-        func add(_ stream: OutputStream, key: [UInt8], value: [UInt8]?) {
+        func add(_ stream: OutputStream, key: [UInt8], value: [UInt8]?, origin: EffectOrigin? = nil) {
             let sequence = next[Int(stream.rawValue)]
             next[Int(stream.rawValue)] += 1
             let template: HeaderTemplate
@@ -105,10 +109,11 @@ struct BatchRenderer: Sendable {
             }
             records.append(
                 PositionedRecord(
-                    stream: stream, sequence: sequence,
+                    stream: stream, sequence: sequence, batch: batch.number,
                     record: ProducerRecord(
                         topic: topics.name(stream), partition: nil, key: key, value: value,
-                        headers: template.headers(sequence), timestamp: batch.sealedAt.milliseconds)))
+                        headers: template.headers(sequence, in: origin?.trace), timestamp: batch.sealedAt.milliseconds),
+                    origin: origin))
         }
         if let receipts {
             let checkpoint = try SignedNote(parsing: batch.checkpoint)
@@ -122,7 +127,7 @@ struct BatchRenderer: Sendable {
                 for output in effect.outputs where output.stream == stream {
                     let completed = output.grant == nil ? nil : grants.popFirst()
                     let value = completed ?? output.value
-                    add(stream, key: output.key, value: value.isEmpty ? nil : value)
+                    add(stream, key: output.key, value: value.isEmpty ? nil : value, origin: effect.origin)
                 }
             }
         }
@@ -197,12 +202,20 @@ private struct HeaderTemplate {
         ]
     }
 
-    func headers(_ sequence: Int64) -> [KafkaHeader] {
+    /// - Parameter trace: what the ledger holds of it, so that every rendering says the same (CloudEvents, Distributed
+    ///   Tracing extension 1.0.2).
+    func headers(_ sequence: Int64, in trace: TraceContext?) -> [KafkaHeader] {
         let number = Array(String(sequence).utf8)
         var headers = headers
         headers[Self.identifierPlace] = KafkaHeader(
             name: headers[Self.identifierPlace].name, value: identifier + number)
         headers[Self.sequencePlace] = KafkaHeader(name: headers[Self.sequencePlace].name, value: number)
+        if let trace {
+            headers.append(KafkaHeader(name: "ce_traceparent", value: Array(trace.traceparent.utf8)))
+            if !trace.state.isEmpty {
+                headers.append(KafkaHeader(name: "ce_tracestate", value: Array(trace.state.utf8)))
+            }
+        }
         return headers
     }
 }

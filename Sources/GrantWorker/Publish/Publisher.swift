@@ -2,7 +2,7 @@ import ClawWire
 import GrantLedger
 import Kafka
 import Logging
-import Metrics
+import Observability
 import Primitives
 
 /// Puts sealed batches onto the topics, one after the other.
@@ -48,13 +48,18 @@ final class Publisher: Sendable {
     private let topics: WorkerConfiguration.OutputTopics
     private let admin: KafkaAdmin
     private let metrics: WorkerMetrics
+    private let tracer: WorkerTracer?
+    private let clock: @Sendable () -> Timestamp
     private let logger: Logger
 
     init(
         lane: PublishLane, ledger: any Ledger, renderer: BatchRenderer, configuration: KafkaConfiguration,
         usesTransactions: Bool,
-        topics: WorkerConfiguration.OutputTopics, admin: KafkaAdmin, metrics: WorkerMetrics, logger: Logger
+        topics: WorkerConfiguration.OutputTopics, admin: KafkaAdmin, metrics: WorkerMetrics,
+        tracer: WorkerTracer? = nil, clock: @escaping @Sendable () -> Timestamp, logger: Logger
     ) {
+        self.tracer = tracer
+        self.clock = clock
         self.lane = lane
         self.ledger = ledger
         self.renderer = renderer
@@ -115,9 +120,7 @@ final class Publisher: Sendable {
             state.ends = tail.ends
             state.readFrom = tail.starts
         }
-        logger.info(
-            "publishing goes on",
-            metadata: ["batch": "\(tail.nextBatch)", "found": "\(tail.positions.count)"])
+        logger.log(.publishingGoesOn, metadata: ["batch": "\(tail.nextBatch)", "found": "\(tail.positions.count)"])
     }
 
     /// Most batches of one transaction of the broker, which costs as much for one as for several.
@@ -148,15 +151,19 @@ final class Publisher: Sendable {
     private struct Round: Sendable {
         let last: SealedBatch
         let records: [PositionedRecord]
+        let sealedAt: [Int64: Timestamp]
+        let began: Timestamp
         let rendering: Duration
     }
 
     private func render(_ batches: ArraySlice<SealedBatch>) async throws -> Round? {
         guard let last = batches.last else { return nil }
         let start = ContinuousClock.now
+        let began = clock()
         var records: [PositionedRecord] = []
         for batch in batches { records += try await renderer.render(batch, for: lane) }
-        return Round(last: last, records: records, rendering: .now - start)
+        let sealedAt = Dictionary(batches.map { ($0.number, $0.sealedAt) }) { first, _ in first }
+        return Round(last: last, records: records, sealedAt: sealedAt, began: began, rendering: .now - start)
     }
 
     private func publish(_ round: Round) async throws {
@@ -181,7 +188,18 @@ final class Publisher: Sendable {
             if state.present.isEmpty { state.readFrom = state.ends }
         }
         metrics.published(
-            records: missing.count, repeats: round.records.count - missing.count, in: round.rendering + (.now - start))
+            by: lane, records: missing.count, repeats: round.records.count - missing.count,
+            in: round.rendering + (.now - start))
+        measure(missing, of: round)
+    }
+
+    /// What was just written, once: not what was found on the topics.
+    private func measure(_ written: [PositionedRecord], of round: Round) {
+        let now = clock()
+        for record in written where record.stream == .grants {
+            if let origin = record.origin { metrics.granted(origin, at: now) }
+        }
+        tracer?.published(written, sealedAt: round.sealedAt, began: round.began)
     }
 
     /// Writes the position down if it has moved, so that the next publisher need not read the topics from their

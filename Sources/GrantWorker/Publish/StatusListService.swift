@@ -4,6 +4,7 @@ import GrantVerifier
 import Kafka
 import Keys
 import Logging
+import Observability
 import Primitives
 import ReceiptLog
 
@@ -46,7 +47,7 @@ final class StatusListService: Sendable {
             } catch is CancellationError {
                 throw CancellationError()
             } catch {
-                logger.warning("status lists are not published; trying again", metadata: ["error": "\(error)"])
+                logger.log(.statusListFailed, metadata: ["error": "\(error)"])
             }
             try await rest(until: stop)
         }
@@ -85,9 +86,8 @@ final class StatusListService: Sendable {
         for made in try await maker.lists(at: now) {
             let value = Array(made.signed.utf8)
             guard value.count <= Self.maximumBytes else {
-                logger.warning(
-                    "a status list is too large to publish",
-                    metadata: ["list": "\(made.list.uri)", "bytes": "\(value.count)"])
+                logger.log(
+                    .statusListTooLarge, metadata: ["list": "\(made.list.uri)", "bytes": "\(value.count)"])
                 continue
             }
             records.append(record(made.list.uri, value, now))

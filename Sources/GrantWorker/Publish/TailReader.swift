@@ -1,6 +1,7 @@
 import GrantLedger
 import Kafka
 import Logging
+import Observability
 
 /// Reads the ends of the output topics back.
 ///
@@ -78,8 +79,8 @@ struct TailReader {
                 lastBatch[key] = max(lastBatch[key] ?? 0, found.batch)
             }
             tail.nextBatch = min(tail.nextBatch, shortened.keys.map { lastBatch[$0] ?? 0 }.min() ?? 0)
-            logger.critical(
-                "acknowledged records are gone from the broker; they are published again",
+            logger.log(
+                .recordsGone,
                 metadata: [
                     "partitions": "\(shortened.keys.sorted().map(\.description).joined(separator: " "))",
                     "from_batch": "\(tail.nextBatch)",

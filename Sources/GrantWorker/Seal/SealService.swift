@@ -3,6 +3,7 @@ import GrantLedger
 import Keys
 import Logging
 import Metrics
+import Observability
 import Primitives
 import ReceiptLog
 
@@ -89,10 +90,10 @@ final class SealService: Sendable {
     private func compete(until stop: @escaping @Sendable () -> Bool) async throws {
         try await ledger.hold(.sealer, for: worker, every: limits.heartbeatInterval, until: stop) { error in
             metrics.publishFailures.increment()
-            logger.warning("sealing and publishing start anew", metadata: ["error": "\(error)"])
+            logger.log(.sealingRestarted, metadata: ["error": "\(error)"])
             await dropPublishers()
         } work: { lease in
-            logger.info("this worker seals and publishes", metadata: ["epoch": "\(lease.epoch.value)"])
+            logger.log(.sealing, metadata: ["epoch": "\(lease.epoch.value)"])
             try await lead(lease, until: stop)
         }
         await dropPublishers()

@@ -2,6 +2,7 @@ import ClawWire
 import GrantLedger
 import IssuanceRules
 import Logging
+import Observability
 import ReceiptLog
 
 /// The elected sweeper: times out what waits too long, looks again at what waits for a WPC, closes approvals whose time is
@@ -37,7 +38,7 @@ final class SweepService: Sendable {
         var folded = ContinuousClock.now
         var pruned: ContinuousClock.Instant?
         try await ledger.hold(.sweeper, for: worker, every: limits.sweepInterval, until: stop) { error in
-            logger.warning("a sweep failed", metadata: ["error": "\(error)"])
+            logger.log(.sweepFailed, metadata: ["error": "\(error)"])
         } work: { lease in
             if ContinuousClock.now - daysMade > DayPartitions.interval {
                 try await days.ensure()
@@ -66,7 +67,7 @@ final class SweepService: Sendable {
             guard !over.isEmpty else { return }
             let count = try await ledger.pruneControlOrders(
                 Dictionary(over.map { ($0.key, $0.position) }) { first, _ in first }, under: lease)
-            logger.info("control orders that can never matter again are gone", metadata: ["orders": "\(count)"])
+            logger.log(.ordersPruned, metadata: ["orders": "\(count)"])
             guard over.count == Self.pruneLimit, count > 0 else { return }
         }
     }

@@ -3,6 +3,7 @@ import GrantLedger
 import IssuanceRules
 import Kafka
 import Logging
+import Observability
 import Primitives
 import ReceiptLog
 
@@ -46,13 +47,13 @@ final class UsageService: Sendable {
         metrics = UsageMetrics()
         self.logger = logger
         if rules.gateways.signers.isEmpty {
-            logger.warning("gateway receipts are read and the rules list no gateway that is believed")
+            logger.log(.noGateways)
         }
     }
 
     func run(until stop: @Sendable () -> Bool) async throws {
         try await ledger.hold(.usage, for: worker, every: limits.heartbeatInterval, until: stop) { error in
-            logger.warning("reading gateway receipts starts anew", metadata: ["error": "\(error)"])
+            logger.log(.usageRestarted, metadata: ["error": "\(error)"])
         } work: { lease in
             try await lead(lease, until: stop)
         }
@@ -89,9 +90,7 @@ final class UsageService: Sendable {
         for (partition, low) in lows {
             let next = committed[partition] ?? low
             if next < low {
-                logger.critical(
-                    "gateway receipts were deleted before they were read",
-                    metadata: ["partition": "\(partition)", "from": "\(next)", "to": "\(low)"])
+                logger.log(.usageDeleted, metadata: ["partition": "\(partition)", "from": "\(next)", "to": "\(low)"])
             }
             positions[TopicPartition(topic: topic, partition: partition)] = max(next, low)
         }
@@ -104,8 +103,7 @@ final class UsageService: Sendable {
     ) async throws {
         let known = try await partitions()
         var next = try await open(known, consumer)
-        logger.info(
-            "this worker reads gateway receipts", metadata: ["topic": "\(topic)", "partitions": "\(known.count)"])
+        logger.log(.usageReading, metadata: ["topic": "\(topic)", "partitions": "\(known.count)"])
         var reviewed = ContinuousClock.now
         var looked: ContinuousClock.Instant?
         while !stop() {
@@ -165,7 +163,7 @@ final class UsageService: Sendable {
                 tell(summary.withLock { $0 })
                 return
             } catch let error as LedgerError where error.isRetriable {
-                logger.debug("a batch of gateway receipts is recorded again", metadata: ["error": "\(error)"])
+                logger.log(.usageRetried, metadata: ["error": "\(error)"])
             }
             try await backoff.wait()
         }
@@ -175,20 +173,16 @@ final class UsageService: Sendable {
         for (code, count) in summary.findings.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
             switch code.severity {
             case .critical:
-                logger.error(
-                    "gateway receipts led to findings", metadata: ["code": "\(code.rawValue)", "count": "\(count)"])
+                logger.log(.usageFindings, metadata: ["code": "\(code.rawValue)", "count": "\(count)"])
             case .warning:
-                logger.warning(
-                    "gateway receipts led to findings", metadata: ["code": "\(code.rawValue)", "count": "\(count)"])
+                logger.log(.usageFindings, metadata: ["code": "\(code.rawValue)", "count": "\(count)"])
             }
         }
         if summary.refused > 0 {
-            logger.warning(
-                "records of gateways were set aside; their dead letters say why",
-                metadata: ["count": "\(summary.refused)"])
+            logger.log(.usageSetAside, metadata: ["count": "\(summary.refused)"])
         }
         if summary.revoked > 0 {
-            logger.notice("tokens were revoked because a budget is spent", metadata: ["tokens": "\(summary.revoked)"])
+            logger.log(.budgetSpent, metadata: ["tokens": "\(summary.revoked)"])
         }
     }
 }

@@ -1,9 +1,12 @@
 import ArgumentParser
 import CLinux
 import Glibc
+import GrantWorker
 import HTTPService
 import Kafka
 import Logging
+import Metrics
+import Observability
 import WebhookBridge
 
 /// `clawgrant bridge`: webhooks in, records out, until it is told to stop.
@@ -28,11 +31,14 @@ struct BridgeCommand: AsyncParsableCommand {
 
     mutating func run() async throws {
         let file = try BridgeFile.load(path)
+        let registry = MetricRegistry()
         let logger: Logger
         if isChecked {
             logger = Logger(label: "clawgrant") { _ in SwiftLogNoOpLogHandler() }
         } else {
             let settings = file.log
+            MetricsSystem.bootstrap(registry)
+            ProcessMetrics.install(in: registry, version: Version.text, program: "bridge")
             LoggingSystem.bootstrap { _ in LineLogHandler(settings) }
             logger = Logger(label: "clawgrant")
         }
@@ -49,15 +55,23 @@ struct BridgeCommand: AsyncParsableCommand {
             return
         }
         let signals = StopSignals {
-            logger.info("stopping: answering what is in hand; a second signal ends at once")
+            logger.log(.bridgeStopping)
             bridge.stop()
         }
         defer { signals.cancel() }
+        let writing = Task { [metrics = file.metrics] in
+            guard let path = metrics.textfile else { return }
+            await TextfileExporter(path: path, registry: registry).run(every: metrics.interval, until: { false }) {
+                logger.log(.metricsFileFailed, metadata: ["error": "\($0)"])
+            }
+        }
         let names = file.bridge.sources.map(\.name).sorted().joined(separator: ", ")
         do {
             try await bridge.run { port in
-                logger.info("listening", metadata: ["port": "\(port)", "sources": "\(names)"])
+                logger.log(.bridgeListening, metadata: ["port": "\(port)", "sources": "\(names)"])
             }
+            writing.cancel()
+            await writing.value
         } catch let error as HTTPServiceError {
             throw CommandFailure.negative("\(error)")
         }

@@ -23,6 +23,8 @@ struct BridgeFile {
     let bridge: BridgeConfiguration
     /// How it logs.
     let log: LogSettings
+    /// How its figures are had.
+    let metrics: MetricsSettings
 
     /// Loads a file, and the files of keys, secrets and rules that it names.
     ///
@@ -63,6 +65,7 @@ struct BridgeDraft {
     var rememberedDeliveries: Int
     var writeTimeout: Duration
     var log: LogSettings
+    var metrics: MetricsSettings
 
     func file() throws -> BridgeFile {
         if let tls = http.tls {
@@ -81,7 +84,7 @@ struct BridgeDraft {
         configuration.maximumRequests = maximumRequests
         configuration.rememberedDeliveries = rememberedDeliveries
         configuration.writeTimeout = writeTimeout
-        return BridgeFile(bridge: configuration, log: log)
+        return BridgeFile(bridge: configuration, log: log, metrics: metrics)
     }
 
     private func source(_ source: Source, _ rules: RuleSet?) throws -> WebhookSource {

@@ -11,7 +11,7 @@ struct BridgeLoader {
     let resolve: (String) -> String
 
     /// Sections whose settings may come from the environment.
-    private static let sections = ["listen", "kafka", "limits", "log", "sources"]
+    private static let sections = ["listen", "kafka", "limits", "log", "metrics", "sources"]
 
     mutating func load(_ document: ConfigurationValue) -> BridgeDraft? {
         let top = reader.members(
@@ -39,7 +39,8 @@ struct BridgeLoader {
                 expected: "this setting, since source \(native.name) writes native events")
         }
         let log = log(top["log"])
-        reader.reportUnknownVariables(sections: ["listen", "kafka", "limits", "log"])
+        let metrics = reader.metrics(top["metrics"], resolve: resolve)
+        reader.reportUnknownVariables(sections: ["listen", "kafka", "limits", "log", "metrics"])
         guard let http, let kafka else { return nil }
         return BridgeDraft(
             http: http, kafka: kafka, rulesFile: rules, signingKeyFile: key, sources: sources,
@@ -47,7 +48,7 @@ struct BridgeLoader {
             rememberedDeliveries: reader.count(
                 limits["remembered_deliveries"], in: 1...1_000_000, default: 10_000),
             writeTimeout: .milliseconds(reader.count(limits["write_timeout_ms"], in: 100...60_000, default: 8_000)),
-            log: log)
+            log: log, metrics: metrics)
     }
 
     // MARK: Listening

@@ -3,6 +3,8 @@ import CLinux
 import Glibc
 import GrantWorker
 import Logging
+import Metrics
+import Observability
 import SecuritySinks
 
 /// `clawgrant run`: one worker, until it is told to stop.
@@ -25,6 +27,9 @@ struct RunCommand: AsyncParsableCommand {
         var configuration = file.worker
         if isDryRun { configuration.isDryRun = true }
         let settings = file.log
+        let registry = MetricRegistry()
+        MetricsSystem.bootstrap(registry)
+        ProcessMetrics.install(in: registry, version: Version.text, program: "worker")
         LoggingSystem.bootstrap { _ in LineLogHandler(settings) }
         let logger = Logger(label: "clawgrant")
         // Each thread's own arena keeps what it freed: with one for every thread a worker holds far more than it uses.
@@ -32,17 +37,18 @@ struct RunCommand: AsyncParsableCommand {
         // A reader of the log that has gone away must not take the worker with it.
         _ = signal(SIGPIPE, SIG_IGN)
         var companions: [any WorkerCompanion] = []
-        if configuration.http != nil { companions.append(HTTPSurface.service()) }
+        if let file = MetricsFile(configuration.metrics, registry: registry) { companions.append(file) }
+        if configuration.http != nil { companions.append(HTTPSurface.service(metrics: registry)) }
         if let settings = configuration.securityEvents {
             companions.append(SecurityEventStream(settings, version: Version.text))
         }
         let worker = Worker(configuration: configuration, companions: companions, logger: logger)
         let signals = StopSignals {
-            logger.info("stopping: finishing what is in hand; a second signal ends at once")
+            logger.log(.workerStopping)
             worker.stop()
         } onHalt: {
             worker.halt()
-            logger.critical("halted by a signal: this worker issues nothing until its process ends")
+            logger.log(.workerHalted)
         }
         defer { signals.cancel() }
         do {

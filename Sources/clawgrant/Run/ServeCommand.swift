@@ -6,6 +6,8 @@ import GrantWorker
 import IssuerAPI
 import Keys
 import Logging
+import Metrics
+import Observability
 import Primitives
 
 /// `clawgrant serve`: the HTTP surface alone, until it is told to stop.
@@ -26,6 +28,9 @@ struct ServeCommand: AsyncParsableCommand {
             throw CommandFailure.usage("\(file.path) has no section http, so there is nothing to serve")
         }
         let settings = file.log
+        let registry = MetricRegistry()
+        MetricsSystem.bootstrap(registry)
+        ProcessMetrics.install(in: registry, version: Version.text, program: "serve")
         LoggingSystem.bootstrap { _ in LineLogHandler(settings) }
         let logger = Logger(label: "clawgrant")
         clinux_limit_arenas(2)
@@ -45,7 +50,7 @@ struct ServeCommand: AsyncParsableCommand {
                 policies: try PolicyShelf(file.worker, rules: rules, logger: logger),
                 localStop: LocalStop(file: file.worker.control.stopFile), isDeciding: false, logger: logger)
             do {
-                try await HTTPSurface.service().run(surroundings) { isStopping.withLock { $0 } }
+                try await HTTPSurface.service(metrics: registry).run(surroundings) { isStopping.withLock { $0 } }
             } catch {
                 throw CommandFailure.negative("the HTTP surface ended: \(error)")
             }

@@ -27,7 +27,7 @@ import Testing
             try Answer.contained("c", "capped").record(),
         ])
         #expect(summary.denied == 1 && summary.issued == 2)
-        #expect(summary.reasons == ["CAPABILITY_BUDGET_SPENT": 1], "what the metric counts")
+        #expect(summary.reasons == [.denied: ["CAPABILITY_BUDGET_SPENT": 1]], "what the metric counts")
         #expect(try ledger.reasons("a") == ["CAPABILITY_BUDGET_SPENT"])
         #expect(ledger.plansForUsage == 1)
     }

@@ -71,6 +71,7 @@ struct PlanFixture {
     let rules: RuleSet
     var policies: [Digest: WPCAvailability] = [:]
     var isDryRun = false
+    var tracing = TracePlan.passing
 
     init(rules text: String = PlanFixture.rulesText) throws { rules = try RuleSet(yaml: text) }
 
@@ -85,7 +86,7 @@ struct PlanFixture {
             rules: rules, policies: policies, minter: CSTMinter(signer: Self.tokenKey), tokenIDSecret: secret,
             keyValidUntil: nil, worker: WorkerID("planner"), isDryRun: isDryRun,
             stopViewMaximumAgeSeconds: nil,
-            claimBase: "https://issuer.harborline.example")
+            claimBase: "https://issuer.harborline.example", tracing: tracing)
     }
 
     struct FixtureError: Error {}

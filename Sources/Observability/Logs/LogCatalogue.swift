@@ -1,0 +1,79 @@
+extension LogLine {
+    /// Every line, by part, in the order of the documentation.
+    public static let byPart: [(part: String, lines: [LogLine])] = [
+        (
+            "The process",
+            [
+                .workerStarts, .workerLeft, .workerStopping, .workerHalted, .drainTimedOut, .companionFailed,
+                .budgetsUnenforced, .confirmationMissing, .metricsFileFailed, .spansLost, .ledgerUnmeasured,
+                .lagUnmeasured,
+            ]
+        ),
+        (
+            "Reading",
+            [
+                .partitionsChanged, .topicMissing, .topicsUnknown, .heartbeatFailed, .leavingFailed,
+                .unassignFailed, .consumerFailed, .inputDeleted, .partitionShorter, .partitionUnreadable,
+                .offsetsUncommitted,
+            ]
+        ),
+        (
+            "Deciding",
+            [
+                .batchFenced, .batchLaidDown, .batchRetried, .batchHeldBack, .keyUnusable, .policyRefused,
+                .policyTopicRestarted, .sweepFailed, .ordersPruned,
+            ]
+        ),
+        (
+            "Control events",
+            [
+                .controlReading, .controlRestarted, .controlWidened, .controlQuarantined, .controlApplied,
+                .sourceControlApplied, .controlRetried, .revokingFailed, .tokensRevoked,
+            ]
+        ),
+        (
+            "Sealing and publishing",
+            [
+                .sealing, .sealingRestarted, .publishingGoesOn, .recordsGone, .statusListFailed,
+                .statusListTooLarge,
+            ]
+        ),
+        (
+            "Sources",
+            [
+                .sourceSilent, .healthFailed, .confirmingRestarted, .unconfirmable, .vendorUnreachable,
+                .vendorContradicts, .redriveFailed, .redriveUnreadable, .redriveOver, .deadLettersExpired,
+            ]
+        ),
+        (
+            "Usage",
+            [
+                .usageReading, .usageRestarted, .noGateways, .usageDeleted, .usageRetried, .usageFindings,
+                .usageSetAside, .budgetSpent,
+            ]
+        ),
+        (
+            "HTTP",
+            [
+                .drainDropped, .certificatesChanged, .certificatesUnusable, .requestCut, .requestAnswered,
+                .connectionEnded,
+            ]
+        ),
+        (
+            "The webhook bridge",
+            [
+                .bridgeListening, .bridgeStopping, .webhookUnwritten, .webhookPartly, .webhookUnsigned,
+                .webhookRefused,
+            ]
+        ),
+        (
+            "The Kafka client",
+            [
+                .kafkaClient
+            ]
+        ),
+    ]
+
+    /// Every line.
+    public static let all = byPart.flatMap(\.lines)
+}
