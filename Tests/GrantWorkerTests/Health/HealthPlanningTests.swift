@@ -45,7 +45,7 @@ struct HealthPlanningTests {
         ledger.now = ledger.now.adding(seconds: 700)
         let held = try ledger.deliver([try Self.ask("a", of: "a")])
         #expect(held.waiting == 1)
-        #expect(held.reasons == ["HUMAN_APPROVAL_SOURCE_SILENT": 1])
+        #expect(held.reasons == [.waiting: ["HUMAN_APPROVAL_SOURCE_SILENT": 1]])
         // It is looked at again soon, and waits on while nothing is heard.
         #expect(ledger.request("a")?.waitUntil == ledger.now.adding(seconds: 2))
         ledger.now = ledger.now.adding(seconds: 3)
@@ -70,7 +70,7 @@ struct HealthPlanningTests {
         let old = SourceRecord(
             topic: record.topic, partition: 0, offset: 0, key: nil, headers: record.headers, value: record.value,
             timestamp: PlanFixture.now)
-        #expect(try ledger.deliver([old]).reasons == ["HUMAN_APPROVAL_SOURCE_SILENT": 1])
+        #expect(try ledger.deliver([old]).reasons == [.waiting: ["HUMAN_APPROVAL_SOURCE_SILENT": 1]])
         // A sender's clock that is ahead counts as now, not as later.
         let ahead = SourceRecord(
             topic: record.topic, partition: 0, offset: 0, key: nil, headers: record.headers, value: Array("yes".utf8),
@@ -115,7 +115,7 @@ struct HealthPlanningTests {
         let first = try ledger.deliver(records)
         #expect(first.issued == 2)
         #expect(first.waiting == 3)
-        #expect(first.reasons["HUMAN_APPROVAL_RATE_EXCEEDED"] == 3)
+        #expect(first.reasons[.waiting]?["HUMAN_APPROVAL_RATE_EXCEEDED"] == 3)
         #expect(first.findings == ["SOURCE_LIMIT_REACHED": 1])
         var issued = [first.issued]
         for _ in 0..<4 {

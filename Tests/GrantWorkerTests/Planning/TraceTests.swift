@@ -144,7 +144,8 @@ struct TraceTests {
         var foreign = try EffectCodec.decode(EffectCodec.encode(effects))
         OriginCodec.decode([9] + bytes.dropFirst(), into: &foreign)
         #expect(foreign.allSatisfy { $0.origin == nil })
-        let trace = try #require(effects.compactMap { $0.origin?.trace }.first)
+        let traces = effects.compactMap { $0.origin?.trace }
+        let trace = try #require(traces.first)
         #expect(OriginCodec.decode(trace: OriginCodec.encode(trace)) == trace)
         #expect(OriginCodec.decode(trace: []) == nil)
     }
