@@ -1,4 +1,6 @@
+import ClawWire
 import CollectorDoubles
+import GrantLedger
 import GrantWorker
 import ReceiptLog
 import SecurityEvents
