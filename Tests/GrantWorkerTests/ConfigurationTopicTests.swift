@@ -45,7 +45,8 @@ struct ConfigurationTopicTests {
         TopicCatalog(
             outputs: WorkerConfiguration.OutputTopics(), rules: try rules(), controlTopic: "claw.control.v1",
             policyTopic: "claw.policies.v1", gatewayTopic: "claw.gateway-receipts.v1",
-            statusListTopic: "claw.status-lists.v1", securityEventTopics: ["claw.siem.ocsf.v1"])
+            statusListTopic: "claw.status-lists.v1", securityEventTopics: ["claw.siem.ocsf.v1"],
+            signalTopics: ["claw.signals.v1"])
     }
 
     static func topic(
@@ -77,7 +78,8 @@ struct ConfigurationTopicTests {
             catalog.entries.map(\.name) == [
                 "claw.grants.v1", "claw.decisions.v1", "claw.revocations.v1", "claw.receipts.batches.v1",
                 "claw.dead-letters.v1", "claw.control-results.v1", "claw.findings.v1", "claw.status-lists.v1",
-                "claw.siem.ocsf.v1", "claw.control.v1", "claw.approvals.decisions.v1", "claw.capability.requests.v1",
+                "claw.siem.ocsf.v1", "claw.signals.v1", "claw.control.v1", "claw.approvals.decisions.v1",
+                "claw.capability.requests.v1",
                 "claw.gateway-receipts.v1", "claw.policies.v1", "insights-logs-auditlogs",
             ])
         #expect(catalog.entries.filter { !$0.isOurs }.map(\.name) == ["insights-logs-auditlogs"])
