@@ -49,7 +49,7 @@ enum FeedOutcome: String, Sendable, CaseIterable {
     case control
     case finding
 
-    /// `nil` for receipts that tell of no decision: heartbeats, model calls, ends of revocations, keys, marks of budgets.
+    /// `nil` for receipts that tell of no decision: heartbeats, claims, model calls, ends of revocations, keys, marks of budgets.
     init?(_ content: Receipt.Content) {
         switch content {
         case .grantIssued: self = .issued
@@ -59,8 +59,8 @@ enum FeedOutcome: String, Sendable, CaseIterable {
         case .revocation: self = .revoked
         case .stopDeclared, .stopLifted, .stopDrilled, .controlApplied, .controlRepeated: self = .control
         case .findingRaised: self = .finding
-        case .deadLetterRedriven, .deadLetterDiscarded, .revocationsEnded, .keyChanged, .gatewayReceipt,
-            .budgetReached, .heartbeat:
+        case .grantClaimed, .deadLetterRedriven, .deadLetterDiscarded, .revocationsEnded, .keyChanged,
+            .gatewayReceipt, .budgetReached, .heartbeat:
             return nil
         }
     }
@@ -246,8 +246,8 @@ final class DecisionFeed: Sendable {
             .controlApplied(let payload), .controlRepeated(let payload):
             words.append(JSONWriter.text(.object(payload)))
         case .findingRaised(let finding): words += [finding.code, finding.about]
-        case .decisionDenied, .decisionExpired, .deadLetterRedriven, .deadLetterDiscarded, .revocationsEnded,
-            .keyChanged, .gatewayReceipt, .budgetReached, .heartbeat:
+        case .grantClaimed, .decisionDenied, .decisionExpired, .deadLetterRedriven, .deadLetterDiscarded,
+            .revocationsEnded, .keyChanged, .gatewayReceipt, .budgetReached, .heartbeat:
             break
         }
         return words.joined(separator: "\n").lowercased()

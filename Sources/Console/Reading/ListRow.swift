@@ -132,8 +132,8 @@ extension FeedEntry {
         case .controlRepeated(let payload):
             return control("repeat of \(payload["operation"]?.string ?? "a control event")", payload)
         case .findingRaised(let finding): return "\(finding.about): \(receipt.reasons.first?.detail ?? finding.code)"
-        case .deadLetterRedriven, .deadLetterDiscarded, .revocationsEnded, .keyChanged, .gatewayReceipt,
-            .budgetReached, .heartbeat:
+        case .grantClaimed, .deadLetterRedriven, .deadLetterDiscarded, .revocationsEnded, .keyChanged,
+            .gatewayReceipt, .budgetReached, .heartbeat:
             return receipt.content.kind.rawValue
         }
     }

@@ -100,7 +100,8 @@ public struct RequestStory: Sendable {
         case .grantIssued(let grant): return grant.asked
         case .decisionDenied(let refusal), .decisionExpired(let refusal): return refusal.asked
         case .grantClaimed, .decisionQuarantined, .deadLetterRedriven, .deadLetterDiscarded, .revocation,
-            .revocationsEnded, .keyChanged, .stopDeclared, .stopLifted, .stopDrilled, .controlApplied, .controlRepeated, .gatewayReceipt,
+            .revocationsEnded, .keyChanged, .stopDeclared, .stopLifted, .stopDrilled, .controlApplied, .controlRepeated,
+            .gatewayReceipt,
             .findingRaised, .budgetReached, .heartbeat, nil:
             return nil
         }
@@ -259,7 +260,8 @@ extension Receipt.Content {
         case .grantIssued(let grant): grant.rule
         case .decisionDenied(let refusal), .decisionExpired(let refusal): refusal.rule
         case .grantClaimed, .decisionQuarantined, .deadLetterRedriven, .deadLetterDiscarded, .revocation,
-            .revocationsEnded, .keyChanged, .stopDeclared, .stopLifted, .stopDrilled, .controlApplied, .controlRepeated, .gatewayReceipt,
+            .revocationsEnded, .keyChanged, .stopDeclared, .stopLifted, .stopDrilled, .controlApplied, .controlRepeated,
+            .gatewayReceipt,
             .findingRaised, .budgetReached, .heartbeat:
             nil
         }
