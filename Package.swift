@@ -382,21 +382,6 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]),
         .testTarget(
-            name: "DocumentationTests",
-            dependencies: [
-                "clawgrant",
-                "ClawWire", "DevStack", "GrantLedger", "GrantVerifier", "GrantWorker", "HTTPService", "IssuanceRules",
-                "Kafka", "Keys", "Playground", "Postgres",
-                "Primitives", "ReceiptLog", "SecureFront", "SecurityEvents", "TestSupport",
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "Metrics", package: "swift-metrics"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "NIOSSL", package: "swift-nio-ssl"),
-            ]),
-        .testTarget(
             name: "SimulationTests",
             dependencies: [
                 "Simulation", "ClawWire", "GrantLedger", "GrantWorker", "IssuanceRules", "Primitives", "ReceiptLog",
