@@ -166,19 +166,6 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
-        .target(
-            name: "Simulation",
-            dependencies: [
-                "ApprovalSources", "ClawWire", "Fsck", "GrantLedger", "GrantWorker", "IssuanceRules", "Kafka", "Keys",
-                "Primitives",
-                "ReceiptLog",
-                .product(name: "Logging", package: "swift-log"),
-            ]),
-        .executableTarget(
-            name: "clawgrant-sim",
-            dependencies: [
-                "Simulation", .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ]),
         .target(name: "OpenClaw", dependencies: ["ClawWire"]),
         .target(name: "CLinux"),
         .target(name: "DevStack", dependencies: ["CLinux", "Primitives"]),
@@ -380,11 +367,6 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
-            ]),
-        .testTarget(
-            name: "SimulationTests",
-            dependencies: [
-                "Simulation", "ClawWire", "GrantLedger", "GrantWorker", "IssuanceRules", "Primitives", "ReceiptLog",
             ]),
         .testTarget(name: "ClawWireTests", dependencies: ["ClawWire", "TestSupport"]),
         .testTarget(name: "ReceiptLogTests", dependencies: ["ReceiptLog", "ClawWire", "TestSupport"]),
