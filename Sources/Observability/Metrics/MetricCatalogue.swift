@@ -53,7 +53,8 @@ public enum MetricCatalogue {
             "Attempts that were held back although everything they need was there."),
         MetricDefinition(
             "clawgrant_held_back_total", .counter, labels: ["why"], in: .control,
-            "The same by why: stale_view, cutoff_second, local_stop, poll_in_future, clocks_differ, ledger_not_compared."),
+            "The same by why: stale_view, cutoff_second, local_stop, poll_in_future, clocks_differ, ledger_not_compared."
+        ),
         MetricDefinition(
             "clawgrant_ledger_comparisons_total", .counter, labels: ["result"], in: .control,
             "Comparisons of the ledger with its topics: level or behind."),
