@@ -119,7 +119,8 @@ let package = Package(
         .target(
             name: "SecuritySinks",
             dependencies: [
-                "CZlib", "ClawWire", "GrantLedger", "GrantWorker", "GraphConfirmation", "IssuanceRules", "Kafka", "Keys",
+                "CZlib", "ClawWire", "GrantLedger", "GrantWorker", "GraphConfirmation", "IssuanceRules", "Kafka",
+                "Keys",
                 "Postgres", "Primitives", "ReceiptLog", "SecurityEvents",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
@@ -271,7 +272,8 @@ let package = Package(
             name: "ConformanceTests",
             dependencies: [
                 "ApprovalSources", "ClawWire", "DevStack", "GrantLedger", "GrantVerifier", "GrantWorker",
-                "IssuanceRules", "Kafka", "Keys", "Playground", "Primitives", "ReceiptLog", "SecurityEvents", "SecuritySinks",
+                "IssuanceRules", "Kafka", "Keys", "Playground", "Primitives", "ReceiptLog", "SecurityEvents",
+                "SecuritySinks",
                 "TestSupport",
                 .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
             ],
