@@ -47,8 +47,8 @@ struct RevocationEndpoints: RouteGroup {
 
     /// The hash that a body names; `nil` when it names none.
     private func tokenHash(_ body: JSONObject) throws(APIFailure) -> TokenHash? {
-        guard let text = body["token_hash"]?.string else { return nil }
-        guard let given = TokenHash(hex: ExactText.trimmed(text)) else {
+        guard let value = body["token_hash"], value != .null else { return nil }
+        guard let text = value.string, let given = TokenHash(hex: ExactText.trimmed(text)) else {
             throw APIFailure(
                 .malformed, code: "INVALID_TOKEN_HASH", "token_hash must be a 64-character hex SHA-256")
         }
