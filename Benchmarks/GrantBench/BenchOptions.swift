@@ -43,6 +43,8 @@ public struct BenchOptions: Sendable {
     public var workers = 2
     /// Decide lanes of each worker.
     public var lanes = 2
+    /// Approvals a second at which times are measured; `nil` for 100, 1 000 and 70 % of the peak of the same run.
+    public var rates: [Int]?
     /// Worker processes where stops are measured.
     public var stopWorkers = 3
     /// Decide lanes of each worker where stops are measured.

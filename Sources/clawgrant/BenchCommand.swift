@@ -32,6 +32,12 @@ struct BenchCommand: AsyncParsableCommand {
     var eventsPerSignature = 256
 
     @Option(
+        name: .customLong("rate"),
+        help: ArgumentHelp(
+            "Measure times at this many approvals a second; may be given several times.", valueName: "per second"))
+    var rates: [Int] = []
+
+    @Option(
         name: .customLong("stops"),
         help: "Stops in quick succession at full load: 100 in a quick run, 2000 in a full one; 0 leaves that part out.")
     var stops: Int?
@@ -56,6 +62,9 @@ struct BenchCommand: AsyncParsableCommand {
         guard (1...64).contains(workers), (1...16).contains(lanes), (1...65_536).contains(eventsPerSignature) else {
             throw ValidationError("1 to 64 workers, 1 to 16 lanes and 1 to 65536 events per signature can be measured")
         }
+        guard rates.allSatisfy((1...100_000).contains) else {
+            throw ValidationError("times are measured at 1 to 100000 approvals a second")
+        }
         guard (1...64).contains(stopWorkers), (1...16).contains(stopLanes), (0...1_000_000).contains(stops ?? 1),
             (1...10_000_000).contains(stopTokens ?? 1)
         else {
@@ -71,6 +80,7 @@ struct BenchCommand: AsyncParsableCommand {
         options.workers = workers
         options.lanes = lanes
         options.eventsPerSignature = eventsPerSignature
+        options.rates = rates.isEmpty ? nil : rates
         options.stopWorkers = stopWorkers
         options.stopLanes = stopLanes
         options.stops = stops

@@ -13,8 +13,8 @@ struct Latency {
     func measure(peak: Double?, into report: inout BenchReport) async throws {
         // This broker keeps every produced batch as an object of its own and looks through them at each fetch: partitions
         // are no more than the workers, so that batches are no smaller than they must.
-        var rates = [100, 1_000]
-        if let peak, peak > 1_500 { rates.append(Int(peak * 0.7)) }
+        var rates = (options.rates ?? [100, 1_000]).map { (name: String($0), value: $0) }
+        if options.rates == nil, let peak, peak > 1_500 { rates.append((name: "peak70", value: Int(peak * 0.7))) }
         let seconds = options.amount(20, quick: 6)
         let options = options
         let wanted = rates
@@ -27,9 +27,8 @@ struct Latency {
             var all: [(name: String, value: Double, unit: FigureUnit)] = []
             // The first decisions open connections and prepare statements.
             try await Self.send(playground, watch, "warm", rate: 500, count: 1_000, &sent)
-            for rate in wanted {
+            for (name, rate) in wanted {
                 options.progress("latency: \(rate) approvals a second for \(seconds) s")
-                let name = rate == wanted.dropFirst(2).first ? "peak70" : String(rate)
                 let server = ServerCPU(playground)
                 let before = server.now()
                 let times = try await Self.send(
@@ -37,14 +36,18 @@ struct Latency {
                 ).sorted()
                 let after = server.now()
                 func quantile(_ q: Double) -> Double { times[min(times.count - 1, Int(Double(times.count) * q))] * 1e3 }
+                func each(_ seconds: Double) -> Double { seconds / Double(times.count) * 1e6 }
                 all += [
                     ("latency.\(name).rate", Double(rate), .perSecond),
                     ("latency.\(name).p50", quantile(0.5), .milliseconds),
                     ("latency.\(name).p99", quantile(0.99), .milliseconds),
                     ("latency.\(name).max", quantile(1), .milliseconds),
+                    ("latency.\(name).worker_cpu_per_decision", each(after.workers - before.workers), .microseconds),
+                    ("latency.\(name).postgres_cpu_per_decision", each(after.postgres - before.postgres), .microseconds),
+                    ("latency.\(name).broker_cpu_per_decision", each(after.broker - before.broker), .microseconds),
                     (
-                        "latency.\(name).worker_cpu_per_decision",
-                        (after.workers - before.workers) / Double(times.count) * 1e6, .microseconds
+                        "latency.\(name).relay_and_reader_cpu_per_decision", each(after.own - before.own),
+                        .microseconds
                     ),
                 ]
             }
