@@ -38,6 +38,7 @@ public struct Bench: Sendable {
             try await Latency(options: options).measure(
                 peak: report.value("batch.decisions_per_second"), into: &report)
         }
+        if sections.contains(.restart) { try await Restart(options: options).measure(into: &report) }
         if sections.contains(.rows) {
             for (name, rows) in [("rows_1e5", 100_000), ("rows_1e6", 1_000_000)] {
                 var backlog = Backlog(

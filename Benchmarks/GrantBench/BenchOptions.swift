@@ -18,6 +18,8 @@ public enum BenchSection: String, Sendable, Hashable, CaseIterable {
     case single
     /// Time from produce to grant, at fixed rates.
     case latency
+    /// Time until a killed worker that is started again issues.
+    case restart
     /// Decisions a second on a ledger that holds many rows.
     case rows
     /// A backlog of a million records.
