@@ -15,7 +15,7 @@ A fault is a table of a .toml file:
     replace = "true"
     kind = "expression"     # or "statement"; "text" for a piece of a string literal; "switch" where the fault is written
                             # out, with $on for the switch
-    suites = ["IssuanceRulesTests"]     # patterns of names of tests, the quickest first
+    suites = ["IssuanceRulesTests"]     # patterns of names of tests from their target on, the quickest first
 
 Results are kept in .build-mutants/results.json until the fault is written otherwise, and docs/planted-bugs.md is made
 of them as soon as every fault has one.
@@ -41,6 +41,7 @@ PAGE = ROOT / "docs/planted-bugs.md"
 WORK = ROOT / ".build-mutants"
 TREE = WORK / "tree"
 RESULTS = WORK / "results.json"
+BUNDLE = "clawgrantPackageTests"
 VARIABLE = "PLANTED_FAULT"
 SWITCH = f"""import Foundation
 
@@ -111,15 +112,45 @@ def planted_sources(faults):
     return texts, findings
 
 
+def test_targets(faults):
+    """The test targets that hold the suites of faults."""
+    return {target(pattern) for fault in faults for pattern in fault["suites"]}
+
+
+def target(pattern):
+    return pattern.split(".")[0]
+
+
+def with_tests(package, targets):
+    """The package without the test targets that no fault needs, which would take most of the time to build."""
+    end = 0
+    kept = ""
+    for match in re.finditer(r'\n *\.testTarget\(\s*name: "(\w+)"', package):
+        close, depth = package.index("(", match.start()), 0
+        for place in range(close, len(package)):
+            depth += {"(": 1, ")": -1}.get(package[place], 0)
+            if depth == 0:
+                close = place + 1
+                break
+        close += package[close : close + 1] == ","
+        kept += package[end : match.start()]
+        kept += package[match.start() : close] if match.group(1) in targets else ""
+        end = close
+    return kept + package[end:]
+
+
 def check():
     """What keeps the list from being planted, a line each. Takes no build."""
     faults, findings = read_list()
     findings += planted_sources(faults)[1]
-    tests = "\n".join(path.read_text() for path in sorted((ROOT / "Tests").rglob("*.swift")))
-    targets = {path.name for path in (ROOT / "Tests").iterdir()}
-    for suite in sorted({name for fault in faults for pattern in fault["suites"] for name in re.split(r"[|./]", pattern)}):
-        if suite not in targets and not re.search(rf"\b(struct|enum|class|extension|func) {re.escape(suite)}\b", tests):
-            findings.append(f"no target, suite or test is called {suite}")
+    for pattern in sorted({pattern for fault in faults for pattern in fault["suites"]}):
+        folder = ROOT / "Tests" / target(pattern)
+        text = "\n".join(path.read_text() for path in folder.rglob("*.swift"))
+        for name in re.findall(r"\w+", pattern)[1:]:
+            if not re.search(rf"\b(struct|enum|class|extension|func) {name}\b", text):
+                findings.append(f"{pattern}: nothing is called {name} in Tests/{folder.name}")
+        if not text:
+            findings.append(f"{pattern}: a pattern of tests begins with the name of their target")
     return findings
 
 
@@ -130,6 +161,7 @@ def plant(faults):
         sys.exit("\n".join(findings))
     modules = {pathlib.Path(*pathlib.Path(name).parts[:2]) for name in texts}
     texts |= {str(module / "Mutation.swift"): SWITCH for module in modules}
+    texts["Package.swift"] = with_tests((ROOT / "Package.swift").read_text(), test_targets(faults))
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, check=True, capture_output=True)
     # Git leaves out the versions of the dependencies, which the copy is to share.
@@ -155,7 +187,7 @@ def plant(faults):
 def build():
     log = WORK / "build.log"
     with log.open("w") as output:
-        command = ["swift", "build", "--build-tests"]
+        command = ["swift", "build", "--product", BUNDLE]
         if subprocess.run(command, cwd=TREE, stdout=output, stderr=subprocess.STDOUT).returncode == 0:
             return
     lines = [line for line in log.read_text(errors="replace").splitlines() if "error:" in line]
@@ -203,8 +235,7 @@ def run(pattern, fault, seconds, skip=None, parallel=True):
     if fault:
         environment[VARIABLE] = fault["id"]
     # The bundle itself: `swift test` plans the package anew each time.
-    bundle = TREE / ".build/debug/clawgrantPackageTests.xctest"
-    command = [str(bundle), "--testing-library", "swift-testing", "--filter", pattern]
+    command = [str(TREE / f".build/debug/{BUNDLE}.xctest"), "--testing-library", "swift-testing", "--filter", pattern]
     command += ["--skip", skip] if skip else []
     command += [] if parallel else ["--no-parallel"]
     process = RUNNING.start(command, environment)
@@ -245,7 +276,7 @@ def run(pattern, fault, seconds, skip=None, parallel=True):
 def stages(fault):
     """The runs that look for a fault, quick ones first."""
     for pattern in fault["suites"]:
-        if not re.search(r"[|/]|Tests\.", pattern):
+        if pattern == target(pattern):
             yield pattern, SLOW
         yield pattern, None
 
@@ -254,6 +285,7 @@ def try_fault(fault, options):
     start = time.monotonic()
     result = None
     for pattern, skip in stages(fault):
+        BASELINE.require(pattern, options.seconds)
         result = run(pattern, fault, options.seconds, skip, parallel=not needs_servers(pattern))
         if result:
             break
@@ -264,11 +296,8 @@ def try_fault(fault, options):
 
 
 def needs_servers(pattern):
-    """Whether a suite starts workers and brokers, which starve each other side by side."""
-    folder = ROOT / "Tests/GrantWorkerTests"
-    return any(
-        re.search(rf"\b{re.escape(suite)}\b", path.read_text())
-        for suite in re.split(r"[|./]", pattern) for part in ("Stops", "Chaos") for path in (folder / part).glob("*.swift"))
+    """Whether tests start workers and brokers, which starve each other side by side."""
+    return bool(re.search(r"\b(ChaosTests|StopTests)\b", pattern))
 
 
 def digest(fault):
@@ -326,11 +355,21 @@ def choose(faults, only):
     return chosen or sys.exit(f"no fault is called {' or '.join(only)}")
 
 
-def without_faults(chosen, options):
-    """All suites of the faults must pass first: otherwise nothing is shown by one that fails."""
-    for pattern in sorted({pattern for fault in chosen for pattern in fault["suites"]}):
-        if failed := run(pattern, None, options.seconds, parallel=not needs_servers(pattern)):
-            sys.exit(f"without any fault {pattern} does not pass: {failed['how']}: {failed['test']}")
+class Baseline:
+    """Suites without any fault, each tried when it is first needed: nothing is shown by one that fails anyway."""
+
+    def __init__(self):
+        self.lock, self.known = threading.Lock(), {}
+
+    def require(self, pattern, seconds):
+        with self.lock:
+            if pattern not in self.known:
+                self.known[pattern] = run(pattern, None, seconds, parallel=not needs_servers(pattern))
+            if failed := self.known[pattern]:
+                raise SystemExit(f"without any fault {pattern} does not pass: {failed['how']}: {failed['test']}")
+
+
+BASELINE = Baseline()
 
 
 def try_all(chosen, results, options):
@@ -381,7 +420,6 @@ def main():
     if options.resume:
         chosen = [fault for fault in chosen if results.get(fault["id"], {}).get("how", "survived") == "survived"]
     if chosen:
-        without_faults(chosen, options)
         try_all(chosen, results, options)
     if all(fault["id"] in results for fault in faults):
         PAGE.write_text(page(faults, results))
