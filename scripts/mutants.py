@@ -17,8 +17,8 @@ A fault is a table of a .toml file:
                             # out, with $on for the switch
     suites = ["IssuanceRulesTests"]     # patterns of names of tests from their target on, the quickest first
 
-Results are kept in .build-mutants/results.json until the fault is written otherwise, and docs/planted-bugs.md is made
-of them as soon as every fault has one.
+Results are kept in .build-mutants/results.json until the fault is written otherwise. docs/planted-bugs.md is made of them
+as soon as every fault has one, or when it is asked for.
 """
 
 import argparse
@@ -314,8 +314,13 @@ def read_results(faults):
 
 def page(faults, results):
     """docs/planted-bugs.md."""
-    how = [results[fault["id"]]["how"] for fault in faults]
-    caught = len(faults) - how.count("survived")
+    tried = [fault for fault in faults if fault["id"] in results]
+    how = [results[fault["id"]]["how"] for fault in tried]
+    total = (
+        f"Of {len(tried)} faults {len(tried) - how.count('survived')} are caught: {how.count('failed')} by a test that "
+        f"fails, {how.count('crashed')} by a crash, {how.count('did not end')} by tests that no longer end.")
+    if len(tried) < len(faults):
+        total += f" {len(faults) - len(tried)} more are on the list and were not tried since they were written."
     lines = [
         "# Planted bugs", "",
         "A test that cannot fail proves nothing. So faults are planted in the parts that must not be wrong – rules, control,",
@@ -327,15 +332,15 @@ def page(faults, results):
         "./dev mutants --only epoch-of-a-partition  # one, a pattern of names, or a file of the list such as fencing",
         "./dev mutants --list",
         "./dev mutants --jobs 2                     # so many faults at a time",
+        "./dev mutants --resume                     # those that were not caught before",
         "```", "",
         "All faults are built at once, each behind a switch that an environment variable turns on. Without any of them all",
-        "suites pass; with one, its suites run until the first test fails.", "",
-        f"Of {len(faults)} faults {caught} are caught: {how.count('failed')} by a test that fails, "
-        f"{how.count('crashed')} by a crash, {how.count('did not end')} by tests that no longer end.",
+        "suites pass; with one, its suites run until the first test fails. That test is named here; others may fail too.",
+        "", total,
     ]
-    for subject in sorted({fault["subject"] for fault in faults}):
+    for subject in sorted({fault["subject"] for fault in tried}):
         lines += ["", f"## {subject.capitalize()}", "", "| Fault | What it breaks | File | Noticed by |", "|---|---|---|---|"]
-        for fault in faults:
+        for fault in tried:
             if fault["subject"] != subject:
                 continue
             result = results[fault["id"]]
@@ -397,6 +402,7 @@ def main():
     parser.add_argument("--plant", action="store_true", help="write the sources with the faults, build them, and end")
     parser.add_argument("--skip-build", action="store_true", help="take what was built before")
     parser.add_argument("--resume", action="store_true", help="leave out what was caught before")
+    parser.add_argument("--page", action="store_true", help="write the page of what was tried, whatever is missing")
     parser.add_argument("--jobs", type=int, default=1, help="faults at a time (1)")
     parser.add_argument("--seconds", type=int, default=300, help="longest time of a run of tests (300)")
     options = parser.parse_args()
@@ -421,7 +427,7 @@ def main():
         chosen = [fault for fault in chosen if results.get(fault["id"], {}).get("how", "survived") == "survived"]
     if chosen:
         try_all(chosen, results, options)
-    if all(fault["id"] in results for fault in faults):
+    if options.page or all(fault["id"] in results for fault in faults):
         PAGE.write_text(page(faults, results))
     survivors = [fault["id"] for fault in chosen if results[fault["id"]]["how"] == "survived"]
     print(f"{len(chosen) - len(survivors)} of {len(chosen)} faults were caught")

@@ -153,9 +153,11 @@ struct EndTests {
         #expect(try await log.seal(grace: .zero) == nil)
         #expect(try await fixture.ledger.ledger.revocationHorizon().cutoffs == 2)
         // Of one event, too, the one without end counts, wherever it stands.
-        try await fixture.control("s7") { snapshot in
-            [-500, nil, -400].flatMap { Self.cutoff("cutoff:job:j", endsIn: $0)(snapshot) }
-        }
+        try await fixture.control(
+            "s7",
+            cutoffs: { snapshot in
+                [Int64?.some(-500), nil, -400].flatMap { Self.cutoff("cutoff:job:j", endsIn: $0)(snapshot) }
+            })
         #expect(try await log.seal(grace: .zero) == nil)
         #expect(try await fixture.ledger.ledger.revocationHorizon().cutoffs == 3)
     }
