@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks what no compiler sees: links between documents, rules of the house for every text file, forgotten tests.
+"""Checks what no compiler sees: links between documents, rules of the house for every text file, forgotten tests, planted
+faults that no longer apply.
 
 Looks at the files git knows or would add. Prints one line a finding, `file:line: what`, and exits with 1 if any.
 """
@@ -8,6 +9,9 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+
+sys.dont_write_bytecode = True
+import mutants
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -105,6 +109,9 @@ def main():
             findings += 1
     for target in forgotten_tests():
         print(f"dev: {target} is a test target that TEST_TARGETS does not list")
+        findings += 1
+    for finding in mutants.check():
+        print(f"Tests/Mutants: {finding}")
         findings += 1
     return 1 if findings else 0
 

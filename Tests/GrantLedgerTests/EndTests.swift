@@ -95,6 +95,9 @@ struct EndTests {
         let batches = try await log.fixture.ledger.ledger.batches(from: 0, limit: 10)
         // Each end is in a batch, and moves the dense sequence of its stream.
         #expect(batches.map { $0.nextSequence[Int(OutputStream.revocations.rawValue)] } == [10, 20, 25, 26])
+        let horizon = try await log.fixture.ledger.ledger.revocationHorizon()
+        #expect(horizon.nextSequence == 26)
+        #expect(horizon.nextBatch == 4)
     }
 
     @Test func nothingIsEndedBeforeWhatItEndsIsSealed() async throws {
@@ -149,6 +152,14 @@ struct EndTests {
         #expect(try await log.seal()?.cutoffs == ["cutoff:job_class:a"])
         #expect(try await log.seal(grace: .zero) == nil)
         #expect(try await fixture.ledger.ledger.revocationHorizon().cutoffs == 2)
+        // Of one event, too, the one without end counts, wherever it stands.
+        try await fixture.control(
+            "s7",
+            cutoffs: { snapshot in
+                [Int64?.some(-500), nil, -400].flatMap { Self.cutoff("cutoff:job:j", endsIn: $0)(snapshot) }
+            })
+        #expect(try await log.seal(grace: .zero) == nil)
+        #expect(try await fixture.ledger.ledger.revocationHorizon().cutoffs == 3)
     }
 
     @Test func aScopeThatIsJustCutOffAgainIsLeftAlone() async throws {

@@ -89,10 +89,12 @@ struct SealTests {
         #expect(read[1].groups == sealed[0].groups)
         #expect(read.map(\.rootSignatures) == [nil, sealed[0].rootSignatures])
         #expect(read[1].rootSignatures != nil)
+        // The log goes on from its last batch.
+        #expect(try await seal(2).first?.firstPosition == 3)
         let left = try await ledger.sql(
             "SELECT (SELECT count(*) FROM clawgrant.unsealed), (SELECT sum(entries) FROM clawgrant.effect_group)::int8")
         #expect(try left[0].int64(0, 0) == 0)
-        #expect(try left[0].int64(0, 1) == 3)
+        #expect(try left[0].int64(0, 1) == 4)
     }
 
     @Test func aSealerThatLostItsRoleSealsNothing() async throws {
@@ -119,8 +121,19 @@ struct SealTests {
         _ = try await ledger.beat()
         let role = try #require(try await ledger.ledger.claim(role: .sealer, for: ledger.worker))
         let position = PublishPosition(
-            nextBatch: 7, readFrom: [InputPartition(topic: "claw.grants.v1", partition: 2): 41])
+            nextBatch: 7,
+            readFrom: [
+                InputPartition(topic: "claw.grants.v1", partition: 2): 41,
+                InputPartition(topic: "claw.receipts.batches.v1", partition: 0): 7,
+            ])
         try await ledger.ledger.setPublishPosition(position, of: .main, under: role)
+        #expect(try await ledger.ledger.publishPosition(of: .main) == position)
+        // The other lane has its own.
+        #expect(try await ledger.ledger.publishPosition(of: .control) == PublishPosition(nextBatch: 0, readFrom: [:]))
+        let earlier = PublishPosition(nextBatch: 6, readFrom: [:])
+        await #expect(throws: LedgerError.self) {
+            try await ledger.ledger.setPublishPosition(earlier, of: .main, under: role)
+        }
         #expect(try await ledger.ledger.publishPosition(of: .main) == position)
     }
 }

@@ -203,6 +203,33 @@ struct SealAndRenderTests {
         #expect(modes == [.sealed: 12, .plain: 1, .reference: 1])
     }
 
+    @Test func aGrantGoesToItsJobWithTheProofOfItsOwnReceipt() throws {
+        for batch in try seal(try groups(), perRound: 100) {
+            let header = try BatchHeader(parsing: batch.header)
+            let receipts = batch.groups.flatMap(\.effects).map(\.receipt)
+            for record in try renderer().render(batch) where record.stream == .grants {
+                let published = try PublishedGrant(parsing: try #require(record.record.value))
+                #expect(record.record.key == published.grant.recordKey)
+                let receipt = receipts[published.proof.index]
+                #expect(Digest(hashing: receipt) == published.grant.receiptDigest)
+                #expect(published.proof.leads(from: receipt, to: header))
+            }
+        }
+    }
+
+    @Test func whatIsMadeSideBySideStandsInItsOrder() async throws {
+        // More than one task takes at a time.
+        let groups = try (0..<15).flatMap { _ in try self.groups() }
+        for batch in try seal(groups, perRound: groups.count) {
+            let inTurn = try renderer().render(batch).map(\.record)
+            var byLane: [ProducerRecord] = []
+            for lane in [PublishLane.control, .main] {
+                byLane += try await renderer().render(batch, for: lane).map(\.record)
+            }
+            #expect(inTurn == byLane)
+        }
+    }
+
     @Test func aTokenThatIsNotTheRecordedOneIsNotPublished() throws {
         let group = try groups()[0]
         let effect = group.effects[0]
@@ -270,10 +297,18 @@ struct SealAndRenderTests {
             #expect(receipts.count <= BatchSealer.maximumReceipts)
             #expect(receipts.reduce(0) { $0 + $1.receipt.count } <= BatchSealer.maximumReceiptBytes)
         }
+        var tail = try LogTail(logID: PlanFixture.logID)
         for batch in try seal(groups, perRound: 900) {
             for record in try renderer().render(batch) {
-                #expect(record.record.value?.count ?? 0 < 1_000_000)
+                let value = try #require(record.record.value)
+                #expect(value.count < 1_000_000)
+                guard record.stream == .receiptBatches else { continue }
+                // Batches of one round follow each other like those of several.
+                let verified = try VerifiedBatch(
+                    parsing: value, previous: tail, logKeys: [PlanFixture.logKey.publicKey], depth: .hashes)
+                tail = try #require(verified.tail)
             }
         }
+        #expect(tail.nextPosition.value == groups.reduce(0) { $0 + Int64($1.effects.count) })
     }
 }
