@@ -45,14 +45,18 @@ struct YAMLExample {
     private let text: String
 
     init(_ text: String) {
-        self.text = text.replacing(/did:key:z6Mk[A-Za-z0-9]*…/, with: "did:key:z6MknPBg8MaWd2VAjyxpnKmSaWA6sfLkrwx7PoB9Rgboe1Va")
-            .replacing(", …}", with: "}").replacing("…", with: "x")
+        self.text = text.replacing(
+            /did:key:z6Mk[A-Za-z0-9]*…/, with: "did:key:z6MknPBg8MaWd2VAjyxpnKmSaWA6sfLkrwx7PoB9Rgboe1Va"
+        )
+        .replacing(", …}", with: "}").replacing("…", with: "x")
     }
 
     /// Keys at the top of the files that documents have examples of.
     private static let configuration: Set<String> = Set(
         SettingCatalogue.all.filter { $0.path.isEmpty }.flatMap { $0.settings.map(\.name) }
-            + SettingCatalogue.all.compactMap { $0.path.split(whereSeparator: { ".[".contains($0) }).first.map(String.init) })
+            + SettingCatalogue.all.compactMap {
+                $0.path.split(whereSeparator: { ".[".contains($0) }).first.map(String.init)
+            })
     private static let rules: Set<String> = [
         "rules_version", "name", "hard_cap", "groups", "sources", "entitlements", "wpc", "defaults", "job_classes",
         "control", "gateways", "prices",
@@ -147,7 +151,9 @@ struct YAMLExample {
         var base = try Yams.load(yaml: try Tree.text("deploy/examples/rules.yaml")) as? Mapping ?? [:]
         var classes = base["job_classes"] as? Mapping ?? [:]
         for name in names(of: part) where classes[name] == nil {
-            classes[name] = ["binding": "reference", "audience": ["clawproxy.com"], "scopes": ["allow": ["proxy:call"]]]
+            classes[name] = [
+                "binding": "reference", "audience": ["clawproxy.com"], "scopes": ["allow": ["proxy:call"]],
+            ]
         }
         base["job_classes"] = classes
         return try Yams.dump(object: base)

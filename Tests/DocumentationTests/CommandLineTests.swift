@@ -30,7 +30,8 @@ struct CommandLineTests {
         return ShellText(text).commands.compactMap { words in
             guard let first = words.firstIndex(where: { $0 == "clawgrant" || $0.hasSuffix("/clawgrant") }),
                 // `systemctl kill -s USR1 clawgrant` names the unit, and `pidof clawgrant` the process.
-                first == 0 || words[first - 1].hasPrefix("-") == false && ["clawgrant:", "--"].contains(words[first - 1])
+                first == 0
+                    || words[first - 1].hasPrefix("-") == false && ["clawgrant:", "--"].contains(words[first - 1])
             else { return nil }
             return words.dropFirst(first + 1).map { values[$0] ?? $0 }
         }
@@ -62,13 +63,15 @@ struct CommandLineTests {
                 rest = rest.dropFirst()
             }
             let word = rest.first ?? ""
-            let isAny = word.isEmpty || word.first.map { "-(<[{…".contains($0) } ?? false
+            let isAny =
+                word.isEmpty || word.first.map { "-(<[{…".contains($0) } ?? false
                 || word.allSatisfy { $0.isUppercase || $0 == "_" }
             #expect(
                 isAny || command.subcommands == nil || command.defaultSubcommand != nil,
                 "\(document.path):\(span.line): there is no command \(span.text)")
             let target = command.defaultSubcommand.flatMap { command.command($0) } ?? command
-            let known = Set((target.arguments ?? []).flatMap { ($0.names ?? []).map(\.text) })
+            let known = CommandTree.Command.everywhere.union(
+                (target.arguments ?? []).flatMap { ($0.names ?? []).map(\.text) })
             for match in span.text.matches(of: /(?:^|[\s(\[|])(--[a-z][a-z-]*)/) {
                 #expect(
                     known.contains(String(match.1)), "\(document.path):\(span.line): \(span.text) has no \(match.1)")

@@ -14,10 +14,12 @@ struct CommandTree: Decodable, Sendable {
         let subcommands: [Command]?
         let arguments: [Argument]?
 
-        /// The options that are no one's in particular.
-        static let shared: Set<String> = ["help", "version"]
+        /// What every command understands.
+        static let everywhere: Set<String> = ["--help", "--version"]
+
+        /// The command's own arguments.
         var ownArguments: [Argument] {
-            (arguments ?? []).filter { $0.shouldDisplay && !Self.shared.contains($0.preferredName?.name ?? "") }
+            (arguments ?? []).filter { $0.shouldDisplay && !Self.everywhere.contains($0.preferredName?.text ?? "") }
         }
 
         func command(_ name: some StringProtocol) -> Command? { subcommands?.first { $0.commandName == name } }

@@ -10,16 +10,18 @@ import Yams
 /// The reference of topics and records: `topics/asyncapi.yaml`, and the words of the code's closed sets.
 struct EventReferenceTests {
     @Test func theReferenceIsTheDocumentAndTheCode() throws {
-        let document = try #require(
-            try Yams.load(yaml: Tree.text("topics/asyncapi.yaml")) as? [String: Any], "the document is a mapping")
-        let root = try #require(try Yams.compose(yaml: Tree.text("topics/asyncapi.yaml")))
+        let text = try Tree.text("topics/asyncapi.yaml")
+        let loaded = try Yams.load(yaml: text) as? [String: Any]
+        let composed = try Yams.compose(yaml: text)
+        let (document, root) = (try #require(loaded), try #require(composed))
         let components = document["components"] as? [String: Any]
         let messages = try #require(components?["messages"] as? [String: [String: Any]])
         let channels = try #require(document["channels"] as? [String: [String: Any]])
         var output = ""
         for (key, _) in try #require(root["channels"]?.mapping) {
             let name = try #require(key.string)
-            output += try Self.topic(try #require(channels[name]), messages, in: root, named: name)
+            let channel = try #require(channels[name])
+            output += try Self.topic(channel, messages, in: root, named: name)
         }
         output += "\n# Words on the topics\n\nClosed sets of the code, as they stand in records.\n"
         for set in try WordSet.all() { output += set.table }
@@ -54,7 +56,9 @@ struct EventReferenceTests {
             output += "| access | \(words.joined(separator: "; ")) |\n"
         }
         for (key, _) in try #require(root["channels"]?[name]?["messages"]?.mapping) {
-            output += try message(try #require(messages[try #require(key.string)]))
+            let name = try #require(key.string)
+            let found = try #require(messages[name], "the message \(name) is not there")
+            output += try message(found)
         }
         return output
     }
@@ -144,7 +148,8 @@ struct WordSet {
     static func all() throws -> [WordSet] {
         [
             try WordSet(
-                "Kinds of receipts", Receipt.Kind.allCases.map(\.rawValue), in: "ReceiptLog/Receipts/ReceiptContent.swift",
+                "Kinds of receipts", Receipt.Kind.allCases.map(\.rawValue),
+                in: "ReceiptLog/Receipts/ReceiptContent.swift",
                 after: "public enum Kind:"),
             try WordSet(
                 "Outcomes of decisions", DecisionRecord.Outcome.allCases.map(\.rawValue),

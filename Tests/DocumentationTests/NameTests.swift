@@ -1,10 +1,9 @@
 import Foundation
 import GrantWorker
 import IssuanceRules
-import Observability
 import Testing
 
-@testable import clawgrant
+@testable import Observability
 
 /// Names in documents are names in the code.
 struct NameTests {
@@ -12,13 +11,17 @@ struct NameTests {
     static let strict = ["docs/troubleshooting.md", "docs/alerts.md"]
 
     /// Roles of the database and the like, which look like metrics.
-    private static let roles: Set<String> = ["clawgrant_owner", "clawgrant_worker", "clawgrant_reader", "clawgrant_operator"]
+    private static let roles: Set<String> = [
+        "clawgrant_owner", "clawgrant_worker", "clawgrant_reader", "clawgrant_operator",
+    ]
 
     private static let metrics = Set(MetricCatalogue.all.map(\.name))
 
     private static func isMetric(_ name: String) -> Bool {
         metrics.contains(name)
-            || ["_bucket", "_count", "_sum"].contains { name.hasSuffix($0) && metrics.contains(String(name.dropLast($0.count))) }
+            || ["_bucket", "_count", "_sum"].contains {
+                name.hasSuffix($0) && metrics.contains(String(name.dropLast($0.count)))
+            }
     }
 
     @Test(arguments: Tree.documents) func everyMetricIsOne(document: Document) {
@@ -37,7 +40,9 @@ struct NameTests {
         let reasons = Set(ReasonCode.allCases.map(\.rawValue))
         let others = try Self.quoted()
         for span in document.spans {
-            for match in span.text.matches(of: /\b(?:CAPABILITY|HUMAN_APPROVAL|REPLAY|SCOPE|TOKEN|POLICY|WPC)_[A-Z_]+[A-Z]\b/) {
+            for match in span.text.matches(
+                of: /\b(?:CAPABILITY|HUMAN_APPROVAL|REPLAY|SCOPE|TOKEN|POLICY|WPC)_[A-Z_]+[A-Z]\b/)
+            {
                 let code = String(match.0)
                 #expect(
                     reasons.contains(code) || others.contains(code),
@@ -49,7 +54,8 @@ struct NameTests {
     /// Words with underscores that stand in quotes somewhere in the sources.
     private static func quoted() throws -> Set<String> {
         var words: Set<String> = []
-        for case let url as URL in FileManager.default.enumerator(at: Tree.url("Sources"), includingPropertiesForKeys: nil)
+        for case let url as URL in FileManager.default.enumerator(
+            at: Tree.url("Sources"), includingPropertiesForKeys: nil)
             ?? .init() where url.pathExtension == "swift"
         {
             let text = try String(contentsOf: url, encoding: .utf8)
@@ -78,7 +84,8 @@ struct NameTests {
             let place = "\(path):\(span.line)"
             if let match = span.text.wholeMatch(of: /([a-z_]+\.[a-z_.]+)(?:: .*|=.*)?/) {
                 let name = String(match.1)
-                let isFile = [".md", ".yaml", ".json", ".example"].contains { name.hasSuffix($0) }
+                let isFile =
+                    [".md", ".yaml", ".json", ".example"].contains { name.hasSuffix($0) }
                     || name.hasPrefix("claw.")
                 #expect(
                     isFile || events.contains(name) || Self.settings.contains(name) || Self.ruleKeys.contains(name)
@@ -91,7 +98,8 @@ struct NameTests {
                     "\(place): there is no \(span.text)")
             } else if span.text.wholeMatch(of: /[A-Z][A-Z_]*_[A-Z]+/) != nil {
                 #expect(
-                    codes.contains(span.text) || span.text.hasPrefix("CLAWGRANT_"), "\(place): there is no code \(span.text)")
+                    codes.contains(span.text) || span.text.hasPrefix("CLAWGRANT_"),
+                    "\(place): there is no code \(span.text)")
             }
         }
     }
@@ -132,7 +140,8 @@ struct NameTests {
             let folder = URL(fileURLWithPath: "/" + path).deletingLastPathComponent()
             return Set(
                 document.text.matches(of: /\]\(([^)#\s]+\.md)/).map { match in
-                    String(URL(fileURLWithPath: String(match.1), relativeTo: folder).standardizedFileURL.path.dropFirst())
+                    String(
+                        URL(fileURLWithPath: String(match.1), relativeTo: folder).standardizedFileURL.path.dropFirst())
                 })
         }
         let first = links("README.md")

@@ -5,7 +5,8 @@ struct ReasonReferenceTests {
     /// The registered families, with what they speak of.
     private static let families = [
         ("CAPABILITY_", "The request"), ("HUMAN_APPROVAL_", "The approval"), ("REPLAY_", "Used before"),
-        ("SCOPE_", "Scopes"), ("TOKEN_", "The token and its key"), ("POLICY_", "The WPC's demands"), ("WPC_", "The WPC"),
+        ("SCOPE_", "Scopes"), ("TOKEN_", "The token and its key"), ("POLICY_", "The WPC's demands"),
+        ("WPC_", "The WPC"),
     ]
 
     @Test func theReferenceIsTheCode() throws {

@@ -15,7 +15,6 @@ struct ShellText {
         var words: [String] = []
         var word: String?
         var characters = Array(line)[...]
-        func isBoundary(_ next: Character?) -> Bool { next == nil || next == " " || next == "\t" }
         while let character = characters.popFirst() {
             switch character {
             case " ", "\t": finish(&word, &words)
@@ -43,20 +42,19 @@ struct ShellText {
                 }
                 word = (word ?? "") + "1"
             case "$":
-                let name = String(characters.prefix { $0.isLetter || $0.isNumber || $0 == "_" || $0 == "{" || $0 == "}" })
+                let name = String(
+                    characters.prefix { $0.isLetter || $0.isNumber || $0 == "_" || $0 == "{" || $0 == "}" })
                 characters = characters.dropFirst(name.count)
                 word = (word ?? "") + substituted("$" + name)
-            case "|", ";", "&":
+            case "|", ";", "&", ")":
                 finish(&word, &words)
                 if characters.first == character { characters.removeFirst() }
                 close(&words)
             case ">", "<":
                 if word?.allSatisfy(\.isNumber) == true { word = nil }
                 finish(&word, &words)
-                while let next = characters.first, next == ">" || next == "&" || next == " " { _ = characters.popFirst(); _ = next }
-                while let next = characters.first, !isBoundary(next), next != "|", next != ";" {
-                    _ = characters.popFirst()
-                }
+                while let next = characters.first, [">", "&", " "].contains(next) { characters.removeFirst() }
+                while let next = characters.first, ![" ", "\t", "|", ";"].contains(next) { characters.removeFirst() }
             default: word = (word ?? "") + String(character)
             }
         }
@@ -69,11 +67,14 @@ struct ShellText {
         word = nil
     }
 
+    /// What a command may stand behind.
+    private static let keywords: Set<String> = [
+        "do", "done", "then", "else", "fi", "if", "until", "while", "!", "{", "}", "(", "exec", "sudo",
+    ]
+
     private mutating func close(_ words: inout [String]) {
         defer { words = [] }
-        while let first = words.first, ["do", "then", "else", "!", "done", "fi", "sudo", "exec"].contains(first) {
-            words.removeFirst()
-        }
+        while let first = words.first, Self.keywords.contains(first) || first.hasSuffix("()") { words.removeFirst() }
         if words.first == "export" { words.removeFirst() }
         while let first = words.first, let sign = first.firstIndex(of: "="), first[..<sign].allSatisfy(Self.isName) {
             values[String(first[..<sign])] = String(first[first.index(after: sign)...])

@@ -114,7 +114,7 @@ struct Document: Sendable, CustomTestStringConvertible {
             } else if !isInside {
                 for (position, part) in line.split(separator: "`", omittingEmptySubsequences: false).enumerated()
                 where position % 2 == 1 {
-                    spans.append((index + 1, part.replacing("\\|", with: "|")))
+                    spans.append((index + 1, String(part).replacing("\\|", with: "|")))
                 }
             }
         }

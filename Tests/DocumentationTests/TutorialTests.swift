@@ -77,7 +77,8 @@ struct TutorialTests {
     }
 
     @Test func whatDiffersIsFound() async throws {
-        let page = Document(path: "page.md", text: "```console\n$ echo one; echo two\none\n…\n$ echo three\nfour\n```\n")
+        let page = Document(
+            path: "page.md", text: "```console\n$ echo one; echo two\none\n…\n$ echo three\nfour\n```\n")
         await withKnownIssue { try await Session(page).play() }
         let good = Document(path: "page.md", text: "```console\n$ echo one; echo two\none\n…\n$ echo three\nth…\n```\n")
         try await Session(good).play()
@@ -134,13 +135,16 @@ private struct Session {
         var script = ""
         for (index, step) in steps.enumerated() {
             var command = step.command
-            for (name, value) in values where command.hasPrefix("export \(name)=") { command = "export \(name)=\(value)" }
+            for (name, value) in values where command.hasPrefix("export \(name)=") {
+                command = "export \(name)=\(value)"
+            }
             script += "printf '\\001begin \(index)\\n'\n\(command)\nprintf '\\001end \(index) %s\\n' $?\n"
         }
         let program = Ran.program.map { URL(fileURLWithPath: $0).deletingLastPathComponent().path } ?? ""
         let search = "\(program):\(ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin")"
         let ran = try await Ran.run(
-            "/bin/bash", ["-c", "exec 2>&1\n\(script)"], environment: ["PATH": search, "NO_COLOR": "1"], in: room.path("."),
+            "/bin/bash", ["-c", "exec 2>&1\n\(script)"], environment: ["PATH": search, "NO_COLOR": "1"],
+            in: room.path("."),
             within: .seconds(400))
         for (index, step) in steps.enumerated() {
             let begin = ran.output.range(of: "\u{1}begin \(index)\n")
@@ -153,7 +157,8 @@ private struct Session {
             let code = ran.output[end.upperBound...].prefix { $0 != "\n" }
             #expect(code == "0", "\(path): \(step.command)\nended with \(code):\n\(printed.prefix(4_000))")
             #expect(
-                Self.fits(printed.split(separator: "\n", omittingEmptySubsequences: false).dropLast()[...], step.output[...]),
+                Self.fits(
+                    printed.split(separator: "\n", omittingEmptySubsequences: false).dropLast()[...], step.output[...]),
                 "\(path): \(step.command)\nprinted:\n\(printed.prefix(4_000))")
         }
     }

@@ -241,7 +241,7 @@ extension SettingCatalogue {
                 "format", .text("`text`"),
                 """
                 `text`, or `json`: one object a line with `time`, `level`, `event`, `message` and the event's \
-                fields
+                fields.
                 """),
         ])
 }
