@@ -23,17 +23,20 @@ struct CommandLineTests {
         guard !others.contains(block.language) else { return [] }
         var text = block.text
         if block.text.split(separator: "\n").contains(where: { $0.hasPrefix("$ ") }) {
-            // A session: what is typed stands behind a prompt, the rest is output.
-            text = text.split(separator: "\n").filter { $0.hasPrefix("$ ") }.map { $0.dropFirst(2) }
-                .joined(separator: "\n")
+            // A session: what is typed stands behind a prompt and goes on behind a backslash, the rest is output.
+            var typed: [Substring] = []
+            for line in block.text.split(separator: "\n") {
+                if line.hasPrefix("$ ") {
+                    typed.append(line.dropFirst(2))
+                } else if typed.last?.hasSuffix("\\") == true {
+                    typed.append(line)
+                }
+            }
+            text = typed.joined(separator: "\n")
         }
         return ShellText(text).commands.compactMap { words in
-            guard let first = words.firstIndex(where: { $0 == "clawgrant" || $0.hasSuffix("/clawgrant") }),
-                // `systemctl kill -s USR1 clawgrant` names the unit, and `pidof clawgrant` the process.
-                first == 0
-                    || words[first - 1].hasPrefix("-") == false && ["clawgrant:", "--"].contains(words[first - 1])
-            else { return nil }
-            return words.dropFirst(first + 1).map { values[$0] ?? $0 }
+            guard let program = words.first, program == "clawgrant" || program.hasSuffix("/clawgrant") else { return nil }
+            return words.dropFirst().map { values[$0] ?? $0 }
         }
     }
 

@@ -11,9 +11,7 @@ struct NameTests {
     static let strict = ["docs/troubleshooting.md", "docs/alerts.md"]
 
     /// Roles of the database and the like, which look like metrics.
-    private static let roles: Set<String> = [
-        "clawgrant_owner", "clawgrant_worker", "clawgrant_reader", "clawgrant_operator",
-    ]
+    private static let roles: Set<String> = ["clawgrant_owner", "clawgrant_worker", "clawgrant_auditor"]
 
     private static let metrics = Set(MetricCatalogue.all.map(\.name))
 
@@ -107,7 +105,7 @@ struct NameTests {
     /// A runbook that names nothing would pass the tests above.
     @Test(arguments: strict) func runbooksNameWhatToLookAt(path: String) throws {
         let spans = try Tree.document(path).spans.map(\.text)
-        #expect(spans.filter { $0.hasPrefix("clawgrant_") }.count > 10)
+        #expect(spans.filter { $0.contains("clawgrant_") }.count > 5)
         #expect(spans.contains { $0.hasPrefix("clawgrant ") })
     }
 
