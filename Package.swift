@@ -409,6 +409,14 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
+        .testTarget(
+            name: "DocumentationTests",
+            dependencies: [
+                "clawgrant", "ApprovalSources", "ClawWire", "DevStack", "GrantDemo", "GrantWorker", "IssuanceRules",
+                "Observability", "Playground", "ReceiptLog",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Yams", package: "Yams"),
+            ]),
     ]
 )
 

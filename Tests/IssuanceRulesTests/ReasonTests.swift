@@ -26,6 +26,7 @@ import Testing
         let decision = setup.decision
         #expect(decision.word == example.outcome, "\(decision.reasons)")
         #expect(decision.codes.contains(example.code), "\(decision.reasons)")
+        #expect(example.code.effect == (decision.word == "issue" ? .note : ReasonCode.Effect(rawValue: decision.word)))
         if case .issue = decision.outcome {
             #expect(decision.codes.allSatisfy { $0.isNote })
         } else {
@@ -372,16 +373,4 @@ extension ReasonTests {
             setup.control = order(.requireProxy(.init(reach: .jobClass(JobClass("ref")), revokesLive: false)))
         },
     ]
-}
-
-@Suite struct ReasonDocumentationTests {
-    /// The table at the end of `docs/rules.md` is that of the code.
-    @Test func theDocumentedReasonsAreThoseOfTheCode() throws {
-        let text = String(decoding: try Files.bytes("docs/rules.md"), as: UTF8.self)
-        let rows = text.split(separator: "\n").filter { $0.hasPrefix("| `") && $0.contains("_") && $0.contains("` | ") }
-        let documented = Set(rows.map(String.init))
-        for code in ReasonCode.allCases {
-            #expect(documented.contains("| `\(code.rawValue)` | \(code.meaning) | \(code.remedy) |"))
-        }
-    }
 }

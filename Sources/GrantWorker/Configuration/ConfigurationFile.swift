@@ -77,6 +77,23 @@ public struct ConfigurationFile: Sendable {
         self.log = log
     }
 
+    /// What the loader asks of a file, for the reference of settings.
+    ///
+    /// - Parameters:
+    ///   - text: the file's text; only what it gives a value has a form.
+    ///   - path: the file; relative paths in it are resolved against its directory.
+    /// - Throws: ``ConfigurationFileError`` when a worker would not take the file.
+    package static func settings(askedOf text: String, path: String) throws(ConfigurationFileError) -> SettingRecord {
+        var reader = ConfigurationReader(environment: [:])
+        reader.record = SettingRecord()
+        var loader = ConfigurationFileLoader(
+            reader: reader, directory: URL(fileURLWithPath: path).deletingLastPathComponent())
+        guard loader.load(try root(text, path)) != nil, let record = loader.reader.record else {
+            throw ConfigurationFileError(path: path, problems: loader.reader.problems.sorted(by: inOrder))
+        }
+        return record
+    }
+
     private static func root(_ text: String, _ path: String) throws(ConfigurationFileError) -> Node {
         guard text.utf8.count <= maximumBytes else {
             throw fault(path, found: "\(text.utf8.count) bytes", expected: "at most \(maximumBytes) bytes")

@@ -56,6 +56,8 @@ package struct ConfigurationReader {
     private let environment: [String: String]
     private var variables: Set<String> = []
     private var openPrefixes: [String] = []
+    /// What was asked so far; `nil` where nobody wants to know.
+    var record: SettingRecord?
 
     static let prefix = "CLAWGRANT_"
 
@@ -81,6 +83,7 @@ package struct ConfigurationReader {
         _ value: ConfigurationValue?, of section: String, variables: [String], others: [String] = []
     ) -> [String: ConfigurationValue] {
         let known = variables + others
+        record?.add(known, of: section)
         var found: [String: ConfigurationValue] = [:]
         for (key, place, member) in entries(value) {
             guard known.contains(key) else {
@@ -96,6 +99,7 @@ package struct ConfigurationReader {
             let setting = section.isEmpty ? key : "\(section).\(key)"
             let name = Self.variable(setting)
             self.variables.insert(name)
+            record?.add(variable: name, of: setting)
             if let text = environment[name] {
                 found[key] = ConfigurationValue(variable: name, text, setting: setting)
             }
@@ -111,6 +115,7 @@ package struct ConfigurationReader {
         var found: [(name: String, value: ConfigurationValue)] = entries(value).map { ($0.key, $0.value) }
         let prefix = Self.variable(section) + "_"
         openPrefixes.append(prefix)
+        record?.add(openMapping: section, prefix: prefix)
         for (variable, text) in environment.sorted(by: { $0.key < $1.key }) where variable.hasPrefix(prefix) {
             let suffix = String(variable.dropFirst(prefix.count))
             let position = found.firstIndex { Self.variable("\(section).\($0.name)") == variable }
@@ -155,6 +160,7 @@ package struct ConfigurationReader {
 
     package mutating func text(_ value: ConfigurationValue?, expected: String = "text") -> String? {
         guard let value else { return nil }
+        record?.add(.text, of: value.setting)
         guard let text = value.scalar, !text.isEmpty else {
             report(value, expected: expected)
             return nil
@@ -164,6 +170,7 @@ package struct ConfigurationReader {
 
     package mutating func bool(_ value: ConfigurationValue?, default fallback: Bool) -> Bool {
         guard let value else { return fallback }
+        record?.add(.truth(fallback: fallback), of: value.setting)
         guard let text = value.scalar, let bool = Bool(text) else {
             report(value, expected: "true or false")
             return fallback
@@ -175,6 +182,7 @@ package struct ConfigurationReader {
         _ value: ConfigurationValue?, in range: ClosedRange<Int>, default fallback: Int
     ) -> Int {
         guard let value else { return fallback }
+        record?.add(.count(range, fallback: fallback), of: value.setting)
         guard let text = value.scalar, let number = Int(text), range.contains(number) else {
             report(value, expected: "a whole number from \(range.lowerBound) to \(range.upperBound)")
             return fallback
@@ -187,6 +195,7 @@ package struct ConfigurationReader {
     ) -> Choice? {
         guard let value else { return nil }
         let known = Choice.allCases.map(\.rawValue)
+        record?.add(.choice(known), of: value.setting)
         guard let text = value.scalar, let choice = Choice(rawValue: text) else {
             report(
                 value.place, value.setting, found: value.shown, expected: "one of " + known.joined(separator: ", "),
@@ -198,6 +207,7 @@ package struct ConfigurationReader {
 
     package mutating func timestamp(_ value: ConfigurationValue?) -> Timestamp? {
         guard let value else { return nil }
+        record?.add(.time, of: value.setting)
         guard let text = value.scalar, let timestamp = Timestamp(rfc3339: text) else {
             report(value, expected: "a time such as 2026-11-20T09:00:00Z")
             return nil

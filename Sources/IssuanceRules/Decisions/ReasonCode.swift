@@ -180,10 +180,3 @@ public enum ReasonCode: String, Sendable, Hashable, CaseIterable {
     /// The token would pin a WPC that the gateway cannot fetch by its hash, so every call would fail.
     case wpcNotRegistrable = "WPC_NOT_REGISTRABLE"
 }
-
-extension ReasonCode {
-    /// True for the codes that only stand beside a grant.
-    public var isNote: Bool {
-        [.capabilityActionReduced, .scopeReduced, .tokenAudienceReduced, .tokenTTLReduced].contains(self)
-    }
-}

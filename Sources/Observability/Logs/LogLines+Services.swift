@@ -151,7 +151,7 @@ extension LogLine {
     public static let usageSetAside = LogLine(
         "usage.set_aside", .warning, "records of gateways were set aside; their dead letters say why",
         means: "They are not authentic or do not read.",
-        do: "Look at `clawgrant dead-letters list`.")
+        do: "Look at `clawgrant dlq list`.")
 
     /// Tokens were revoked because a budget is spent.
     public static let budgetSpent = LogLine(

@@ -188,7 +188,7 @@ extension LogLine {
         "decide.held_back", .warning, "a batch is held back",
         means: "Nothing is issued for a reason that `why` states: a stop view that is too old, clocks "
             + "that differ, a local stop.",
-        do: "See troubleshooting by `why` in emergency-stop.md.")
+        do: "See troubleshooting.md, by `why`.")
 
     /// No signing key can be used; waiting.
     public static let keyUnusable = LogLine(
