@@ -344,6 +344,7 @@ let package = Package(
                 "clawgrant", "ClawWire", "DevStack", "GrantChecker", "GrantLedger", "IssuanceRules", "Kafka",
                 "Playground", "Postgres",
             ]),
+        .testTarget(name: "ChaosDriverTests", dependencies: ["Chaos", "clawgrant", "ClawWire", "DevStack"]),
         .testTarget(name: "ClawWireTests", dependencies: ["ClawWire", "TestSupport"]),
         .testTarget(name: "ReceiptLogTests", dependencies: ["ReceiptLog", "ClawWire", "TestSupport"]),
         .testTarget(

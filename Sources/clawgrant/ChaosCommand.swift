@@ -32,15 +32,20 @@ struct ChaosCommand: AsyncParsableCommand {
         help: ArgumentHelp("How long one ledger and log live until they are checked.", valueName: "minutes"))
     var episodeMinutes = 5.0
 
+    @Option(
+        name: .customLong("recovery-limit"),
+        help: ArgumentHelp("Longest time after a storm until grants flow, in seconds.", valueName: "seconds"))
+    var recoveryLimit = 60
+
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
         guard (0.1...10_000).contains(minutes), (1...16).contains(workers), (0.01...100).contains(killsPerSecond),
-            (0.1...120).contains(episodeMinutes)
+            (0.1...120).contains(episodeMinutes), (1...3_600).contains(recoveryLimit)
         else {
             throw ValidationError(
-                "0.1 to 10000 minutes, 1 to 16 workers, 0.01 to 100 kills a second and episodes of 0.1 to 120 minutes "
-                    + "can be run")
+                "0.1 to 10000 minutes, 1 to 16 workers, 0.01 to 100 kills a second, episodes of 0.1 to 120 minutes and "
+                    + "a limit of 1 to 3600 seconds can be run")
         }
     }
 
@@ -52,6 +57,7 @@ struct ChaosCommand: AsyncParsableCommand {
         var options = ChaosOptions(plan: ChaosPlan(seed: seed, shape: shape))
         options.duration = .seconds(minutes * 60)
         options.episode = .seconds(episodeMinutes * 60)
+        options.recoveryLimit = .seconds(recoveryLimit)
         options.progress = { Console.error($0) }
         Console.error("seed \(seed)")
         _ = signal(SIGPIPE, SIG_IGN)

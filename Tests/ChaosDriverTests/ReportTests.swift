@@ -53,7 +53,7 @@ import Testing
     }
 
     @Test func theSummaryNamesSeedTimesAndFaults() {
-        var report = report(recoveries: [.milliseconds(1_250), .milliseconds(2_005)])
+        var report = report(recoveries: [.milliseconds(1_250), .milliseconds(2_010)])
         report.elapsed = .seconds(90)
         report.episodes = 1
         report.counts.storms = 2
@@ -63,11 +63,11 @@ import Testing
         #expect(text.hasPrefix("seed 42, 1.5 minutes, 1 episodes, 2 storms\n"))
         #expect(text.contains("31 killed"))
         #expect(text.contains("database-restart 2"))
-        #expect(text.contains("p50 1.25 s, p99 2.01 s, max 2.01 s over 2 storms") || text.contains("p99 2.00 s"))
+        #expect(text.contains("p50 1.25 s, p99 2.01 s, max 2.01 s over 2 storms"))
         let json = report.json
         #expect(json["seed"] == "42")
         #expect(json["kills"] == 31)
-        #expect(json["recovery_max_ms"] == 2_005)
+        #expect(json["recovery_max_ms"] == 2_010)
         #expect(json["faults"]?["database-restart"] == 2)
         #expect(json["faults"]?["stop"] == 0)
         #expect(json["artefacts"] == .null)

@@ -5,7 +5,10 @@ import Testing
 /// The relay's name in a broker's answers.
 @Suite struct AdvertisedPortTests {
     private func frame(_ body: [UInt8]) -> [UInt8] {
-        [UInt8(body.count >> 24), UInt8(body.count >> 16 & 0xFF), UInt8(body.count >> 8 & 0xFF), UInt8(body.count & 0xFF)]
+        [
+            UInt8(body.count >> 24), UInt8(body.count >> 16 & 0xFF), UInt8(body.count >> 8 & 0xFF),
+            UInt8(body.count & 0xFF),
+        ]
             + body
     }
 

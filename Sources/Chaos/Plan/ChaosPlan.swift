@@ -132,7 +132,7 @@ public struct ChaosPlan: Sendable, Hashable {
         switch dice.roll(0...99) {
         case ..<84: .kill(pause: 0)
         case ..<90: .kill(pause: dice.roll(200...2_500))
-        case ..<97: .freeze(lasting: dice.roll(200...5_000), forEver: dice.chance(30))
+        case ..<97: .freeze(lasting: dice.roll(200...7_000), forEver: dice.chance(30))
         default: .retire
         }
     }

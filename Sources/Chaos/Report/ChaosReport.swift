@@ -8,6 +8,8 @@ public struct ChaosReport: Sendable, Hashable {
         public var storms = 0
         /// Processes that were running and were ended with SIGKILL.
         public var kills = 0
+        /// How old each of them was.
+        public var lives: [Duration] = []
         /// Of these, how many had been frozen with SIGSTOP before.
         public var killsWhileFrozen = 0
         /// Processes that were frozen with SIGSTOP and woken up again.
@@ -51,6 +53,7 @@ public struct ChaosReport: Sendable, Hashable {
             var sum = left
             sum.storms += right.storms
             sum.kills += right.kills
+            sum.lives += right.lives
             sum.killsWhileFrozen += right.killsWhileFrozen
             sum.freezes += right.freezes
             sum.retirements += right.retirements
@@ -104,10 +107,13 @@ public struct ChaosReport: Sendable, Hashable {
 
     /// The time within which so many of a hundred recoveries were over (nearest rank); `nil` without any.
     public func recovery(percentile: Int) -> Duration? {
-        let sorted = recoveries.sorted()
-        guard !sorted.isEmpty else { return nil }
-        let rank = (sorted.count * percentile + 99) / 100
-        return sorted[min(max(rank, 1), sorted.count) - 1]
+        Self.value(percentile, of: recoveries)
+    }
+
+    static func value(_ percentile: Int, of times: [Duration]) -> Duration? {
+        guard !times.isEmpty else { return nil }
+        let rank = (times.count * percentile + 99) / 100
+        return times.sorted()[min(max(rank, 1), times.count) - 1]
     }
 }
 
@@ -121,6 +127,9 @@ extension ChaosReport {
             "report_version": "1", "pass": .bool(isPass), "seed": .string(String(seed)),
             "elapsed_ms": milliseconds(elapsed), "episodes": .integer(episodes), "storms": .integer(counts.storms),
             "kills": .integer(counts.kills), "kills_while_frozen": .integer(counts.killsWhileFrozen),
+            "kill_age_p10_ms": milliseconds(Self.value(10, of: counts.lives)),
+            "kill_age_p50_ms": milliseconds(Self.value(50, of: counts.lives)),
+            "kill_age_p90_ms": milliseconds(Self.value(90, of: counts.lives)),
             "freezes": .integer(counts.freezes), "retirements": .integer(counts.retirements),
             "exits": .integer(counts.exits), "starts": .integer(counts.starts),
             "database_restarts": .integer(counts.databaseRestarts), "broker_restarts": .integer(counts.brokerRestarts),
@@ -159,6 +168,13 @@ extension ChaosReport {
             lines.append(
                 "recovery   p50 \(Self.seconds(middle)), p99 \(Self.seconds(late)), max \(Self.seconds(most)) "
                     + "over \(recoveries.count) storms")
+        }
+        if let young = Self.value(10, of: counts.lives), let middle = Self.value(50, of: counts.lives),
+            let old = Self.value(90, of: counts.lives)
+        {
+            lines.append(
+                "killed at the age of \(Self.seconds(young)) (p10), \(Self.seconds(middle)) (p50), \(Self.seconds(old)) (p90)"
+            )
         }
         lines += notes.map { "not done   \($0)" }
         lines += violations.map { "VIOLATION  \($0)" }

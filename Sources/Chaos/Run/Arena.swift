@@ -35,7 +35,7 @@ final class Arena: Sendable {
         made.kafkaProperties = ["reconnect.backoff.max.ms": "1000"]
         // Batches so small that a kill falls between what belongs together.
         made.limits = [
-            "lanes": 1, "lease_lifetime_ms": 2_000, "heartbeat_ms": 200, "sweep_ms": 200, "batch_records": 15,
+            "lanes": 1, "lease_lifetime_ms": 4_000, "heartbeat_ms": 250, "sweep_ms": 200, "batch_records": 15,
         ]
         made.shortWaitSeconds = 2
         made.keepsDirectory = true
@@ -108,6 +108,12 @@ final class Arena: Sendable {
         try await playground.postgres.start()
     }
 
+    /// The workers' file of security events, as it is now.
+    var securityEvents: String {
+        FileManager.default.contents(atPath: "\(playground.directory)/logs/events.ndjson")
+            .map { String(decoding: $0, as: UTF8.self) } ?? ""
+    }
+
     /// Ends every fault of the network. What is left is the delay that keeps clients of a broker without long polling
     /// from asking it all the time.
     func heal() throws {
@@ -127,6 +133,7 @@ final class Arena: Sendable {
         try? databaseRelay.heal()
         try? brokerRelay.heal()
         for track in tracks { track.worker.thaw() }
+        await load.close()
         await playground.stop()
         databaseRelay.close()
         brokerRelay.close()

@@ -12,6 +12,7 @@ import Primitives
 final class Load: Sendable {
     /// What was delivered so far.
     struct Delivered: Sendable {
+        /// Records that were sent at least once; how many repeats there are the broker knows.
         var records = 0
         var requests: Set<RequestID> = []
         var approvals: Set<ApprovalID> = []
@@ -29,9 +30,16 @@ final class Load: Sendable {
     private static let agents = 4
 
     private let playground: Playground
+    private let sender: Sender
     private let state = Lock(State())
 
-    init(_ playground: Playground) { self.playground = playground }
+    init(_ playground: Playground) {
+        self.playground = playground
+        sender = Sender(playground)
+    }
+
+    /// Ends sending.
+    func close() async { await sender.close() }
 
     /// What was delivered so far.
     var delivered: Delivered { state.withLock { $0.delivered } }
@@ -66,7 +74,7 @@ final class Load: Sendable {
     }
 
     private func deliver(_ records: [ProducerRecord]) async throws {
-        try await playground.produce(records)
+        try await sender.send(records)
         state.withLock { $0.delivered.records += records.count }
     }
 
@@ -179,6 +187,16 @@ final class Load: Sendable {
 
     // MARK: Control
 
+    private func declare(_ operation: ControlOperation, id: String, by people: [IssuanceRules.Actor]) async throws {
+        let record = try playground.keys.control.record(
+            operation, id: id, by: people, at: .playgroundNow, reason: nil, topic: PlaygroundTopic.control)
+        try await sender.send([
+            ProducerRecord(
+                topic: record.topic, partition: 0, key: record.key, value: record.value,
+                headers: record.headers.map { KafkaHeader(name: $0.name, value: $0.value) })
+        ])
+    }
+
     /// A stop with the approval on which its lift will rest.
     struct DeclaredStop: Sendable {
         let id: String
@@ -196,7 +214,7 @@ final class Load: Sendable {
             : StopScope(kind: .jobClass, value: classes[dice.roll(0...2)].rawValue)
         let stop = ControlOperation.stop(.init(stopID: "stop-\(name)", scope: scope, revokesLive: dice.chance(50)))
         for _ in 0...(dice.chance(30) ? 1 : 0) {
-            try await playground.declare(stop, id: "stop-\(name)", by: [PlaygroundCast.ruth])
+            try await declare(stop, id: "stop-\(name)", by: [PlaygroundCast.ruth])
         }
         let draft = ApprovalDraft("again-\(name)", .reconcile, in: playground)
         expect(draft.request?.requestID, draft.decision.approvalID)
@@ -206,7 +224,7 @@ final class Load: Sendable {
 
     /// Lifts a stop. It is refused where the approval has not been decided yet, which is as it should be.
     func lift(_ stop: DeclaredStop) async throws {
-        try await playground.declare(
+        try await declare(
             .lift(.init(stopID: stop.id, reapproval: stop.reapproval, policyHash: nil)), id: "lift-\(stop.id)",
             by: [PlaygroundCast.milan, PlaygroundCast.paloma])
     }
@@ -224,7 +242,7 @@ final class Load: Sendable {
             default: StopScope(kind: .job, value: "job-\(victim)")
             }
         let name = name()
-        try await playground.declare(
+        try await declare(
             .revoke(.init(revocationID: "revoke-\(name)", scope: scope)), id: "revoke-\(name)",
             by: [PlaygroundCast.ruth])
     }
@@ -232,7 +250,7 @@ final class Load: Sendable {
     /// Stops everything, live tokens included.
     func stopEverything() async throws {
         let name = name()
-        try await playground.declare(
+        try await declare(
             .stop(.init(stopID: "stop-\(name)", scope: .everything, revokesLive: true)), id: "stop-\(name)",
             by: [PlaygroundCast.ruth])
     }

@@ -16,6 +16,9 @@ final class WorkerTrack: Sendable {
     /// How long a worker that ended by itself stays down, as `RestartSec` of a service would have it.
     private static let restartPause = Duration.milliseconds(250)
 
+    /// A process this young has nothing to lose; killing it would only make a number larger.
+    private static let infancy = Duration.milliseconds(150)
+
     init(_ worker: PlaygroundWorker, tally: Tally, journal: Journal) {
         self.worker = worker
         self.tally = tally
@@ -78,13 +81,15 @@ final class WorkerTrack: Sendable {
 
     /// - Returns: Whether there was somebody to kill.
     private func kill(whileFrozen: Bool) async -> Bool {
-        guard worker.isRunning else { return false }
+        let age = ContinuousClock.now - wasStartedAt.withLock { $0 }
+        guard worker.isRunning, age >= Self.infancy else { return false }
         await worker.kill()
         // It may have ended in the instant before.
         guard worker.exitStatus == .signal(9) else { return true }
         journal.write("\(worker.name) killed")
         tally.count {
             $0.kills += 1
+            $0.lives.append(age)
             if whileFrozen { $0.killsWhileFrozen += 1 }
         }
         return true
@@ -114,7 +119,7 @@ final class WorkerTrack: Sendable {
         let end = await worker.stop(within: .seconds(3))
         journal.write("\(worker.name) left: \(end.map { "\($0)" } ?? "unknown")")
         // What does not leave in time is killed, as a service manager does; while everything breaks that is no finding.
-        tally.count { if end == .signal(9) { $0.kills += 1 } else { $0.retirements += 1 } }
+        tally.count { if end != .signal(9) { $0.retirements += 1 } }
         try restart()
     }
 
