@@ -191,10 +191,16 @@ let package = Package(
                 "Playground", "DevStack", "GrantChecker", "ApprovalSources", "IssuanceRules", "Kafka", "ReceiptLog",
                 "ClawWire", "Primitives",
             ]),
+        .target(
+            name: "Chaos",
+            dependencies: [
+                "Playground", "DevStack", "GrantChecker", "ApprovalSources", "IssuanceRules", "Kafka", "Postgres",
+                "ClawWire", "Primitives",
+            ]),
         .executableTarget(
             name: "clawgrant",
             dependencies: [
-                "ApprovalSources", "BrokerTokens", "CLinux", "ClawWire", "DevStack", "Fsck", "GrantBench",
+                "ApprovalSources", "BrokerTokens", "CLinux", "Chaos", "ClawWire", "DevStack", "Fsck", "GrantBench",
                 "GrantDemo", "GrantLedger", "GrantVerifier", "GrantWorker", "HTTPService", "IssuanceRules", "Kafka",
                 "Keys", "OpenClaw", "Playground", "Postgres", "Primitives", "ProofBundles", "ReceiptLog",
                 "SecurityEvents", "WebhookBridge", "SecuritySinks", "IssuerAPI", "Console", "Observability",
@@ -338,6 +344,7 @@ let package = Package(
                 "clawgrant", "ClawWire", "DevStack", "GrantChecker", "GrantLedger", "IssuanceRules", "Kafka",
                 "Playground", "Postgres",
             ]),
+        .testTarget(name: "ChaosDriverTests", dependencies: ["Chaos", "clawgrant", "ClawWire", "DevStack"]),
         .testTarget(name: "ClawWireTests", dependencies: ["ClawWire", "TestSupport"]),
         .testTarget(name: "ReceiptLogTests", dependencies: ["ReceiptLog", "ClawWire", "TestSupport"]),
         .testTarget(

@@ -166,8 +166,11 @@ public final class Playground: Sendable {
         return configuration
     }
 
-    /// This program, or the one of its name beside it when this is a test or a benchmark.
-    private func workerProgram() throws -> String {
+    /// The program that is run as a worker: the one of the options, this program, or the one of its name beside it when
+    /// this is a test or a benchmark.
+    ///
+    /// - Throws: `PlaygroundError` when there is none.
+    public func workerProgram() throws -> String {
         if let program = options.workerProgram { return program }
         let name = "clawgrant"
         guard let own = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") else {

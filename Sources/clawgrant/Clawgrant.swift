@@ -37,7 +37,8 @@ struct Clawgrant: AsyncParsableCommand {
                     SIEMCommand.self, FsckCommand.self, DeadLetterCommand.self,
                 ]),
             CommandGroup(
-                name: "More", subcommands: [DemoCommand.self, BenchCommand.self, CompletionsCommand.self]),
+                name: "More",
+                subcommands: [DemoCommand.self, BenchCommand.self, ChaosCommand.self, CompletionsCommand.self]),
         ])
 
     static func main() async { Glibc.exit(await CommandRunner.run(Array(CommandLine.arguments.dropFirst()))) }

@@ -1,6 +1,7 @@
 import ClawWire
 import DevStack
 import GrantLedger
+import Postgres
 import Testing
 
 @Suite(.enabled(if: AvailableServers.postgres, "PostgreSQL is not installed"))
@@ -34,6 +35,31 @@ struct LeaseTests {
         try await waitUntil(deadline: .seconds(10), description: "takeover") {
             try await second.beat().held.count == 4
         }
+    }
+
+    /// A worker that was late, not dead, must get through with its next heartbeat however many others have theirs meanwhile.
+    @Test func onlySessionsFromBeforeTheEndOfALeaseAreEnded() async throws {
+        let first = try await LedgerServer.shared.value.ledger()
+        let second = try first.other("worker-2")
+        var own = first.configuration
+        PostgresLedger.configure(&own, worker: first.worker)
+        let old = try await PostgresConnection.connect(own)
+        _ = try await first.beat(lifetime: .milliseconds(500))
+        try await waitUntil(deadline: .seconds(10), description: "takeover") {
+            try await second.beat().held.count == 4
+        }
+        await #expect(throws: PostgresError.self) { try await old.simple("SELECT 1") }
+        await old.close()
+        let late = try await PostgresConnection.connect(own)
+        _ = try await late.simple("BEGIN")
+        _ = try await second.beat()
+        _ = try await late.simple("SELECT 1")
+        // Frozen anew with a transaction open: no later than a lease it is out of the way.
+        try await waitUntil(deadline: .seconds(10), description: "the end of the transaction") {
+            _ = try await second.beat(lifetime: .milliseconds(500))
+            return (try? await late.simple("SELECT 1")) == nil
+        }
+        await late.close()
     }
 
     /// The clock was an hour ahead when the worker renewed its lease for the last time, and was set back.

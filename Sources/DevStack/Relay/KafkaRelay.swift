@@ -13,7 +13,16 @@ public final class KafkaRelay: FaultRelay {
     ///   - port: Where to listen; nil for a free port.
     /// - Throws: `DevStackError` with `portUnavailable` or `systemCall`.
     public init(to targetPort: UInt16, listeningOn port: UInt16? = nil) throws(DevStackError) {
-        relay = try TCPRelay(to: targetPort, listeningOn: port, downgradesApiVersions: true)
+        relay = try TCPRelay(to: targetPort, listeningOn: port, RelayManners(downgradesApiVersions: true))
+    }
+
+    /// Opens a relay to a broker that advertises its own address: clients that come through the relay are told the relay's
+    /// port wherever the broker tells its own, and their first question passes untouched.
+    ///
+    /// - Parameter brokerPort: The broker's own port. Nothing has to listen there yet.
+    /// - Throws: `DevStackError` with `portUnavailable` or `systemCall`.
+    public init(readvertising brokerPort: UInt16) throws(DevStackError) {
+        relay = try TCPRelay(to: brokerPort, listeningOn: nil, RelayManners(readvertises: true))
     }
 
     /// The port of 127.0.0.1 that clients connect to.

@@ -10,16 +10,19 @@ final class RelayConnection {
     var replies = RelayPipe()
     /// Nil as soon as nothing needs to be looked at.
     var downgrade: ApiVersionsDowngrade?
+    /// Nil where the server advertises the relay itself.
+    var advertised: AdvertisedPort?
     /// Whether a fault threw away bytes of it, so that it must not carry on afterwards.
     var hasLostBytes = false
     /// Whether it ends as soon as what waits has been delivered.
     var isTruncated = false
     var isClosed = false
 
-    init(client: Socket, server: Socket?, downgrade: ApiVersionsDowngrade?) {
+    init(client: Socket, server: Socket?, downgrade: ApiVersionsDowngrade?, advertised: AdvertisedPort?) {
         self.client = client
         self.server = server
         self.downgrade = downgrade
+        self.advertised = advertised
         isConnecting = server != nil
         hasLostBytes = server == nil
     }

@@ -74,19 +74,19 @@ final class RelayLoop {
     private let mailbox: RelayMailbox
     private let port: UInt16
     private let targetPort: UInt16
-    private let downgradesApiVersions: Bool
+    private let manners: RelayManners
     private var listener: Socket?
     private var connections: [RelayConnection] = []
     private var faults = RelayFaultState()
     private var scratch = [UInt8](repeating: 0, count: 128 * 1024)
     private var isClosed = false
 
-    init(mailbox: RelayMailbox, listener: Socket?, port: UInt16, targetPort: UInt16, downgradesApiVersions: Bool) {
+    init(mailbox: RelayMailbox, listener: Socket?, port: UInt16, targetPort: UInt16, manners: RelayManners) {
         self.mailbox = mailbox
         self.listener = listener
         self.port = port
         self.targetPort = targetPort
-        self.downgradesApiVersions = downgradesApiVersions
+        self.manners = manners
     }
 
     func run() {
@@ -204,7 +204,8 @@ final class RelayLoop {
         }
         connections.append(
             RelayConnection(
-                client: client, server: server, downgrade: downgradesApiVersions ? ApiVersionsDowngrade() : nil))
+                client: client, server: server, downgrade: manners.downgradesApiVersions ? ApiVersionsDowngrade() : nil,
+                advertised: manners.readvertises ? AdvertisedPort(of: targetPort, replacedBy: port) : nil))
     }
 
     private func attend(to socket: Socket, of connection: RelayConnection, events: Int32) {
@@ -253,6 +254,10 @@ final class RelayLoop {
             inspect(Array(scratch[..<count]), of: connection, now: now)
             return
         }
+        if direction == .toClient, connection.advertised != nil {
+            readvertise(Array(scratch[..<count]), of: connection, now: now)
+            return
+        }
         let (passing, ends) = faults.spend(count, direction)
         connection.isTruncated = connection.isTruncated || ends
         var sent = 0
@@ -282,6 +287,14 @@ final class RelayLoop {
         } else {
             connection.replies.append(outcome.reply, at: now)
         }
+    }
+
+    private func readvertise(_ bytes: [UInt8], of connection: RelayConnection, now: ContinuousClock.Instant) {
+        let bytes = connection.advertised?.receive(bytes) ?? []
+        guard !bytes.isEmpty else { return }
+        let (passing, ends) = faults.spend(bytes.count, .toClient)
+        connection.isTruncated = connection.isTruncated || ends
+        connection.replies.append(Array(bytes.prefix(passing)), at: now)
     }
 
     /// Sends what may leave, and passes on that a side has finished.

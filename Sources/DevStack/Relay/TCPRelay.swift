@@ -1,6 +1,14 @@
 import Foundation
 import Primitives
 
+/// What a relay changes in what passes, beside faults.
+struct RelayManners {
+    /// Answers the first question of Kafka's clients itself, see ``ApiVersionsDowngrade``.
+    var downgradesApiVersions = false
+    /// Names itself where the broker names its own port, see ``AdvertisedPort``.
+    var readvertises = false
+}
+
 /// A relay between clients and a server on loopback that injects network faults on command.
 ///
 /// It knows nothing of what passes through it, so it serves in front of PostgreSQL as well as of anything else that
@@ -18,10 +26,10 @@ public final class TCPRelay: FaultRelay {
     ///   - port: Where to listen; nil for a free port.
     /// - Throws: `DevStackError` with `portUnavailable` or `systemCall`.
     public convenience init(to targetPort: UInt16, listeningOn port: UInt16? = nil) throws(DevStackError) {
-        try self.init(to: targetPort, listeningOn: port, downgradesApiVersions: false)
+        try self.init(to: targetPort, listeningOn: port, RelayManners())
     }
 
-    init(to targetPort: UInt16, listeningOn port: UInt16?, downgradesApiVersions: Bool) throws(DevStackError) {
+    init(to targetPort: UInt16, listeningOn port: UInt16?, _ manners: RelayManners) throws(DevStackError) {
         let port = if let port { port } else { try FreePort.next() }
         // Handed over, not shared: the port is free only when the loop holds the last reference and lets it go.
         let listener = Lock<Socket?>(try Socket.listening(port: port))
@@ -31,7 +39,7 @@ public final class TCPRelay: FaultRelay {
         let thread = Thread {
             RelayLoop(
                 mailbox: mailbox, listener: listener.withLock { $0.take() }, port: port, targetPort: targetPort,
-                downgradesApiVersions: downgradesApiVersions
+                manners: manners
             ).run()
         }
         thread.name = "relay \(port)"

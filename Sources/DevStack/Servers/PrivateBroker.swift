@@ -22,7 +22,7 @@ public final class PrivateBroker: Sendable {
     /// The port of 127.0.0.1 that clients connect to; the same over restarts.
     public let port: UInt16
     /// The relay in front of it, for faults; nil for noida, which advertises its own address and would be reached past
-    /// any relay.
+    /// any relay but a ``KafkaRelay/init(readvertising:)``.
     public let relay: KafkaRelay?
     private let brokerPort: UInt16
     private let program: String

@@ -110,6 +110,9 @@ public final class PrivatePostgres: Sendable {
     /// The process id of the server while it runs.
     public var pid: Int32? { server.withLock { $0?.pid } }
 
+    /// Whether the server's main process is there.
+    public var isRunning: Bool { server.withLock { $0?.isRunning ?? false } }
+
     /// The path of the server's log.
     public var log: String { "\(directory)/server.log" }
 

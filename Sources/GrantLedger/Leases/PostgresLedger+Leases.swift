@@ -15,7 +15,7 @@ extension PostgresLedger {
             what,
             [
                 .execute(LeaseStatements.renewWorker, Parameters(worker.rawValue, milliseconds)),
-                .execute(LeaseStatements.endSessionsOfTheDead, Parameters(worker.rawValue)),
+                .execute(LeaseStatements.endSessionsOfTheDead, Parameters(worker.rawValue, milliseconds)),
                 .execute(LeaseStatements.forgetTheDead),
                 .execute(LeaseStatements.knownPartitions),
                 .execute(LeaseStatements.cutLeasesOfTheFuture, Parameters(milliseconds)),

@@ -24,6 +24,11 @@ enum LeaseStatements {
 
     /// A worker that is frozen inside a transaction holds its row locks for as long as its session lives. Its sessions
     /// carry its name, so ending them names exactly its backends and no reused process id.
+    ///
+    /// A session that was opened after the lease ran out is that of a worker that was late and comes back to renew it.
+    /// Ended with the others, before it has got there, it would have to try again against the heartbeats of all others and
+    /// might never succeed. It can hold nothing from before; a transaction of its own that stands for longer than a lease is
+    /// ended all the same.
     static let endSessionsOfTheDead = PreparedStatement(
         "end_sessions_of_the_dead",
         """
@@ -31,8 +36,10 @@ enum LeaseStatements {
         FROM clawgrant.worker w JOIN pg_stat_activity a ON a.application_name = w.worker_id
         WHERE w.expires_at < clock_timestamp() AND w.worker_id <> $1 AND a.usename = current_user
             AND a.datname = current_database()
+            AND (a.backend_start < w.expires_at
+                OR a.xact_start < clock_timestamp() - $2::int8 * interval '1 millisecond')
         """,
-        parameterTypes: [.text])
+        parameterTypes: [.text, .int8])
 
     static let forgetTheDead = PreparedStatement(
         "forget_the_dead",

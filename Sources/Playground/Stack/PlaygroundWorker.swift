@@ -54,6 +54,9 @@ public final class PlaygroundWorker: Sendable {
         owner.hasPrefix("\(name).\(state.withLock { $0.starts })-")
     }
 
+    /// How the last process ended; nil while it runs, and before the first.
+    public var exitStatus: ProcessExit? { state.withLock { $0.process?.exitStatus } }
+
     /// Starts the process and returns at once; it is at work when it holds its share of partitions.
     ///
     /// - Throws: `DevStackError` when it cannot be started.
