@@ -89,9 +89,15 @@ public struct RevocationMarks: Sendable, Hashable {
     public let nextSequence: Int64
     /// Groups with revocations or control events that are committed and not sealed.
     public let unsealed: [EffectGroupKey]
+    /// The database that was asked; `nil` for none.
+    public let incarnation: LedgerIncarnation?
 
     /// Makes marks.
-    public init(controlPosition: Int64, lastBatch: Int64, nextSequence: Int64, unsealed: [EffectGroupKey]) {
+    public init(
+        controlPosition: Int64, lastBatch: Int64, nextSequence: Int64, unsealed: [EffectGroupKey],
+        incarnation: LedgerIncarnation? = nil
+    ) {
+        self.incarnation = incarnation
         self.controlPosition = controlPosition
         self.lastBatch = lastBatch
         self.nextSequence = nextSequence

@@ -10,7 +10,8 @@ extension PostgresLedger: LiveTokenLedger {
             guard rows.rowCount == 1 else { throw Self.corrupted("clawgrant.control_state") }
             return RevocationMarks(
                 controlPosition: try rows.int64(0, 0), lastBatch: try rows.int64(0, 1),
-                nextSequence: try rows.int64(0, 2), unsealed: try Self.groupKeys(rows, 0, days: 3, ids: 4))
+                nextSequence: try rows.int64(0, 2), unsealed: try Self.groupKeys(rows, 0, days: 3, ids: 4),
+                incarnation: try LedgerIncarnation(rows, 0, firstColumn: 5))
         } catch {
             throw Self.translate(error, what)
         }
