@@ -241,7 +241,7 @@ final class LedgerDouble: LiveTokenLedger {
         }
     }
 
-    func liveTokens(_ asked: [(tokenHash: Digest, expiresAt: Timestamp)]) async throws(LedgerError) -> [LiveToken] {
+    func liveTokens(_ asked: [(tokenHash: Digest, scopeHash: Digest)]) async throws(LedgerError) -> [LiveToken] {
         try open { content in
             content.lookups += asked.count
             return asked.compactMap { content.tokens[$0.tokenHash] }

@@ -204,6 +204,6 @@ public protocol LiveTokenLedger: Sendable {
     /// - Throws: ``LedgerError/Code/refused`` when its effects have left for the archive.
     func revocations(in batch: RevocationBatch) async throws(LedgerError) -> [StreamedRevocation]
 
-    /// Issued tokens by hash and expiry; those that are not known are left out.
-    func liveTokens(_ asked: [(tokenHash: Digest, expiresAt: Timestamp)]) async throws(LedgerError) -> [LiveToken]
+    /// Issued tokens by their hash and that of their scope; those that are not known are left out.
+    func liveTokens(_ asked: [(tokenHash: Digest, scopeHash: Digest)]) async throws(LedgerError) -> [LiveToken]
 }

@@ -78,20 +78,12 @@ enum LiveTokenStatements {
             r.expires_at, r.control_scopes, r.is_elevated, r.revoked_at, r.revoked_reason
         """
 
-    /// One look at each second in which some of the tokens end, for all of them together: thousands may end in one. Two
-    /// halves, each with the condition of its index.
+    /// By the hash of their scope, which has an index and which hardly any two tokens share.
     static let tokens = PreparedStatement(
         "live_tokens_by_hash",
         """
-        SELECT found.* FROM (SELECT DISTINCT unnest($2::timestamptz[]) AS expires_at) k
-        CROSS JOIN LATERAL (
-            SELECT \(tokenColumns) FROM clawgrant.request r
-            WHERE r.expires_at IS NOT NULL AND r.revoked_at IS NULL AND r.expires_at >= k.expires_at
-                AND r.expires_at < k.expires_at + interval '1 second' AND r.token_hash = ANY ($1::bytea[])
-            UNION ALL
-            SELECT \(tokenColumns) FROM clawgrant.request r
-            WHERE r.revoked_at IS NOT NULL AND r.expires_at >= k.expires_at
-                AND r.expires_at < k.expires_at + interval '1 second' AND r.token_hash = ANY ($1::bytea[])) found
+        SELECT \(tokenColumns) FROM clawgrant.request r
+        WHERE r.scope_hash IS NOT NULL AND r.scope_hash = ANY ($1) AND r.token_hash = ANY ($2)
         """,
-        parameterTypes: [.byteaArray, .timestamptzArray])
+        parameterTypes: [.byteaArray, .byteaArray])
 }

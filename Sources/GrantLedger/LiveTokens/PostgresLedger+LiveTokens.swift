@@ -130,12 +130,12 @@ extension PostgresLedger: LiveTokenLedger {
 
     /// See ``LiveTokenLedger/liveTokens(_:)``.
     public func liveTokens(
-        _ asked: [(tokenHash: Digest, expiresAt: Timestamp)]
+        _ asked: [(tokenHash: Digest, scopeHash: Digest)]
     ) async throws(LedgerError) -> [LiveToken] {
         let what = "looking tokens up"
         var parameters = Parameters()
+        parameters.append(column: asked) { $0.scopeHash.bytes }
         parameters.append(column: asked) { $0.tokenHash.bytes }
-        parameters.append(column: asked) { $0.expiresAt.postgres }
         let rows = try await run(what, [.execute(LiveTokenStatements.tokens, parameters)])[0]
         do {
             return try (0..<rows.rowCount).map { try Self.liveToken(rows, $0) }
