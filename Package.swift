@@ -322,7 +322,7 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
-            ], exclude: ["browser.py"]),
+            ], exclude: ["browser.py", "browser_stop.py"]),
         .executableTarget(
             name: "metric-cost",
             dependencies: ["Observability", .product(name: "Metrics", package: "swift-metrics")],
