@@ -125,8 +125,8 @@ let package = Package(
         .target(
             name: "SecuritySinks",
             dependencies: [
-                "CZlib", "ClawWire", "GrantLedger", "GrantWorker", "GraphConfirmation", "Kafka", "Keys", "Postgres",
-                "Primitives", "ReceiptLog", "SecurityEvents",
+                "CZlib", "ClawWire", "GrantLedger", "GrantWorker", "GraphConfirmation", "Kafka", "Keys",
+                "Observability", "Postgres", "Primitives", "ReceiptLog", "SecurityEvents",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
@@ -140,7 +140,7 @@ let package = Package(
             name: "IssuerAPI",
             dependencies: [
                 "ApprovalSources", "ClawWire", "GrantLedger", "GrantVerifier", "GrantWorker", "HTTPService",
-                "IssuanceRules", "Keys", "Postgres", "Primitives", "ReceiptLog",
+                "IssuanceRules", "Keys", "Observability", "Postgres", "Primitives", "ReceiptLog",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
@@ -150,7 +150,7 @@ let package = Package(
             name: "Console",
             dependencies: [
                 "ClawWire", "GrantLedger", "GrantWorker", "HTTPService", "IssuanceRules", "IssuerAPI", "Kafka", "Keys",
-                "Primitives", "ReceiptLog",
+                "Observability", "Primitives", "ReceiptLog",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -207,6 +207,8 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ]),
 
         .target(
@@ -305,11 +307,12 @@ let package = Package(
             name: "IssuerAPITests",
             dependencies: [
                 "IssuerAPI", "ApprovalSources", "ClawWire", "DevStack", "GrantLedger", "GrantVerifier", "GrantWorker",
-                "HTTPService", "IssuanceRules", "Kafka", "Keys", "Playground", "Postgres", "Primitives", "ReceiptLog",
-                "SecureFront", "TestSupport",
+                "HTTPService", "IssuanceRules", "Kafka", "Keys", "Observability", "Playground", "Postgres", "Primitives",
+                "ReceiptLog", "SecureFront", "TestSupport",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -325,7 +328,7 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
-            ], exclude: ["browser.py"]),
+            ], exclude: ["browser.py", "browser_stop.py"]),
         .executableTarget(
             name: "metric-cost",
             dependencies: ["Observability", .product(name: "Metrics", package: "swift-metrics")],
@@ -412,9 +415,11 @@ let package = Package(
             dependencies: [
                 "clawgrant", "ApprovalSources", "ClawWire", "DevStack", "GrantLedger", "GrantWorker", "HTTPService",
                 "IssuanceRules", "WebhookBridge", "Kafka", "Keys", "Observability", "Playground", "Postgres",
-                "Primitives", "ReceiptLog", "SecurityEvents",
+                "Primitives", "ReceiptLog", "SecureFront", "SecurityEvents", "SecuritySinks",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ]),
         .testTarget(
             name: "DocumentationTests",

@@ -25,7 +25,8 @@ from cryptography.hazmat.primitives import serialization
 CONFIGURATION = """
 config_version: "1"
 log_id: bench.example/clawgrant
-kafka: {{properties: {{bootstrap.servers: "127.0.0.1:1"}}}}
+# A broker of librdkafka's own, on which nothing was published: the ledger has nothing to be behind of.
+kafka: {{properties: {{bootstrap.servers: "127.0.0.1:1", test.mock.num.brokers: "1"}}}}
 database: {{conninfo: "host={home} dbname=clawgrant user={user}"}}
 keys:
   - {{purpose: token, file: keys/token.pem}}
@@ -67,7 +68,8 @@ def tokens(key, kid, count, now):
             "scope": ["clawproxy:call", "proxy:call"], "owner_ref": claims["owner_ref"], "mission_id": f"job-{number}",
         }
         canonical = json.dumps(hashed, separators=(",", ":"), sort_keys=True).encode()
-        claims["token_scope_hash_b64u"] = b64u(hashlib.sha256(canonical).digest())
+        scope = hashlib.sha256(canonical).digest()
+        claims["token_scope_hash_b64u"] = b64u(scope)
         claims |= {
             "mission_id": f"job-{number}", "token_lane": "legacy", "jti": secrets.token_hex(16),
             "nonce": secrets.token_hex(16),
@@ -77,12 +79,12 @@ def tokens(key, kid, count, now):
         digest = hashlib.sha256(token.encode()).hexdigest()
         yield token, "\t".join([
             f"req-{number}", "1", f"job-{number}", "bench", claims["sub"], "now", "now", f"{{apr-{number}}}",
-            "\\\\x" + digest, claims["jti"], kid, time.strftime("%F %T+00", time.gmtime(now)),
+            "\\\\x" + digest, "\\\\x" + scope.hex(), claims["jti"], kid, time.strftime("%F %T+00", time.gmtime(now)),
             time.strftime("%F %T+00", time.gmtime(now + 3000)), "{}", "f"])
 
 
-COLUMNS = ("request_id, state, job_id, job_class, agent_did, received_at, decided_at, approvals, token_hash, token_id, "
-           "kid, issued_at, expires_at, control_scopes, is_elevated")
+COLUMNS = ("request_id, state, job_id, job_class, agent_did, received_at, decided_at, approvals, token_hash, scope_hash, "
+           "token_id, kid, issued_at, expires_at, control_scopes, is_elevated")
 
 
 def processor_seconds(pid):

@@ -3,6 +3,7 @@ import GrantLedger
 import HTTPService
 import IssuerAPI
 import Logging
+import Observability
 
 /// The data of the console's pages.
 struct ConsoleData: Sendable {
@@ -138,7 +139,7 @@ struct ConsoleData: Sendable {
         } catch is CancellationError {
             return ConsoleAnswer.refusal(503, "stopping", "this worker is leaving; ask another one")
         } catch {
-            logger.warning("the console could not be answered", metadata: ["what": "\(what)", "reason": "\(error)"])
+            logger.log(.consoleUnanswered, metadata: ["what": "\(what)", "reason": "\(error)"])
             return ConsoleAnswer.refusal(
                 503, "ledger_unavailable",
                 "the ledger does not answer; what is shown is older, and no worker that cannot reach it issues anything"

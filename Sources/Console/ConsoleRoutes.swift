@@ -6,6 +6,7 @@ public import IssuanceRules
 public import IssuerAPI
 import Keys
 public import Logging
+import Observability
 public import ReceiptLog
 
 /// The web console: pages, their data, and, where it is allowed, a stop.
@@ -107,7 +108,7 @@ public struct ConsoleRoutes: RouteGroup {
     private func signIn(_ request: RouteRequest) -> HTTPServiceResponse {
         guard ConsoleSessions.isSameOrigin(request.http) else { return ConsoleAnswer.foreign }
         guard let (session, cookie) = sessions.begin(request.caller) else { return ConsoleAnswer.notSignedIn }
-        logger.notice("somebody signed in to the console", metadata: ["caller": "\(session.name)"])
+        logger.log(.consoleSignedIn, metadata: ["caller": "\(session.name)"])
         return ownSession(request, session, fields: [cookie])
     }
 

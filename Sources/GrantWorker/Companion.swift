@@ -31,6 +31,8 @@ public struct WorkerSurroundings: Sendable {
     public let policies: PolicyShelf
     /// What halts this worker alone.
     public let localStop: LocalStop
+    /// Says which database was held against the topics; `nil` where none has to be.
+    public let lineage: LineageGuard?
     /// False for a process that serves without deciding: it holds no partitions and is no worker to the ledger.
     public let isDeciding: Bool
     /// Logger that names the worker.
@@ -39,9 +41,10 @@ public struct WorkerSurroundings: Sendable {
     /// Lends these.
     public init(
         configuration: WorkerConfiguration, ledger: PostgresLedger, keys: KeyRing, rules: RuleSet,
-        policies: PolicyShelf = PolicyShelf(), localStop: LocalStop = LocalStop(file: nil), isDeciding: Bool = true,
-        logger: Logger
+        policies: PolicyShelf = PolicyShelf(), localStop: LocalStop = LocalStop(file: nil),
+        lineage: LineageGuard? = nil, isDeciding: Bool = true, logger: Logger
     ) {
+        self.lineage = lineage
         self.isDeciding = isDeciding
         self.policies = policies
         self.localStop = localStop

@@ -73,7 +73,8 @@ public final class Worker: Sendable {
                 for follower in parts.followers { group.addTask { try await follower.run(until: isDrained) } }
                 let surroundings = WorkerSurroundings(
                     configuration: self.configuration, ledger: parts.ledger, keys: parts.keys, rules: parts.rules,
-                    policies: PolicyShelf(cache: parts.policies), localStop: self.localStop, logger: self.logger)
+                    policies: PolicyShelf(cache: parts.policies), localStop: self.localStop, lineage: parts.lineage,
+                    logger: self.logger)
                 for companion in self.companions {
                     group.addTask {
                         await companion.accompany(surroundings, until: isStopping, atMostUntil: isDrained)

@@ -1,4 +1,4 @@
-import Foundation
+public import Foundation
 import NIOSSL
 import Primitives
 
@@ -95,5 +95,39 @@ final class CertificateStore: Sendable {
             throw HTTPServiceError(
                 .certificate, "\(path) cannot be read as \(what) in PEM (\(error)); check path, permissions and form")
         }
+    }
+}
+
+/// What the certificate that a service shows says of itself.
+public struct HTTPServiceCertificate: Sendable, Hashable {
+    /// Its DNS names, in small letters.
+    public let names: [String]
+    /// When it ends.
+    public let expiresAt: Date
+
+    /// Whether it is for a host: one of its names, with a wildcard for the first label at most.
+    public func isFor(_ host: String) -> Bool {
+        let host = host.lowercased()
+        let parent = host.firstIndex(of: ".").map { host[$0...] }
+        return names.contains { name in
+            name == host || name.hasPrefix("*.") && parent.map { name.dropFirst() == $0 } ?? false
+        }
+    }
+}
+
+extension HTTPServiceConfiguration.TLS {
+    /// Loads the files as a service does that begins to serve. Blocks for small reads.
+    ///
+    /// - Returns: the service's own certificate, without those of the authorities behind it.
+    /// - Throws: ``HTTPServiceError`` when the files cannot be used.
+    public func inspect() throws(HTTPServiceError) -> HTTPServiceCertificate {
+        _ = try CertificateStore(self)
+        guard let certificate = try? NIOSSLCertificate.fromPEMFile(certificateFile).first else {
+            throw HTTPServiceError(.certificate, "\(certificateFile) has no certificate; give it in PEM")
+        }
+        let names = certificate._subjectAlternativeNames().filter { $0.nameType == .dnsName }
+        return HTTPServiceCertificate(
+            names: names.map { String(decoding: $0.contents, as: UTF8.self).lowercased() },
+            expiresAt: Date(timeIntervalSince1970: TimeInterval(certificate.notValidAfter)))
     }
 }

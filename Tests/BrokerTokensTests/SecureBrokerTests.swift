@@ -215,6 +215,31 @@ struct SecureBrokerTests {
         await setting.stop()
     }
 
+    /// As the console asks for its lag: nothing is ever consumed by that client.
+    @Test func aClientThatIsOnlyAskedForEndsGetsTokens() async throws {
+        let accepted = Lock<[String: Date]>([:])
+        let setting = try await Setting {
+            $0.expiry = { token in accepted.withLock { $0[token] } }
+        }
+        let configuration = setting.tokens {
+            let token = TestToken.make(subject: "console", expiresIn: 600)
+            let end = Date(timeIntervalSinceNow: 600)
+            accepted.withLock { $0[token] = end }
+            return OAuthBearerToken(
+                value: KafkaSecret(token), principal: "console", expiresAt: Int64(end.timeIntervalSince1970 * 1_000))
+        }
+        try await Self.makeTopic(configuration)
+        let producer = try KafkaProducer(configuration: configuration)
+        try await producer.send((0..<3).map { Self.record("\($0)") })
+        let consumer = try KafkaConsumer(configuration: configuration, log: setting.log)
+        let marks = try await consumer.watermarks(TopicPartition(topic: "t", partition: 0), timeout: .seconds(30))
+        #expect(marks.high == 3)
+        #expect(setting.front.counters.refused == 0)
+        await consumer.close(deadline: .seconds(5))
+        await producer.close(deadline: .seconds(5))
+        await setting.stop()
+    }
+
     @Test func aTokenThatIsNotAcceptedOrCannotBeHadIsTold() async throws {
         let setting = try await Setting()
         let refused = try KafkaAdmin(

@@ -10,8 +10,9 @@ import Testing
     .enabled(if: BrokerTools.find().has(.noida) && Chromium.program != nil, "no broker or no Chromium"),
     .timeLimit(.minutes(10)))
 struct ConsoleBrowserTests {
-    private static let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-        .appendingPathComponent("browser.py").path
+    private static func script(_ name: String) -> String {
+        URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent(name).path
+    }
 
     @Test func worksByKeyboardShowsTextAsTextAndSaysWhenItIsStale() async throws {
         try await PlayedConsole.with { console in
@@ -56,7 +57,42 @@ struct ConsoleBrowserTests {
         #expect(seen["focus_is_seen"] == "3px")
     }
 
-    private func look(at console: PlayedConsole) async throws -> JSONValue {
+    /// The form of a stop, with a certificate of a client on the connection and the scope typed by hand.
+    @Test func stopsWithACertificateAndTheTypedScope() async throws {
+        try await PlayedConsole.with(isSecure: true) { settings, certificates in
+            guard let certificates else { return }
+            settings.stoppers = [
+                try PlayedConsole.thumbprint(certificates.client.certificate): PlaygroundCast.paloma.id
+            ]
+        } _: { console in
+            let certificates = try #require(console.certificates)
+            let seen = try await look(
+                at: console, "browser_stop.py",
+                [certificates.client.certificate, certificates.client.key, certificates.authority])
+            try #require(seen["trouble"] == nil, "\(JSONWriter.text(seen))")
+            #expect(seen["messages"] == [] && seen["violations"] == [] && seen["strangers"] == [])
+            #expect(seen["forms_without_a_certificate"] == 0)
+            #expect(seen["without_a_certificate"]?.string?.contains("takes a client certificate") == true)
+            #expect(seen["who"] == "soc, by certificate")
+            #expect(seen["plan"]?.string?.contains("Stop of job_class:ledger_reconcile") == true, "\(seen["plan"] as Any)")
+            #expect(seen["plan"]?.string?.contains("3 live tokens, void from then on") == true)
+            #expect(seen["typed_has_focus"] == true)
+            #expect(seen["fires_untyped"] == false && seen["fires_half_typed"] == false)
+            #expect(seen["fired_half_typed"] == false && seen["fires_typed"] == true)
+            #expect(seen["done"]?.string?.contains("STOPPED") == true)
+            #expect(seen["markup"] == 0 && seen["unnamed"] == [])
+            let event = try await console.playground.query(
+                "SELECT convert_from(body, 'UTF8') FROM clawgrant.control_event ORDER BY position DESC LIMIT 1")
+            let text = try event.string(0, 0)
+            for expected in [PlaygroundCast.paloma.id.rawValue, "INC-88", "ledger_reconcile"] {
+                #expect(text.contains(expected), "\(expected)")
+            }
+        }
+    }
+
+    private func look(
+        at console: PlayedConsole, _ script: String = "browser.py", _ more: [String] = []
+    ) async throws -> JSONValue {
         let home = try TemporaryDirectory(prefix: "claw-pictures")
         defer { home.close() }
         let kept = ProcessInfo.processInfo.environment["CLAWGRANT_PICTURES"]
@@ -64,9 +100,9 @@ struct ConsoleBrowserTests {
             of: ManagedProcess.Configuration(
                 executable: "python3",
                 arguments: [
-                    Self.script, try #require(Chromium.program), console.address, PlayedConsole.reader,
+                    "-B", Self.script(script), try #require(Chromium.program), console.address, PlayedConsole.reader,
                     kept ?? home.path, PlayedConsole.hostileReason,
-                ]), within: .seconds(240))
+                ] + more), within: .seconds(240))
         return try JSONReader.parse(Array(output.utf8))
     }
 }

@@ -83,6 +83,24 @@ struct RestoreTests {
         }
     }
 
+    /// Serves the HTTP surface in a process of its own; `said` waits until its log has a text.
+    private static func serve(
+        _ config: String, into log: String
+    ) throws -> (process: ManagedProcess, said: @Sendable (String) async throws -> Void) {
+        var serving = ManagedProcess.Configuration(
+            executable: try #require(Tree.program), arguments: ["serve", "--config", config])
+        serving.output = .file(log)
+        let process = try ManagedProcess(serving)
+        return (
+            process,
+            { text in
+                try await waitUntil(deadline: .seconds(60), description: "\(log) to say \(text)") {
+                    try String(contentsOfFile: log, encoding: .utf8).contains(text)
+                }
+            }
+        )
+    }
+
     @Test func aLedgerRestoredToAnEarlierInstantIssuesNothing() async throws {
         let home = try TemporaryDirectory(prefix: "claw-pitr")
         defer { home.close() }
@@ -96,6 +114,7 @@ struct RestoreTests {
                 "test ! -f \(archive)/%f && cp %p \(archive)/%f.part && mv \(archive)/%f.part \(archive)/%f",
             "wal_level": "replica", "recovery_target_action": "promote",
         ]
+        options.workerSections = "http: {listen: {port: 0}, issuer: \"http://127.0.0.1:8480\"}"
         try await withPlayground(options) { playground in
             let worker = try playground.startWorker("one")
             try await playground.waitUntilAtWork([worker])
@@ -117,6 +136,10 @@ struct RestoreTests {
                 FileManager.default.fileExists(atPath: "\(archive)/\(segment)")
             }
 
+            let serving = try Self.serve(worker.configurationFile, into: home.path("serve.log"))
+            try await serving.said("the HTTP surface is served")
+            #expect(serving.process.isRunning)
+
             // The worker runs on while the database is taken from it and comes back as it was.
             try await restore(
                 playground, base: base, archive: archive, ["recovery_target_name": "before"])
@@ -128,6 +151,12 @@ struct RestoreTests {
                 later.exitedByItself
             }
             #expect(later.logTail().contains(Self.refusal))
+            // So does the process that only serves, and one that begins.
+            #expect(try await serving.process.waitForExit(within: .seconds(60)) == .code(1))
+            try await serving.said(Self.refusal)
+            let beginning = try Self.serve(worker.configurationFile, into: home.path("serve-2.log"))
+            #expect(try await beginning.process.waitForExit(within: .seconds(60)) == .code(1))
+            try await beginning.said(Self.refusal)
             let issued = "SELECT count(*) FROM clawgrant.request WHERE state = 1"
             #expect(try await playground.number(issued) == 40)
             #expect(try await playground.number("SELECT count(*) FROM clawgrant.receipt_batch") == kept)

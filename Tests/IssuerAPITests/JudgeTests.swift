@@ -190,6 +190,29 @@ import Testing
         #expect(await issuer.name(of: token) == "revoked")
     }
 
+    @Test func aDatabaseThatWasNotComparedIsNotBelieved() async throws {
+        func database(_ number: Int64) -> LedgerIncarnation { LedgerIncarnation(startedAt: .testNow, table: number) }
+        let compared = Lock<LedgerIncarnation?>(nil)
+        let issuer = try TestIssuer(isCompared: { asked in compared.withLock { $0 == asked } })
+        let token = try issuer.mint("a")
+        issuer.ledger.content.withLock { $0.incarnation = database(1) }
+        await #expect(throws: RevocationView.NotCompared.self) { try await issuer.view.look() }
+        #expect(await issuer.name(of: token) == "unknown")
+        compared.withLock { $0 = database(1) }
+        try await issuer.view.look()
+        #expect(await issuer.name(of: token) == "active")
+        // Another database, which may have lost what voids the token: what is known goes on to count until it is too old.
+        issuer.void("request", "req-a")
+        try await issuer.view.look()
+        issuer.ledger.content.withLock {
+            $0.incarnation = database(2)
+            $0.runs = []
+            $0.controlPosition = 0
+        }
+        await #expect(throws: RevocationView.NotCompared.self) { try await issuer.view.look() }
+        #expect(await issuer.name(of: token) == "revoked")
+    }
+
     @Test func memoryOfTokensIsBounded() async throws {
         var settings = TestIssuer.settings
         settings.cachedTokens = 4

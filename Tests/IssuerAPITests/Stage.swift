@@ -89,7 +89,7 @@ final class SurfaceStage: Sendable {
         let lent = Lock<(WorkerSurroundings, IssuerAPIParts)?>(nil)
         let service = IssuerAPIService { surroundings in
             var parts = try IssuerSurface.parts(surroundings)
-            parts.groups.append(MetricsRoutes { Array("# none\n".utf8) })
+            parts.groups.append(MetricsRoutes { _ in Array("# none\n".utf8) })
             parts.signals = ["issuer": .string(base)]
             lent.withLock { [parts] in $0 = (surroundings, parts) }
             return parts

@@ -136,6 +136,7 @@ final class LedgerDouble: LiveTokenLedger {
         var isDown = false
         var lookups = 0
         var groupReads = 0
+        var incarnation: LedgerIncarnation?
     }
 
     let content = Lock(Content())
@@ -182,7 +183,8 @@ final class LedgerDouble: LiveTokenLedger {
         try open { content in
             RevocationMarks(
                 controlPosition: content.controlPosition, lastBatch: Int64(content.batches.count) - 1,
-                nextSequence: Int64(content.batches.joined().count), unsealed: Array(content.unsealed.keys))
+                nextSequence: Int64(content.batches.joined().count), unsealed: Array(content.unsealed.keys),
+                incarnation: content.incarnation)
         }
     }
 
@@ -239,7 +241,7 @@ final class LedgerDouble: LiveTokenLedger {
         }
     }
 
-    func liveTokens(_ asked: [(tokenHash: Digest, expiresAt: Timestamp)]) async throws(LedgerError) -> [LiveToken] {
+    func liveTokens(_ asked: [(tokenHash: Digest, scopeHash: Digest)]) async throws(LedgerError) -> [LiveToken] {
         try open { content in
             content.lookups += asked.count
             return asked.compactMap { content.tokens[$0.tokenHash] }
@@ -264,10 +266,12 @@ struct TestIssuer {
     init(
         settings: HTTPSettings.Introspection = TestIssuer.settings, keys: AcceptedKeys? = nil,
         rules: CSTVerification = TokenJudge.strictRules,
+        isCompared: @escaping @Sendable (LedgerIncarnation?) -> Bool = { _ in true },
         clock: @escaping @Sendable () -> Timestamp = { .testNow }
     ) throws {
         signer = try #require(SeedSigner(seed: Digest(hashing: "issuer").bytes))
-        view = RevocationView(ledger: ledger, interval: .milliseconds(5), longestLife: 3_600, clock: clock)
+        view = RevocationView(
+            ledger: ledger, interval: .milliseconds(5), longestLife: 3_600, clock: clock, isCompared: isCompared)
         let accepted = keys ?? AcceptedKeys(signing: [signer.publicKey])
         judge = TokenJudge(
             keys: { _ in accepted }, rules: rules, lookup: TokenLookup(ledger: ledger), view: view, settings: settings,

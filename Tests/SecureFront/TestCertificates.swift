@@ -32,6 +32,15 @@ public struct TestCertificates: Sendable {
         try await issue(name, by: "ca", directory)
     }
 
+    /// Issues another certificate for a server that is called `localhost` and has other alternative names.
+    ///
+    /// - Parameter names: such as `DNS:other.harborline.example`.
+    public static func named(
+        _ names: String, in directory: TemporaryDirectory
+    ) async throws -> (certificate: String, key: String) {
+        try await issue("localhost", by: "ca", names: names, directory)
+    }
+
     private static func openssl(_ arguments: [String]) async throws {
         try await Command.output(of: ManagedProcess.Configuration(executable: "openssl", arguments: arguments))
     }
@@ -46,10 +55,11 @@ public struct TestCertificates: Sendable {
     }
 
     private static func issue(
-        _ name: String, by authority: String, _ directory: TemporaryDirectory
+        _ name: String, by authority: String, names: String = "IP:127.0.0.1,DNS:localhost",
+        _ directory: TemporaryDirectory
     ) async throws -> (certificate: String, key: String) {
         let extensions = directory.path("\(name).ext")
-        try "subjectAltName=IP:127.0.0.1,DNS:localhost\n".write(
+        try "subjectAltName=\(names)\n".write(
             toFile: extensions, atomically: true, encoding: .utf8)
         let (request, key) = (directory.path("\(name).csr"), directory.path("\(name).key"))
         try await openssl(["req", "-new", "-subj", "/CN=\(name)"] + newKey + ["-keyout", key, "-out", request])

@@ -5,6 +5,7 @@ import HTTPService
 import IssuanceRules
 import IssuerAPI
 import Logging
+import Observability
 
 /// Stops from the console: off unless the configuration names client certificates, and then only on a connection that
 /// shows one of them, in a session that was begun with it, with the scope typed again.
@@ -201,8 +202,8 @@ struct ConsoleStop: Sendable {
     private func apply(_ event: ControlEvent, _ order: StopOrder) async -> HTTPServiceResponse {
         do {
             let answer = try await applier.apply(event)
-            logger.critical(
-                "a stop was declared from the console",
+            logger.log(
+                .consoleStopDeclared,
                 metadata: [
                     "stop": "\(event.handle)", "scope": "\(order.scope.text)",
                     "by": "\(event.declaredBy.map(\.id.rawValue).joined(separator: ", "))",
@@ -210,7 +211,7 @@ struct ConsoleStop: Sendable {
                 ])
             return ConsoleAnswer.document(Self.acknowledgement(answer, event, order))
         } catch {
-            logger.error("a stop from the console was not taken", metadata: ["reason": "\(error)"])
+            logger.log(.consoleStopFailed, metadata: ["reason": "\(error)"])
             let isUnknown = (error as? LedgerError)?.code == .outcomeUnknown
             return ConsoleAnswer.refusal(
                 503, isUnknown ? "outcome_unknown" : "ledger_unavailable",

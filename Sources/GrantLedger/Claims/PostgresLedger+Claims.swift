@@ -67,12 +67,14 @@ extension PostgresLedger: ClaimLedger {
             isVoided = try row.bool(0, 28)
             if request?.token != nil { material = try await Self.material(row, transaction) }
         }
+        var held = DecideSnapshot(
+            now: try control.timestampValue(0, 2), controlPosition: try control.int64(0, 0),
+            newControlOrders: try StoredRows.controlOrders(results[1]),
+            controlPolledAt: try control.timestampValue(0, 1), newEvents: [], conflictingEvents: [],
+            approvals: [:], requests: [:])
+        held.incarnation = try LedgerIncarnation(control, 0, firstColumn: 4)
         return ClaimSnapshot(
-            control: DecideSnapshot(
-                now: try control.timestampValue(0, 2), controlPosition: try control.int64(0, 0),
-                newControlOrders: try StoredRows.controlOrders(results[1]),
-                controlPolledAt: try control.timestampValue(0, 1), newEvents: [], conflictingEvents: [],
-                approvals: [:], requests: [:]),
+            control: held,
             request: request, material: material, isSealed: isSealed, isVoided: isVoided,
             earlier: earlier.rowCount == 1
                 ? StoredClaim(

@@ -89,9 +89,15 @@ public struct RevocationMarks: Sendable, Hashable {
     public let nextSequence: Int64
     /// Groups with revocations or control events that are committed and not sealed.
     public let unsealed: [EffectGroupKey]
+    /// The database that was asked; `nil` for none.
+    public let incarnation: LedgerIncarnation?
 
     /// Makes marks.
-    public init(controlPosition: Int64, lastBatch: Int64, nextSequence: Int64, unsealed: [EffectGroupKey]) {
+    public init(
+        controlPosition: Int64, lastBatch: Int64, nextSequence: Int64, unsealed: [EffectGroupKey],
+        incarnation: LedgerIncarnation? = nil
+    ) {
+        self.incarnation = incarnation
         self.controlPosition = controlPosition
         self.lastBatch = lastBatch
         self.nextSequence = nextSequence
@@ -198,6 +204,6 @@ public protocol LiveTokenLedger: Sendable {
     /// - Throws: ``LedgerError/Code/refused`` when its effects have left for the archive.
     func revocations(in batch: RevocationBatch) async throws(LedgerError) -> [StreamedRevocation]
 
-    /// Issued tokens by hash and expiry; those that are not known are left out.
-    func liveTokens(_ asked: [(tokenHash: Digest, expiresAt: Timestamp)]) async throws(LedgerError) -> [LiveToken]
+    /// Issued tokens by their hash and that of their scope; those that are not known are left out.
+    func liveTokens(_ asked: [(tokenHash: Digest, scopeHash: Digest)]) async throws(LedgerError) -> [LiveToken]
 }

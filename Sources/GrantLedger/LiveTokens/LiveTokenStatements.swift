@@ -7,7 +7,7 @@ enum LiveTokenStatements {
         "revocation_marks",
         """
         SELECT (SELECT control_position FROM clawgrant.control_state), coalesce(b.number, -1),
-            coalesce(b.next_sequence[3], 0), u.days, u.ids
+            coalesce(b.next_sequence[3], 0), u.days, u.ids, \(LineageStatements.incarnationColumns)
         FROM (SELECT coalesce(array_agg(day ORDER BY group_id), '{}') AS days,
                 coalesce(array_agg(group_id ORDER BY group_id), '{}') AS ids
             FROM clawgrant.unsealed WHERE priority < 2) u
@@ -78,19 +78,12 @@ enum LiveTokenStatements {
             r.expires_at, r.control_scopes, r.is_elevated, r.revoked_at, r.revoked_reason
         """
 
-    /// Two halves, each with the condition of its index.
+    /// By the hash of their scope, which has an index and which hardly any two tokens share.
     static let tokens = PreparedStatement(
         "live_tokens_by_hash",
         """
-        SELECT found.* FROM unnest($1::bytea[], $2::timestamptz[]) AS k (token_hash, expires_at)
-        CROSS JOIN LATERAL (
-            SELECT \(tokenColumns) FROM clawgrant.request r
-            WHERE r.expires_at IS NOT NULL AND r.revoked_at IS NULL AND r.expires_at >= k.expires_at
-                AND r.expires_at < k.expires_at + interval '1 second' AND r.token_hash = k.token_hash
-            UNION ALL
-            SELECT \(tokenColumns) FROM clawgrant.request r
-            WHERE r.revoked_at IS NOT NULL AND r.expires_at >= k.expires_at
-                AND r.expires_at < k.expires_at + interval '1 second' AND r.token_hash = k.token_hash) found
+        SELECT \(tokenColumns) FROM clawgrant.request r
+        WHERE r.scope_hash IS NOT NULL AND r.scope_hash = ANY ($1) AND r.token_hash = ANY ($2)
         """,
-        parameterTypes: [.byteaArray, .timestamptzArray])
+        parameterTypes: [.byteaArray, .byteaArray])
 }

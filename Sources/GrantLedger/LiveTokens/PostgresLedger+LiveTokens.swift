@@ -10,7 +10,8 @@ extension PostgresLedger: LiveTokenLedger {
             guard rows.rowCount == 1 else { throw Self.corrupted("clawgrant.control_state") }
             return RevocationMarks(
                 controlPosition: try rows.int64(0, 0), lastBatch: try rows.int64(0, 1),
-                nextSequence: try rows.int64(0, 2), unsealed: try Self.groupKeys(rows, 0, days: 3, ids: 4))
+                nextSequence: try rows.int64(0, 2), unsealed: try Self.groupKeys(rows, 0, days: 3, ids: 4),
+                incarnation: try LedgerIncarnation(rows, 0, firstColumn: 5))
         } catch {
             throw Self.translate(error, what)
         }
@@ -129,12 +130,12 @@ extension PostgresLedger: LiveTokenLedger {
 
     /// See ``LiveTokenLedger/liveTokens(_:)``.
     public func liveTokens(
-        _ asked: [(tokenHash: Digest, expiresAt: Timestamp)]
+        _ asked: [(tokenHash: Digest, scopeHash: Digest)]
     ) async throws(LedgerError) -> [LiveToken] {
         let what = "looking tokens up"
         var parameters = Parameters()
+        parameters.append(column: asked) { $0.scopeHash.bytes }
         parameters.append(column: asked) { $0.tokenHash.bytes }
-        parameters.append(column: asked) { $0.expiresAt.postgres }
         let rows = try await run(what, [.execute(LiveTokenStatements.tokens, parameters)])[0]
         do {
             return try (0..<rows.rowCount).map { try Self.liveToken(rows, $0) }

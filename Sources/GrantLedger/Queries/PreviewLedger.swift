@@ -74,6 +74,7 @@ extension PostgresLedger: PreviewLedger {
             controlPolledAt: try control.timestampValue(0, 1), newEvents: [], conflictingEvents: [],
             approvals: approvals, requests: requests, usage: usage, hasApprovalBudgets: try control.bool(0, 3))
         snapshot.health = try StoredRows.sourceHealth(results[5])
+        snapshot.incarnation = try LedgerIncarnation(control, 0, firstColumn: 4)
         return snapshot
     }
 }

@@ -14,15 +14,19 @@ public final class ReleaseGuard: Sendable {
     private let view: ControlView
     private let clocks: ClockGuard
     private let viewMaximumAge: Duration?
+    private let lineage: LineageGuard?
 
     /// Guards by a worker's configuration.
     ///
     /// - Parameters:
     ///   - localStop: what halts this worker alone.
+    ///   - lineage: says which database was held against the topics; `nil` where none has to be.
     ///   - clock: this worker's own clock.
     public init(
-        _ configuration: WorkerConfiguration, localStop: LocalStop, clock: @escaping @Sendable () -> Timestamp
+        _ configuration: WorkerConfiguration, localStop: LocalStop, lineage: LineageGuard? = nil,
+        clock: @escaping @Sendable () -> Timestamp
     ) {
+        self.lineage = lineage
         view = ControlView(localStop: localStop)
         viewMaximumAge = configuration.control.topic == nil ? nil : configuration.control.viewMaximumAge
         clocks = ClockGuard(
@@ -38,6 +42,9 @@ public final class ReleaseGuard: Sendable {
     /// - Throws: ``Held``; ``LedgerError`` when a stored order does not read.
     public func state(of snapshot: DecideSnapshot) throws -> ControlState {
         if let why = view.localStop?.reason { throw Held(description: HeldBack.localStop(why).description) }
+        if let lineage, !lineage.isCompared(snapshot.incarnation) {
+            throw Held(description: "the database was not held against the topics yet")
+        }
         do {
             try clocks.check(snapshot, readAt: nil)
         } catch {

@@ -1,33 +1,54 @@
-import GrantLedger
-import Logging
+public import GrantLedger
+public import Logging
 import Observability
 import Primitives
 
-/// Keeps a worker from deciding and sealing in a database that was not held against the topics.
+/// Keeps a worker from deciding and sealing in a database that was not held against the topics, and the HTTP surface from
+/// giving out what rests on one.
 ///
-/// Each decide and each seal transaction asks which database it runs in; another one than was compared takes the
-/// transaction back. The comparison is then made anew, and ends the worker when the ledger is behind its topics.
-final class LineageGuard: Sendable {
+/// Each decide, seal and claim transaction asks which database it runs in; another one than was compared takes the
+/// transaction back. The comparison is then made anew, and ends the process when the ledger is behind its topics.
+public final class LineageGuard: Sendable {
     private let compared = Lock<LedgerIncarnation?>(nil)
     private let ledger: PostgresLedger
     private let comparison: LedgerComparison
     private let interval: Duration
-    private let metrics: WorkerMetrics
+    private let report: @Sendable (_ isLevel: Bool) -> Void
     private let logger: Logger
 
-    init(
+    convenience init(
         ledger: PostgresLedger, comparison: LedgerComparison, interval: Duration, metrics: WorkerMetrics,
         logger: Logger
+    ) {
+        self.init(
+            ledger: ledger, comparison: comparison, interval: interval, report: { metrics.compared(isLevel: $0) },
+            logger: logger)
+    }
+
+    /// Makes a guard under which no database is compared yet.
+    ///
+    /// - Parameters:
+    ///   - ledger: is asked which database it is.
+    ///   - comparison: holds it against its topics.
+    ///   - interval: time between two looks at which database answers.
+    ///   - report: told of each comparison that came to a result.
+    ///   - logger: takes what happens.
+    public init(
+        ledger: PostgresLedger, comparison: LedgerComparison, interval: Duration,
+        report: @escaping @Sendable (_ isLevel: Bool) -> Void, logger: Logger
     ) {
         self.ledger = ledger
         self.comparison = comparison
         self.interval = interval
-        self.metrics = metrics
+        self.report = report
         self.logger = logger
     }
 
+    /// True while the database that answered last is the one that was compared.
+    public var isLevel: Bool { compared.withLock { $0 != nil } }
+
     /// True for the database that was compared. What comes from no database, as in tests of the pure parts, passes.
-    func isCompared(_ incarnation: LedgerIncarnation?) -> Bool {
+    public func isCompared(_ incarnation: LedgerIncarnation?) -> Bool {
         guard let incarnation else { return true }
         return compared.withLock { $0 == incarnation }
     }
@@ -42,17 +63,17 @@ final class LineageGuard: Sendable {
     /// Compares, for as long as it takes to reach both sides.
     ///
     /// - Throws: ``LedgerError/Code/behind``, and what else of the ledger no waiting cures; `CancellationError`.
-    func compare(until stop: @Sendable () -> Bool) async throws {
+    public func compare(until stop: @Sendable () -> Bool) async throws {
         var backoff = Backoff()
         while !stop() {
             do {
                 let incarnation = try await comparison.run()
                 compared.withLock { $0 = incarnation }
-                metrics.compared(isLevel: true)
+                report(true)
                 return
             } catch let error as LedgerError where error.code == .behind {
                 compared.withLock { $0 = nil }
-                metrics.compared(isLevel: false)
+                report(false)
                 logger.log(.ledgerBehind, metadata: ["error": "\(error)"])
                 throw error
             } catch is CancellationError {
@@ -67,12 +88,15 @@ final class LineageGuard: Sendable {
     }
 
     /// Watches which database answers, and compares whenever it is another one.
-    func run(until stop: @escaping @Sendable () -> Bool) async throws {
+    ///
+    /// - Throws: what ``compare(until:)`` throws.
+    public func run(until stop: @escaping @Sendable () -> Bool) async throws {
         while !stop() {
             try await Task.sleep(for: interval)
             do {
                 let standing = try await ledger.standing()
                 guard !isCompared(standing.incarnation) else { continue }
+                compared.withLock { $0 = nil }
                 logger.log(.ledgerChanged, metadata: ["database": "\(standing.incarnation)"])
                 try await compare(until: stop)
             } catch let error as LedgerError where error.code != .behind {

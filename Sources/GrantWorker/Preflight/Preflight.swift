@@ -53,7 +53,8 @@ public struct Preflight: Sendable {
         keys = surroundings.keys
         policies = surroundings.policies
         tokenIDSecret = try DerivationSecrets.load(configuration).tokenID
-        release = ReleaseGuard(configuration, localStop: surroundings.localStop, clock: clock)
+        release = ReleaseGuard(
+            configuration, localStop: surroundings.localStop, lineage: surroundings.lineage, clock: clock)
         worker = configuration.workerID
         stopViewMaximumAge = configuration.control.topic == nil ? nil : configuration.control.viewMaximumAge
         self.clock = clock

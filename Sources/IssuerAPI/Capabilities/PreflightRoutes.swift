@@ -6,6 +6,7 @@ import HTTPService
 import IssuanceRules
 import Logging
 import Metrics
+import Observability
 
 /// Preflight of a `capability_request`: what would become of it, answered as a `capability_response` (WIRE section 11).
 ///
@@ -63,7 +64,7 @@ public struct PreflightRoutes: RouteGroup {
         } catch let held as ReleaseGuard.Held {
             return APIFailure(.unavailable, held.description, retryAfter: 1).response()
         } catch {
-            logger.error("a preflight could not be answered", metadata: ["error": "\(error)"])
+            logger.log(.preflightFailed, metadata: ["error": "\(error)"])
             return APIFailure(.unavailable, "the request could not be judged; ask again", retryAfter: 1).response()
         }
     }

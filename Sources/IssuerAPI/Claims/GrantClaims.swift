@@ -6,6 +6,7 @@ import IssuanceRules
 import Keys
 import Logging
 import Metrics
+import Observability
 import Primitives
 import ReceiptLog
 
@@ -51,7 +52,9 @@ public struct GrantClaims: RouteGroup {
         return GrantClaims(
             ledger: surroundings.ledger, settings: settings,
             clockDifference: surroundings.configuration.limits.maximumClockDifference,
-            release: ReleaseGuard(surroundings.configuration, localStop: surroundings.localStop, clock: clock),
+            release: ReleaseGuard(
+                surroundings.configuration, localStop: surroundings.localStop, lineage: surroundings.lineage,
+                clock: clock),
             keys: surroundings.keys, sealing: try SealingSecret.load(surroundings.configuration),
             worker: surroundings.configuration.workerID,
             rules: surroundings.rules.hash, clock: clock, logger: surroundings.logger)
@@ -103,7 +106,7 @@ public struct GrantClaims: RouteGroup {
             nonceKey.made.withLock { $0 = nonces }
             return nonces
         } catch {
-            logger.error("the key of nonces cannot be read", metadata: ["error": "\(error)"])
+            logger.log(.nonceKeyUnread, metadata: ["error": "\(error)"])
             return nil
         }
     }
@@ -142,14 +145,13 @@ public struct GrantClaims: RouteGroup {
                 return JSONReply.refusal(400, fault.code.rawValue, fault.description)
             } catch let held as ReleaseGuard.Held {
                 count("held_back")
-                logger.warning("a claim is held back", metadata: ["why": "\(held)"])
+                logger.log(.claimHeldBack, metadata: ["why": "\(held)"])
                 return unavailable("nothing is given out at the moment")
             } catch let error as LedgerError where error.code == .conflict && attempt < Self.attempts {
                 continue
             } catch {
                 count("failed")
-                logger.error(
-                    "a claim could not be answered", metadata: ["request": "\(requestID)", "error": "\(error)"])
+                logger.log(.claimFailed, metadata: ["request": .outside(requestID), "error": "\(error)"])
                 return unavailable("the claim could not be answered")
             }
         }

@@ -3,6 +3,7 @@ public import GrantLedger
 import HTTPService
 public import Keys
 public import Logging
+import Observability
 import ReceiptLog
 
 /// Checkpoints of the log and proofs of what it holds, for anybody: they prove themselves.
@@ -161,7 +162,7 @@ public struct EvidenceRoutes: RouteGroup {
         } catch let error as LogProver.Missing {
             return APIFailure(error.reason == .archived ? .gone : .notFound, error.detail).response()
         } catch {
-            logger.error("evidence could not be read", metadata: ["path": "\(request.http.path)", "error": "\(error)"])
+            logger.log(.evidenceUnread, metadata: ["path": .outside(request.http.path), "error": "\(error)"])
             return APIFailure(.unavailable, "the ledger could not be read; ask again", retryAfter: 1).response()
         }
     }

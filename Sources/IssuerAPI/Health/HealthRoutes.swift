@@ -81,6 +81,8 @@ public struct HealthRoutes: RouteGroup {
                 unusable.append(("\(purpose)", error.description))
             }
         }
+        var limits = limits
+        limits.isCompared = surroundings.lineage?.isLevel ?? true
         return Readiness(
             ledger: await ledgerReadiness(), unusableKeys: unusable, halted: surroundings.localStop.reason, now: now,
             limits: limits)

@@ -8,6 +8,8 @@ struct Readiness: Sendable, Hashable {
     enum Reason: String, Sendable, Hashable, CaseIterable {
         /// The ledger did not answer in time.
         case ledgerUnreachable = "ledger_unreachable"
+        /// The ledger was not held against its topics since the database started.
+        case ledgerNotCompared = "ledger_not_compared"
         /// The control topic was not polled to its end for longer than `control.stop_view_max_age_ms`.
         case controlViewStale = "control_view_stale"
         /// The clocks of worker and ledger differ by more than `limits.max_clock_difference_s`.
@@ -28,6 +30,8 @@ struct Readiness: Sendable, Hashable {
     struct Limits: Sendable, Hashable {
         /// Oldest complete poll of the control topic; `nil` without a control topic.
         var viewMaximumAge: Duration?
+        /// Whether the database that answered last was held against the topics.
+        var isCompared = true
         /// Whether the process is a worker, which is alive in the ledger and shares the partitions with others.
         var isDeciding = true
         /// By how much clocks may differ.
@@ -58,6 +62,7 @@ struct Readiness: Sendable, Hashable {
             }
             let viewAge = seconds(since: ledger.controlPolledAt)
             let difference = Double(ledger.now.microseconds - now.microseconds) / 1e6
+            if !limits.isCompared { reasons.append(.ledgerNotCompared) }
             if let limit = limits.viewMaximumAge, viewAge > limit / .seconds(1) { reasons.append(.controlViewStale) }
             if abs(difference) > limits.clockDifference / .seconds(1) { reasons.append(.clocksDiffer) }
             if limits.isDeciding, !ledger.isAlive { reasons.append(.notAlive) }

@@ -14,8 +14,10 @@ public enum IssuerSurface {
     ) throws -> IssuerAPIParts {
         let issuer = surroundings.configuration.http?.issuer ?? ""
         var groups: [any RouteGroup] = [
-            EvidenceRoutes(
-                ledger: surroundings.ledger, keys: surroundings.keys, at: clock(), logger: surroundings.logger),
+            ComparedRoutes(
+                group: EvidenceRoutes(
+                    ledger: surroundings.ledger, keys: surroundings.keys, at: clock(), logger: surroundings.logger),
+                isLevel: { [lineage = surroundings.lineage] in lineage?.isLevel ?? true }),
             try PreflightRoutes(surroundings, clock: clock), HealthRoutes(surroundings, clock: clock), OpenAPIRoutes(),
         ]
         var metadata: JSONObject = ["service_documentation": .string("\(issuer)/openapi.yaml")]

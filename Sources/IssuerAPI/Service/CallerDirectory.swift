@@ -1,5 +1,5 @@
 import ClawWire
-import GrantWorker
+public import GrantWorker
 import HTTPService
 import Keys
 import Primitives
@@ -109,6 +109,15 @@ final class CallerDirectory: Sendable {
     func caller(certificate: HTTPClientCertificate) -> Entry? {
         entries.first { $0.thumbprints.contains(certificate.thumbprint) }
             ?? entries.first { !$0.names.isDisjoint(with: certificate.names) }
+    }
+}
+
+extension HTTPSettings {
+    /// Reads the files of callers as serving does. Blocks for small reads.
+    ///
+    /// - Throws: ``CallerError`` for a file that cannot be used, and for two callers that prove the same.
+    public func inspectCallers() throws(CallerError) {
+        _ = try CallerDirectory(callers, rate: limits.callerRate)
     }
 }
 

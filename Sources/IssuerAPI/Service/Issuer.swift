@@ -4,6 +4,7 @@ import GrantWorker
 import IssuanceRules
 import Keys
 import Logging
+import Observability
 import Primitives
 
 /// The routes of keys, tokens and revocations, with what keeps them up to date.
@@ -21,7 +22,8 @@ struct Issuer: Sendable {
         let isFailing = Lock(false)
         view = RevocationView(
             ledger: looks, interval: settings.introspection.refreshInterval,
-            longestLife: surroundings.rules.hardCapSeconds, clock: clock
+            longestLife: surroundings.rules.hardCapSeconds, clock: clock,
+            isCompared: { [lineage = surroundings.lineage] in lineage?.isCompared($0) ?? true }
         ) { error in
             // Once, not ten times a second.
             let hasChanged = isFailing.withLock { isFailing in
@@ -30,11 +32,9 @@ struct Issuer: Sendable {
             }
             guard hasChanged else { return }
             if let error {
-                logger.error(
-                    "revocations cannot be read from the ledger; no token is called active before they can",
-                    metadata: ["reason": "\(error)"])
+                logger.log(.revocationsUnread, metadata: ["reason": "\(error)"])
             } else {
-                logger.notice("revocations can be read from the ledger again")
+                logger.log(.revocationsRead)
             }
         }
         let documents = IssuerKeyDocuments(surroundings.keys)
@@ -51,6 +51,7 @@ struct Issuer: Sendable {
             maker: StatusListMaker(
                 ledger: ledger, keys: surroundings.keys, uriBase: lists.uriBase, timeToLive: lists.timeToLive),
             settings: lists, clock: clock)
+        let isLevel: @Sendable () -> Bool = { [lineage = surroundings.lineage] in lineage?.isLevel ?? true }
         groups = [
             KeyRoutes(documents: documents, clock: clock),
             MetadataRoutes(
@@ -59,10 +60,11 @@ struct Issuer: Sendable {
             IntrospectionRoutes(judge: judge, settings: settings),
             RevocationEndpoints(
                 judge: judge, revoker: TokenRevoker(applier: applier, view: view, clock: clock)),
-            RevocationRoutes(
-                stream: RevocationStream(ledger: ledger), view: view, logID: configuration.logID,
-                maximumWaiting: settings.limits.waitingRequests),
-            statusLists,
+            ComparedRoutes(
+                group: RevocationRoutes(
+                    stream: RevocationStream(ledger: ledger), view: view, logID: configuration.logID,
+                    maximumWaiting: settings.limits.waitingRequests), isLevel: isLevel),
+            ComparedRoutes(group: statusLists, isLevel: isLevel),
         ]
     }
 

@@ -4,6 +4,7 @@ import GrantLedger
 public import GrantWorker
 import HTTPService
 import Logging
+import Observability
 import Postgres
 import Primitives
 
@@ -69,7 +70,7 @@ public final class IssuerAPIService: WorkerCompanion {
         let lent = WorkerSurroundings(
             configuration: surroundings.configuration, ledger: other.ledger, keys: surroundings.keys,
             rules: surroundings.rules, policies: surroundings.policies, localStop: surroundings.localStop,
-            isDeciding: surroundings.isDeciding, logger: surroundings.logger)
+            lineage: surroundings.lineage, isDeciding: surroundings.isDeciding, logger: surroundings.logger)
         do {
             let parts = try parts(lent)
             let issuer = Issuer(lent, settings, parts, looks: looks.ledger, clock: clock)
@@ -103,8 +104,8 @@ public final class IssuerAPIService: WorkerCompanion {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 try await service.run { port in
-                    logger.info(
-                        "the HTTP surface is served",
+                    logger.log(
+                        .surfaceServed,
                         metadata: ["host": "\(settings.host)", "port": "\(port)", "tls": "\(settings.tls != nil)"])
                     onListening(port)
                 }
@@ -122,7 +123,7 @@ public final class IssuerAPIService: WorkerCompanion {
                     do {
                         try callers.reload()
                     } catch {
-                        logger.error("changed callers cannot be used", metadata: ["reason": "\(error)"])
+                        logger.log(.callersUnusable, metadata: ["reason": "\(error)"])
                     }
                 }
                 service.stop()

@@ -1,21 +1,29 @@
 import HTTPService
+public import Observability
 
 /// The metrics, for whoever scrapes them.
 public struct MetricsRoutes: RouteGroup {
-    private let render: @Sendable () -> [UInt8]
+    private let render: @Sendable (ExpositionFormat) -> [UInt8]
 
-    /// Serves what `render` writes, in the text format of Prometheus.
-    public init(render: @escaping @Sendable () -> [UInt8]) { self.render = render }
+    /// Serves what `render` writes, in the format that the collector accepts: the text format of Prometheus, or
+    /// OpenMetrics for those who prefer it.
+    public init(render: @escaping @Sendable (ExpositionFormat) -> [UInt8]) { self.render = render }
 
     /// The route.
     public var routes: [Route] {
         let render = render
         return [
-            Route("GET", "/metrics", access: .caller(.metrics), bodyBytes: 0) { _ in
-                HTTPServiceResponse(
+            Route("GET", "/metrics", access: .caller(.metrics), bodyBytes: 0) { request in
+                // A list may come in several fields (RFC 9110 section 5.3).
+                let accepted = request.http.values("accept").joined(separator: ",")
+                let format = ExpositionFormat(accept: accepted.isEmpty ? nil : accepted)
+                return HTTPServiceResponse(
                     status: 200,
-                    fields: [HTTPServiceField("content-type", "text/plain; version=0.0.4; charset=utf-8"), .noStore],
-                    body: render())
+                    fields: [
+                        HTTPServiceField("content-type", format.contentType), HTTPServiceField("vary", "accept"),
+                        .noStore,
+                    ],
+                    body: render(format))
             }
         ]
     }

@@ -45,6 +45,11 @@ final class RevocationView: Sendable {
             "more than \(RevocationView.maximumTokens) tokens are revoked and alive; no token is called active"
     }
 
+    /// The database was not held against the topics yet: it may have lost revocations.
+    struct NotCompared: Error, CustomStringConvertible {
+        let description = "the database was not held against the topics yet"
+    }
+
     private struct State {
         /// Counts how often everything was read anew.
         var reading: UInt64 = 0
@@ -74,6 +79,7 @@ final class RevocationView: Sendable {
     /// No token lives longer, clocks included.
     private let horizon: Duration
     private let clock: @Sendable () -> Timestamp
+    private let isCompared: @Sendable (LedgerIncarnation?) -> Bool
     private let report: @Sendable ((any Error)?) -> Void
     private let state = Lock(State())
     private let age = Gauge(label: "clawgrant_http_revocation_view_age_seconds")
@@ -83,9 +89,11 @@ final class RevocationView: Sendable {
     ///   - interval: time between two looks.
     ///   - longestLife: of a token, in seconds.
     ///   - clock: the present.
+    ///   - isCompared: whether a database was held against its topics; of another one nothing is believed.
     ///   - report: told of each look: what it failed with, `nil` for one that succeeded.
     init(
         ledger: any LiveTokenLedger, interval: Duration, longestLife: Int64, clock: @escaping @Sendable () -> Timestamp,
+        isCompared: @escaping @Sendable (LedgerIncarnation?) -> Bool = { _ in true },
         report: @escaping @Sendable ((any Error)?) -> Void = { _ in }
     ) {
         self.ledger = ledger
@@ -93,6 +101,7 @@ final class RevocationView: Sendable {
         // As long as the ledger itself revokes tokens past their expiry, in case a clock is wrong.
         horizon = .seconds(longestLife + 3_900)
         self.clock = clock
+        self.isCompared = isCompared
         self.report = report
     }
 
@@ -182,6 +191,7 @@ final class RevocationView: Sendable {
     func look() async throws {
         let start = ContinuousClock.now
         let marks = try await ledger.revocationMarks()
+        guard isCompared(marks.incarnation) else { throw NotCompared() }
         let known = state.withLock {
             ($0.asOf != nil, $0.controlPosition, $0.lastBatch, $0.nextSequence, $0.readGroups)
         }

@@ -132,9 +132,11 @@ final class TokenJudge: Sendable {
             // The ledger revokes by name what it has issued, so it need not be asked.
             if let at = view.revocation(of: verified.hash.digest) { return .revoked(verified, at: at) }
             do {
-                guard
-                    let live = try await lookup.token(verified.hash.digest, expiresAt: verified.claims.expires)
-                else { return .notIssued(verified) }
+                let claims = verified.claims
+                let scopeHash = claims.tokenScopeHash?.digest ?? ScopeHash.compute(claims)
+                guard let live = try await lookup.token(verified.hash.digest, scopeHash: scopeHash) else {
+                    return .notIssued(verified)
+                }
                 token = KnownToken(verified, live)
             } catch {
                 return .unknown("the ledger cannot be asked whether it issued the token")

@@ -10,7 +10,7 @@ final class TokenLookup: Sendable {
 
     private struct Asked {
         let tokenHash: Digest
-        let expiresAt: Timestamp
+        let scopeHash: Digest
         let continuation: CheckedContinuation<LiveToken?, any Error>
     }
 
@@ -24,13 +24,13 @@ final class TokenLookup: Sendable {
 
     init(ledger: any LiveTokenLedger) { self.ledger = ledger }
 
-    /// A token by its hash and expiry; `nil` when the ledger never issued it.
+    /// A token by its hash and that of its scope; `nil` when the ledger never issued it.
     ///
     /// - Throws: ``LedgerError``.
-    func token(_ hash: Digest, expiresAt: Timestamp) async throws -> LiveToken? {
+    func token(_ hash: Digest, scopeHash: Digest) async throws -> LiveToken? {
         try await withCheckedThrowingContinuation { continuation in
             let begins = state.withLock { state in
-                state.asked.append(Asked(tokenHash: hash, expiresAt: expiresAt, continuation: continuation))
+                state.asked.append(Asked(tokenHash: hash, scopeHash: scopeHash, continuation: continuation))
                 guard state.statements < Self.maximumStatements else { return false }
                 state.statements += 1
                 return true
@@ -50,7 +50,7 @@ final class TokenLookup: Sendable {
             }
             guard !asked.isEmpty else { return }
             do {
-                let found = try await ledger.liveTokens(asked.map { ($0.tokenHash, $0.expiresAt) })
+                let found = try await ledger.liveTokens(asked.map { ($0.tokenHash, $0.scopeHash) })
                 let byHash = Dictionary(found.map { ($0.tokenHash, $0) }, uniquingKeysWith: { first, _ in first })
                 for one in asked { one.continuation.resume(returning: byHash[one.tokenHash]) }
             } catch {

@@ -60,6 +60,21 @@ extension LogLine {
             ]
         ),
         (
+            "The issuer's surface",
+            [
+                .surfaceServed, .callersUnusable, .revocationsUnread, .revocationsRead, .preflightFailed,
+                .nonceKeyUnread, .claimHeldBack, .claimFailed, .evidenceUnread,
+            ]
+        ),
+        ("The console", [.consoleUnanswered, .consoleSignedIn, .consoleStopDeclared, .consoleStopFailed]),
+        (
+            "Security events",
+            [
+                .sinksStreaming, .sinksRestarted, .sinkUnusable, .syslogConnected, .sinkDeliveryFailed, .sinkRecovered,
+                .sinkEventsLeftOut, .sinkLedgerUnread, .sinkPositionUnwritten,
+            ]
+        ),
+        (
             "The webhook bridge",
             [
                 .bridgeListening, .bridgeStopping, .webhookUnwritten, .webhookPartly, .webhookUnsigned,

@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import Foundation
 import Glibc
 import GrantWorker
 import Keys
@@ -39,6 +40,8 @@ final class CollectorClient: Sendable {
     private let sink: String
     private let connection: CollectorConnection
     private let open = Lock<Open?>(nil)
+    /// The hosts that were asked, whose certificates count.
+    private let hosts = Lock<Set<String>>([])
     private let time: Metrics.Timer
 
     init(sink: String, connection: CollectorConnection) {
@@ -54,6 +57,7 @@ final class CollectorClient: Sendable {
     /// - Parameter what: what is asked, for the sentence of a failure: `POST /services/collector/event`.
     /// - Throws: ``SinkFailure`` when there is no answer: to be tried again, or misconfigured when certificates do not fit.
     func send(_ request: CollectorRequest, what: String) async throws(SinkFailure) -> CollectorAnswer {
+        if let host = URL(string: request.address)?.host() { hosts.withLock { _ = $0.insert(host) } }
         let client = try await client()
         var message = HTTPClientRequest(url: request.address)
         message.method = request.method
@@ -109,15 +113,31 @@ final class CollectorClient: Sendable {
     private func reopen(_ marks: [FileMark?]) throws(SinkFailure) -> (client: HTTPClient, old: HTTPClient?) {
         try open.withLock { (open: inout Open?) throws(SinkFailure) in
             if let open, open.marks == marks { return (open.client, nil) }
-            let client = try Self.make(connection, for: sink)
+            let client = try Self.make(connection, for: sink, hosts)
             defer { open = Open(client: client, marks: marks) }
             return (client, open?.client)
         }
     }
 
     private static func make(
-        _ connection: CollectorConnection, for sink: String
+        _ connection: CollectorConnection, for sink: String, _ hosts: Lock<Set<String>>
     ) throws(SinkFailure) -> HTTPClient {
+        let tls = try security(connection, for: sink)
+        var configuration = HTTPClient.Configuration(tlsConfiguration: tls, redirectConfiguration: .disallow)
+        configuration.timeout.connect = amount(connection.connectTimeout)
+        configuration.timeout.read = amount(connection.answerTimeout)
+        // The driver of the sinks tries again, and says why; attempts in here would hide the reason.
+        configuration.connectionPool.retryConnectionEstablishment = false
+        configuration.checkServers { hosts.withLock { $0 } }
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }
+
+    /// Whom to trust and who we are, from the connection's files.
+    ///
+    /// - Throws: ``SinkFailure`` for files that do not read or do not go together.
+    static func security(
+        _ connection: CollectorConnection, for sink: String
+    ) throws(SinkFailure) -> TLSConfiguration {
         var tls = TLSConfiguration.makeClientConfiguration()
         tls.minimumTLSVersion = .tlsv12
         if let file = connection.authorityFile {
@@ -133,12 +153,14 @@ final class CollectorClient: Sendable {
                     try NIOSSLPrivateKey(bytes: try SecretFile.load(files.keyFile).copyExposed(), format: .pem)
                 })
         }
-        var configuration = HTTPClient.Configuration(tlsConfiguration: tls, redirectConfiguration: .disallow)
-        configuration.timeout.connect = amount(connection.connectTimeout)
-        configuration.timeout.read = amount(connection.answerTimeout)
-        // The driver of the sinks tries again, and says why; attempts in here would hide the reason.
-        configuration.connectionPool.retryConnectionEstablishment = false
-        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        do {
+            _ = try NIOSSLContext(configuration: tls)
+        } catch {
+            throw SinkFailure(
+                .misconfigured,
+                "\(sink): certificate and key do not go together (\(error)); give the key of that certificate")
+        }
+        return tls
     }
 
     private static func reading<Value>(
@@ -176,7 +198,7 @@ final class CollectorClient: Sendable {
         }
         let text = "\(error)"
         // BoringSSL names its reasons in capitals: of a server that we do not trust, or that does not trust us.
-        if error is NIOSSLExtraError || text.contains("CERTIFICATE") || text.contains("UNKNOWN_CA") {
+        if error is NIOSSLExtraError || error is ServerIdentity.Mismatch || text.contains("CERTIFICATE") || text.contains("UNKNOWN_CA") {
             return SinkFailure(
                 .misconfigured,
                 "\(sink): \(what): the certificates do not fit (\(text)); check the server's name, the authorities that are "

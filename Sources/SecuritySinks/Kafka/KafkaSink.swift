@@ -2,6 +2,7 @@ import ClawWire
 public import GrantWorker
 import Kafka
 import Logging
+import Observability
 import Primitives
 public import SecurityEvents
 
@@ -82,7 +83,8 @@ public final class KafkaSink: SecurityEventSink {
         if let open = producer.withLock({ $0 }) { return open }
         let logger = logger
         let fresh = try KafkaProducer(configuration: configuration) { event in
-            logger.debug("librdkafka: \(event.facility)", metadata: ["message": "\(event.message)"])
+            logger.log(
+                .kafkaClient, metadata: ["facility": .outside(event.facility), "message": .outside(event.message)])
         }
         producer.withLock { $0 = fresh }
         return fresh

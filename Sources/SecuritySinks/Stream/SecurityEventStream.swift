@@ -2,6 +2,7 @@ import ClawWire
 import GrantLedger
 public import GrantWorker
 import Logging
+import Observability
 import Postgres
 import ReceiptLog
 import SecurityEvents
@@ -53,8 +54,7 @@ public struct SecurityEventStream: WorkerCompanion {
             do {
                 return (sink, try make(sink, made))
             } catch {
-                logger.error(
-                    "a sink cannot be made", metadata: ["sink": "\(sink.name)", "reason": "\(error)"])
+                logger.log(.sinkUnusable, metadata: ["sink": "\(sink.name)", "reason": "\(error)"])
                 return (sink, UnusableSink(name: sink.name, reason: "\(error)"))
             }
         }
@@ -77,9 +77,9 @@ public struct SecurityEventStream: WorkerCompanion {
     ) async throws {
         let producer = EventProducer(version: version, logID: logID, workerID: worker, tenant: settings.tenant)
         try await ledger.hold(.securityEvents, for: worker, every: interval, until: stop) { error in
-            logger.warning("streaming security events starts anew", metadata: ["error": "\(error)"])
+            logger.log(.sinksRestarted, metadata: ["error": "\(error)"])
         } work: { lease in
-            logger.info("streaming security events", metadata: ["sinks": "\(sinks.map(\.0.name))"])
+            logger.log(.sinksStreaming, metadata: ["sinks": "\(sinks.map(\.0.name))"])
             let parts = StreamParts(
                 ledger: ledger,
                 reader: EventReader(

@@ -3,6 +3,7 @@ import Foundation
 import GrantLedger
 import GrantWorker
 import Logging
+import Observability
 import Postgres
 import ReceiptLog
 import SecurityEvents
@@ -59,7 +60,7 @@ struct SinkDriver {
                 try await beat()
                 try await wait(parts.pollInterval, stop)
             } catch let error as LedgerError where error.isRetriable && error.code != .outcomeUnknown {
-                logger.warning("the ledger cannot be read; trying again", metadata: ["error": "\(error)"])
+                logger.log(.sinkLedgerUnread, metadata: ["error": "\(error)"])
                 try await wait(settings.patience.shortestWait, stop)
             }
         }
@@ -156,7 +157,8 @@ struct SinkDriver {
         guard let step = course.delivered(count) else { return }
         try await settle(step, wasReported ? .recovered(next: max(course.position, course.cursor)) : nil, stop)
         if failures > 0 {
-            logger.notice("a sink delivers again", metadata: ["failures": "\(failures)", "next": "\(course.position)"])
+            logger.log(
+                .sinkRecovered, metadata: ["failures": "\(failures)", "next": "\(course.position)"])
         }
     }
 
@@ -175,8 +177,9 @@ struct SinkDriver {
         let range = course.cursor..<(course.cursor + Int64(count))
         pending.removeFirst(count)
         guard let step = course.leftOut(count) else { return }
-        logger.error(
-            "events are left out", metadata: ["first": "\(range.lowerBound)", "count": "\(count)", "why": "\(refusal)"])
+        logger.log(
+            .sinkEventsLeftOut,
+            metadata: ["first": "\(range.lowerBound)", "count": "\(count)", "why": .outside(refusal)])
         try await settle(step, .skipped(range, reason: refusal), stop)
         metrics.skipped(count)
     }
@@ -189,8 +192,8 @@ struct SinkDriver {
         let isNews =
             !course.isReported && (isMisconfigured || attempts >= settings.patience.failuresBeforeFinding)
         logger.log(
-            level: isNews ? .error : .warning, "a delivery failed",
-            metadata: ["attempts": "\(attempts)", "reason": "\(failure.text)"])
+            .sinkDeliveryFailed, at: isNews ? .error : .warning,
+            metadata: ["attempts": "\(attempts)", "reason": .outside(failure.text)])
         let before = course.cursor
         try await settle(
             .failed(failure.text, isReported: isNews),
@@ -233,7 +236,7 @@ struct SinkDriver {
                 return
             } catch let error as LedgerError where error.isRetriable && error.code != .outcomeUnknown {
                 guard !stop() else { throw CancellationError() }
-                logger.warning("the position cannot be written; trying again", metadata: ["error": "\(error)"])
+                logger.log(.sinkPositionUnwritten, metadata: ["error": "\(error)"])
                 try await wait(settings.patience.shortestWait, stop)
             }
         }

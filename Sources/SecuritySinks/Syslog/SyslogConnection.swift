@@ -64,7 +64,7 @@ final class SyslogConnection: Sendable {
             }
             if let name {
                 let certificate = try await channel.nioSSL_peerCertificate().get()
-                guard let certificate, SyslogSecurity.isCertificate(certificate, for: name) else {
+                guard let certificate, ServerIdentity.isCertificate(certificate, for: name) else {
                     throw Fault.handshake("the receiver's certificate is not for \(name)")
                 }
             }

@@ -33,22 +33,7 @@ enum SyslogSecurity {
     static func serverName(_ receiver: SecurityEventSettings.SyslogReceiver) -> String? {
         guard let security = receiver.security else { return nil }
         let name = security.serverName ?? receiver.host
-        let isAddress = name.contains(":") || name.split(separator: ".").allSatisfy { UInt8($0) != nil }
-        return isAddress ? nil : name
-    }
-
-    /// Whether a certificate names a host among its DNS names, with a wildcard for its first label at most (RFC 9525
-    /// section 6.3). swift-nio-ssl takes a certificate for the address that is connected to as well, which is not what
-    /// was asked for.
-    static func isCertificate(_ certificate: NIOSSLCertificate, for host: String) -> Bool {
-        let names = certificate._subjectAlternativeNames().lazy
-            .filter { $0.nameType == .dnsName }
-            .map { String(decoding: $0.contents, as: UTF8.self).lowercased() }
-        let host = host.lowercased()
-        let parent = host.firstIndex(of: ".").map { host[$0...] }
-        return names.contains { name in
-            name == host || name.hasPrefix("*.") && parent.map { name.dropFirst() == $0 } ?? false
-        }
+        return ServerIdentity.bytes(ofAddress: name) == nil ? name : nil
     }
 
     private static func certificates(_ file: String) throws -> [NIOSSLCertificate] {

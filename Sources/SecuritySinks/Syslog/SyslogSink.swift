@@ -4,6 +4,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import NIOSSL
+import Observability
 import Primitives
 public import SecurityEvents
 
@@ -77,7 +78,7 @@ public final class SyslogSink: SecurityEventSink {
             let context = try settings.security.map { try SyslogSecurity.context($0) }
             let fresh = try await SyslogConnection.open(settings, context)
             connection.withLock { $0 = fresh }
-            logger.info("connected to a syslog receiver", metadata: ["sink": "\(name)", "receiver": "\(place)"])
+            logger.log(.syslogConnected, metadata: ["sink": "\(name)", "receiver": "\(place)"])
             return fresh
         } catch {
             throw failure(error)

@@ -8,7 +8,8 @@ struct CheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check", abstract: "Look at everything a worker needs and say what to do about each finding.",
         discussion: """
-            Configuration, rules, keys and secrets, WPC sources, the ways to stop, broker, topics and their settings, database, schema, \
+            Configuration, rules, keys and secrets, WPC sources, the ways to stop, the HTTP surface, sinks of security \
+            events, broker, topics and their settings, database, schema, \
             privileges and clocks, and whether the ledger holds all that its topics show. Nothing is changed. With --json, \
             one finding a line and a last line {"summary":…}.
             """)
@@ -45,6 +46,8 @@ struct CheckCommand: AsyncParsableCommand {
             tell(await PolicyChecks.findings(file, set, isOffline: isOffline))
             tell(ControlChecks.findings(file, set))
         }
+        tell(await HTTPChecks.findings(file))
+        tell(await SinkChecks.findings(file, isOffline: isOffline))
         if !isOffline {
             tell(await BrokerChecks.findings(file, rules.rules))
             tell(await DatabaseChecks.findings(file))

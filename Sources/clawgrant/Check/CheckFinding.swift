@@ -15,7 +15,8 @@ struct CheckFinding: Sendable {
     }
 
     let severity: Severity
-    /// Part of the system: `configuration`, `rules`, `keys`, `secrets`, `wpc`, `budgets`, `control`, `broker`, `topics`, `database`.
+    /// Part of the system: `configuration`, `rules`, `keys`, `secrets`, `wpc`, `budgets`, `control`, `http`, `siem`,
+    /// `broker`, `topics`, `database`, `ledger`.
     let area: String
     /// What was found.
     let finding: String

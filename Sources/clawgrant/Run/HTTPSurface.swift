@@ -13,7 +13,7 @@ enum HTTPSurface {
         IssuerAPIService(parts: { surroundings in
             let configuration = surroundings.configuration
             var parts = try IssuerSurface.parts(surroundings)
-            parts.groups.append(MetricsRoutes { metrics.render() })
+            parts.groups.append(MetricsRoutes { metrics.render($0) })
             parts.groups += try ConsoleSurface.groups(surroundings)
             parts.signals = transmitter(configuration.securityEvents, at: configuration.http?.issuer ?? "")
             return parts

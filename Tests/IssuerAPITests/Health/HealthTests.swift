@@ -50,9 +50,12 @@ import Testing
         #expect(reasons(Self.ledger(unsealed: 31)) == [.sealingStuck])
         #expect(reasons(Self.ledger(), keys: [("token", "expired")]) == [.keyUnusable])
         #expect(reasons(Self.ledger(), halted: "a signal") == [.halted])
+        var limits = Self.limits
+        limits.isCompared = false
+        #expect(reasons(Self.ledger(), limits: limits) == [.ledgerNotCompared])
         let all = reasons(
             Self.ledger(polled: 99, isAlive: false, unowned: 1, unsealed: 99, ahead: 999), keys: [("token", "expired")],
-            halted: "a signal")
+            halted: "a signal", limits: limits)
         #expect(Set(all) == Set(Readiness.Reason.allCases).subtracting([.ledgerUnreachable]))
     }
 }

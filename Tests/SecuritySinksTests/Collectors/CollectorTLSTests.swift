@@ -38,26 +38,32 @@ import Testing
         }
     }
 
-    @Test func theServersNameIsChecked() async throws {
+    /// What a certificate is for, which host is asked, and whether events go there.
+    @Test(arguments: [
+        ("DNS:other.harborline.example", "127.0.0.1", false), ("DNS:other.harborline.example", "localhost", false),
+        ("DNS:localhost", "127.0.0.1", false), ("IP:127.0.0.2", "127.0.0.1", false),
+        // For the address that is connected to, which is not what is asked for.
+        ("IP:127.0.0.1", "localhost", false), ("DNS:127.0.0.1", "127.0.0.1", false),
+        // By its common name alone.
+        ("email:localhost@harborline.example", "localhost", false),
+        ("IP:127.0.0.1", "127.0.0.1", true), ("DNS:localhost", "localhost", true),
+        ("DNS:other.harborline.example,DNS:LOCALHOST", "localhost", true),
+    ])
+    func theServersNameIsChecked(names: String, host: String, isTaken: Bool) async throws {
         let directory = try TemporaryDirectory(prefix: "claw-sinks")
+        defer { directory.close() }
         let certificates = try await TestCertificates.make(in: directory)
-        // A good certificate of the same authority, for another host.
-        let extensions = directory.path("other.ext")
-        try "subjectAltName=DNS:other.harborline.example\n".write(
-            toFile: extensions, atomically: true, encoding: .utf8)
-        let other = directory.path("other.pem")
-        try await Command.output(
-            of: ManagedProcess.Configuration(
-                executable: "openssl",
-                arguments: [
-                    "x509", "-req", "-days", "2", "-in", directory.path("server.csr"), "-CA", certificates.authority,
-                    "-CAkey", directory.path("ca.key"), "-CAcreateserial", "-extfile", extensions, "-out", other,
-                ]))
-        let tls = HTTPServiceConfiguration.TLS(certificateFile: other, keyFile: certificates.server.key)
+        let other = try await TestCertificates.named(names, in: directory)
+        let tls = HTTPServiceConfiguration.TLS(certificateFile: other.certificate, keyFile: other.key)
         try await OTLPDouble.run(tls: tls) { double in
-            let sink = Self.sink(double, authority: certificates.authority)
-            #expect(await failure(of: sink, SinkBench.events(1))?.remedy == .misconfigured)
-            #expect(double.requests == 0)
+            let address = double.address.replacingOccurrences(of: "127.0.0.1", with: host)
+            var settings = OTLPLogsSettings(url: address)
+            settings.connection.authorityFile = certificates.authority
+            let sink = OTLPLogsSink(name: "otel", settings)
+            let refused = await failure(of: sink, SinkBench.events(1))
+            await sink.close()
+            #expect(refused?.remedy == (isTaken ? nil : .misconfigured), "\(names) for \(host): \(refused as Any)")
+            #expect(double.requests == (isTaken ? 1 : 0))
         }
     }
 

@@ -171,13 +171,13 @@ struct SyslogSinkTests {
                 ]))
         let certificate = try #require(try NIOSSLCertificate.fromPEMFile(home.path("c.pem")).first)
         for name in ["soc.harborline.example", "a.logs.harborline.example"] {
-            #expect(SyslogSecurity.isCertificate(certificate, for: name))
+            #expect(ServerIdentity.isCertificate(certificate, for: name))
         }
         for name in [
             "wrong.harborline.example", "logs.harborline.example", "a.b.logs.harborline.example", "harborline.example",
             "127.0.0.1", "",
         ] {
-            #expect(!SyslogSecurity.isCertificate(certificate, for: name), "\(name)")
+            #expect(!ServerIdentity.isCertificate(certificate, for: name), "\(name)")
         }
     }
 
