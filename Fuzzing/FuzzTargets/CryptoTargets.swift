@@ -52,8 +52,9 @@ extension FuzzTarget {
             let (key, message) = split(bytes, min(bytes.count, 40))
             try require(
                 unsafe peer_hmac_sha256(key, key.count, message, message.count, &digest)
-                    && digest == Array(
-                        HMAC<Crypto.SHA256>.authenticationCode(for: message, using: SymmetricKey(data: key))),
+                    && digest
+                        == Array(
+                            HMAC<Crypto.SHA256>.authenticationCode(for: message, using: SymmetricKey(data: key))),
                 "two libraries, two codes")
             var text = [UInt8](repeating: 0, count: 4 * ((bytes.count + 2) / 3) + 1)
             let length = unsafe peer_base64(bytes, bytes.count, &text)

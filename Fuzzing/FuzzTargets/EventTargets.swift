@@ -56,7 +56,9 @@ extension FuzzTarget {
             let text = String(decoding: bytes, as: UTF8.self)
             guard let signature = try? BatchSignature(text: text) else { return }
             try require((try? BatchSignature(text: signature.text)) == signature, "what was written is not read")
-            try require(!signature.includes(ClawWire.Digest(hashing: "nowhere")), "an event is in a batch that was never in one")
+            try require(
+                !signature.includes(ClawWire.Digest(hashing: "nowhere")), "an event is in a batch that was never in one"
+            )
         },
         FuzzTarget("header-signature") { bytes throws(FuzzFinding) in
             guard let first = bytes.first else { return }

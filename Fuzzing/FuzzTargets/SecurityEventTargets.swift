@@ -198,7 +198,8 @@ private enum CollectorDouble {
         var values: [String: String] = [:]
         var names: [String] = []
         for word in String(scalars).split(separator: " ", omittingEmptySubsequences: false) {
-            if let equals = unescapedEquals(word), word[..<equals].allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber) })
+            if let equals = unescapedEquals(word),
+                word[..<equals].allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber) })
             {
                 names.append(String(word[..<equals]))
                 values[String(word[..<equals])] = String(word[word.index(after: equals)...])
@@ -216,7 +217,10 @@ private enum CollectorDouble {
     }
 
     private static let known: Set<String> = Set(
-        ["rt", "externalId", "act", "outcome", "dvchost", "msg", "duser", "reason", "cn1", "cn1Label", "cn2", "cn2Label"]
+        [
+            "rt", "externalId", "act", "outcome", "dvchost", "msg", "duser", "reason", "cn1", "cn1Label", "cn2",
+            "cn2Label",
+        ]
             + (1...6).flatMap { ["cs\($0)", "cs\($0)Label"] })
 
     private static func unescapedEquals(_ word: Substring) -> Substring.Index? {

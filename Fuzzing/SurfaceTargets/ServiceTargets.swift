@@ -31,7 +31,8 @@ extension FuzzTarget {
             let kind = kinds[Int(first) % kinds.count]
             let record = SourceRecord(lines: Array(bytes.dropFirst()))
             let configuration = SourceConfiguration.fuzz(kind)
-            guard case .facts(let facts, _) = AnySource.facts(from: record, configuration: configuration, at: Fixed.now),
+            guard
+                case .facts(let facts, _) = AnySource.facts(from: record, configuration: configuration, at: Fixed.now),
                 let events = BridgeReaders.events(of: facts, kind: kind, at: Fixed.now)
             else { return }
             var native = SourceConfiguration(name: SourceName("fuzz"), kind: .native, authenticity: .topic)
@@ -62,10 +63,8 @@ extension FuzzTarget {
                 hasStarted: true, isConfirmed: false)
             let verdict = Confirmation.judge(
                 answer, against: claim, tenants: ["11111111-2222-3333-4444-555555555555"], isSettled: true)
-            if case .confirmed(let facts) = verdict {
-                for fact in facts where fact.subject != nil {
-                    try require(claim.subjects == [fact.subject?.id], "an answer about another person confirms")
-                }
+            if case .confirmed(let facts) = verdict, let person = facts.first?.subject?.id {
+                try require(claim.subjects.contains(person), "an answer about another person confirms")
             }
         },
         FuzzTarget("outside-text") { bytes throws(FuzzFinding) in

@@ -27,9 +27,4 @@ package enum KeyReaders {
 
     /// A block as text.
     package static func pem(label: String, content: [UInt8]) -> String { PEMBlock.text(label: label, content: content) }
-
-    /// The PEM texts of an Ed25519 key: private and public.
-    package static func texts(seed: [UInt8], publicKey: Ed25519PublicKey) -> (secret: String, shared: String) {
-        (Ed25519Document.privateText(seed: seed), Ed25519Document.publicText(publicKey))
-    }
 }

@@ -9,7 +9,8 @@ struct InventoryTests {
         .deletingLastPathComponent()
     /// What reads bytes, in the words of this code.
     private static let marks = [
-        "JSONReader.parse(", "compose(yaml", "MemberReader(parsing", "JSONDecoder", "JSON5Document(", "PEMBlock(parsing",
+        "JSONReader.parse(", "compose(yaml", "MemberReader(parsing", "JSONDecoder", "JSON5Document(",
+        "PEMBlock(parsing",
         "DERReader(", "FieldReader(",
     ]
 
@@ -27,7 +28,8 @@ struct InventoryTests {
             let rest = parts.count == 2 ? parts[1] : ""
             let reason = rest.hasPrefix("- ") ? String(rest.dropFirst(2)) : nil
             return Entry(
-                path: parts[0], targets: reason == nil ? rest.split(separator: " ").map(String.init) : [], reason: reason)
+                path: parts[0], targets: reason == nil ? rest.split(separator: " ").map(String.init) : [],
+                reason: reason)
         }
     }
 
@@ -60,6 +62,7 @@ struct InventoryTests {
             for target in entry.targets { #expect(names.contains(target), "\(entry.path): \(target) is no target") }
             named.formUnion(entry.targets)
         }
-        #expect(names.subtracting(named).isEmpty, "targets that stand for no reader: \(names.subtracting(named).sorted())")
+        #expect(
+            names.subtracting(named).isEmpty, "targets that stand for no reader: \(names.subtracting(named).sorted())")
     }
 }
