@@ -211,13 +211,27 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
             ]),
 
+        .target(name: "CPeerCrypto", path: "Fuzzing/CPeerCrypto", linkerSettings: [.linkedLibrary("crypto")]),
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "ApprovalSources", "ClawWire", "Fsck", "GrantVerifier", "IssuanceRules", "OpenClaw", "ProofBundles",
-                "ReceiptLog",
+                "ApprovalSources", "CPeerCrypto", "ClawWire", "Fsck", "GrantVerifier", "IssuanceRules", "Keys",
+                "OpenClaw", "ProofBundles", "ReceiptLog", "SecurityEvents",
+                .product(name: "Crypto", package: "swift-crypto"),
             ],
             path: "Fuzzing/FuzzTargets"),
+        .target(
+            name: "SurfaceTargets",
+            dependencies: [
+                "FuzzTargets", "ApprovalSources", "BrokerTokens", "ClawWire", "Console", "GrantLedger", "GrantWorker",
+                "GraphConfirmation", "IssuanceRules", "IssuerAPI", "Kafka", "Observability", "SecuritySinks",
+                "WebhookBridge",
+            ],
+            path: "Fuzzing/SurfaceTargets"),
+        .executableTarget(
+            name: "clawgrant-verdicts",
+            dependencies: ["FuzzTargets", "ApprovalSources", "ClawWire", "IssuerAPI", "OpenClaw"],
+            path: "Fuzzing/clawgrant-verdicts"),
 
         .target(name: "TestSupport", dependencies: ["ClawWire", "ReceiptLog"], path: "Tests/TestSupport"),
         .target(
@@ -356,7 +370,8 @@ let package = Package(
         .testTarget(
             name: "SecurityEventsTests", dependencies: ["SecurityEvents", "ClawWire", "ReceiptLog", "TestSupport"]),
         .testTarget(
-            name: "FuzzTargetsTests", dependencies: ["FuzzTargets"], exclude: ["Seeds"]),
+            name: "FuzzTargetsTests",
+            dependencies: ["FuzzTargets", "SurfaceTargets", "DevStack", "clawgrant-verdicts"], exclude: ["Seeds", "inventory.txt"]),
         .testTarget(
             name: "FsckTests",
             dependencies: [
@@ -438,6 +453,9 @@ if Context.environment["CLAWGRANT_FUZZ"] != nil {
         .target(name: "CFuzzDriver", path: "Fuzzing/CFuzzDriver"),
         .executableTarget(
             name: "clawgrant-fuzz", dependencies: ["CFuzzDriver", "FuzzTargets"], path: "Fuzzing/clawgrant-fuzz"),
+        .executableTarget(
+            name: "clawgrant-fuzz-surface", dependencies: ["CFuzzDriver", "FuzzTargets", "SurfaceTargets"],
+            path: "Fuzzing/clawgrant-fuzz-surface"),
     ]
 }
 

@@ -1,4 +1,4 @@
-import ClawWire
+package import ClawWire
 
 /// A parser of strangers' bytes, with what must hold whatever they are.
 ///
@@ -9,14 +9,16 @@ public struct FuzzTarget: Sendable {
     /// Takes one input. A trap is a finding, and so is what it throws.
     public let body: @Sendable ([UInt8]) throws(FuzzFinding) -> Void
 
-    init(_ name: String, _ body: @escaping @Sendable ([UInt8]) throws(FuzzFinding) -> Void) {
+    /// Names a target.
+    package init(_ name: String, _ body: @escaping @Sendable ([UInt8]) throws(FuzzFinding) -> Void) {
         self.name = name
         self.body = body
     }
 
-    /// Every target.
-    public static let all =
-        json + tokens + envelopes + evidence + sources + bundles + configurations + secondReader
+    /// Every target over what needs neither server nor ledger.
+    public static let core =
+        json + encodings + cryptography + tokens + envelopes + evidence + documents + events + sources + securityEvents
+        + bundles + configurations + secondReader
 }
 
 /// Something that must hold did not.
@@ -25,18 +27,19 @@ public struct FuzzFinding: Error, CustomStringConvertible {
     public let description: String
 }
 
-func require(_ condition: Bool, _ sentence: @autoclosure () -> String) throws(FuzzFinding) {
+/// Throws a finding where a condition does not hold.
+package func require(_ condition: Bool, _ sentence: @autoclosure () -> String) throws(FuzzFinding) {
     if !condition { throw FuzzFinding(description: sentence()) }
 }
 
 /// An instant and keys for what asks for them.
-enum Fixed {
-    static let now = Timestamp(seconds: 1_772_366_400)
-    static let signer = fixedSigner()
-    static let keys = [signer.publicKey]
-    static let logID = LogID("logs.harborline.example/clawgrant")
+package enum Fixed {
+    package static let now = Timestamp(seconds: 1_772_366_400)
+    package static let signer = fixedSigner()
+    package static let keys = [signer.publicKey]
+    package static let logID = LogID("logs.harborline.example/clawgrant")
 
-    static let sealingKey = fixedSealingKey()
+    package static let sealingKey = fixedSealingKey()
 
     // Both take exactly 32 bytes, so neither can fail here.
     private static func fixedSealingKey() -> SealingPrivateKey {

@@ -93,8 +93,13 @@ public struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertible
         let days = Self.daysSinceEpoch(year: year, month: month, day: day)
         // A leap second reads as the last second of its minute: POSIX time has no name for it.
         let seconds = days * 86_400 + hour * 3_600 + minute * 60 + min(second, 59) - offsetSeconds
+        // An offset can lead out of the years that are read, where the instant could not be written again.
+        guard seconds >= 0, seconds <= Self.lastSecond else { return nil }
         self.init(microseconds: seconds * 1_000_000 + microseconds)
     }
+
+    /// 9999-12-31T23:59:59Z.
+    private static let lastSecond: Int64 = 253_402_300_799
 
     private static func days(in month: Int64, of year: Int64) -> Int64 {
         switch month {

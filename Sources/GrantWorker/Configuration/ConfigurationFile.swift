@@ -1,5 +1,6 @@
 import ClawWire
 import Foundation
+import IssuanceRules
 public import Kafka
 public import Logging
 import Yams
@@ -105,6 +106,11 @@ public struct ConfigurationFile: Sendable {
             throw fault(path, of: error)
         }
         guard let root else { throw fault(path, found: "nothing", expected: "a configuration in YAML") }
+        guard YAMLSize.isBounded(root) else {
+            throw fault(
+                path, found: "more values than that once aliases are followed",
+                expected: "at most \(YAMLSize.maximumNodes) values")
+        }
         return root
     }
 

@@ -20,6 +20,11 @@ extension RuleSet {
             throw Self.fault(of: error)
         }
         guard let root else { throw Self.fault(1, 1, found: "nothing", expected: "issuance rules in YAML") }
+        guard YAMLSize.isBounded(root) else {
+            throw Self.fault(
+                1, 1, found: "more values than that once aliases are followed",
+                expected: "at most \(YAMLSize.maximumNodes) values")
+        }
         var loader = RulesLoader(root: YAMLValue(node: root, path: ""))
         guard let rules = loader.load() else {
             throw RulesError(

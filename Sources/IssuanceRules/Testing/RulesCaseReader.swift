@@ -23,6 +23,10 @@ extension RulesCase {
             throw RulesCaseError(path: "", detail: "the text is no YAML: \(error)")
         }
         guard let root else { throw RulesCaseError(path: "", detail: "the file is empty") }
+        guard YAMLSize.isBounded(root) else {
+            throw RulesCaseError(
+                path: "", detail: "the file has more than \(YAMLSize.maximumNodes) values once aliases are followed")
+        }
         let document = try json(root, depth: 0)
         guard let list = document["cases"]?.array else { return [try RulesCase(json: document)] }
         var cases: [RulesCase] = []

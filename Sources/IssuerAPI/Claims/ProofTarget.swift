@@ -7,6 +7,9 @@ struct ProofTarget: Sendable, Hashable {
     private let authority: String
     private let path: String
 
+    /// The address in that spelling.
+    var text: String { "\(scheme)://\(authority)\(path)" }
+
     /// Reads an absolute http or https address; `nil` for anything else, and for one with user information.
     init?(_ text: String) {
         guard text.utf8.count <= 2_048, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else { return nil }
