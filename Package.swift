@@ -158,14 +158,14 @@ let package = Package(
             name: "Simulation",
             dependencies: [
                 "ApprovalSources", "ClawWire", "Fsck", "GrantLedger", "GrantWorker", "IssuanceRules", "Kafka", "Keys",
-                "Primitives",
+                "Postgres", "Primitives",
                 "ReceiptLog",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .executableTarget(
             name: "clawgrant-sim",
             dependencies: [
-                "Simulation", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "ClawWire", "Simulation", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .target(name: "OpenClaw", dependencies: ["ClawWire"]),
         .target(name: "CLinux"),
@@ -368,7 +368,8 @@ let package = Package(
         .testTarget(
             name: "SimulationTests",
             dependencies: [
-                "Simulation", "ClawWire", "GrantLedger", "GrantWorker", "IssuanceRules", "Primitives", "ReceiptLog",
+                "clawgrant-sim", "Simulation", "ClawWire", "DevStack", "GrantLedger", "GrantWorker", "IssuanceRules",
+                "Postgres", "Primitives", "ReceiptLog",
             ]),
         .testTarget(name: "ClawWireTests", dependencies: ["ClawWire", "TestSupport"]),
         .testTarget(name: "ReceiptLogTests", dependencies: ["ReceiptLog", "ClawWire", "TestSupport"]),

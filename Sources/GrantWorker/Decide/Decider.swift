@@ -82,9 +82,9 @@ final class Decider: Sendable {
         var overtaken: ContinuousClock.Instant?
         while true {
             do {
-                let start = ContinuousClock.now
+                let start = SteadyTime.now
                 let summary = try await attempt(batch, due: due)
-                metrics.decided(summary, in: ContinuousClock.now - start)
+                metrics.decided(summary, in: SteadyTime.now - start)
                 tracker.note(batch.seen)
                 for (source, seconds) in batch.lag { metrics.lag(seconds, of: source) }
                 if !summary.missingPolicies.isEmpty { await policies.load(summary.missingPolicies) }
@@ -101,10 +101,10 @@ final class Decider: Sendable {
                 }
                 guard error.isRetriable else { throw error }
                 if error.code == .conflict {
-                    let first = overtaken ?? .now
+                    let first = overtaken ?? SteadyTime.now
                     overtaken = first
                     // Under many stops in a row a batch would never be done; then stops wait for it.
-                    if .now - first > Self.overtakenLimit { batch.read.stopLock = .first }
+                    if SteadyTime.now - first > Self.overtakenLimit { batch.read.stopLock = .first }
                 }
                 metrics.retries.increment()
                 logger.info("a batch is decided again", metadata: ["error": "\(error)"])
@@ -155,7 +155,7 @@ final class Decider: Sendable {
     }
 
     private func apply(_ event: ControlEvent) async throws -> ControlAcknowledgement {
-        let start = ContinuousClock.now
+        let start = SteadyTime.now
         var backoff = Backoff()
         while true {
             do {
@@ -208,8 +208,8 @@ struct Backoff {
     private var milliseconds = 10
 
     mutating func wait() async throws {
-        let jittered = Int.random(in: (milliseconds / 2)...milliseconds)
+        let jittered = SteadyTime.random(in: (milliseconds / 2)...milliseconds)
         milliseconds = min(milliseconds * 2, 1_000)
-        try await Task.sleep(for: .milliseconds(jittered))
+        try await SteadyTime.sleep(for: .milliseconds(jittered))
     }
 }

@@ -12,7 +12,7 @@ import Primitives
 /// found there are not sent again.
 final class Publisher: Sendable {
     private struct State {
-        var producer: KafkaProducer?
+        var producer: (any RecordProducer)?
         var nextBatch: Int64 = 0
         var savedBatch: Int64 = 0
         /// The next sequence of each stream after the last batch that was published here; empty before the first.
@@ -44,21 +44,23 @@ final class Publisher: Sendable {
     private let ledger: any Ledger
     private let renderer: BatchRenderer
     private let configuration: KafkaConfiguration
+    private let clients: any KafkaClients
     private let usesTransactions: Bool
     private let topics: WorkerConfiguration.OutputTopics
-    private let admin: KafkaAdmin
+    private let admin: any ClusterDescription
     private let metrics: WorkerMetrics
     private let logger: Logger
 
     init(
         lane: PublishLane, ledger: any Ledger, renderer: BatchRenderer, configuration: KafkaConfiguration,
-        usesTransactions: Bool,
-        topics: WorkerConfiguration.OutputTopics, admin: KafkaAdmin, metrics: WorkerMetrics, logger: Logger
+        clients: any KafkaClients, usesTransactions: Bool,
+        topics: WorkerConfiguration.OutputTopics, admin: any ClusterDescription, metrics: WorkerMetrics, logger: Logger
     ) {
         self.lane = lane
         self.ledger = ledger
         self.renderer = renderer
         self.configuration = configuration
+        self.clients = clients
         self.usesTransactions = usesTransactions
         self.topics = topics
         self.admin = admin
@@ -88,11 +90,11 @@ final class Publisher: Sendable {
         // All records of a batch are handed over at once; nothing is gained by waiting for more.
         if properties["linger.ms"] == nil { properties["linger.ms"] = "1" }
         if usesTransactions { properties["transactional.id"] = "\(lane.transactionalID)-\(renderer.logID)" }
-        let producer = try KafkaProducer(configuration: properties, log: logger.kafka)
+        let producer = try clients.producer(properties, log: logger.kafka)
         if usesTransactions { try await producer.initTransactions(timeout: .seconds(30)) }
         let position = try await ledger.publishPosition(of: lane)
         let tail = try await TailReader(
-            configuration: configuration, usesTransactions: usesTransactions, topics: topics,
+            configuration: configuration, clients: clients, usesTransactions: usesTransactions, topics: topics,
             streams: lane.streams, admin: admin, logger: logger
         ).read(from: position)
         state.withLock { state in
@@ -142,16 +144,16 @@ final class Publisher: Sendable {
 
     private func render(_ batches: ArraySlice<SealedBatch>) async throws -> Round? {
         guard let last = batches.last else { return nil }
-        let start = ContinuousClock.now
+        let start = SteadyTime.now
         var records: [PositionedRecord] = []
         for batch in batches { records += try await renderer.render(batch, for: lane) }
-        return Round(last: last, records: records, rendering: .now - start)
+        return Round(last: last, records: records, rendering: SteadyTime.now - start)
     }
 
     private func publish(_ round: Round) async throws {
         let (producer, present) = state.withLock { ($0.producer, $0.present) }
         guard let producer else { throw KafkaProducerMissing() }
-        let start = ContinuousClock.now
+        let start = SteadyTime.now
         let missing = round.records.filter {
             !present.contains(StreamPosition(stream: $0.stream.name, sequence: $0.sequence))
         }
@@ -170,7 +172,8 @@ final class Publisher: Sendable {
             if state.present.isEmpty { state.readFrom = state.ends }
         }
         metrics.published(
-            records: missing.count, repeats: round.records.count - missing.count, in: round.rendering + (.now - start))
+            records: missing.count, repeats: round.records.count - missing.count,
+            in: round.rendering + (SteadyTime.now - start))
     }
 
     /// Writes the position down if it has moved, so that the next publisher need not read the topics from their
@@ -195,14 +198,14 @@ final class Publisher: Sendable {
 
     /// Destroys the producer.
     func drop() async {
-        let producer = state.withLock { state -> KafkaProducer? in
+        let producer = state.withLock { state -> (any RecordProducer)? in
             defer { state.producer = nil }
             return state.producer
         }
         _ = await producer?.close(deadline: .seconds(5))
     }
 
-    private func send(_ records: [ProducerRecord], _ producer: KafkaProducer) async throws -> [DeliveredRecord] {
+    private func send(_ records: [ProducerRecord], _ producer: any RecordProducer) async throws -> [DeliveredRecord] {
         guard !records.isEmpty else { return [] }
         guard usesTransactions else { return try await producer.send(records) }
         try await producer.beginTransaction()

@@ -1,6 +1,7 @@
 import GrantLedger
 import Kafka
 import Logging
+import Primitives
 
 /// Reads the ends of the output topics back.
 ///
@@ -19,11 +20,12 @@ struct TailReader {
     /// Longest wait for the next record or the end of a partition.
     private static let patience: Duration = .seconds(60)
     let configuration: KafkaConfiguration
+    let clients: any KafkaClients
     let usesTransactions: Bool
     let topics: WorkerConfiguration.OutputTopics
     /// The streams to read back.
     let streams: [OutputStream]
-    let admin: KafkaAdmin
+    let admin: any ClusterDescription
     let logger: Logger
 
     /// Positions of all records from a publish position on, and where each partition ends.
@@ -36,7 +38,7 @@ struct TailReader {
         var properties = configuration
         properties["isolation.level"] = usesTransactions ? "read_committed" : "read_uncommitted"
         properties["group.id"] = nil
-        let consumer = try KafkaConsumer(configuration: properties, log: logger.kafka)
+        let consumer = try clients.consumer(properties, bufferBytes: 8 << 20, log: logger.kafka)
         do {
             let tail = try await read(consumer, metadata, position)
             _ = await consumer.close(deadline: .seconds(5))
@@ -48,7 +50,7 @@ struct TailReader {
     }
 
     private func read(
-        _ consumer: KafkaConsumer, _ metadata: ClusterMetadata, _ position: PublishPosition
+        _ consumer: any RecordConsumer, _ metadata: ClusterMetadata, _ position: PublishPosition
     ) async throws -> Tail {
         var tail = Tail(nextBatch: position.nextBatch)
         var beginnings: [InputPartition: Int64] = [:]
@@ -98,7 +100,7 @@ struct TailReader {
 
     /// Hands over what stands between starts and ends.
     private func visit(
-        _ consumer: KafkaConsumer, _ starts: [InputPartition: Int64], _ ends: [InputPartition: Int64],
+        _ consumer: any RecordConsumer, _ starts: [InputPartition: Int64], _ ends: [InputPartition: Int64],
         _ body: (InputPartition, Found) -> Void
     ) async throws {
         let unread = starts.filter { $0.value < ends[$0.key] ?? 0 }
@@ -106,7 +108,7 @@ struct TailReader {
         try await consumer.assign(
             unread.reduce(into: [:]) { positions, start in positions[start.key.kafka] = start.value })
         var open = Set(unread.keys)
-        var heard = ContinuousClock.now
+        var heard = SteadyTime.now
         while !open.isEmpty {
             let batch = try await consumer.nextBatch(
                 maximumRecords: 5_000, maximumBytes: 32 << 20, linger: .milliseconds(1), timeout: .seconds(5))
@@ -119,8 +121,8 @@ struct TailReader {
                 let key = InputPartition(topic: partition.topic, partition: partition.partition)
                 if offset >= ends[key] ?? 0 { open.remove(key) }
             }
-            if !batch.records.isEmpty || !batch.endsReached.isEmpty { heard = .now }
-            guard ContinuousClock.now - heard < Self.patience else {
+            if !batch.records.isEmpty || !batch.endsReached.isEmpty { heard = SteadyTime.now }
+            guard SteadyTime.now - heard < Self.patience else {
                 throw LedgerError(
                     .unavailable,
                     "the tail of \(open.sorted().map(\.description).joined(separator: ", ")) did not arrive")
