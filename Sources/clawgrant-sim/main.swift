@@ -1,27 +1,11 @@
 import ArgumentParser
-import Simulation
+import Glibc
 
-/// Runs simulated worlds from seeds and says what they came to.
-struct SimulateCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "clawgrant-sim")
-    @Option var seeds: UInt64 = 100
-    @Option var first: UInt64 = 1
-    @Flag var trace = false
-
-    func run() throws {
-        let simulator = try Simulator()
-        var decisions = 0
-        let start = ContinuousClock.now
-        for seed in first..<(first + seeds) {
-            var plan = RunPlan(seed: seed)
-            plan.keepsTrace = trace
-            let report = try simulator.run(plan)
-            decisions += report.decisions
-            if trace { for line in report.trace { print(line) } }
-            for violation in report.violations { print("seed \(seed): \(violation)") }
-        }
-        print("\(seeds) schedules, \(decisions) decisions, \(ContinuousClock.now - start)")
-    }
+// Sets iterate in an order of their own in every process, unless this is asked for before it starts: a seed must replay
+// identically in any process.
+if unsafe getenv("SWIFT_DETERMINISTIC_HASHING") == nil {
+    unsafe setenv("SWIFT_DETERMINISTIC_HASHING", "1", 1)
+    var arguments = unsafe CommandLine.arguments.map { unsafe strdup($0) } + [nil]
+    unsafe execv("/proc/self/exe", &arguments)
 }
-
 SimulateCommand.main()

@@ -108,7 +108,8 @@ final class Node: TaskExecutor, SteadyTimeSource, @unchecked Sendable {
     ///   - due: nanoseconds since the beginning; `nil` for no limit.
     ///   - arrange: takes the bell that ends the wait.
     func wait(orUntil due: Int64?, _ arrange: (@escaping Bell) -> Void) async -> Wake {
-        guard !isDead, !Task.isCancelled else { return .cut }
+        // Time passes for the dead too, or what they still do would go round without end.
+        guard !Task.isCancelled, !isDead || due != nil else { return .cut }
         nextWait += 1
         let number = nextWait
         return await withTaskCancellationHandler {

@@ -39,7 +39,7 @@ final class Scheduler: @unchecked Sendable {
     /// Nanoseconds from the beginning to an instant.
     func time(of instant: ContinuousClock.Instant) -> Int64 {
         let (seconds, attoseconds) = origin.duration(to: instant).components
-        return seconds * 1_000_000_000 + attoseconds / 1_000_000_000
+        return seconds * 1_000_000_000 + (attoseconds + 999_999_999) / 1_000_000_000
     }
 
     func enqueue(_ job: UnownedJob, on node: Node) { ready.append(Ready(job: job, node: node)) }

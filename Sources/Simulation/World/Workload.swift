@@ -123,6 +123,9 @@ struct Workload {
         let request = request(name, jobClass, at, &dice)
         decision.request = CapabilityRequestDocument.encode(request)
         expectations.requests.insert(request.requestID)
+        if decision.answers.contains(where: { $0.approver == Cast.requester }) {
+            expectations.mayWait.insert(request.requestID)
+        }
         post(decision, "evt-\(name)", at, copies: dice.once(in: 4) ? 2 : 1)
         guard dice.once(in: 10) else { return }
         // A second answer that contradicts the first, on its own way.
@@ -142,8 +145,14 @@ struct Workload {
             return
         }
         var decision = decision(name, at, &dice, verdict: dice.once(in: 6) ? .denied : .approved)
+        // Nobody approves for himself: the request waits for somebody else.
+        if decision.answers.contains(where: { $0.approver == Cast.requester }), !isHasty {
+            expectations.mayWait.insert(request.requestID)
+        }
         decision.entitlement = Entitlement(
             kind: .group, id: isHasty ? "g-hasty" : "g-ref", scope: "member", name: "ref")
+        decision.notBefore = date(at - 1_000_000_000)
+        decision.notAfter = date(at + 600_000_000_000)
         // Either side may be first, or both at once.
         let lag = dice.once(in: 3) ? 0 : dice.within(-900_000_000...900_000_000)
         post(decision, "evt-\(name)", max(50_000_000, at + lag), copies: dice.once(in: 4) ? 2 : 1)
@@ -174,6 +183,7 @@ struct Workload {
         var decision = decision(name, at, &dice)
         let request = request(name, .run, at, &dice)
         decision.request = CapabilityRequestDocument.encode(request)
+        expectations.mayWait.insert(request.requestID)
         expectations.requests.insert(request.requestID)
         post(decision, "evt-\(name)", at)
         var end = decision
