@@ -25,7 +25,8 @@ struct SimulateCommand: ParsableCommand {
     @Option(help: "Events of each world; left to the seed when it is not given.")
     var size: Int?
     @Option(
-        help: "Kinds of faults, comma-separated, `none` or `all`: \(FaultKind.allCases.map(\.rawValue).joined(separator: ", "))."
+        help:
+            "Kinds of faults, comma-separated, `none` or `all`: \(FaultKind.allCases.map(\.rawValue).joined(separator: ", "))."
     )
     var faults = "all"
     @Option(help: "Run one seed alone.")

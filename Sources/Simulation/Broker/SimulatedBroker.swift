@@ -116,7 +116,8 @@ final class SimulatedBroker: @unchecked Sendable {
             var last: [[UInt8]: Int64] = [:]
             for entry in log.entries { if let key = entry.record?.key { last[key] = entry.offset } }
             log.entries.removeAll { entry in
-                entry.offset < log.end - 1 && (entry.record?.key.flatMap { last[$0] }.map { $0 > entry.offset } ?? false)
+                entry.offset < log.end - 1
+                    && (entry.record?.key.flatMap { last[$0] }.map { $0 > entry.offset } ?? false)
             }
             logs[partition] = log
         }

@@ -21,6 +21,7 @@ final class Watch {
     private(set) var violations: [Violation] = []
     private var stops: [String: StopScope] = [:]
     private var tokens: [RequestID: Digest] = [:]
+    private var states: [RequestID: RequestState] = [:]
     /// Outcomes that were committed.
     private(set) var outcomes = 0
     /// Tokens that were committed.
@@ -50,6 +51,9 @@ final class Watch {
     func decided(_ requests: [StoredRequest], at position: Int64) {
         for request in requests where request.state != .waiting {
             outcomes += 1
+            if let state = states.updateValue(request.state, forKey: request.requestID), state != request.state {
+                found("P1", "request \(request.requestID) was \(state) and is \(request.state)")
+            }
             guard let token = request.token, request.revocation == nil else { continue }
             if let known = tokens[request.requestID] {
                 if known != token.tokenHash { found("P1", "request \(request.requestID) was given a second token") }

@@ -8,7 +8,7 @@ public enum PlantedBug: String, Sendable, Hashable, CaseIterable {
     case skipStopLock = "skip-stop-lock"
     /// Every event is new.
     case forgetEvents = "forget-events"
-    /// Approvals and requests are read without their rows' locks.
+    /// Approvals and requests are read and written without a lock, and nothing guards a second outcome.
     case skipRowLocks = "skip-row-locks"
     /// Requests and approvals of different partitions do not wait for each other.
     case skipMeetingLocks = "skip-meeting-locks"
@@ -16,14 +16,12 @@ public enum PlantedBug: String, Sendable, Hashable, CaseIterable {
     case sealByNumber = "seal-by-number"
     /// A sealer seals without its role.
     case skipSealFence = "skip-seal-fence"
-    /// What was sealed stays among what is to be sealed.
+    /// What was sealed stays among what is to be sealed, once.
     case keepUnsealed = "keep-unsealed"
     /// What is sealed counts as published; the topics' tails are not consulted.
     case assumePublished = "assume-published"
     /// A control transaction is answered before it is committed, and may not be.
     case answerEarly = "answer-early"
-    /// A request's outcome may be replaced.
-    case allowSecondOutcome = "allow-second-outcome"
 
     /// Seeds within which the default run meets it.
     public var seedsToFind: Int { 400 }

@@ -158,7 +158,7 @@ extension SimulatedLedger {
         for subject in read.subjects.union(read.endingSubjects) { keys.insert("subject\u{0}\(subject)") }
         guard !keys.isEmpty else { return }
         try await session.statement("\(point).meeting_locks")
-        guard !session.database.bugs.contains(.skipMeetingLocks) else { return }
+        guard session.database.bugs.isDisjoint(with: [.skipMeetingLocks, .skipRowLocks]) else { return }
         for key in keys.sorted() { try await session.lock(.meeting(key)) }
     }
 
@@ -172,7 +172,8 @@ extension SimulatedLedger {
         var wanted = ids.filter { database.tables.approvals[$0] != nil }
         if !subjects.isEmpty || !read.tickets.isEmpty {
             for (id, approval) in database.tables.approvals where approval.outcome == nil {
-                if approval.subject.map(subjects.contains) ?? false || approval.ticket.map(read.tickets.contains) ?? false
+                if approval.subject.map(subjects.contains) ?? false
+                    || approval.ticket.map(read.tickets.contains) ?? false
                 {
                     wanted.insert(id)
                 }
@@ -243,7 +244,8 @@ extension SimulatedLedger {
         }
         let groups = groups(write.effects, ids, at: now)
         try await storeRequests(write, groups, point, session)
-        if write.newRequests.contains(where: { $0.token != nil }) || write.changedRequests.contains(where: { $0.token != nil })
+        if write.newRequests.contains(where: { $0.token != nil })
+            || write.changedRequests.contains(where: { $0.token != nil })
         {
             try await session.statement("\(point).add_to_tally")
         }
@@ -286,7 +288,7 @@ extension SimulatedLedger {
             for request in write.newRequests {
                 try await session.lock(.request(request.requestID))
                 guard
-                    database.tables.requests[request.requestID] == nil || database.bugs.contains(.allowSecondOutcome)
+                    database.tables.requests[request.requestID] == nil || database.bugs.contains(.skipRowLocks)
                 else { throw ServerFault.conflict }
                 put(request)
             }
@@ -305,7 +307,7 @@ extension SimulatedLedger {
     private static func checkOutcome(
         _ old: StoredRequest, _ new: StoredRequest, _ database: SimulatedDatabase
     ) throws(ServerFault) {
-        guard !database.bugs.contains(.allowSecondOutcome) else { return }
+        guard !database.bugs.contains(.skipRowLocks) else { return }
         if old.state != .waiting, new.state != old.state || new.token?.tokenHash != old.token?.tokenHash {
             throw .refused("request \(old.requestID) has its outcome already")
         }

@@ -40,7 +40,8 @@ extension SimulatedLedger {
             let old = now.adding(seconds: -3_600)
             for (id, end) in tables.workers where end < old && id != worker {
                 let holds =
-                    tables.partitions.values.contains { $0.owner == id } || tables.roles.values.contains { $0.owner == id }
+                    tables.partitions.values.contains { $0.owner == id }
+                    || tables.roles.values.contains { $0.owner == id }
                 if !holds { tables.workers[id] = nil }
             }
         }

@@ -126,10 +126,13 @@ extension SimulatedLedger {
             session.write { $0.batches.append(batch) }
         }
         try await session.statement("seal.delete_unsealed")
-        if !database.bugs.contains(.keepUnsealed) {
-            let sealed = batches.flatMap { $0.groups.map(\.groupID) }
-            session.write { tables in for id in sealed { tables.unsealed[id] = nil } }
+        var sealed = batches.flatMap { $0.groups.map(\.groupID) }
+        if database.bugs.contains(.keepUnsealed) {
+            let before = Set(database.tables.batches.flatMap { $0.groups.map(\.groupID) })
+            sealed.removeAll { !before.contains($0) }
         }
+        let gone = sealed
+        session.write { tables in for id in gone { tables.unsealed[id] = nil } }
         try await session.commit("seal")
     }
 

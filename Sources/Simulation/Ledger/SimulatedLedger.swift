@@ -125,7 +125,8 @@ final class SimulatedLedger: Ledger {
         session.write { tables in for row in groups { tables.groups[row.group.groupID] = row } }
         try await session.statement("\(point).insert_unsealed")
         let waiting = groups.map {
-            Tables.Unsealed(groupID: $0.group.groupID, bytes: $0.body.count, priority: SealPriority($0.group.effects[...]))
+            Tables.Unsealed(
+                groupID: $0.group.groupID, bytes: $0.body.count, priority: SealPriority($0.group.effects[...]))
         }
         session.write { tables in for row in waiting { tables.unsealed[row.groupID] = row } }
         try await session.statement("\(point).announce")

@@ -24,8 +24,8 @@ struct Workload {
         var requests: Set<RequestID> = []
         /// Requests that may wait for ever.
         var mayWait: Set<RequestID> = []
-        /// Identifiers of control events that must be known at the end, as they stand in the events.
-        var controlEvents: Set<String> = []
+        /// Stops that must be known at the end.
+        var stops: Set<String> = []
         /// Records that nobody can read.
         var poison = 0
     }
@@ -102,7 +102,8 @@ struct Workload {
         if verdict == .approved || verdict == .denied {
             let isSelf = dice.once(in: 12)
             decision.answers = [
-                NativeDecision.Answer(approver: isSelf ? Cast.requester : dice.pick(Cast.approvers), decidedAt: date(at))
+                NativeDecision.Answer(
+                    approver: isSelf ? Cast.requester : dice.pick(Cast.approvers), decidedAt: date(at))
             ]
         }
         return decision
@@ -277,6 +278,7 @@ struct Workload {
 
     private mutating func stop(_ number: Int, _ at: Int64, _ dice: inout Dice) throws {
         let id = "stop-\(number)"
+        expectations.stops.insert(id)
         let scope = scope(&dice)
         try put(
             .stop(.init(stopID: id, scope: scope, revokesLive: dice.once(in: 2))), id: id, by: [Cast.guards[0]], at,
@@ -312,7 +314,9 @@ struct Workload {
             operation = .revoke(
                 .init(
                     revocationID: "rev-\(number)",
-                    scope: StopScope(kind: dice.once(in: 2) ? .job : .request, value: "\(dice.once(in: 2) ? "job" : "req")-c\(other)"),
+                    scope: StopScope(
+                        kind: dice.once(in: 2) ? .job : .request, value: "\(dice.once(in: 2) ? "job" : "req")-c\(other)"
+                    ),
                     permitsReapproval: false))
         }
         try put(operation, id: "op-\(number)", by: [Cast.guards[0]], at, &dice)

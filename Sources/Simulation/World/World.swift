@@ -137,7 +137,9 @@ final class World {
                 return self.unsettled == nil
             }
         }
-        if ending != .reached { watch.found("liveness", "it does not settle (\(ending)): \(unsettled ?? "")\(troubles)") }
+        if ending != .reached {
+            watch.found("liveness", "it does not settle (\(ending)): \(unsettled ?? "")\(troubles)")
+        }
         let isSettled = ending == .reached
         if isSettled { leave() }
         isStopping.withLock { $0 = true }
@@ -153,7 +155,9 @@ final class World {
 
     private var troubles: String {
         failures.isEmpty
-            ? "" : "; workers ended with " + failures.sorted { $0.key < $1.key }.map { "\($0.key) (\($0.value)x)" }.joined(separator: ", ")
+            ? ""
+            : "; workers ended with "
+                + failures.sorted { $0.key < $1.key }.map { "\($0.key) (\($0.value)x)" }.joined(separator: ", ")
     }
 
     // MARK: Workers and people
@@ -251,7 +255,9 @@ final class World {
                 database.node.note("the clock is set by \(database.node.clockOffset) us")
             case 3 where plan.faults.contains(.clock):
                 guard let node = victim else { return }
-                node.clockOffset = scheduler.dice.within(-900_000_000...900_000_000)
+                // By less than an event may be ahead, or by so much that the worker must hold back.
+                let step = scheduler.dice.once(in: 2) ? scheduler.dice.within(1...200_000_000) : 900_000_000
+                node.clockOffset = scheduler.dice.once(in: 2) ? step : -step
                 node.note("the clock is set by \(node.clockOffset) us")
             case 4 where plan.faults.contains(.crash): victim?.kill()
             case 5 where plan.faults.contains(.pause):
@@ -370,11 +376,16 @@ final class World {
                 }
             }
         }
+        let stops = Set(tables.controlEvents.values.map(\.event.handle))
+        for stop in workload.expectations.stops.subtracting(stops).sorted() {
+            watch.found("P2", "the stop \(stop) was declared and is not known")
+        }
         let letters = tables.groups.values.reduce(0) { sum, row in
             sum + row.group.effects.count { effect in effect.outputs.contains { $0.stream == .deadLetters } }
         }
         if letters < workload.expectations.poison {
-            watch.found("P9", "\(workload.expectations.poison) records cannot be read and \(letters) dead letters are there")
+            watch.found(
+                "P9", "\(workload.expectations.poison) records cannot be read and \(letters) dead letters are there")
         }
     }
 }

@@ -27,9 +27,15 @@ extension LedgerScript {
         for role in [WorkerRole.sealer, .control, .revoker, .sweeper] {
             _ = try await stage.beat(stage.one, Stage.first)
             _ = try await stage.beat(stage.two, Stage.second)
-            await stage.saw("\(role) one") { try await stage.one.claim(role: role, for: Stage.first)?.epoch.value ?? -1 }
-            await stage.saw("\(role) two") { try await stage.two.claim(role: role, for: Stage.second)?.epoch.value ?? -1 }
-            await stage.saw("\(role) kept") { try await stage.one.claim(role: role, for: Stage.first)?.epoch.value ?? -1 }
+            await stage.saw("\(role) one") {
+                try await stage.one.claim(role: role, for: Stage.first)?.epoch.value ?? -1
+            }
+            await stage.saw("\(role) two") {
+                try await stage.two.claim(role: role, for: Stage.second)?.epoch.value ?? -1
+            }
+            await stage.saw("\(role) kept") {
+                try await stage.one.claim(role: role, for: Stage.first)?.epoch.value ?? -1
+            }
             await stage.saw("\(role) left") { try await stage.one.leave(worker: Stage.first) }
             await stage.saw("\(role) taken") {
                 try await stage.two.claim(role: role, for: Stage.second)?.epoch.value ?? -1
@@ -45,7 +51,7 @@ extension LedgerScript {
             as [(Int64, [String])]
         {
             await stage.saw("\(names)") {
-                let snapshot = try await decide(stage.one, Stage.first, lease, from: from, to: from + 1) { read in
+                let snapshot = try await look(stage.one, Stage.first, lease, from: from, to: from + 1) { read in
                     read.events = names.map { event($0.hasSuffix("!") ? "e1" : $0, at: now, $0) }
                 }
                 return "new \(snapshot.newEvents.sorted()) conflicting \(snapshot.conflictingEvents.sorted())"
@@ -58,25 +64,26 @@ extension LedgerScript {
         let older = PartitionLease(
             partition: lease.partition, epoch: LeaseEpoch(lease.epoch.value - 1), nextOffset: 3)
         await stage.saw("another offset") {
-            try await decide(stage.one, Stage.first, lease, from: 9, to: 10).newEvents
+            try await look(stage.one, Stage.first, lease, from: 9, to: 10).newEvents
         }
         await stage.saw("an older epoch") {
-            try await decide(stage.one, Stage.first, older, from: 3, to: 4).newEvents
+            try await look(stage.one, Stage.first, older, from: 3, to: 4).newEvents
         }
         await stage.saw("another worker") {
-            try await decide(stage.two, Stage.second, lease, from: 3, to: 4).newEvents
+            try await look(stage.two, Stage.second, lease, from: 3, to: 4).newEvents
         }
         let now = stage.now
         await stage.saw("in order") {
-            try await decide(stage.one, Stage.first, lease, from: 3, to: 5) { $0.events = [event("e1", at: now)] }
+            try await look(stage.one, Stage.first, lease, from: 3, to: 5) { $0.events = [event("e1", at: now)] }
                 .newEvents
         }
         await stage.saw("again") {
-            try await decide(stage.one, Stage.first, lease, from: 3, to: 5).newEvents
+            try await look(stage.one, Stage.first, lease, from: 3, to: 5).newEvents
         }
         guard let role = try await stage.one.claim(role: .sweeper, for: Stage.first) else { return }
         for (name, lease) in [
-            ("the role", role), ("the role of another", RoleLease(role: .sweeper, owner: Stage.second, epoch: role.epoch)),
+            ("the role", role),
+            ("the role of another", RoleLease(role: .sweeper, owner: Stage.second, epoch: role.epoch)),
         ] {
             await stage.saw(name) {
                 try await stage.one.decide(DecideRead(worker: Stage.first, fence: .role(lease))) { _ in
@@ -121,13 +128,13 @@ extension LedgerScript {
             return write
         }
         await stage.saw("what waits for an approval") {
-            let snapshot = try await decide(stage.one, Stage.first, lease, from: 4, to: 5) { read in
+            let snapshot = try await look(stage.one, Stage.first, lease, from: 4, to: 5) { read in
                 read.approvalIDs = [ApprovalID("a1"), ApprovalID("a9")]
             }
             return "\(snapshot.requests.keys.sorted()) \(snapshot.approvals.keys.sorted())"
         }
         await stage.saw("by subject and ticket") {
-            let snapshot = try await decide(stage.one, Stage.first, lease, from: 5, to: 6) { read in
+            let snapshot = try await look(stage.one, Stage.first, lease, from: 5, to: 6) { read in
                 read.subjects = [PersonID("p-a1")]
                 read.tickets = ["CHG-none"]
                 read.requestIDs = [RequestID("r2")]
@@ -135,7 +142,7 @@ extension LedgerScript {
             return "\(snapshot.requests.keys.sorted()) \(snapshot.approvals.keys.sorted())"
         }
         await stage.saw("what an approval's end reaches") {
-            let snapshot = try await decide(stage.one, Stage.first, lease, from: 6, to: 7) { read in
+            let snapshot = try await look(stage.one, Stage.first, lease, from: 6, to: 7) { read in
                 read.endingApprovalIDs = [ApprovalID("a1")]
             }
             return "\(snapshot.requests.keys.sorted()) \(snapshot.approvals.keys.sorted())"
@@ -159,7 +166,8 @@ extension LedgerScript {
         _ = try await decide(stage.one, Stage.first, lease, from: 3, to: 4) { snapshot in
             var write = DecideWrite()
             write.newRequests = [
-                request("late", at: snapshot.now, approval: "a9", wait: -5), request("later", at: snapshot.now, wait: -2),
+                request("late", at: snapshot.now, approval: "a9", wait: -5),
+                request("later", at: snapshot.now, wait: -2),
                 request("early", at: snapshot.now),
             ]
             write.newApprovals = [approval("over", at: snapshot.now, close: -3), approval("open", at: snapshot.now)]
@@ -178,7 +186,8 @@ extension LedgerScript {
             await stage.saw(id) {
                 let seen = try await declare(stage.one, Stage.first, id)
                 let counts = seen.counts.map { "\($0.jobClass) \($0.grants) \($0.live)" }
-                return "at \(seen.position) known \(seen.known?.position ?? -1) \(counts) orders \(seen.orders.map(\.key))"
+                return
+                    "at \(seen.position) known \(seen.known?.position ?? -1) \(counts) orders \(seen.orders.map(\.key))"
             }
         }
         guard let lease = try await stage.one.claim(role: .control, for: Stage.first) else { return }
@@ -210,7 +219,7 @@ extension LedgerScript {
         await stage.saw("left") { try await stage.one.controlState(after: 0).orders.map(\.key).sorted() }
         let held = try await stage.beat(stage.one, Stage.first).held[1]
         await stage.saw("decided under") {
-            let snapshot = try await decide(stage.one, Stage.first, held, from: 3, to: 4, lock: .last) { read in
+            let snapshot = try await look(stage.one, Stage.first, held, from: 3, to: 4, lock: .last) { read in
                 read.knownControlPosition = 3
             }
             return "\(snapshot.controlPosition) \(snapshot.newControlOrders.map(\.key).sorted())"
@@ -224,13 +233,15 @@ extension LedgerScript {
         _ ledger: any Ledger, _ lease: RoleLease, bytes: Int = 1 << 20, idle: Bool = false,
         ending: RevocationEnding? = nil
     ) async throws -> String {
+        let beat: @Sendable (Timestamp) throws -> Effect = { _ in effect("idle") }
         let batches = try await ledger.seal(
-            under: lease, maximumGroups: 10, maximumBytes: bytes,
-            whenIdle: idle ? { _ in effect("idle") } : nil, ending: ending
+            under: lease, maximumGroups: 10, maximumBytes: bytes, whenIdle: idle ? beat : nil, ending: ending
         ) { input in
             let number = input.tail.map { Int64($0[0]) + 1 } ?? 0
             var sequence = input.nextSequence
-            for output in input.groups.flatMap(\.effects).flatMap(\.outputs) { sequence[Int(output.stream.rawValue)] += 1 }
+            for output in input.groups.flatMap({ $0.effects }).flatMap({ $0.outputs }) {
+                sequence[Int(output.stream.rawValue)] += 1
+            }
             guard let signature = Ed25519Signature(bytes: [UInt8](repeating: 1, count: 64)) else { return [] }
             return [
                 SealedBatch(
@@ -241,7 +252,7 @@ extension LedgerScript {
             ]
         }
         return batches.map { batch in
-            let names = batch.groups.flatMap(\.effects).map { String(decoding: $0.receipt, as: UTF8.self) }
+            let names = batch.groups.flatMap { $0.effects }.map { String(decoding: $0.receipt, as: UTF8.self) }
             return "\(batch.number) \(names) next \(batch.nextSequence)"
         }.joined(separator: "; ")
     }
@@ -332,7 +343,8 @@ extension LedgerScript {
         _ = try await declare(stage.one, Stage.first, "stop-1", revokes: true)
         await stage.saw("history") {
             let history = try await stage.one.history(of: RequestID("r2"))
-            return history.map { "\($0.request.state) \($0.effect?.receipt.count ?? 0) \($0.batchNumber ?? -1)" } ?? "none"
+            return history.map { "\($0.request.state) \($0.effect?.receipt.count ?? 0) \($0.batchNumber ?? -1)" }
+                ?? "none"
         }
         await stage.saw("no history") { try await stage.one.history(of: RequestID("none")) == nil }
         await stage.saw("no approval") { try await stage.one.approval(ApprovalID("none")) == nil }

@@ -103,15 +103,26 @@ struct LedgerScript: Sendable, CustomStringConvertible {
     /// A decide transaction under a lease.
     static func decide(
         _ ledger: any Ledger, _ worker: WorkerID, _ lease: PartitionLease, from: Int64, to: Int64,
-        lock: StopLock = .first, _ prepare: (inout DecideRead) -> Void = { _ in },
-        _ plan: @escaping @Sendable (DecideSnapshot) -> DecideWrite = { _ in DecideWrite() }
+        _ plan: @escaping @Sendable (DecideSnapshot) -> DecideWrite
     ) async throws -> DecideSnapshot {
-        var read = DecideRead(
-            worker: worker,
-            fence: .offsets([OffsetAdvance(partition: lease.partition, epoch: lease.epoch, from: from, to: to)]))
+        try await ledger.decide(read(worker, lease, from: from, to: to)) { (plan($0), $0) }
+    }
+
+    /// A decide transaction that writes nothing but the fence.
+    static func look(
+        _ ledger: any Ledger, _ worker: WorkerID, _ lease: PartitionLease, from: Int64, to: Int64,
+        lock: StopLock = .first, _ prepare: (inout DecideRead) -> Void = { _ in }
+    ) async throws -> DecideSnapshot {
+        var read = read(worker, lease, from: from, to: to)
         read.stopLock = lock
         prepare(&read)
-        return try await ledger.decide(read) { (plan($0), $0) }
+        return try await ledger.decide(read) { (DecideWrite(), $0) }
+    }
+
+    private static func read(_ worker: WorkerID, _ lease: PartitionLease, from: Int64, to: Int64) -> DecideRead {
+        DecideRead(
+            worker: worker,
+            fence: .offsets([OffsetAdvance(partition: lease.partition, epoch: lease.epoch, from: from, to: to)]))
     }
 
     /// Issues tokens for requests.
