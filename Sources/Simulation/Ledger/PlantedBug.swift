@@ -10,8 +10,6 @@ public enum PlantedBug: String, Sendable, Hashable, CaseIterable {
     case forgetEvents = "forget-events"
     /// Approvals and requests are read and written without a lock, and nothing guards a second outcome.
     case skipRowLocks = "skip-row-locks"
-    /// Requests and approvals of different partitions do not wait for each other.
-    case skipMeetingLocks = "skip-meeting-locks"
     /// The sealer takes groups by "greater than the last", not by membership.
     case sealByNumber = "seal-by-number"
     /// A sealer seals without its role.

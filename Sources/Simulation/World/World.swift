@@ -126,7 +126,8 @@ final class World {
         }
         faults.isActive = plan.crashes == nil && !plan.faults.isEmpty
         if faults.isActive { for _ in 0..<6 { scheduleMishap() } }
-        let active = workload.length + Self.second
+        let last = max(workload.arrivals.last?.at ?? 0, workload.commands.last?.at ?? 0)
+        let active = max(workload.length, last) + Self.second
         var ending = scheduler.run(until: active, maximumSteps: Self.maximumSteps)
         heal()
         if ending != .exhausted {
