@@ -11,9 +11,11 @@ struct RecheckTests {
         var ledger = PaperLedger(try PlanFixture())
         var answer = Answer.contained("later")
         answer.time = PlanFixture.now.adding(seconds: 60)
-        #expect(try ledger.deliver([answer.record()]).waiting == 1)
+        let first = try ledger.deliver([answer.record()])
+        #expect(first.waiting == 1)
         #expect(ledger.requests[RequestID("req-later")]?.waitUntil == PlanFixture.now.adding(seconds: 60))
         ledger.now = PlanFixture.now.adding(seconds: 60)
-        #expect(try ledger.sweep().issued == 1)
+        let second = try ledger.sweep()
+        #expect(second.issued == 1)
     }
 }
