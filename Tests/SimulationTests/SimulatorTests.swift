@@ -41,7 +41,7 @@ struct SimulatorTests {
         let run = try await SimulatorProgram.run(["--list-points"])
         let points = Set(run.output.split(separator: "\n"))
         #expect(points.count >= 60, "\(run.output)")
-        for service in ["decide.", "sweep.", "seal.", "control.", "revoke.", "heartbeat.", "produce.", "broker."] {
+        for service in ["decide.", "seal.", "control.", "revoke.", "heartbeat.", "produce.", "broker."] {
             #expect(points.contains { $0.hasPrefix(service) }, "\(service)")
         }
     }
