@@ -119,7 +119,8 @@ let package = Package(
         .target(
             name: "SecuritySinks",
             dependencies: [
-                "CZlib", "ClawWire", "GrantLedger", "GrantWorker", "GraphConfirmation", "IssuanceRules", "Kafka", "Keys",
+                "CZlib", "ClawWire", "GrantLedger", "GrantWorker", "GraphConfirmation", "IssuanceRules", "Kafka",
+                "Keys",
                 "Postgres", "Primitives", "ReceiptLog", "SecurityEvents",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
@@ -170,14 +171,14 @@ let package = Package(
             name: "Simulation",
             dependencies: [
                 "ApprovalSources", "ClawWire", "Fsck", "GrantLedger", "GrantWorker", "IssuanceRules", "Kafka", "Keys",
-                "Primitives",
+                "Postgres", "Primitives",
                 "ReceiptLog",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .executableTarget(
             name: "clawgrant-sim",
             dependencies: [
-                "Simulation", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "ClawWire", "Simulation", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .target(name: "OpenClaw", dependencies: ["ClawWire"]),
         .target(name: "CLinux"),
@@ -284,7 +285,8 @@ let package = Package(
             name: "ConformanceTests",
             dependencies: [
                 "ApprovalSources", "ClawWire", "DevStack", "GrantLedger", "GrantVerifier", "GrantWorker",
-                "IssuanceRules", "Kafka", "Keys", "Playground", "Primitives", "ReceiptLog", "SecurityEvents", "SecuritySinks",
+                "IssuanceRules", "Kafka", "Keys", "Playground", "Primitives", "ReceiptLog", "SecurityEvents",
+                "SecuritySinks",
                 "TestSupport",
                 .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
             ],
@@ -399,7 +401,8 @@ let package = Package(
         .testTarget(
             name: "SimulationTests",
             dependencies: [
-                "Simulation", "ClawWire", "GrantLedger", "GrantWorker", "IssuanceRules", "Primitives", "ReceiptLog",
+                "clawgrant-sim", "Simulation", "ClawWire", "DevStack", "GrantLedger", "GrantWorker", "IssuanceRules",
+                "Postgres", "Primitives", "ReceiptLog",
             ]),
         .testTarget(name: "ClawWireTests", dependencies: ["ClawWire", "TestSupport"]),
         .testTarget(name: "ReceiptLogTests", dependencies: ["ReceiptLog", "ClawWire", "TestSupport"]),

@@ -5,6 +5,7 @@ import IssuanceRules
 import Kafka
 import Logging
 import Observability
+import Primitives
 import ReceiptLog
 
 /// The elected reader of the control topic: its own connection, its own task, behind no approval.
@@ -14,6 +15,7 @@ import ReceiptLog
 final class ControlService: Sendable {
     private let topic: String
     private let configuration: KafkaConfiguration
+    private let clients: any KafkaClients
     private let ledger: any Ledger
     private let applier: ControlApplier
     private let source: ControlSource
@@ -24,12 +26,14 @@ final class ControlService: Sendable {
     private let logger: Logger
 
     init(
-        topic: String, configuration: KafkaConfiguration, ledger: any Ledger, applier: ControlApplier,
+        topic: String, configuration: KafkaConfiguration, clients: any KafkaClients, ledger: any Ledger,
+        applier: ControlApplier,
         rules: ControlRules, worker: WorkerID, limits: WorkerConfiguration.Limits,
         clock: @escaping @Sendable () -> Timestamp, metrics: WorkerMetrics, logger: Logger
     ) {
         self.topic = topic
         self.configuration = configuration
+        self.clients = clients
         self.ledger = ledger
         self.applier = applier
         source = ControlSource(rules: rules)
@@ -55,7 +59,7 @@ final class ControlService: Sendable {
         // keep the stops behind it unread, nor make the view look fresh.
         properties["isolation.level"] = "read_uncommitted"
         properties["fetch.wait.max.ms"] = configuration["fetch.wait.max.ms"] ?? "100"
-        let consumer = try KafkaConsumer(configuration: properties, bufferBytes: 4 << 20, log: logger.kafka)
+        let consumer = try clients.consumer(properties, bufferBytes: 4 << 20, log: logger.kafka)
         do {
             try await lead(lease, consumer, until: stop)
         } catch {
@@ -66,7 +70,7 @@ final class ControlService: Sendable {
     }
 
     private func lead(
-        _ lease: RoleLease, _ consumer: KafkaConsumer, until stop: @Sendable () -> Bool
+        _ lease: RoleLease, _ consumer: any RecordConsumer, until stop: @Sendable () -> Bool
     ) async throws {
         let partition = TopicPartition(topic: topic, partition: 0)
         var next = try await ledger.controlOffset(of: topic)
@@ -89,16 +93,16 @@ final class ControlService: Sendable {
             // What stands at the end and is no record (the mark of a transaction, what compaction took) is passed over.
             if let end = batch.endsReached[partition] { reached = max(reached, end) }
             // Only the broker's own word proves that nothing stands unread: silence proves nothing.
-            if asked.map({ .now - $0 > .milliseconds(500) }) ?? true {
+            if asked.map({ SteadyTime.now - $0 > .milliseconds(500) }) ?? true {
                 let end = try await consumer.watermarks(partition, timeout: .seconds(5)).high
                 if end <= reached { try await ledger.noteControlPoll(under: lease) }
-                asked = .now
+                asked = SteadyTime.now
             }
         }
     }
 
     private func apply(_ record: ConsumedRecord, _ fence: ControlFence) async throws {
-        let start = ContinuousClock.now
+        let start = SteadyTime.now
         let reading = source.read(SourceRecord(record), at: clock())
         switch reading {
         case .tombstone: try await applier.pass({ _ in [] }, fence: fence)

@@ -18,7 +18,7 @@ final class DecideLane: Sendable {
         var next: [InputPartition: Int64] = [:]
     }
 
-    private let consumer: KafkaConsumer
+    private let consumer: any RecordConsumer
     private let decider: Decider
     private let limits: WorkerConfiguration.Limits
     private let logger: Logger
@@ -58,7 +58,7 @@ final class DecideLane: Sendable {
         case remove(Set<InputPartition>, CheckedContinuation<Void, Never>)
     }
 
-    init(consumer: KafkaConsumer, decider: Decider, limits: WorkerConfiguration.Limits, logger: Logger) {
+    init(consumer: any RecordConsumer, decider: Decider, limits: WorkerConfiguration.Limits, logger: Logger) {
         self.consumer = consumer
         self.decider = decider
         self.limits = limits
@@ -300,7 +300,7 @@ final class DecideLane: Sendable {
             return !lag.isOnItsWay
         }
         guard isFirst else { return }
-        Task { [consumer, lag, logger] in
+        SteadyTime.detach { [consumer, lag, logger] in
             while let offsets = lag.take() {
                 do {
                     try await consumer.commit(offsets)

@@ -22,9 +22,11 @@ extension WorkingSet {
         entry.stored.approvals = decision.approvals
         switch decision.outcome {
         case .wait(let until):
-            entry.stored.waitUntil =
+            // The sweeper looks again then: without a fact that arrives, nobody else would.
+            let retry =
                 isWaitingForPolicy(decision) || Self.waitsForHealth(decision)
                 ? min(until, now.adding(seconds: planner.policyRetrySeconds)) : until
+            entry.stored.waitUntil = decision.recheckAt.map { min(retry, $0) } ?? retry
             summary.waiting += 1
             requests[id] = entry
             return

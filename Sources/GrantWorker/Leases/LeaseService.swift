@@ -13,16 +13,16 @@ final class LeaseService: Sendable {
     private let worker: WorkerID
     private let lanes: [DecideLane]
     private let topics: [String]
-    private let admin: KafkaAdmin
-    private let offsets: KafkaConsumer
+    private let admin: any ClusterDescription
+    private let offsets: any RecordConsumer
     private let limits: WorkerConfiguration.Limits
     private let logger: Logger
     private let counts = Lock<[String: Int32]>([:])
     private let starts = Lock<[InputPartition: Int64]>([:])
 
     init(
-        ledger: any Ledger, worker: WorkerID, lanes: [DecideLane], topics: [String], admin: KafkaAdmin,
-        offsets: KafkaConsumer, limits: WorkerConfiguration.Limits, logger: Logger
+        ledger: any Ledger, worker: WorkerID, lanes: [DecideLane], topics: [String], admin: any ClusterDescription,
+        offsets: any RecordConsumer, limits: WorkerConfiguration.Limits, logger: Logger
     ) {
         self.ledger = ledger
         self.worker = worker
@@ -46,7 +46,7 @@ final class LeaseService: Sendable {
                 } catch let error as LedgerError {
                     logger.log(.heartbeatFailed, metadata: ["error": "\(error)"])
                 }
-                try await Task.sleep(for: limits.heartbeatInterval)
+                try await SteadyTime.sleep(for: limits.heartbeatInterval)
             }
             group.cancelAll()
         }
@@ -62,7 +62,7 @@ final class LeaseService: Sendable {
                 try Task.checkCancellation()
                 logger.log(.heartbeatFailed, metadata: ["error": "\(error)"])
             }
-            try await Task.sleep(for: limits.heartbeatInterval)
+            try await SteadyTime.sleep(for: limits.heartbeatInterval)
         }
     }
 
@@ -71,7 +71,7 @@ final class LeaseService: Sendable {
             await learnTopics()
             let isReady = counts.withLock { !$0.isEmpty }
             do {
-                try await Task.sleep(for: isReady ? Self.topicInterval : limits.heartbeatInterval)
+                try await SteadyTime.sleep(for: isReady ? Self.topicInterval : limits.heartbeatInterval)
             } catch {
                 return
             }
@@ -90,7 +90,7 @@ final class LeaseService: Sendable {
                     self.logger.log(.leavingFailed, metadata: ["error": "\(error)"])
                 }
             }
-            group.addTask { try? await Task.sleep(for: lifetime) }
+            group.addTask { try? await SteadyTime.sleep(for: lifetime) }
             await group.next()
             group.cancelAll()
         }

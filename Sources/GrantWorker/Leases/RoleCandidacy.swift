@@ -1,4 +1,5 @@
 package import GrantLedger
+import Primitives
 package import ReceiptLog
 
 extension Ledger {
@@ -25,7 +26,7 @@ extension Ledger {
             } catch {
                 await failed(error)
             }
-            if !stop() { try await Task.sleep(for: interval) }
+            if !stop() { try await SteadyTime.sleep(for: interval) }
         }
     }
 }
