@@ -82,6 +82,7 @@ struct TraceTests {
     @Test func anApprovalsTraceWaitsForTheRequest() throws {
         var ledger = try ledger(TracePlan(isOn: true, ratio: 0))
         var answer = Answer("later")
+        answer.window = 3_600
         answer.entitlement = Entitlement(kind: .group, id: "g-ref", scope: "member")
         try ledger.deliver([traced(try answer.record(), "00f067aa0ba902b7")])
         var ask = Ask("later", "ref")
@@ -99,6 +100,7 @@ struct TraceTests {
         ask.approval = "apr-early"
         try ledger.deliver([traced(try ask.record(), "bbbbbbbbbbbbbbbb")])
         var answer = Answer("early")
+        answer.window = 3_600
         answer.entitlement = Entitlement(kind: .group, id: "g-ref", scope: "member")
         let summary = try ledger.deliver([try answer.record()])
         #expect(summary.issued == 1)
