@@ -39,7 +39,8 @@ public struct WorkerSurroundings: Sendable {
     /// Lends these.
     public init(
         configuration: WorkerConfiguration, ledger: PostgresLedger, keys: KeyRing, rules: RuleSet,
-        policies: PolicyShelf = PolicyShelf(), localStop: LocalStop = LocalStop(file: nil), isDeciding: Bool = true, logger: Logger
+        policies: PolicyShelf = PolicyShelf(), localStop: LocalStop = LocalStop(file: nil), isDeciding: Bool = true,
+        logger: Logger
     ) {
         self.isDeciding = isDeciding
         self.policies = policies

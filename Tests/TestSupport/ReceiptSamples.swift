@@ -198,7 +198,8 @@ public enum Samples {
     /// One receipt of every kind.
     public static var every: [Receipt] {
         [
-            grant(), grant(1), claim(), claim(1), denial(), denial(1, expired: true), quarantine(), deadLetterAction(.refused),
+            grant(), grant(1), claim(), claim(1), denial(), denial(1, expired: true), quarantine(),
+            deadLetterAction(.refused),
             deadLetterAction(.taken, hops: 2), deadLetterAction(.discarded), revocation(), keyChange(), stop(0),
             stop(1), stop(2), stop(3), stop(4), ended(), gatewayCall(), gatewayCall(1), finding(), finding(1),
             budgetMark(), budgetMark(100), heartbeat(),

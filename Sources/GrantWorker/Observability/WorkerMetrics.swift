@@ -222,7 +222,9 @@ struct WorkerMetrics: Sendable {
 
 extension HeldBack {
     /// The codes, as labels of a metric.
-    static let codes = ["stale_view", "cutoff_second", "local_stop", "poll_in_future", "clocks_differ", "ledger_not_compared"]
+    static let codes = [
+        "stale_view", "cutoff_second", "local_stop", "poll_in_future", "clocks_differ", "ledger_not_compared",
+    ]
 
     /// The code of a case, among ``codes``.
     var code: String {

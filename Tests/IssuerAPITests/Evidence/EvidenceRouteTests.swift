@@ -1,10 +1,11 @@
 import ClawWire
-import enum Crypto.Curve25519
 import DevStack
 import GrantLedger
 import Playground
 import ReceiptLog
 import Testing
+
+import enum Crypto.Curve25519
 
 @testable import IssuerAPI
 
