@@ -69,6 +69,7 @@ let package = Package(
             dependencies: [
                 "GrantLedger", "GrantVerifier", "GraphConfirmation", "Kafka", "Keys", "ApprovalSources",
                 "IssuanceRules", "Observability", "ReceiptLog", "ClawWire", "Primitives", "SecurityEvents",
+                "Postgres",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "Yams", package: "Yams"),
@@ -76,7 +77,11 @@ let package = Package(
         .target(
             name: "GrantChecker",
             dependencies: ["ClawWire", "ReceiptLog", "Kafka", "Postgres"]),
-        .target(name: "Fsck", dependencies: ["ClawWire", "Kafka", "Postgres", "Primitives"]),
+        .target(
+            name: "Fsck",
+            dependencies: [
+                "ClawWire", "Kafka", "Postgres",
+            ]),
         .target(
             name: "HTTPService",
             dependencies: [
@@ -114,17 +119,15 @@ let package = Package(
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
-                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
         .target(
             name: "SecuritySinks",
             dependencies: [
-                "CZlib", "ClawWire", "GrantLedger", "GrantWorker", "GraphConfirmation", "IssuanceRules", "Kafka",
-                "Keys",
-                "Postgres", "Primitives", "ReceiptLog", "SecurityEvents",
+                "CZlib", "ClawWire", "GrantLedger", "GrantWorker", "GraphConfirmation", "Kafka", "Keys", "Postgres",
+                "Primitives", "ReceiptLog", "SecurityEvents",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "CryptoExtras", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -137,9 +140,8 @@ let package = Package(
             name: "IssuerAPI",
             dependencies: [
                 "ApprovalSources", "ClawWire", "GrantLedger", "GrantVerifier", "GrantWorker", "HTTPService",
-                "IssuanceRules", "Keys", "Observability", "Postgres", "Primitives", "ReceiptLog", "CZlib",
+                "IssuanceRules", "Keys", "Postgres", "Primitives", "ReceiptLog",
                 .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "CryptoExtras", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
             ],
@@ -171,14 +173,14 @@ let package = Package(
             name: "Simulation",
             dependencies: [
                 "ApprovalSources", "ClawWire", "Fsck", "GrantLedger", "GrantWorker", "IssuanceRules", "Kafka", "Keys",
-                "Postgres", "Primitives",
-                "ReceiptLog",
+                "Postgres", "Primitives", "ReceiptLog",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .executableTarget(
             name: "clawgrant-sim",
             dependencies: [
-                "ClawWire", "Simulation", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "ClawWire", "Simulation",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .target(name: "OpenClaw", dependencies: ["ClawWire"]),
         .target(name: "CLinux"),
@@ -187,16 +189,13 @@ let package = Package(
             name: "Playground",
             dependencies: [
                 "DevStack", "GrantWorker", "GrantLedger", "GrantChecker", "Kafka", "Keys", "ApprovalSources",
-                "IssuanceRules",
-                "ReceiptLog", "ClawWire", "Postgres", "Primitives",
-                .product(name: "Logging", package: "swift-log"),
+                "IssuanceRules", "ReceiptLog", "ClawWire", "Postgres", "Primitives",
             ]),
         .target(
             name: "GrantBench",
             dependencies: [
-                "Playground", "GrantChecker", "GrantWorker", "GrantLedger", "DevStack", "Kafka", "Keys", "Postgres",
+                "Playground", "GrantChecker", "GrantWorker", "GrantLedger", "DevStack", "Kafka", "Postgres",
                 "ApprovalSources", "IssuanceRules", "ReceiptLog", "ClawWire", "Primitives",
-                .product(name: "Logging", package: "swift-log"),
             ],
             path: "Benchmarks/GrantBench"),
         .target(
@@ -209,15 +208,12 @@ let package = Package(
             name: "clawgrant",
             dependencies: [
                 "ApprovalSources", "BrokerTokens", "CLinux", "ClawWire", "DevStack", "Fsck", "GrantBench",
-                "GrantChecker", "GrantDemo",
-                "GrantLedger", "GrantVerifier", "GrantWorker",
-                "GraphConfirmation", "HTTPService", "IssuanceRules", "Kafka", "Keys", "OpenClaw", "Playground",
-                "Postgres",
-                "Primitives", "ProofBundles", "ReceiptLog", "SecurityEvents", "WebhookBridge",
-                "SecuritySinks", "IssuerAPI", "Console", "Observability",
+                "GrantDemo", "GrantLedger", "GrantVerifier", "GrantWorker", "HTTPService", "IssuanceRules", "Kafka",
+                "Keys", "OpenClaw", "Playground", "Postgres", "Primitives", "ProofBundles", "ReceiptLog",
+                "SecurityEvents", "WebhookBridge", "SecuritySinks", "IssuerAPI", "Console", "Observability",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
         .target(
@@ -232,10 +228,13 @@ let package = Package(
         .target(
             name: "GraphDouble",
             dependencies: [
-                "ClawWire", "Primitives", .product(name: "Hummingbird", package: "hummingbird"),
+                "ClawWire", "Primitives",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
             ],
             path: "Tests/GraphDouble"),
         .testTarget(name: "PrimitivesTests", dependencies: ["Primitives"]),
@@ -278,17 +277,17 @@ let package = Package(
         .testTarget(
             name: "GraphConfirmationTests",
             dependencies: [
-                "GraphConfirmation", "GraphDouble", "ApprovalSources", "ClawWire", "IssuanceRules",
+                "GraphConfirmation", "ApprovalSources", "ClawWire", "GraphDouble", "IssuanceRules", "Primitives",
             ]),
         .testTarget(name: "OpenClawTests", dependencies: ["OpenClaw", "ClawWire"]),
         .testTarget(
             name: "ConformanceTests",
             dependencies: [
                 "ApprovalSources", "ClawWire", "DevStack", "GrantLedger", "GrantVerifier", "GrantWorker",
-                "IssuanceRules", "Kafka", "Keys", "Playground", "Primitives", "ReceiptLog", "SecurityEvents",
-                "SecuritySinks",
+                "IssuanceRules", "Kafka", "Keys", "Playground", "ReceiptLog", "SecurityEvents", "SecuritySinks",
                 "TestSupport",
-                .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Yams", package: "Yams"),
             ],
             exclude: ["FirstVersions", "Peers"]),
         .target(
@@ -303,49 +302,35 @@ let package = Package(
         .testTarget(
             name: "SecuritySinksTests",
             dependencies: [
-                "SecuritySinks", "ApprovalSources", "CollectorDoubles", "GraphConfirmation", "GraphDouble",
-                "ClawWire", "DevStack", "GrantLedger", "GrantVerifier", "GrantWorker", "HTTPService", "IssuanceRules",
-                "Kafka", "Keys", "Playground", "Postgres",
-                "Primitives", "ReceiptLog", "SecureFront", "SecurityEvents", "TestSupport",
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "Crypto", package: "swift-crypto"),
+                "SecuritySinks", "ApprovalSources", "ClawWire", "CollectorDoubles", "DevStack", "GrantLedger",
+                "GrantWorker", "GraphConfirmation", "GraphDouble", "HTTPService", "IssuanceRules", "Kafka", "Keys",
+                "Playground", "Postgres", "Primitives", "ReceiptLog", "SecureFront", "SecurityEvents", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
-                .product(name: "Metrics", package: "swift-metrics"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]),
         .testTarget(
             name: "IssuerAPITests",
             dependencies: [
-                "IssuerAPI", "Observability",
-                "ClawWire", "DevStack", "GrantLedger", "GrantVerifier", "GrantWorker", "HTTPService", "IssuanceRules",
-                "Kafka", "Keys", "Playground", "Postgres",
-                "Primitives", "ReceiptLog", "SecureFront", "SecurityEvents", "TestSupport",
+                "IssuerAPI", "ApprovalSources", "ClawWire", "DevStack", "GrantLedger", "GrantVerifier", "GrantWorker",
+                "HTTPService", "IssuanceRules", "Kafka", "Keys", "Playground", "Postgres", "Primitives", "ReceiptLog",
+                "SecureFront", "TestSupport",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
-                .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ],
             exclude: ["Peers"]),
         .testTarget(
             name: "ConsoleTests",
             dependencies: [
-                "Console", "IssuerAPI",
-                "ClawWire", "DevStack", "GrantLedger", "GrantVerifier", "GrantWorker", "HTTPService", "IssuanceRules",
-                "Kafka", "Keys", "Playground", "Postgres",
-                "Primitives", "ReceiptLog", "SecureFront", "SecurityEvents", "TestSupport",
+                "Console", "ApprovalSources", "ClawWire", "DevStack", "GrantWorker", "HTTPService", "IssuanceRules",
+                "IssuerAPI", "Kafka", "Playground", "Postgres", "Primitives", "SecureFront",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
-                .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ], exclude: ["browser.py"]),
         .executableTarget(
@@ -355,54 +340,22 @@ let package = Package(
         .testTarget(
             name: "ObservabilityTests",
             dependencies: [
-                "Observability", "metric-cost",
-                "ApprovalSources", "ClawWire", "DevStack", "GrantChecker", "GrantLedger", "GrantVerifier",
-                "GrantWorker",
-                "HTTPService", "IssuanceRules", "Kafka", "Keys", "Playground", "Postgres",
-                "Primitives", "ReceiptLog", "SecureFront", "SecurityEvents", "TestSupport",
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "Crypto", package: "swift-crypto"),
+                "Observability", "ApprovalSources", "ClawWire", "DevStack", "GrantChecker", "GrantWorker", "Kafka",
+                "Playground", "Postgres", "Primitives", "metric-cost",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]),
         .testTarget(
             name: "DeploymentTests",
             dependencies: [
-                "clawgrant", "Fsck", "GrantChecker",
-                "ClawWire", "DevStack", "GrantLedger", "GrantVerifier", "GrantWorker", "HTTPService", "IssuanceRules",
-                "Kafka", "Keys", "Playground", "Postgres",
-                "Primitives", "ReceiptLog", "SecureFront", "SecurityEvents", "TestSupport",
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "Metrics", package: "swift-metrics"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "NIOSSL", package: "swift-nio-ssl"),
-            ]),
-        .testTarget(
-            name: "DocumentationTests",
-            dependencies: [
-                "clawgrant",
-                "ClawWire", "DevStack", "GrantLedger", "GrantVerifier", "GrantWorker", "HTTPService", "IssuanceRules",
-                "Kafka", "Keys", "Playground", "Postgres",
-                "Primitives", "ReceiptLog", "SecureFront", "SecurityEvents", "TestSupport",
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "Metrics", package: "swift-metrics"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                "clawgrant", "ClawWire", "DevStack", "GrantChecker", "GrantLedger", "IssuanceRules", "Kafka",
+                "Playground", "Postgres",
             ]),
         .testTarget(
             name: "SimulationTests",
             dependencies: [
-                "clawgrant-sim", "Simulation", "ClawWire", "DevStack", "GrantLedger", "GrantWorker", "IssuanceRules",
-                "Postgres", "Primitives", "ReceiptLog",
+                "clawgrant-sim", "Simulation", "ClawWire", "DevStack", "GrantLedger", "IssuanceRules", "Postgres",
+                "Primitives", "ReceiptLog",
             ]),
         .testTarget(name: "ClawWireTests", dependencies: ["ClawWire", "TestSupport"]),
         .testTarget(name: "ReceiptLogTests", dependencies: ["ReceiptLog", "ClawWire", "TestSupport"]),
@@ -416,8 +369,7 @@ let package = Package(
         .testTarget(
             name: "FsckTests",
             dependencies: [
-                "Fsck", "ClawWire", "DevStack", "GrantWorker", "IssuanceRules", "Kafka", "Playground", "Postgres",
-                "Primitives", "ReceiptLog",
+                "Fsck", "ClawWire", "DevStack", "IssuanceRules", "Kafka", "Playground", "Postgres", "ReceiptLog",
             ]),
         .testTarget(name: "IssuanceRulesTests", dependencies: ["IssuanceRules", "ClawWire"]),
         .testTarget(
@@ -429,8 +381,16 @@ let package = Package(
             ]),
         .testTarget(name: "KeysTests", dependencies: ["Keys", "ClawWire"]),
         .testTarget(name: "DevStackTests", dependencies: ["DevStack", "Primitives"]),
-        .testTarget(name: "PostgresTests", dependencies: ["Postgres", "DevStack"]),
-        .testTarget(name: "KafkaTests", dependencies: ["Kafka", "DevStack"]),
+        .testTarget(
+            name: "PostgresTests",
+            dependencies: [
+                "Postgres", "DevStack", "Primitives",
+            ]),
+        .testTarget(
+            name: "KafkaTests",
+            dependencies: [
+                "Kafka", "DevStack", "Primitives",
+            ]),
         .testTarget(
             name: "GrantVerifierTests",
             dependencies: ["GrantVerifier", "ClawWire", "Kafka", "Primitives", "ReceiptLog"]),
@@ -440,12 +400,15 @@ let package = Package(
                 "GrantLedger", "DevStack", "IssuanceRules", "Postgres", "ReceiptLog", "ClawWire", "Primitives",
             ]),
         .testTarget(
-            name: "GrantCheckerTests", dependencies: ["GrantChecker", "ReceiptLog", "ClawWire"]),
+            name: "GrantCheckerTests",
+            dependencies: [
+                "GrantChecker", "ClawWire", "Kafka", "Postgres", "ReceiptLog",
+            ]),
         .testTarget(
             name: "PlaygroundTests",
             dependencies: [
-                "Playground", "GrantChecker", "GrantWorker", "ApprovalSources", "BrokerTokens", "ClawWire", "Kafka",
-                "DevStack", "SecureFront",
+                "Playground", "BrokerTokens", "ClawWire", "DevStack", "GrantChecker", "GrantWorker", "Kafka",
+                "SecureFront",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .testTarget(

@@ -45,7 +45,7 @@ def instant():
 
 def version():
     """What the program says of itself."""
-    text = (ROOT / "Sources/clawgrant/Clawgrant.swift").read_text("utf-8")
+    text = (ROOT / "Sources/Observability/BuildVersion.swift").read_text("utf-8")
     return re.search(r'static let text = "([0-9][^"]*)"', text)[1]
 
 

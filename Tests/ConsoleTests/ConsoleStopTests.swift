@@ -155,10 +155,9 @@ struct ConsoleStopTests {
             #expect(text.contains(expected), "\(expected)")
         }
         // A second of the list is not waited for: the answer of the stop is in the next standing.
-        var standing = JSONValue.null
-        for _ in 0..<200 where (standing["stops"]?.array?.count ?? 0) < 2 {
-            standing = try await console.ask(client, "/console/api/v1/overview", fields: fields).json
+        try await waitUntil(deadline: .seconds(30), description: "the stop in the standing") {
+            let standing = try await console.ask(client, "/console/api/v1/overview", fields: fields).json
+            return standing["stops"]?.array?.contains { $0["incident"] == "INC-77" } ?? false
         }
-        #expect(standing["stops"]?.array?.contains { $0["incident"] == "INC-77" } == true)
     }
 }

@@ -14,6 +14,7 @@ import NIOCore
 import NIOHTTP1
 import NIOSSL
 import Playground
+import Postgres
 import Primitives
 import SecureFront
 
@@ -176,6 +177,10 @@ final class PlayedConsole: Sendable {
                 .init(stopID: "stop-played", scope: StopScope(kind: .jobClass, value: "prod_deploy"), revokesLive: true)
             ),
             id: "played-stop", by: [PlaygroundCast.milan], reason: "Unexpected writes")
+        let position = "SELECT control_position FROM clawgrant.control_state"
+        try await waitUntil(deadline: .seconds(60), description: "the stop to be applied") {
+            try await playground.query(position).int64(0, 0) > 0
+        }
         try await playground.waitForStatus("the stop to be sealed", within: .seconds(60)) { $0.unsealedGroups == 0 }
     }
 

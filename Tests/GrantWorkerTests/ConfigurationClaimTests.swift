@@ -10,7 +10,7 @@ struct ConfigurationClaimTests {
     @Test("They are served where HTTP is, at its address unless another is given")
     func defaults() throws {
         #expect(try Self.read("") == nil)
-        let http = "http: {issuer: \"https://issuer.harborline.example\", port: 8480}"
+        let http = "http: {issuer: \"https://issuer.harborline.example\", listen: {port: 8480}}"
         let claims = try #require(try Self.read(http))
         #expect(claims == WorkerConfiguration.Claims(address: "https://issuer.harborline.example"))
         let elsewhere = "claims: {address: \"https://claims.harborline.example/a\", retry_window_s: 0}"

@@ -17,7 +17,8 @@ struct ConfigurationFaultTests {
             message:
                 "line 3, column 1: wroker: found the key \"wroker\", expected one of config_version, log_id, rules, "
                 + "worker, kafka, topics, database, keys, secrets, wpc, control, gateway_receipts, status_lists, "
-                + "confirmation, http, claims, security_events, limits, log, witnesses; did you mean \"worker\"?"),
+                + "confirmation, http, claims, security_events, metrics, tracing, limits, log, witnesses; did you mean "
+                + "\"worker\"?"),
         Fault(
             text: "dry_run: true", replacement: "dry_run: perhaps",
             message: "line 3, column 33: worker.dry_run: found \"perhaps\", expected true or false"),
@@ -63,7 +64,7 @@ struct ConfigurationFaultTests {
         Fault(
             text: "{purpose: token, file: /keys/token.pem", replacement: "{purpose: tokens, file: /keys/token.pem",
             message:
-                "line 16, column 15: keys[0].purpose: found \"tokens\", expected one of token, receipt, envelope; did "
+                "line 16, column 15: keys[0].purpose: found \"tokens\", expected one of token, receipt, envelope, set; did "
                 + "you mean \"token\"?"),
         Fault(
             text: "state: verify_only, not_after: 2026-12-01T00:00:00Z", replacement: "state: verify_only",

@@ -239,6 +239,10 @@ import Testing
         },
         Case(.capabilityRequiresApproval, "wait") { $0.facts = [] },
         Case(.capabilityRequiresApproval, "wait") { $0.facts = [Setup.fact(.requestOpened)] },
+        Case(.capabilityRequiresApproval, "wait") {
+            $0.facts = [Setup.fact(.requestOpened)]
+            $0.factSource = "requests"
+        },
         Case(.capabilityWaitTimedOut, "expire") {
             $0.facts = []
             $0.receivedAt = time("2026-11-20T07:10:00Z")

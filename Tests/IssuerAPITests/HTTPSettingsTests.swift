@@ -83,10 +83,10 @@ import Testing
         ),
         ("http: {issuer: https://a.example, introspection: {refresh_ms: 400, max_age_ms: 500}}", "at least two looks"),
         ("http: {issuer: https://a.example, callers: {a: {scopes: [introspect]}}}", "nothing that it is known by"),
-        ("http: {issuer: https://a.example, callers: {a: {token_hashes_file: b}}}", "some of introspect"),
+        ("http: {issuer: https://a.example, callers: {a: {token_hashes_file: b}}}", "some of preflight, introspect"),
         (
             "http: {issuer: https://a.example, callers: {a: {scopes: [everything], token_hashes_file: b}}}",
-            "one of introspect"
+            "one of preflight, introspect"
         ),
         (
             "http: {issuer: https://a.example, callers: {a: {scopes: [read], certificates: [xyz]}}}",

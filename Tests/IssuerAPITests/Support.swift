@@ -313,38 +313,3 @@ struct TestIssuer {
 
     func name(of token: MintedToken) async -> String { await judge.standing(of: token.token.exposed).name }
 }
-
-/// A bare connection, to say things that no client says.
-struct RawConnection {
-    let channel: any Channel
-    private let received: Lock<[UInt8]>
-
-    private final class Collector: ChannelInboundHandler, Sendable {
-        typealias InboundIn = ByteBuffer
-        let received: Lock<[UInt8]>
-
-        init(_ received: Lock<[UInt8]>) { self.received = received }
-
-        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-            let buffer = unwrapInboundIn(data)
-            received.withLock { $0.append(contentsOf: buffer.readableBytesView) }
-        }
-    }
-
-    static func open(port: Int) async throws -> RawConnection {
-        let received = Lock<[UInt8]>([])
-        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .channelInitializer { $0.pipeline.addHandler(Collector(received)) }
-            .connect(host: "127.0.0.1", port: port).get()
-        return RawConnection(channel: channel, received: received)
-    }
-
-    var text: String { received.withLock { String(decoding: $0, as: UTF8.self) } }
-
-    func send(_ text: String) async throws { try await channel.writeAndFlush(ByteBuffer(string: text)).get() }
-
-    func waitUntilClosed() async throws {
-        let channel = channel
-        try await waitUntil(deadline: .seconds(60), description: "the server to close") { !channel.isActive }
-    }
-}

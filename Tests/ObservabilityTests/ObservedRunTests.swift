@@ -38,11 +38,22 @@ struct ObservedRunTests {
     private static func headers(of topic: String, in playground: Playground) async throws -> [[String: String]] {
         let consumer = try KafkaConsumer(configuration: playground.clientConfiguration, bufferBytes: 4 << 20)
         var found: [[String: String]] = []
-        let marks = try await consumer.watermarks(TopicPartition(topic: topic, partition: 0), timeout: .seconds(10))
-        try await consumer.assign([TopicPartition(topic: topic, partition: 0): marks.low])
-        for _ in 0..<50 where found.isEmpty {
+        let admin = try KafkaAdmin(configuration: playground.clientConfiguration)
+        let partitions = try await admin.metadata().topics[topic]?.partitions ?? []
+        _ = await admin.close(deadline: .seconds(2))
+        var starts: [TopicPartition: Int64] = [:]
+        var open: Set<TopicPartition> = []
+        for partition in partitions {
+            let place = TopicPartition(topic: topic, partition: partition.id)
+            let marks = try await consumer.watermarks(place, timeout: .seconds(10))
+            starts[place] = marks.low
+            if marks.high > marks.low { open.insert(place) }
+        }
+        try await consumer.assign(starts)
+        for _ in 0..<50 where !open.isEmpty {
             let batch = try await consumer.nextBatch(
                 maximumRecords: 1_000, maximumBytes: 4 << 20, linger: .milliseconds(300), timeout: .seconds(2))
+            open.subtract(batch.endsReached.keys)
             for record in batch.records {
                 found.append(
                     Dictionary(

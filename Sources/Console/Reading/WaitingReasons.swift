@@ -18,11 +18,7 @@ struct WaitingReasons {
         self.control = control
         var states: [ApprovalID: ApprovalState] = [:]
         for approval in waiting.approvals {
-            // A request that names an approval is all that is known of it until a source of approvals speaks.
-            guard let state = try? ApprovalState(decoding: approval.state),
-                state.sources.contains(where: { rules.sources[$0]?.kind != .capabilityRequest })
-            else { continue }
-            states[approval.approvalID] = state
+            states[approval.approvalID] = try? ApprovalState(decoding: approval.state)
         }
         self.states = states
         var health: [SourceName: SourceHealth] = [:]

@@ -207,11 +207,13 @@ struct WorkingSet {
         var approval = try approval(id)
         approval.state.apply(fact, from: source, authenticity: authenticity)
         approval.isChanged = true
-        if let trace = entry?.trace { approval.stored.trace = trace }
+        // A request that names an approval has a trace of its own.
+        let isAnswer = if case .capabilityRequested = fact.content { false } else { true }
+        if isAnswer, let trace = entry?.trace { approval.stored.trace = trace }
         approvals[id] = approval
         touchedApprovals.insert(id)
         inputs[id, default: []].append(input)
-        if let entry { note(entry, of: id) }
+        if isAnswer, let entry { note(entry, of: id) }
         if authenticity == .unconfirmed, fact.grants {
             wantedConfirmations.insert(ConfirmationKey(approvalID: id, source: source))
         }

@@ -1,5 +1,6 @@
 import GrantLedger
 import Logging
+import Observability
 import Primitives
 
 /// Keeps a worker from deciding and sealing in a database that was not held against the topics.
@@ -52,16 +53,14 @@ final class LineageGuard: Sendable {
             } catch let error as LedgerError where error.code == .behind {
                 compared.withLock { $0 = nil }
                 metrics.compared(isLevel: false)
-                logger.critical("the ledger is behind its topics", metadata: ["error": "\(error)"])
+                logger.log(.ledgerBehind, metadata: ["error": "\(error)"])
                 throw error
             } catch is CancellationError {
                 throw CancellationError()
             } catch let error as LedgerError where !error.isRetriable {
                 throw error
             } catch {
-                logger.warning(
-                    "nothing is issued before the ledger was compared with the topics, which failed; trying again",
-                    metadata: ["error": "\(error)"])
+                logger.log(.ledgerNotCompared, metadata: ["error": "\(error)"])
             }
             try await backoff.wait()
         }
@@ -74,15 +73,12 @@ final class LineageGuard: Sendable {
             do {
                 let standing = try await ledger.standing()
                 guard !isCompared(standing.incarnation) else { continue }
-                logger.notice(
-                    "the database restarted, was taken over or restored; the ledger is compared with the topics",
-                    metadata: ["database": "\(standing.incarnation)"])
+                logger.log(.ledgerChanged, metadata: ["database": "\(standing.incarnation)"])
                 try await compare(until: stop)
             } catch let error as LedgerError where error.code != .behind {
                 // A database that does not answer is nobody's to compare; deciding and sealing wait for it as well.
                 logger.log(
-                    level: error.isRetriable ? .debug : .warning, "the database could not be asked who it is",
-                    metadata: ["error": "\(error)"])
+                    .ledgerUnidentified, at: error.isRetriable ? .debug : .warning, metadata: ["error": "\(error)"])
             }
         }
     }

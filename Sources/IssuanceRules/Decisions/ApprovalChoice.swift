@@ -147,12 +147,19 @@ extension Decider {
         return source.authenticity == .confirmed && source.mayApprove.contains(rule.name)
     }
 
+    /// True when nobody but who asks for a token speaks of the approval, by naming it.
+    private func isNamedAlone(_ state: ApprovalState) -> Bool {
+        !state.claims.entries.isEmpty
+            && state.claims.entries.allSatisfy { rules.sources[$0.key.source]?.kind == .capabilityRequest }
+    }
+
     private mutating func judge(_ candidate: ApprovalCandidate) -> ApprovalResult {
         let state = candidate.state
         if let findings = stopped(state) { return .refused(findings) }
         if let findings = used(candidate) { return .refused(findings) }
         if let result = final(state) { return decides(state) ? result : .expired([]) }
         if let findings = spent(state) { return .refused(findings) }
+        if isNamedAlone(state) { return .waiting([noApproval()]) }
         if let findings = nothingPermitted(state) { return .waiting(findings) }
         let claims = state.merged(isPermitted)
         let mapping = rules.entitlements.mapping(of: claims)

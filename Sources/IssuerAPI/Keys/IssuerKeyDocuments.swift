@@ -39,6 +39,9 @@ final class IssuerKeyDocuments: Sendable {
             })
     }
 
+    /// The keys whose signatures under Security Event Tokens count at an instant.
+    func signalKeys(at now: Timestamp) -> [PublicJWK] { ring.acceptedSignalKeys(at: now) }
+
     /// The roster at an instant; `nil` without an active key.
     func roster(at now: Timestamp) -> KeyRoster? {
         let keys = accepted(at: now)

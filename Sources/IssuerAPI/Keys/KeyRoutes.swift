@@ -11,9 +11,9 @@ struct KeyRoutes: RouteGroup {
 
     var routes: [Route] {
         [
-            document("/v1/jwks") { JWKS.document(documents.accepted(at: $0), now: $0) },
+            document("/v1/jwks", keySet),
             // Where programs that know an issuer by its name alone look.
-            document("/.well-known/jwks.json") { JWKS.document(documents.accepted(at: $0), now: $0) },
+            document("/.well-known/jwks.json", keySet),
             document("/v1/keys/rotation-contract") { now in
                 documents.roster(at: now).map { RotationContract(roster: $0).json }
             },
@@ -38,6 +38,10 @@ struct KeyRoutes: RouteGroup {
                     to: request.http)
             },
         ]
+    }
+
+    @Sendable private func keySet(at now: Timestamp) -> JSONValue? {
+        JWKS.document(documents.accepted(at: now), signals: documents.signalKeys(at: now), now: now)
     }
 
     private func document(_ path: String, _ make: @escaping @Sendable (Timestamp) -> JSONValue?) -> Route {

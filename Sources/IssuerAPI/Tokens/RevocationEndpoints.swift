@@ -45,17 +45,24 @@ struct RevocationEndpoints: RouteGroup {
         }
     }
 
+    /// The hash that a body names; `nil` when it names none.
+    private func tokenHash(_ body: JSONObject) throws(APIFailure) -> TokenHash? {
+        guard let value = body["token_hash"], value != .null else { return nil }
+        guard let text = value.string, let given = TokenHash(hex: ExactText.trimmed(text)) else {
+            throw APIFailure(
+                .malformed, code: "INVALID_TOKEN_HASH", "token_hash must be a 64-character hex SHA-256")
+        }
+        return given
+    }
+
     private func reference(_ request: RouteRequest) async -> HTTPServiceResponse {
         do throws(APIFailure) {
             let body = try TokenParameters.json(request.http)
+            let given = try tokenHash(body)
             let hash: TokenHash
             if let token = body["token"]?.string, !ExactText.trimmed(token).isEmpty {
                 hash = TokenHash(Digest(hashing: ExactText.trimmed(token)))
-            } else if let text = body["token_hash"]?.string {
-                guard let given = TokenHash(hex: ExactText.trimmed(text)) else {
-                    throw APIFailure(
-                        .malformed, code: "INVALID_TOKEN_HASH", "token_hash must be a 64-character hex SHA-256")
-                }
+            } else if let given {
                 hash = given
             } else {
                 throw APIFailure(.malformed, "token or token_hash is required")

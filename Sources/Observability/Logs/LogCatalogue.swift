@@ -6,7 +6,7 @@ extension LogLine {
             [
                 .workerStarts, .workerLeft, .workerStopping, .workerHalted, .drainTimedOut, .companionFailed,
                 .budgetsUnenforced, .confirmationMissing, .metricsFileFailed, .spansLost, .ledgerUnmeasured,
-                .lagUnmeasured,
+                .lagUnmeasured, .serveStopping, .ledgerBehind, .ledgerNotCompared, .ledgerChanged, .ledgerUnidentified,
             ]
         ),
         (

@@ -18,6 +18,36 @@ extension LogLine {
         "worker.stopping", .info, "stopping: finishing what is in hand; a second signal ends at once",
         means: "SIGTERM or SIGINT arrived.")
 
+    /// Stopping: answering what is in hand; a second signal ends at once.
+    public static let serveStopping = LogLine(
+        "serve.stopping", .info, "stopping: answering what is in hand; a second signal ends at once",
+        means: "SIGTERM or SIGINT arrived.")
+
+    /// The ledger is behind its topics.
+    public static let ledgerBehind = LogLine(
+        "ledger.behind", .critical, "the ledger is behind its topics",
+        means: "The topics show what this ledger does not hold: it was restored or lost its end. Nothing is committed.",
+        do: "Follow docs/backup.md.")
+
+    /// The ledger could not be compared with its topics.
+    public static let ledgerNotCompared = LogLine(
+        "ledger.not_compared", .warning,
+        "nothing is issued before the ledger was compared with the topics, which failed; trying again",
+        means: "Broker or database did not answer while the two were held against each other.",
+        do: "See to whichever the error names.")
+
+    /// Another database than the one compared answers.
+    public static let ledgerChanged = LogLine(
+        "ledger.changed", .notice,
+        "the database restarted, was taken over or restored; the ledger is compared with the topics",
+        means: "The database that answers is not the one that was compared with the topics.")
+
+    /// The database could not be asked who it is.
+    public static let ledgerUnidentified = LogLine(
+        "ledger.unidentified", .warning, "the database could not be asked who it is",
+        means: "A look at the database failed; deciding and sealing wait for it as well.",
+        do: "See to the database if it lasts.")
+
     /// Halted by a signal: this worker issues nothing until its process ends.
     public static let workerHalted = LogLine(
         "worker.halted", .critical, "halted by a signal: this worker issues nothing until its process ends",

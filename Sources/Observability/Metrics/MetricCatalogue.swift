@@ -53,7 +53,11 @@ public enum MetricCatalogue {
             "Attempts that were held back although everything they need was there."),
         MetricDefinition(
             "clawgrant_held_back_total", .counter, labels: ["why"], in: .control,
-            "The same by why: stale_view, cutoff_second, local_stop, poll_in_future, clocks_differ."),
+            "The same by why: stale_view, cutoff_second, local_stop, poll_in_future, clocks_differ, ledger_not_compared."
+        ),
+        MetricDefinition(
+            "clawgrant_ledger_comparisons_total", .counter, labels: ["result"], in: .control,
+            "Comparisons of the ledger with its topics: level or behind."),
         MetricDefinition(
             "clawgrant_input_lag_records", .gauge, labels: ["topic", "partition"], in: .decide,
             "Records between what is committed and the end of a partition that this worker reads."),
@@ -221,6 +225,12 @@ public enum MetricCatalogue {
         MetricDefinition(
             "clawgrant_siem_delivery_seconds", .latency, .seconds, labels: ["sink"], in: .sinks,
             "Time of one delivery."),
+        MetricDefinition(
+            "clawgrant_siem_requests_total", .counter, labels: ["sink", "answer"], in: .sinks,
+            "Requests to a collector by its answer: a status, or what kept it from answering."),
+        MetricDefinition(
+            "clawgrant_siem_request_seconds", .latency, .seconds, labels: ["sink"], in: .sinks,
+            "Time of one request to a collector."),
     ]
 
     static let http: [MetricDefinition] = [

@@ -39,7 +39,7 @@ struct ServeCommand: AsyncParsableCommand {
         let keys = try KeyRing.load(file.worker.keys, required: [.token, .receipt], at: Clock.now)
         let isStopping = Lock(false)
         let signals = StopSignals {
-            logger.info("stopping: answering what is in hand; a second signal ends at once")
+            logger.log(.serveStopping)
             isStopping.withLock { $0 = true }
         }
         defer { signals.cancel() }

@@ -74,7 +74,7 @@ struct TopicExportTests {
         let documents = Array(try compose_all(yaml: try export(principals: principals).strimzi(cluster: "claw")))
         let users = documents.filter { $0["kind"]?.string == "KafkaUser" }
         #expect(users.map { $0["metadata"]?["name"]?.string } == ["gateway"])
-        #expect(users.first?["spec"]?["authorization"]?["acls"]?.sequence?.count == 2)
+        #expect(users.first?["spec"]?["authorization"]?["acls"]?.sequence?.count == 3)
         #expect(throws: TopicExport.StrimziError.self) {
             try export(principals: [.worker: "User:CN=worker,O=Harborline"]).strimzi(cluster: "claw")
         }
