@@ -61,13 +61,14 @@ let package = Package(
         .target(
             name: "GrantVerifier",
             dependencies: ["CZlib", "ClawWire", "Kafka", "Primitives", "ReceiptLog"]),
+        .target(name: "CrashPoints", dependencies: ["Primitives"]),
         .target(
             name: "GrantLedger",
-            dependencies: ["Postgres", "ReceiptLog", "IssuanceRules", "ClawWire", "Primitives"]),
+            dependencies: ["CrashPoints", "Postgres", "ReceiptLog", "IssuanceRules", "ClawWire", "Primitives"]),
         .target(
             name: "GrantWorker",
             dependencies: [
-                "GrantLedger", "GrantVerifier", "GraphConfirmation", "Kafka", "Keys", "ApprovalSources",
+                "CrashPoints", "GrantLedger", "GrantVerifier", "GraphConfirmation", "Kafka", "Keys", "ApprovalSources",
                 "IssuanceRules", "Observability", "ReceiptLog", "ClawWire", "Primitives", "SecurityEvents",
                 "Postgres",
                 .product(name: "Logging", package: "swift-log"),
@@ -172,7 +173,8 @@ let package = Package(
         .target(
             name: "Simulation",
             dependencies: [
-                "ApprovalSources", "ClawWire", "Fsck", "GrantLedger", "GrantWorker", "IssuanceRules", "Kafka", "Keys",
+                "ApprovalSources", "ClawWire", "CrashPoints", "Fsck", "GrantLedger", "GrantWorker", "IssuanceRules",
+                "Kafka", "Keys",
                 "Postgres", "Primitives", "ReceiptLog",
                 .product(name: "Logging", package: "swift-log"),
             ]),
@@ -207,7 +209,8 @@ let package = Package(
         .executableTarget(
             name: "clawgrant",
             dependencies: [
-                "ApprovalSources", "BrokerTokens", "CLinux", "ClawWire", "DevStack", "Fsck", "GrantBench",
+                "ApprovalSources", "BrokerTokens", "CLinux", "ClawWire", "CrashPoints", "DevStack", "Fsck",
+                "GrantBench",
                 "GrantDemo", "GrantLedger", "GrantVerifier", "GrantWorker", "HTTPService", "IssuanceRules", "Kafka",
                 "Keys", "OpenClaw", "Playground", "Postgres", "Primitives", "ProofBundles", "ReceiptLog",
                 "SecurityEvents", "WebhookBridge", "SecuritySinks", "IssuerAPI", "Console", "Observability",
@@ -354,7 +357,8 @@ let package = Package(
         .testTarget(
             name: "SimulationTests",
             dependencies: [
-                "clawgrant-sim", "Simulation", "ClawWire", "DevStack", "GrantLedger", "IssuanceRules", "Postgres",
+                "clawgrant-sim", "CrashPoints", "Simulation", "ClawWire", "DevStack", "GrantLedger", "IssuanceRules",
+                "Postgres",
                 "Primitives", "ReceiptLog",
             ]),
         .testTarget(name: "ClawWireTests", dependencies: ["ClawWire", "TestSupport"]),
@@ -414,7 +418,8 @@ let package = Package(
         .testTarget(
             name: "GrantWorkerTests",
             dependencies: [
-                "GrantWorker", "GrantChecker", "GrantVerifier", "Playground", "DevStack", "ApprovalSources", "ClawWire",
+                "CrashPoints", "GrantWorker", "GrantChecker", "GrantVerifier", "Playground", "DevStack",
+                "ApprovalSources", "ClawWire",
                 "GrantLedger", "GraphConfirmation", "GraphDouble", "IssuanceRules", "Kafka", "Keys", "Observability",
                 "Postgres", "Primitives", "ReceiptLog",
                 .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),

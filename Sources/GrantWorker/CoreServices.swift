@@ -1,5 +1,6 @@
 package import ApprovalSources
 package import ClawWire
+import CrashPoints
 package import GrantLedger
 package import IssuanceRules
 package import Kafka
@@ -54,6 +55,20 @@ package struct WorkerFoundation: Sendable {
         self.sealing = sealing
         self.clock = clock
     }
+
+    /// Has the ledger held against its topics, before anything is decided and whenever another database answers.
+    package mutating func compare(
+        _ ledger: any LineageLedger, _ configuration: WorkerConfiguration, logger: Logger
+    ) {
+        lineage = LineageGuard(
+            ledger: ledger,
+            comparison: LedgerComparison(
+                ledger: ledger, logID: configuration.logID,
+                logKeys: keys.acceptedKeys(for: .receipt, at: clock()).map(\.publicKey),
+                configuration: configuration.kafka, topics: configuration.outputs, admin: cluster, clients: clients,
+                logger: logger),
+            interval: configuration.limits.heartbeatInterval, metrics: metrics, logger: logger)
+    }
 }
 
 /// The services that decide, obey, seal, publish, sweep and revoke: everything that stands between broker and ledger and
@@ -101,14 +116,18 @@ package struct CoreServices: Sendable {
         localStop: LocalStop, logger: Logger, until isStopping: @escaping @Sendable () -> Bool
     ) async throws -> CoreServices {
         try await foundation.ledger.openLog(configuration.logID)
+        CrashPoint.pass(.logOpened)
         let days = DayPartitions(ledger: foundation.ledger, limits: configuration.limits)
         try await days.ensure()
+        CrashPoint.pass(.daysMade)
         try await foundation.lineage?.compare(until: isStopping)
         let services = try CoreServices(
             configuration, foundation, policies: policies, localStop: localStop, days: days, logger: logger)
         try await services.publisher.checkProperties()
+        CrashPoint.pass(.propertiesChecked)
         try await KeyRegistration(ledger: foundation.ledger, worker: configuration.workerID).register(
             foundation.keys, at: foundation.clock())
+        CrashPoint.pass(.keysRegistered)
         return services
     }
 

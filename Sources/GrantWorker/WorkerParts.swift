@@ -82,13 +82,7 @@ struct WorkerParts: Sendable {
             sources: try SourceConfiguration.byTopic(rules, file: configuration.rulesFile), keys: keys,
             tokenID: secrets.tokenID, sealing: secrets.sealing, clock: clock)
         foundation.metrics = metrics
-        foundation.lineage = LineageGuard(
-            ledger: ledger,
-            comparison: LedgerComparison(
-                ledger: ledger, logID: configuration.logID,
-                logKeys: keys.acceptedKeys(for: .receipt, at: clock()).map(\.publicKey),
-                configuration: configuration.kafka, topics: configuration.outputs, admin: admin, logger: logger),
-            interval: configuration.limits.heartbeatInterval, metrics: metrics, logger: logger)
+        foundation.compare(ledger, configuration, logger: logger)
         foundation.tracing = TracePlan(configuration.tracing)
         foundation.tracer = spans?.tracer
         let graph = try configuration.confirmation.map { try ConfirmService.graph($0, rules) }

@@ -1,5 +1,6 @@
 import ApprovalSources
 import ClawWire
+import CrashPoints
 import GrantLedger
 import IssuanceRules
 import Kafka
@@ -74,10 +75,12 @@ final class ControlService: Sendable {
     ) async throws {
         let partition = TopicPartition(topic: topic, partition: 0)
         var next = try await ledger.controlOffset(of: topic)
+        CrashPoint.pass(.controlOffsetRead)
         let marks = try await consumer.watermarks(partition, timeout: .seconds(10))
         // What compaction took away was replaced by what stands behind it.
         let start = max(next, marks.low)
         try await consumer.assign([partition: start])
+        CrashPoint.pass(.controlAssigned)
         logger.log(.controlReading, metadata: ["topic": "\(topic)", "offset": "\(start)"])
         var reached = start
         var asked: ContinuousClock.Instant?
@@ -86,16 +89,22 @@ final class ControlService: Sendable {
             let batch = try await consumer.nextBatch(
                 maximumRecords: 100, maximumBytes: 1 << 20, linger: .zero, timeout: .milliseconds(100))
             for record in batch.records where record.offset >= reached {
+                CrashPoint.pass(.controlFetched)
                 try await apply(record, ControlFence(lease: lease, topic: topic, from: next, to: record.offset + 1))
                 next = record.offset + 1
                 reached = next
+                CrashPoint.pass(.controlAdvanced)
             }
             // What stands at the end and is no record (the mark of a transaction, what compaction took) is passed over.
             if let end = batch.endsReached[partition] { reached = max(reached, end) }
             // Only the broker's own word proves that nothing stands unread: silence proves nothing.
             if asked.map({ SteadyTime.now - $0 > .milliseconds(500) }) ?? true {
                 let end = try await consumer.watermarks(partition, timeout: .seconds(5)).high
-                if end <= reached { try await ledger.noteControlPoll(under: lease) }
+                if end <= reached {
+                    CrashPoint.pass(.pollNoting)
+                    try await ledger.noteControlPoll(under: lease)
+                    CrashPoint.pass(.pollNoted)
+                }
                 asked = SteadyTime.now
             }
         }

@@ -1,3 +1,4 @@
+import CrashPoints
 import GrantLedger
 import Kafka
 import Logging
@@ -85,7 +86,9 @@ final class LeaseService: Sendable {
         await withTaskGroup(of: Void.self) { group in
             group.addTask {
                 do {
+                    CrashPoint.pass(.leaving)
                     try await self.ledger.leave(worker: self.worker)
+                    CrashPoint.pass(.left)
                 } catch {
                     self.logger.log(.leavingFailed, metadata: ["error": "\(error)"])
                 }
@@ -131,6 +134,7 @@ final class LeaseService: Sendable {
         let topics = counts.withLock { $0 }
         guard !topics.isEmpty else { return }
         let known = starts.withLock { $0 }
+        CrashPoint.pass(.beatDue)
         let view = try await ledger.heartbeat(
             worker: worker, lifetime: limits.leaseLifetime, topics: topics,
             initialOffset: { known[$0] ?? 0 })
@@ -140,16 +144,20 @@ final class LeaseService: Sendable {
         let held = Dictionary(uniqueKeysWithValues: view.held.map { ($0.partition, $0) })
         let lost = assigned.filter { held[$0.key]?.epoch != $0.value }.map(\.key)
         await layDown(Set(lost))
+        CrashPoint.pass(.leasesLost)
         let fresh = view.held.filter { !reading.contains($0.partition) || lost.contains($0.partition) }
         for lease in fresh {
             lanes.min { $0.partitions.count < $1.partitions.count }?.add([lease])
         }
+        CrashPoint.pass(.leasesHandedOut)
         if view.surplus > 0 {
             // By number before topic, as they are claimed: each worker keeps its share of every topic.
             let order = view.held.map(\.partition).sorted { ($0.partition, $0.topic) < ($1.partition, $1.topic) }
             let giving = Set(order.suffix(view.surplus))
             await layDown(giving)
+            CrashPoint.pass(.surplusLaidDown)
             try await ledger.release(partitions: giving, of: worker)
+            CrashPoint.pass(.surplusReleased)
         }
         if !fresh.isEmpty || !lost.isEmpty || view.surplus > 0 {
             logger.log(

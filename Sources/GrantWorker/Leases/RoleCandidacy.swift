@@ -1,3 +1,4 @@
+import CrashPoints
 package import GrantLedger
 import Primitives
 package import ReceiptLog
@@ -20,7 +21,10 @@ extension Ledger {
         while !stop() {
             try Task.checkCancellation()
             do {
-                if let lease = try await claim(role: role, for: worker) { try await work(lease) }
+                if let lease = try await claim(role: role, for: worker) {
+                    CrashPoint.pass(.roleClaimed)
+                    try await work(lease)
+                }
             } catch is CancellationError {
                 throw CancellationError()
             } catch {

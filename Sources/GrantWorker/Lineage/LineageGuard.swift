@@ -9,14 +9,14 @@ import Primitives
 /// transaction back. The comparison is then made anew, and ends the worker when the ledger is behind its topics.
 final class LineageGuard: Sendable {
     private let compared = Lock<LedgerIncarnation?>(nil)
-    private let ledger: PostgresLedger
+    private let ledger: any LineageLedger
     private let comparison: LedgerComparison
     private let interval: Duration
     private let metrics: WorkerMetrics
     private let logger: Logger
 
     init(
-        ledger: PostgresLedger, comparison: LedgerComparison, interval: Duration, metrics: WorkerMetrics,
+        ledger: any LineageLedger, comparison: LedgerComparison, interval: Duration, metrics: WorkerMetrics,
         logger: Logger
     ) {
         self.ledger = ledger
@@ -69,7 +69,7 @@ final class LineageGuard: Sendable {
     /// Watches which database answers, and compares whenever it is another one.
     func run(until stop: @escaping @Sendable () -> Bool) async throws {
         while !stop() {
-            try await Task.sleep(for: interval)
+            try await SteadyTime.sleep(for: interval)
             do {
                 let standing = try await ledger.standing()
                 guard !isCompared(standing.incarnation) else { continue }

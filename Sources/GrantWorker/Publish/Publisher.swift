@@ -1,4 +1,5 @@
 import ClawWire
+import CrashPoints
 import GrantLedger
 import Kafka
 import Logging
@@ -106,13 +107,20 @@ final class Publisher: Sendable {
     /// - Throws: `KafkaError`, ``LedgerError``; may be called again.
     func recover() async throws {
         await drop()
+        CrashPoint.pass(lane.crashPoints.recovering)
         let producer = try makeProducer()
-        if usesTransactions { try await producer.initTransactions(timeout: .seconds(30)) }
+        CrashPoint.pass(lane.crashPoints.producerMade)
+        if usesTransactions {
+            try await producer.initTransactions(timeout: .seconds(30))
+            CrashPoint.pass(lane.crashPoints.initialized)
+        }
         let position = try await ledger.publishPosition(of: lane)
+        CrashPoint.pass(lane.crashPoints.positionRead)
         let tail = try await TailReader(
             configuration: configuration, clients: clients, usesTransactions: usesTransactions, topics: topics,
             streams: lane.streams, admin: admin, logger: logger
         ).read(from: position)
+        CrashPoint.pass(lane.crashPoints.tailRead)
         state.withLock { state in
             state.producer = producer
             state.nextBatch = tail.nextBatch
@@ -164,6 +172,7 @@ final class Publisher: Sendable {
         let began = clock()
         var records: [PositionedRecord] = []
         for batch in batches { records += try await renderer.render(batch, for: lane) }
+        CrashPoint.pass(lane.crashPoints.rendered)
         let sealedAt = Dictionary(batches.map { ($0.number, $0.sealedAt) }) { first, _ in first }
         return Round(
             last: last, records: records, sealedAt: sealedAt, began: began, rendering: SteadyTime.now - start)
@@ -190,6 +199,7 @@ final class Publisher: Sendable {
             for record in delivered { state.note(record) }
             if state.present.isEmpty { state.readFrom = state.ends }
         }
+        CrashPoint.pass(lane.crashPoints.noted)
         metrics.published(
             by: lane, records: missing.count, repeats: round.records.count - missing.count,
             in: round.rendering + (SteadyTime.now - start))
@@ -212,7 +222,9 @@ final class Publisher: Sendable {
             (PublishPosition(nextBatch: $0.nextBatch, readFrom: $0.readFrom), $0.savedBatch)
         }
         guard position.nextBatch > saved else { return }
+        CrashPoint.pass(lane.crashPoints.saving)
         try await ledger.setPublishPosition(position, of: lane, under: lease)
+        CrashPoint.pass(lane.crashPoints.saved)
         state.withLock { $0.savedBatch = max($0.savedBatch, position.nextBatch) }
     }
 
@@ -236,10 +248,17 @@ final class Publisher: Sendable {
 
     private func send(_ records: [ProducerRecord], _ producer: any RecordProducer) async throws -> [DeliveredRecord] {
         guard !records.isEmpty else { return [] }
-        guard usesTransactions else { return try await producer.send(records) }
+        guard usesTransactions else {
+            let delivered = try await producer.send(records)
+            CrashPoint.pass(lane.crashPoints.sent)
+            return delivered
+        }
         try await producer.beginTransaction()
+        CrashPoint.pass(lane.crashPoints.begun)
         let delivered = try await producer.send(records)
+        CrashPoint.pass(lane.crashPoints.sent)
         try await producer.commitTransaction(timeout: .seconds(30))
+        CrashPoint.pass(lane.crashPoints.committed)
         return delivered
     }
 }

@@ -1,4 +1,5 @@
 import ClawWire
+import CrashPoints
 import GrantLedger
 import Keys
 import Logging
@@ -126,6 +127,7 @@ final class SealService: Sendable {
                 while !stop() {
                     try Task.checkCancellation()
                     let turn = await turns.next(atMost: Self.lookInterval)
+                    CrashPoint.pass(.sealDue)
                     let batches = try await self.sealOnce(
                         lease, controlAlone: turn == .controlAlone, quiet: quiet, nextEnds: &ends)
                     if batches.isEmpty {
@@ -141,6 +143,7 @@ final class SealService: Sendable {
                         turns.sealed(turn, isFull: receipts >= Self.fullRound)
                         controlFeed.yield(.publish(batches))
                         feed.yield(batches)
+                        CrashPoint.pass(.sealHandedOn)
                     }
                 }
             }
@@ -202,7 +205,7 @@ final class SealService: Sendable {
     private func catchUp(_ publisher: Publisher, _ lease: RoleLease) async throws {
         while true {
             let left = try await ledger.batches(from: publisher.nextBatch, limit: 8)
-            if left.isEmpty { return }
+            if left.isEmpty { return CrashPoint.pass(publisher.lane.crashPoints.caughtUp) }
             try await publisher.publish(left)
             try await publisher.savePosition(under: lease)
         }

@@ -1,4 +1,5 @@
 import ClawWire
+import CrashPoints
 import GrantLedger
 import IssuanceRules
 import Logging
@@ -77,6 +78,7 @@ final class SweepService: Sendable {
     private func sweep(_ lease: RoleLease) async throws -> Int {
         let due = try await ledger.due(limit: Self.limit)
         guard !due.requests.isEmpty || !due.approvals.isEmpty else { return 0 }
+        CrashPoint.pass(.sweepDue)
         let batch = Self.batch(due, DecideRead(worker: worker, fence: .role(lease)))
         try await decider.decide(batch, due: due)
         return max(due.requests.count, due.approvals.count)
