@@ -35,7 +35,11 @@ struct SimulateCommand: ParsableCommand {
     var trace = false
     @Option(help: "Crash at named points of a small world instead: `single` or `pairs`.")
     var crashPoints: CrashPointMode?
-    @Flag(help: "List the named points.")
+    @Flag(help: "Count every exchange with the simulated servers, and every statement, among the points.")
+    var everyStatement = false
+    @Option(help: "The points to crash at, comma-separated; all when it is not given.")
+    var points = ""
+    @Flag(help: "List the points, with how often a small world comes to them.")
     var listPoints = false
     @Option(help: "Mistakes that the simulated ledger makes, comma-separated; for seeing that they are found.")
     var bugs = ""
@@ -51,15 +55,18 @@ struct SimulateCommand: ParsableCommand {
     func run() throws {
         let campaign = Campaign(simulator: try Simulator(), base: try plan())
         if listPoints {
-            for point in try campaign.points() { print(point) }
+            let points = try campaign.points(everyStatement: everyStatement)
+            for (point, count) in points.sorted(by: { $0.key < $1.key }) { print("\(point) \(count)") }
             return
         }
         let summary: CampaignSummary
+        let deadline = minutes.map { ContinuousClock.now + .seconds($0 * 60) }
         if let crashPoints {
-            summary = try campaign.crashes(pairs: crashPoints == .pairs, report: show)
+            summary = try campaign.crashes(
+                pairs: crashPoints == .pairs, everyStatement: everyStatement, chosen: names(points),
+                until: deadline, report: show)
         } else {
             let first = replay ?? first
-            let deadline = minutes.map { ContinuousClock.now + .seconds($0 * 60) }
             let last = replay ?? (deadline == nil ? first + max(1, seeds) - 1 : .max)
             summary = try campaign.seeds(first...last, until: deadline, stopAtFirst: stopAtFirst, report: show)
         }

@@ -230,7 +230,12 @@ final class SimulatedProducer: RecordProducer, @unchecked Sendable {
 
     private func store(_ records: [ProducerRecord], in partition: TopicPartition) -> Result<[Int64], KafkaError> {
         guard let transactionalID else {
-            return .success(records.map { broker.append($0, to: partition) })
+            let offsets = records.map { broker.append($0, to: partition) }
+            // A client that tries again, and a broker that does not know that it has them already.
+            if broker.faults.mayStrike(.broker, oncein: 80) {
+                for record in records { broker.append(record, to: partition) }
+            }
+            return .success(offsets)
         }
         guard !broker.isFenced(transactionalID, epoch) else { return .failure(Self.fenced(.produce)) }
         let transaction = broker.transaction(transactionalID, epoch)

@@ -28,6 +28,8 @@ final class Watch {
     private(set) var grants = 0
     /// Control events that were committed.
     private(set) var controlEvents = 0
+    /// True once the ledger lacks what is published: from then on nothing may be decided or sealed.
+    var mustRest = false
     private static let most = 20
 
     func found(_ property: String, _ detail: String) {
@@ -37,6 +39,10 @@ final class Watch {
     /// A control event is committed.
     func applied(_ event: StoredControlEvent) {
         controlEvents += 1
+        note(event)
+    }
+
+    private func note(_ event: StoredControlEvent) {
         guard event.result.hasPrefix("applied"), let read = try? ControlEvent(encoded: event.body) else { return }
         switch read.operation {
         case .stop(let stop): if event.result == "applied" { stops[stop.stopID] = stop.scope }
@@ -47,9 +53,23 @@ final class Watch {
         }
     }
 
+    /// The ledger is what it was earlier: what was committed since is gone.
+    func returned(to tables: Tables) {
+        tokens = [:]
+        states = [:]
+        stops = [:]
+        for row in tables.requests.values {
+            if row.request.state != .waiting { states[row.request.requestID] = row.request.state }
+            if let token = row.request.token { tokens[row.request.requestID] = token.tokenHash }
+        }
+        let events = tables.controlEvents.values.map(\.event).filter { $0.position != nil }
+        for event in events.sorted(by: { $0.position ?? 0 < $1.position ?? 0 }) { note(event) }
+    }
+
     /// Requests get their outcomes.
     func decided(_ requests: [StoredRequest], at position: Int64) {
         for request in requests where request.state != .waiting {
+            if mustRest { found("P1", "request \(request.requestID) was decided in a ledger that lost its end") }
             outcomes += 1
             if let state = states.updateValue(request.state, forKey: request.requestID), state != request.state {
                 found("P1", "request \(request.requestID) was \(state) and is \(request.state)")
@@ -88,6 +108,7 @@ final class Watch {
 
     /// A batch is sealed.
     func sealed(_ batches: [SealedBatch], under lease: RoleLease, _ tables: Tables) {
+        if mustRest { found("P1", "\(lease.owner) sealed in a ledger that lost its end") }
         if !tables.holds(lease) { found("P10", "\(lease.owner) sealed without the role sealer") }
     }
 }

@@ -21,6 +21,11 @@ public enum PlantedBug: String, Sendable, Hashable, CaseIterable {
     /// A control transaction is answered before it is committed, and may not be.
     case answerEarly = "answer-early"
 
+    /// A sealer is told that it sealed before that is committed, and it may never be: it publishes what is not sealed.
+    case publishBeforeSeal = "publish-before-seal"
+    /// Workers do not compare the ledger with its topics, and go on in one that lost its end.
+    case skipComparison = "skip-comparison"
+
     /// Seeds within which the default run meets it.
     public var seedsToFind: Int { 400 }
 }

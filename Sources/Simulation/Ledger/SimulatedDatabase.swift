@@ -39,6 +39,9 @@ final class SimulatedDatabase: @unchecked Sendable {
     private(set) var incarnation: LedgerIncarnation
     /// True while nobody can connect.
     private(set) var isDown = false
+    private var outages = 0
+    /// The replica that is to take over.
+    private var successor: (Standby, () -> Void)?
     /// Looks at every commit.
     let watch: Watch
     /// Told that something was announced, by its priority.
@@ -88,17 +91,44 @@ final class SimulatedDatabase: @unchecked Sendable {
         }
     }
 
-    /// Goes away, with every session, and comes back.
-    func restart(after time: Int64) {
+    /// Goes away, with every session, and comes back, as it was or as a replica that lags has it.
+    ///
+    /// - Parameters:
+    ///   - time: after which it is back, in nanoseconds.
+    ///   - standby: what the replica has.
+    ///   - taken: told when the replica has taken over.
+    func restart(after time: Int64, as standby: Standby? = nil, taken: @escaping () -> Void = {}) {
         isDown = true
+        outages += 1
+        let outage = outages
+        if let standby { successor = (standby, taken) }
         node.note("the database goes away")
         for session in sessions.values.sorted(by: { $0.number < $1.number }) { session.terminate() }
         scheduler.after(time) { [self] in
+            // Whoever is sent away again while it is away comes back once.
+            guard outage == outages else { return }
             isDown = false
+            if let (standby, taken) = successor {
+                successor = nil
+                tables = standby.tables
+                nextGroupID = standby.nextGroupID
+                watch.returned(to: tables)
+                node.note("what came after the replica's last commit is gone")
+                taken()
+            }
             incarnation = LedgerIncarnation(startedAt: clock, table: incarnation.table)
             node.note("the database is back")
         }
     }
+
+    /// What a replica has that receives nothing more.
+    struct Standby {
+        let tables: Tables
+        let nextGroupID: Int64
+    }
+
+    /// A replica that receives nothing more from now on.
+    var standby: Standby { Standby(tables: tables, nextGroupID: nextGroupID) }
 
     // MARK: Transactions
 

@@ -1,4 +1,5 @@
 import ClawWire
+import CrashPoints
 import GrantLedger
 import IssuanceRules
 import ReceiptLog
@@ -14,12 +15,14 @@ extension SimulatedLedger {
         plan: @Sendable (ControlSnapshot) throws -> (write: ControlWrite, result: Result)
     ) async throws -> Result {
         try await transaction("applying a control event") { session in
+            CrashPoint.pass(.controlBegun)
             let start = database.scheduler.now
             watch(session, patience: Int64(read.patience / .nanoseconds(1)))
             try await session.exchange("control.lock") { session in
                 try await session.statement("control.stop_lock_exclusive")
                 try await session.lock(.stop)
             }
+            CrashPoint.pass(.controlLocked)
             let waited = Duration.nanoseconds(database.scheduler.now - start)
             let loaded = try await session.exchange("control.read") { session in
                 try await Self.load(read, waited, session)
@@ -27,6 +30,7 @@ extension SimulatedLedger {
             guard loaded.holds else {
                 throw LedgerError(.fenced, "the offset was applied by another worker, or the role control is its")
             }
+            CrashPoint.pass(.controlRead)
             var snapshot = loaded.snapshot
             let approvals = try needs(snapshot)
             if !approvals.isEmpty {
@@ -34,14 +38,18 @@ extension SimulatedLedger {
                     try await session.statement("control.approvals_by_id")
                     return session.database.tables.approvals.filter { approvals.contains($0.key) }
                 }
+                CrashPoint.pass(.controlEvidenceRead)
             }
             let (write, result) = try plan(snapshot)
+            CrashPoint.pass(.controlPlanned)
             let ids = try await takeGroupIDs(EffectCodec.groups(write.effects).count, session)
             let now = snapshot.now
             if database.bugs.contains(.answerEarly), database.scheduler.dice.once(in: 3) { return result }
+            CrashPoint.pass(.controlCommitting)
             try await session.exchange("control.write", commits: true) { session in
                 try await Self.store(write, ids, at: now, session)
             }
+            CrashPoint.pass(.controlCommitted)
             return result
         }
     }
@@ -113,7 +121,10 @@ extension SimulatedLedger {
                 try await session.lock(.controlState)
                 session.write { $0.controlPosition = position }
             }
-            session.write { _ in database.watch.applied(event) }
+            session.write { _ in
+                database.node.note("\(event.operation) of \(event.handle) is \(event.result)")
+                database.watch.applied(event)
+            }
         }
         if !write.orders.isEmpty {
             try await session.statement("control.put_control_orders")
@@ -174,16 +185,21 @@ extension SimulatedLedger {
             }
             guard found.holds else { throw Self.fenced(lease) }
             guard let row = found.row else { return nil }
+            CrashPoint.pass(.revokeRead)
             let tokens = try await session.exchange("revoke.tokens") { session in
                 try await Self.liveTokens(row, limit, session)
             }
+            CrashPoint.pass(.revokeTokensRead)
             let isLast = tokens.count < limit
             let effects = try plan(
                 RevocationChunk(run: row.run, tokens: tokens, now: found.now, controlPosition: found.position))
+            CrashPoint.pass(.revokePlanned)
             let ids = try await takeGroupIDs(EffectCodec.groups(effects).count, session)
+            CrashPoint.pass(.revokeCommitting)
             try await session.exchange("revoke.write", commits: true) { session in
                 try await Self.revoke(row.run, tokens, effects, ids, at: found.now, isLast: isLast, session)
             }
+            CrashPoint.pass(.revokeCommitted)
             return RevocationRun(
                 position: row.run.position, ordinal: row.run.ordinal, handle: row.run.handle,
                 scopeKind: row.run.scopeKind, scopeValue: row.run.scopeValue, part: row.run.part, cause: row.run.cause,

@@ -1,4 +1,5 @@
 import ClawWire
+import CrashPoints
 import GrantLedger
 import IssuanceRules
 import ReceiptLog
@@ -19,11 +20,14 @@ extension SimulatedLedger {
         case .offsets: point = "decide"
         case .role: point = "sweep"
         }
+        let points = read.fence.crashPoints
         return try await transaction("deciding a batch of \(read.events.count) events") { session in
+            CrashPoint.pass(points.begun)
             let wantsIDs = groupIDs.value.count < 16
             let loaded = try await session.exchange("\(point).read") { session in
                 try await Self.load(read, wantsIDs, point, session)
             }
+            CrashPoint.pass(points.read)
             groupIDs.value += loaded.drawn
             guard loaded.holds else {
                 throw LedgerError(.fenced, "the lease or the offset is not this worker's any more; nothing committed")
@@ -39,14 +43,18 @@ extension SimulatedLedger {
                             return known[Tables.EventRow(event)].map { $0 != event.recordDigest } ?? false
                         })
                 }
+                CrashPoint.pass(.decideRepeatsKnown)
                 snapshot = Self.adding(conflicting.subtracting(snapshot.newEvents), to: snapshot)
             }
             let (write, result) = try plan(snapshot)
+            CrashPoint.pass(points.planned)
             let ids = try await takeGroupIDs(EffectCodec.groups(write.effects).count, session)
             let decided = snapshot
+            CrashPoint.pass(points.committing)
             try await session.exchange("\(point).write", commits: true) { session in
                 try await Self.store(write, ids, read, decided, point, session)
             }
+            CrashPoint.pass(points.committed)
             return result
         }
     }

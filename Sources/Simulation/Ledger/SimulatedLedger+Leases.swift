@@ -1,4 +1,5 @@
 import ClawWire
+import CrashPoints
 import GrantLedger
 import ReceiptLog
 
@@ -11,6 +12,7 @@ extension SimulatedLedger {
         let existing = try await run("heartbeat.renew") { session in
             try await Self.renew(worker, microseconds, session)
         }
+        CrashPoint.pass(.leaseRenewed)
         var missing: [InputPartition: Int64] = [:]
         for (topic, count) in topics {
             for number in 0..<count {
@@ -19,9 +21,11 @@ extension SimulatedLedger {
             }
         }
         let (names, added) = (Set(topics.keys), missing)
-        return try await run("heartbeat.claim") { session in
+        let view = try await run("heartbeat.claim") { session in
             try await Self.claim(worker, names, adding: added, session)
         }
+        CrashPoint.pass(.leasesClaimed)
+        return view
     }
 
     private static func renew(

@@ -1,4 +1,5 @@
 import ClawWire
+import CrashPoints
 import GrantLedger
 import ReceiptLog
 
@@ -58,14 +59,30 @@ extension SimulatedLedger {
                     return (database.clock, Self.drawGroupIDs(1, database))
                 }
                 guard let (now, ids) = found else { return false }
+                CrashPoint.pass(.keyInserted)
                 try await session.exchange("register_key.write", commits: true) { session in
                     try await Self.put(Self.groups([effect], ids, at: now), "register_key", session)
                     try await session.commit("register_key")
                 }
+                CrashPoint.pass(.keyRecorded)
                 return true
             }
         } catch {
             throw error as? LedgerError ?? Self.translate(error, what)
+        }
+    }
+
+    func standing() async throws(LedgerError) -> LedgerStanding {
+        try await read("standing") { database in
+            LedgerStanding(
+                incarnation: database.incarnation, nextBatch: Int64(database.tables.batches.count),
+                controlPosition: database.tables.controlPosition)
+        }
+    }
+
+    func headerHash(ofBatch number: Int64) async throws(LedgerError) -> Digest? {
+        try await read("header_hash") { database in
+            database.tables.batches.first { $0.number == number }?.headerHash
         }
     }
 

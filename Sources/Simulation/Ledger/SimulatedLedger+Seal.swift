@@ -1,4 +1,5 @@
 import ClawWire
+import CrashPoints
 import GrantLedger
 import ReceiptLog
 
@@ -21,6 +22,7 @@ extension SimulatedLedger {
                 try await Self.load(lease, maximumGroups, maximumBytes, session)
             }
             guard loaded.holds || database.bugs.contains(.skipSealFence) else { throw Self.fenced(lease) }
+            CrashPoint.pass(.sealRead)
             var groups = loaded.groups
             var own: Effect?
             var ended: EndedRevocations?
@@ -42,10 +44,14 @@ extension SimulatedLedger {
                     tail: loaded.tail?.tail,
                     nextSequence: loaded.tail?.nextSequence ?? OutputStream.allCases.map { _ in 0 }, groups: groups,
                     now: loaded.now, incarnation: loaded.incarnation))
+            CrashPoint.pass(.sealSigned)
             let (row, over, now) = (added, ended, loaded.now)
+            CrashPoint.pass(.sealCommitting)
+            if database.bugs.contains(.publishBeforeSeal), database.scheduler.dice.once(in: 3) { return batches }
             try await session.exchange("seal.write", commits: true) { session in
                 try await Self.store(batches, row, over, lease, at: now, session)
             }
+            CrashPoint.pass(.sealCommitted)
             return batches
         }
     }

@@ -8,7 +8,7 @@ import ReceiptLog
 ///
 /// What a transaction writes is there for others with its commit and never before; rows and keys are locked as the
 /// server locks them; a statement reads what is committed when it begins.
-final class SimulatedLedger: Ledger {
+final class SimulatedLedger: LineageLedger {
     let database: SimulatedDatabase
     let worker: WorkerID
     let client: Node

@@ -1,10 +1,11 @@
+import CrashPoints
 import Primitives
 
 /// A process of a simulated world, in one of its lives: a worker from its start to its crash, a server, an operator.
 ///
 /// All its tasks run on it. A frozen node runs nothing, while time goes on. A dead one is cut off from everything: what its
 /// tasks still do while they unwind reaches nobody.
-final class Node: TaskExecutor, SteadyTimeSource, @unchecked Sendable {
+final class Node: TaskExecutor, SteadyTimeSource, CrashPointObserver, @unchecked Sendable {
     // Safe to send: see `Scheduler`.
 
     /// Why a wait of a node ended early.
@@ -17,6 +18,8 @@ final class Node: TaskExecutor, SteadyTimeSource, @unchecked Sendable {
     /// True where the world ends for good for this node.
     private(set) var isDead = false
     private(set) var isFrozen = false
+    /// Told of every crash point that a task of the node passes.
+    var onPoint: ((String) -> Void)?
     /// Told when the node dies: sessions and connections end.
     var onDeath: [() -> Void] = []
     private var held: [UnownedJob] = []
@@ -44,11 +47,16 @@ final class Node: TaskExecutor, SteadyTimeSource, @unchecked Sendable {
     /// Starts the node's first task.
     func start(_ work: @escaping @Sendable () async -> Void) {
         root = Task(executorPreference: self) {
-            await SteadyTime.$source.withValue(self, operation: work)
+            await CrashPoint.$observer.withValue(self) {
+                await SteadyTime.$source.withValue(self, operation: work)
+            }
         }
     }
 
     func note(_ event: String) { scheduler.trace.note(scheduler.now, name, event) }
+
+    /// What a task does after a crash, until it next waits, reaches nobody.
+    func passes(_ point: CrashPoint) { onPoint?(point.rawValue) }
 
     // MARK: Fate
 

@@ -1,4 +1,5 @@
 public import ClawWire
+import CrashPoints
 
 /// What many runs came to.
 public struct CampaignSummary: Sendable {
@@ -14,8 +15,8 @@ public struct CampaignSummary: Sendable {
     public private(set) var grants = 0
     /// Control events applied.
     public private(set) var controlEvents = 0
-    /// Crashes and pauses.
-    public private(set) var misfortunes = 0
+    /// What went wrong, by its kind.
+    public private(set) var strikes: [FaultKind: Int] = [:]
     /// Simulated seconds.
     public private(set) var simulatedSeconds = 0.0
     /// Jobs that the scheduler ran.
@@ -29,7 +30,7 @@ public struct CampaignSummary: Sendable {
         decisions += report.decisions
         grants += report.grants
         controlEvents += report.controlEvents
-        misfortunes += report.misfortunes
+        strikes.merge(report.strikes) { $0 + $1 }
         simulatedSeconds += Double(report.simulated) / 1e9
         steps += report.steps
         guard !report.violations.isEmpty else { return }
@@ -39,17 +40,29 @@ public struct CampaignSummary: Sendable {
 
     /// For people, on one line.
     public var text: String {
-        "\(schedules) schedules, \(decisions) decisions, \(grants) grants, \(controlEvents) control events, "
-            + "\(misfortunes) crashes and pauses, \(Int(simulatedSeconds)) simulated seconds, \(steps) steps in "
-            + "\(Int(seconds)) s; \(violated) broke a property"
-            + (failures.isEmpty ? "" : ": \(failures.joined(separator: ", "))")
+        let kinds = strikes.sorted { $0.key.rawValue < $1.key.rawValue }
+        let faults = kinds.map { "\($0.value) \($0.key.rawValue)" }.joined(separator: ", ")
+        let broken = failures.isEmpty ? "" : ": \(failures.joined(separator: ", "))"
+        return """
+            \(schedules) schedules, \(decisions) decisions, \(grants) grants, \(controlEvents) control events, \
+            \(Int(simulatedSeconds)) simulated seconds, \(steps) steps in \(Int(seconds)) s; faults: \(faults); \
+            \(violated) broke a property\(broken)
+            """
+    }
+
+    private var faults: JSONObject {
+        var faults = JSONObject()
+        for (kind, count) in strikes.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            faults[kind.rawValue] = .integer(count)
+        }
+        return faults
     }
 
     /// For machines.
     public var json: JSONValue {
         [
             "schedules": .integer(schedules), "decisions": .integer(decisions), "grants": .integer(grants),
-            "control_events": .integer(controlEvents), "crashes_and_pauses": .integer(misfortunes),
+            "control_events": .integer(controlEvents), "faults": .object(faults),
             "simulated_seconds": .integer(Int64(simulatedSeconds)), "steps": .integer(steps),
             "seconds": .integer(Int64(seconds)), "violated": .integer(violated),
             "failures": .array(failures.map { .string($0) }),
@@ -98,33 +111,56 @@ public struct Campaign: Sendable {
         return summary
     }
 
-    /// The small world in which crashes are planned.
+    /// The first small world that comes to every named point.
+    private static let completeSeed: UInt64 = 2
+
+    /// The small world in which crashes are planned: something of everything, two workers, nothing by chance.
     private var small: RunPlan {
         var plan = base
+        plan.seed = base.seed &+ Self.completeSeed
         plan.workers = plan.workers ?? 2
         plan.size = plan.size ?? 12
         plan.crashes = []
         return plan
     }
 
-    /// The named points of the small world, in the order of their names.
+    /// The points that the small world comes to, and how often.
     ///
+    /// - Parameter everyStatement: whether the statements and exchanges of the simulated servers count beside the points
+    ///   that are named in the code.
     /// - Throws: what keeps a world from being made.
-    public func points() throws -> [String] { try simulator.run(small).visits.keys.sorted() }
+    public func points(everyStatement: Bool) throws -> [String: Int] {
+        let named = Set(CrashPoint.allCases.map(\.rawValue))
+        return try simulator.run(small).visits.filter { everyStatement || named.contains($0.key) }
+    }
 
-    /// Crashes the worker that comes first to each point, or to each pair of points one after the other.
+    /// Crashes the worker that comes to each point, or to each pair of points one after the other.
     ///
-    /// - Throws: what keeps a world from being made.
-    public func crashes(pairs: Bool, report: (RunReport, String) -> Void) throws -> CampaignSummary {
+    /// - Parameters:
+    ///   - pairs: whether a second worker, or the same after its return, crashes at a second point.
+    ///   - everyStatement: see ``points(everyStatement:)``.
+    ///   - chosen: the points to take; all when it is empty.
+    ///   - deadline: when to run no more.
+    ///   - report: told of every run, with its name.
+    /// - Throws: what keeps a world from being made; ``SimulationError`` when a crash did not happen.
+    public func crashes(
+        pairs: Bool, everyStatement: Bool, chosen: [String] = [], until deadline: ContinuousClock.Instant? = nil,
+        report: (RunReport, String) -> Void = { _, _ in }
+    ) throws -> CampaignSummary {
         var summary = CampaignSummary()
         let start = ContinuousClock.now
-        let visits = try simulator.run(small).visits
-        let points = visits.keys.sorted()
+        let visits = try points(everyStatement: everyStatement)
+        if let stray = chosen.first(where: { visits[$0] == nil }) {
+            throw SimulationError("the small world does not come to \"\(stray)\"; --list-points tells where it comes")
+        }
+        let points = chosen.isEmpty ? visits.keys.sorted() : chosen
         func crash(_ planned: [PlannedCrash]) throws {
+            if let deadline, ContinuousClock.now >= deadline { return }
             var plan = small
             plan.crashes = planned
             let run = try simulator.run(plan)
             let name = planned.map { "\($0.point)#\($0.occurrence)" }.joined(separator: ", ")
+            guard run.strikes[.crash] ?? 0 > 0 else { throw SimulationError("nobody crashed at \(name)") }
             summary.add(run, name)
             report(run, name)
         }

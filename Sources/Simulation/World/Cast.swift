@@ -119,11 +119,15 @@ struct Cast: Sendable {
     }
 
     /// The keys of a worker.
-    func keyRing() throws -> KeyRing {
+    func keyRing(_ faults: Faults) throws -> KeyRing {
         try KeyRing(
             [
-                LoadedKey(KeyConfiguration(purpose: .token, location: .file("token")), signer: tokenKey),
-                LoadedKey(KeyConfiguration(purpose: .receipt, location: .file("receipt")), signer: logKey),
+                LoadedKey(
+                    KeyConfiguration(purpose: .token, location: .file("token")), signer: FailingSigner(tokenKey, faults)
+                ),
+                LoadedKey(
+                    KeyConfiguration(purpose: .receipt, location: .file("receipt")),
+                    signer: FailingSigner(logKey, faults)),
             ], required: [.token, .receipt], at: Self.epoch)
     }
 

@@ -10,6 +10,10 @@ public enum FaultKind: String, Sendable, Hashable, CaseIterable {
     case statement
     /// The database changes over to its replica: every session ends, what is committed stays.
     case failover
+    /// The database changes over to a replica that lacks the last commits.
+    case lag
+    /// A key does not sign for a moment.
+    case keys
     /// The clocks of workers and of the database are set.
     case clock
     /// Records come twice, late, and in another order across partitions.
@@ -57,8 +61,8 @@ final class Faults: @unchecked Sendable {
     var isActive = false
     /// How often each point was come to.
     private(set) var visits: [String: Int] = [:]
-    private(set) var crashes = 0
-    private(set) var pauses = 0
+    /// How often something of each kind went wrong.
+    private(set) var strikes: [FaultKind: Int] = [:]
     private var planned: [PlannedCrash]
     private let isScripted: Bool
     /// Once in so many points; 0 for never.
@@ -81,22 +85,47 @@ final class Faults: @unchecked Sendable {
 
     /// Whether chance may do something of a kind now.
     func mayStrike(_ kind: FaultKind, oncein count: Int) -> Bool {
-        isActive && kinds.contains(kind) && scheduler.dice.once(in: count)
+        guard isActive, kinds.contains(kind), scheduler.dice.once(in: count) else { return false }
+        self.count(kind)
+        return true
     }
+
+    /// A worker passes a point in its own code: it may die there, or stand still.
+    func pass(_ point: String, _ client: Node) {
+        visit(point, client)
+        guard isActive, !client.isDead else { return }
+        if scheduler.dice.once(in: odds.crash) {
+            kill(client)
+        } else if scheduler.dice.once(in: odds.pause) {
+            pause(client)
+        }
+    }
+
+    private func kill(_ client: Node) {
+        count(.crash)
+        client.kill()
+    }
+
+    private func pause(_ client: Node) {
+        count(.pause)
+        let time = scheduler.dice.within(50_000_000...9_000_000_000)
+        client.freeze()
+        scheduler.after(time) { client.thaw() }
+    }
+
+    /// Something of a kind went wrong.
+    func count(_ kind: FaultKind) { strikes[kind, default: 0] += 1 }
 
     /// A client comes to a point of its own.
     func strike(_ point: String, _ client: Node) -> Strike {
         visit(point, client)
         guard isActive, !client.isDead else { return .none }
         if scheduler.dice.once(in: odds.crash) {
-            crashes += 1
-            client.kill()
+            kill(client)
         } else if scheduler.dice.once(in: odds.pause) {
-            pauses += 1
-            let time = scheduler.dice.within(50_000_000...9_000_000_000)
-            client.freeze()
-            scheduler.after(time) { client.thaw() }
+            pause(client)
         } else if scheduler.dice.once(in: odds.cut) {
+            count(.cut)
             client.note("\(point): the connection breaks")
             return .cut
         }
@@ -108,9 +137,9 @@ final class Faults: @unchecked Sendable {
         visit(point, client)
         guard isActive, !client.isDead else { return .none }
         if scheduler.dice.once(in: odds.crash) {
-            crashes += 1
-            client.kill()
+            kill(client)
         } else if scheduler.dice.once(in: odds.statement) {
+            count(.statement)
             let isConflict = scheduler.dice.once(in: 2)
             client.note("\(point): the statement is given up")
             return isConflict ? .conflict : .timeout
@@ -127,7 +156,6 @@ final class Faults: @unchecked Sendable {
         planned.removeFirst()
         // What is planned next is counted from here.
         visits = [:]
-        crashes += 1
-        client.kill()
+        kill(client)
     }
 }

@@ -1,5 +1,6 @@
 import ApprovalSources
 import ClawWire
+import CrashPoints
 import Fsck
 import GrantLedger
 import GrantWorker
@@ -43,8 +44,8 @@ public struct RunReport: Sendable {
     public let grants: Int
     /// Control events that were applied.
     public let controlEvents: Int
-    /// Crashes and pauses that struck.
-    public let misfortunes: Int
+    /// What went wrong, by its kind.
+    public let strikes: [FaultKind: Int]
     /// Simulated time, in nanoseconds.
     public let simulated: Int64
     /// Jobs that the scheduler ran.
@@ -72,12 +73,25 @@ final class World {
     private let broker: SimulatedBroker
     private let workload: Workload
     private let usesTransactions: Bool
+    /// Whether workers hold the ledger against its topics, as real ones do; it takes time.
+    private let comparesLedger: Bool
+    /// Whether the database changes over to a replica that lacks the last commits.
+    private let hasLaggingReplica: Bool
+    private var lostCommits = false
+    /// Whether what was lost had been published: then nothing may be decided any more.
+    private var isBehind = false
     private let keys: KeyRing
     private let isStopping = Lock(false)
     private var crew: [Int: Node] = [:]
     private var births = 0
     private var wasDatabaseClockSet = false
+    /// The database's clock when everything had come to rest.
+    private var settledAt = Cast.epoch
+    /// Control events that somebody has typed or will, and that are not answered.
+    private var unanswered = 0
     private var failures: [String: Int] = [:]
+    /// How often a worker ended because the ledger is behind its topics.
+    private var refusals = 0
 
     init(_ plan: RunPlan, _ cast: Cast) throws {
         self.plan = plan
@@ -91,7 +105,13 @@ final class World {
             for flaw in BrokerFlaw.allCases where scheduler.dice.once(in: 4) { flaws.insert(flaw) }
         }
         broker = SimulatedBroker(scheduler, faults: faults, flaws: flaws)
-        usesTransactions = !scheduler.dice.once(in: 3)
+        usesTransactions = plan.crashes != nil || !scheduler.dice.once(in: 3)
+        hasLaggingReplica =
+            plan.crashes == nil && plan.faults.contains(.lag)
+            && (scheduler.dice.once(in: 8) || plan.bugs.contains(.skipComparison))
+        comparesLedger =
+            !plan.bugs.contains(.skipComparison)
+            && (hasLaggingReplica || plan.crashes == nil && scheduler.dice.once(in: 6))
         let partitions = Int32(1 + scheduler.dice.below(4))
         broker.create(Cast.approvalsTopic, partitions: partitions)
         broker.create(Cast.requestsTopic, partitions: partitions)
@@ -104,8 +124,10 @@ final class World {
         let size = plan.size ?? 8 + scheduler.dice.below(40)
         let length = Self.second * Int64(2 + scheduler.dice.below(5))
         workload = try Workload(
-            cast, size: size, length: length, partitions: partitions, kinds: plan.faults, dice: &scheduler.dice)
-        keys = try cast.keyRing()
+            cast, size: size, length: length, partitions: partitions, kinds: plan.faults,
+            hasEverything: plan.crashes != nil, dice: &scheduler.dice)
+        keys = try cast.keyRing(faults)
+        for _ in 0..<workload.expectations.poison { faults.count(.poison) }
     }
 
     // MARK: The run
@@ -116,9 +138,11 @@ final class World {
             scheduler.at(arrival.at) { [self] in
                 let partition = broker.partition(of: arrival.record)
                 broker.append(arrival.record, to: partition)
-                broker.node.note("receives \(partition)")
+                let key = arrival.record.key.map { String(decoding: $0, as: UTF8.self) } ?? "no key"
+                broker.node.note("receives \(partition): \(key)")
             }
         }
+        unanswered = workload.commands.count
         for command in workload.commands { scheduler.at(command.at) { [self] in type(command.event) } }
         let workers = plan.workers ?? 1 + scheduler.dice.below(3)
         for slot in 0..<workers {
@@ -126,6 +150,7 @@ final class World {
         }
         faults.isActive = plan.crashes == nil && !plan.faults.isEmpty
         if faults.isActive { for _ in 0..<6 { scheduleMishap() } }
+        if faults.isActive, hasLaggingReplica { scheduleLoss() }
         let last = max(workload.arrivals.last?.at ?? 0, workload.commands.last?.at ?? 0)
         let active = max(workload.length, last) + Self.second
         var ending = scheduler.run(until: active, maximumSteps: Self.maximumSteps)
@@ -142,6 +167,7 @@ final class World {
             watch.found("liveness", "it does not settle (\(ending)): \(unsettled ?? "")\(troubles)")
         }
         let isSettled = ending == .reached
+        settledAt = database.clock
         if isSettled { leave() }
         isStopping.withLock { $0 = true }
         for node in crew.values.sorted(by: { $0.name < $1.name }) { node.kill() }
@@ -150,7 +176,7 @@ final class World {
         try judge(isSettled: isSettled)
         return RunReport(
             seed: plan.seed, violations: watch.violations, decisions: watch.outcomes, grants: watch.grants,
-            controlEvents: watch.controlEvents, misfortunes: faults.crashes + faults.pauses, simulated: end,
+            controlEvents: watch.controlEvents, strikes: faults.strikes, simulated: end,
             steps: scheduler.steps, digest: scheduler.trace.digest, trace: scheduler.trace.lines, visits: faults.visits)
     }
 
@@ -170,6 +196,7 @@ final class World {
         let node = Node("worker-\(slot).\(births)", scheduler)
         crew[slot] = node
         node.note("starts")
+        node.onPoint = { [unowned node] point in self.faults.pass(point, node) }
         let worker = WorkerID(node.name)
         let ledger = SimulatedLedger(database, worker: worker, client: node)
         let clients = SimulatedClients(broker: broker, client: node)
@@ -180,15 +207,16 @@ final class World {
         let failed = Box<((any Error)?) -> Void> { [self] error in ended(node, slot, error) }
         do {
             let configuration = try cast.configuration(worker, usesTransactions: usesTransactions)
-            let foundation = WorkerFoundation(
+            var foundation = WorkerFoundation(
                 ledger: ledger, clients: clients, cluster: clients, rules: cast.rules,
                 sources: SourceConfiguration.byTopic(cast.rules), keys: keys, tokenID: cast.tokenID,
                 sealing: cast.sealing, clock: clock)
+            if comparesLedger { foundation.compare(ledger, configuration, logger: Self.quiet) }
             node.onDeath.append { [self] in
                 guard !isStopping.withLock({ $0 }) else { return }
                 scheduler.after(scheduler.dice.within(50_000_000...3_000_000_000)) { self.employ(slot) }
             }
-            node.start {
+            node.start { [foundation] in
                 do {
                     let services = try await CoreServices.open(configuration, foundation, logger: Self.quiet)
                     try await services.run { node.isDead || stopping.withLock { $0 } }
@@ -213,6 +241,10 @@ final class World {
                 watch.found("simulation", "\(node.name) ended with \(name)")
             }
             failures[name, default: 0] += 1
+            if let error = error as? LedgerError, error.code == .behind {
+                refusals += 1
+                if !lostCommits { watch.found("lineage", "a ledger that lost nothing is refused: \(error)") }
+            }
             node.kill()
         } else {
             node.note("has left")
@@ -224,13 +256,24 @@ final class World {
     /// Types a control event straight to the ledger, until it is answered.
     private func type(_ event: ControlEvent) {
         let node = Node("operator", scheduler)
+        let answered = Box(false)
+        // Whoever's machine fails before there is an answer types it again on another.
+        node.onDeath.append { [self] in
+            guard !answered.value, !isStopping.withLock({ $0 }) else { return }
+            scheduler.after(500_000_000) { self.type(event) }
+        }
         let ledger = SimulatedLedger(database, worker: WorkerID("operator"), client: node)
         let applier = ControlApplier(ledger: ledger, rules: cast.rules, worker: WorkerID("operator")) { _ in false }
+        let done = Box { [self] in
+            answered.value = true
+            unanswered -= 1
+        }
         node.start {
             while true {
                 do {
                     let answer = try await applier.apply(event)
                     node.note("\(event.handle) is answered: \(answer.result)")
+                    done.value()
                     return
                 } catch {
                     node.note("\(event.handle) is typed again")
@@ -247,28 +290,70 @@ final class World {
             guard faults.isActive else { return }
             switch scheduler.dice.below(8) {
             case 0 where plan.faults.contains(.failover):
+                faults.count(.failover)
                 database.restart(after: scheduler.dice.within(10_000_000...2_500_000_000))
             case 1 where plan.faults.contains(.broker):
+                faults.count(.broker)
                 broker.restart(after: scheduler.dice.within(10_000_000...4_000_000_000))
             case 2 where plan.faults.contains(.clock):
+                faults.count(.clock)
                 wasDatabaseClockSet = true
                 database.node.clockOffset = scheduler.dice.within(-20_000_000...20_000_000)
                 database.node.note("the clock is set by \(database.node.clockOffset) us")
             case 3 where plan.faults.contains(.clock):
                 guard let node = victim else { return }
+                faults.count(.clock)
                 // By less than an event may be ahead, or by so much that the worker must hold back.
                 let step = scheduler.dice.once(in: 2) ? scheduler.dice.within(1...200_000_000) : 900_000_000
                 node.clockOffset = scheduler.dice.once(in: 2) ? step : -step
                 node.note("the clock is set by \(node.clockOffset) us")
-            case 4 where plan.faults.contains(.crash): victim?.kill()
+            case 4 where plan.faults.contains(.crash):
+                guard let node = victim else { return }
+                faults.count(.crash)
+                node.kill()
             case 5 where plan.faults.contains(.pause):
                 guard let node = victim else { return }
+                faults.count(.pause)
                 node.freeze()
                 scheduler.after(scheduler.dice.within(100_000_000...12_000_000_000)) { node.thaw() }
-            case 6 where plan.faults.contains(.delivery): broker.compact(Cast.controlTopic)
+            case 6 where plan.faults.contains(.delivery):
+                faults.count(.delivery)
+                broker.compact(Cast.controlTopic)
             default: break
             }
         }
+    }
+
+    /// A replica stops receiving, and takes over some time later.
+    private func scheduleLoss() {
+        scheduler.at(scheduler.dice.within(500_000_000...workload.length)) { [self] in
+            let standby = database.standby
+            scheduler.after(scheduler.dice.within(1_000_000...1_500_000_000)) { [self] in
+                guard faults.isActive else { return }
+                faults.count(.lag)
+                lostCommits = true
+                database.restart(after: scheduler.dice.within(10_000_000...1_000_000_000), as: standby) {
+                    self.noteLoss()
+                }
+            }
+        }
+    }
+
+    private func noteLoss() {
+        let outputs = WorkerConfiguration.OutputTopics()
+        let next = Int64(database.tables.batches.count)
+        for stream in OutputStream.allCases {
+            let topic = outputs.name(stream)
+            for number in 0..<(broker.partitionCounts[topic] ?? 0) {
+                let entries = broker.log(TopicPartition(topic: topic, partition: number))?.entries ?? []
+                for header in entries.compactMap(\.record).flatMap(\.headers) where header.name == "claw_batch" {
+                    let batch = header.value.flatMap { Int64(String(decoding: $0, as: UTF8.self)) }
+                    if batch ?? 0 >= next { isBehind = true }
+                }
+            }
+        }
+        watch.mustRest = isBehind
+        if isBehind { database.node.note("what is gone was published") }
     }
 
     private var victim: Node? {
@@ -300,6 +385,8 @@ final class World {
 
     /// What is still under way; `nil` when everything is done.
     private var unsettled: String? {
+        // Every worker refuses: there is nothing to come to rest.
+        if isBehind { return refusals == 0 ? "nobody refuses a ledger that is behind its topics" : nil }
         let tables = database.tables
         for (topic, count) in broker.partitionCounts where topic == Cast.approvalsTopic || topic == Cast.requestsTopic {
             for number in 0..<count {
@@ -311,6 +398,7 @@ final class World {
         let end = broker.log(TopicPartition(topic: Cast.controlTopic, partition: 0))?.end ?? 0
         let next = tables.controlInput[Cast.controlTopic] ?? 0
         if next < end { return "the control topic is read to \(next) of \(end)" }
+        if unanswered > 0 { return "\(unanswered) control events are typed and not answered" }
         if !tables.unsealed.isEmpty { return "\(tables.unsealed.count) groups are not sealed" }
         if tables.runs.contains(where: { $0.finishedAt == nil }) { return "a revocation run is not finished" }
         for lane in PublishLane.allCases
@@ -328,6 +416,8 @@ final class World {
     }
 
     private func judge(isSettled: Bool) throws {
+        // The checker would say what every worker said: that the ledger lacks what is published.
+        if isBehind { return }
         if isSettled { expect() }
         var fsck = cast.fsckPlan()
         fsck.isSettled = isSettled
@@ -348,11 +438,16 @@ final class World {
         case .failure(let error)?: watch.found("simulation", "the checker failed: \(error)")
         case .success(let report)?:
             for finding in report.findings {
-                // A head that is dated by a clock that was set back stands behind a younger one; readers keep the younger.
-                if wasDatabaseClockSet, finding.code == "head.time_reversed" { continue }
+                if mayReverseHeads, finding.code == "head.time_reversed" { continue }
                 watch.found(finding.property.rawValue, "\(finding)")
             }
         }
+    }
+
+    /// Whether a head may stand behind a younger one, which readers keep: one that a clock dated which was set back, or
+    /// one of a sealer that slept and that no broker fences.
+    private var mayReverseHeads: Bool {
+        wasDatabaseClockSet || !usesTransactions || broker.flaws.contains(.takesZombies)
     }
 
     /// Holds what arrived against what became of it.
@@ -364,6 +459,10 @@ final class World {
                 continue
             }
             guard request.state == .waiting else { continue }
+            // The end of its wait may be dated by a database clock that was ahead then, and is right now.
+            if workload.expectations.mayOnlyExpire.contains(id), request.waitUntil.map({ $0 > settledAt }) ?? false {
+                continue
+            }
             if !workload.expectations.mayWait.contains(id) {
                 if let reference = request.approvalReference, let approval = tables.approvals[reference],
                     approval.outcome == nil
@@ -378,7 +477,9 @@ final class World {
             }
         }
         let stops = Set(tables.controlEvents.values.map(\.event.handle))
-        for stop in workload.expectations.stops.subtracting(stops).sorted() {
+        // What was typed and answered may be gone with the commits that a replica lacks; nobody reads it again.
+        let lost = lostCommits ? Set(workload.commands.map(\.event.handle)) : []
+        for stop in workload.expectations.stops.subtracting(stops).subtracting(lost).sorted() {
             watch.found("P2", "the stop \(stop) was declared and is not known")
         }
         let letters = tables.groups.values.reduce(0) { sum, row in
@@ -398,7 +499,10 @@ public struct Simulator: Sendable {
     /// Makes a simulator.
     ///
     /// - Throws: when the rules of the simulated cast do not read.
-    public init() throws { cast = try Cast() }
+    public init() throws {
+        cast = try Cast()
+        CrashPoint.arm()
+    }
 
     /// Runs one world from its beginning to its verdict, on the calling thread.
     ///
