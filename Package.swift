@@ -61,13 +61,14 @@ let package = Package(
         .target(
             name: "GrantVerifier",
             dependencies: ["CZlib", "ClawWire", "Kafka", "Primitives", "ReceiptLog"]),
+        .target(name: "CrashPoints", dependencies: ["Primitives"]),
         .target(
             name: "GrantLedger",
-            dependencies: ["Postgres", "ReceiptLog", "IssuanceRules", "ClawWire", "Primitives"]),
+            dependencies: ["CrashPoints", "Postgres", "ReceiptLog", "IssuanceRules", "ClawWire", "Primitives"]),
         .target(
             name: "GrantWorker",
             dependencies: [
-                "GrantLedger", "GrantVerifier", "GraphConfirmation", "Kafka", "Keys", "ApprovalSources",
+                "CrashPoints", "GrantLedger", "GrantVerifier", "GraphConfirmation", "Kafka", "Keys", "ApprovalSources",
                 "IssuanceRules", "Observability", "ReceiptLog", "ClawWire", "Primitives", "SecurityEvents",
                 "Postgres",
                 .product(name: "Logging", package: "swift-log"),
@@ -169,6 +170,20 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
+        .target(
+            name: "Simulation",
+            dependencies: [
+                "ApprovalSources", "ClawWire", "CrashPoints", "Fsck", "GrantLedger", "GrantWorker", "IssuanceRules",
+                "Kafka", "Keys",
+                "Postgres", "Primitives", "ReceiptLog",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        .executableTarget(
+            name: "clawgrant-sim",
+            dependencies: [
+                "ClawWire", "Simulation",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
         .target(name: "OpenClaw", dependencies: ["ClawWire"]),
         .target(name: "CLinux"),
         .target(name: "DevStack", dependencies: ["CLinux", "Primitives"]),
@@ -200,7 +215,8 @@ let package = Package(
         .executableTarget(
             name: "clawgrant",
             dependencies: [
-                "ApprovalSources", "BrokerTokens", "CLinux", "Chaos", "ClawWire", "DevStack", "Fsck", "GrantBench",
+                "ApprovalSources", "BrokerTokens", "CLinux", "Chaos", "ClawWire", "CrashPoints", "DevStack", "Fsck",
+                "GrantBench",
                 "GrantDemo", "GrantLedger", "GrantVerifier", "GrantWorker", "HTTPService", "IssuanceRules", "Kafka",
                 "Keys", "OpenClaw", "Playground", "Postgres", "Primitives", "ProofBundles", "ReceiptLog",
                 "SecurityEvents", "WebhookBridge", "SecuritySinks", "IssuerAPI", "Console", "Observability",
@@ -362,6 +378,13 @@ let package = Package(
                 "Playground", "Postgres",
             ]),
         .testTarget(name: "ChaosDriverTests", dependencies: ["Chaos", "clawgrant", "ClawWire", "DevStack"]),
+        .testTarget(
+            name: "SimulationTests",
+            dependencies: [
+                "clawgrant-sim", "CrashPoints", "Simulation", "ClawWire", "DevStack", "GrantLedger", "IssuanceRules",
+                "Postgres",
+                "Primitives", "ReceiptLog",
+            ]),
         .testTarget(name: "ClawWireTests", dependencies: ["ClawWire", "TestSupport"]),
         .testTarget(name: "ReceiptLogTests", dependencies: ["ReceiptLog", "ClawWire", "TestSupport"]),
         .testTarget(
@@ -420,7 +443,8 @@ let package = Package(
         .testTarget(
             name: "GrantWorkerTests",
             dependencies: [
-                "GrantWorker", "GrantChecker", "GrantVerifier", "Playground", "DevStack", "ApprovalSources", "ClawWire",
+                "CrashPoints", "GrantWorker", "GrantChecker", "GrantVerifier", "Playground", "DevStack",
+                "ApprovalSources", "ClawWire",
                 "GrantLedger", "GraphConfirmation", "GraphDouble", "IssuanceRules", "Kafka", "Keys", "Observability",
                 "Postgres", "Primitives", "ReceiptLog",
                 .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),

@@ -60,7 +60,7 @@ public enum Fsck {
     }
 
     /// Runs every audit.
-    static func run(
+    package static func run(
         _ plan: FsckPlan, _ source: any TopicSource, ledger: (any LedgerSource)?, note: String? = nil
     ) async throws -> FsckReport {
         let pass = try FsckPass(plan, hasLedger: ledger != nil)

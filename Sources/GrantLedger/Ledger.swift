@@ -190,6 +190,15 @@ public struct DueWork: Sendable, Hashable {
         public let ticketReference: String?
         /// The person whose entitlement it rests on.
         public let subjectReference: PersonID?
+
+        package init(
+            requestID: RequestID, approvalReference: ApprovalID?, ticketReference: String?, subjectReference: PersonID?
+        ) {
+            self.requestID = requestID
+            self.approvalReference = approvalReference
+            self.ticketReference = ticketReference
+            self.subjectReference = subjectReference
+        }
     }
 
     /// Requests that are to be looked at again.

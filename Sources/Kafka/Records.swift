@@ -90,6 +90,20 @@ public struct ConsumedBatch: Sendable {
     public let endsReached: [TopicPartition: Int64]
     /// The generation of the assignment when the batch was cut, as the calls that change it return it.
     public let generation: UInt64
+
+    /// Makes a batch, for consumers that read from elsewhere than a broker.
+    package init(records: [ConsumedRecord], endsReached: [TopicPartition: Int64], generation: UInt64) {
+        self.init(
+            records: records, bytes: records.reduce(0) { $0 + $1.size }, endsReached: endsReached,
+            generation: generation)
+    }
+
+    init(records: [ConsumedRecord], bytes: Int, endsReached: [TopicPartition: Int64], generation: UInt64) {
+        self.records = records
+        self.bytes = bytes
+        self.endsReached = endsReached
+        self.generation = generation
+    }
 }
 
 /// A record to be written.
@@ -128,4 +142,9 @@ public struct DeliveredRecord: Sendable, Hashable {
     /// The offset; nil when the broker did not tell. That happens when an idempotent producer had to send the record
     /// again and the broker had it already, or acknowledged a record behind it.
     public let offset: Int64?
+
+    package init(topicPartition: TopicPartition, offset: Int64?) {
+        self.topicPartition = topicPartition
+        self.offset = offset
+    }
 }

@@ -132,16 +132,17 @@ public final class Playground: Sendable {
     ///   - database: How it finds the database; for a relay in between.
     ///   - clock: A clock of its own, that can be set while it runs; the machine's when `nil`.
     ///   - program: The program it runs, for workers of another build; the one of the options when `nil`.
+    ///   - environment: Variables to set for it.
     public func startWorker(
         _ name: String, bootstrapServers: String? = nil, database: String? = nil, clock: FakeClock? = nil,
-        program: String? = nil
+        program: String? = nil, environment: [String: String] = [:]
     ) throws -> PlaygroundWorker {
         let conninfo = database ?? conninfo
         let servers = bootstrapServers ?? broker.bootstrapServers
         let options = options
         let worker = PlaygroundWorker(
             name: name, directory: directory, program: try program ?? workerProgram(),
-            environment: clock?.environment ?? [:],
+            environment: (clock?.environment ?? [:]).merging(environment) { $1 },
             configuration: {
                 PlaygroundFiles.worker(id: $0, database: conninfo, bootstrapServers: servers, options)
             })

@@ -1,13 +1,25 @@
 import ClawWire
 
 /// A record of an output topic, as it was read.
-struct FsckRecord {
+package struct FsckRecord {
     let partition: Int32
     let offset: Int64
     let timestamp: Int64?
     let key: [UInt8]?
     let value: [UInt8]?
     let headers: [(name: String, value: [UInt8]?)]
+
+    package init(
+        partition: Int32, offset: Int64, timestamp: Int64?, key: [UInt8]?, value: [UInt8]?,
+        headers: [(name: String, value: [UInt8]?)]
+    ) {
+        self.partition = partition
+        self.offset = offset
+        self.timestamp = timestamp
+        self.key = key
+        self.value = value
+        self.headers = headers
+    }
 
     func header(_ name: String) -> String? {
         for header in headers where header.name == name {

@@ -1,5 +1,5 @@
 /// Where the rows of the ledger come from.
-protocol LedgerSource {
+package protocol LedgerSource {
     /// Sealed batches from a number on, in order.
     func batches(from number: Int64, limit: Int) async throws -> [LedgerBatch]
     /// Groups by day and identifier, in the order given; those that are not there are left out.
@@ -19,53 +19,100 @@ protocol LedgerSource {
 }
 
 /// Names a group of effects; ordered by day, then by number.
-struct LedgerGroupKey: Hashable {
-    let day: Int32
-    let group: Int64
+package struct LedgerGroupKey: Hashable {
+    package let day: Int32
+    package let group: Int64
+
+    package init(day: Int32, group: Int64) {
+        self.day = day
+        self.group = group
+    }
 }
 
 /// A row of `receipt_batch`.
-struct LedgerBatch {
-    let number: Int64
-    let firstPosition: Int64
-    let lastPosition: Int64
-    let headerHash: [UInt8]
-    let header: [UInt8]
-    let signature: [UInt8]
-    let checkpoint: String
-    let groups: [LedgerGroupKey]
+package struct LedgerBatch {
+    package let number: Int64
+    package let firstPosition: Int64
+    package let lastPosition: Int64
+    package let headerHash: [UInt8]
+    package let header: [UInt8]
+    package let signature: [UInt8]
+    package let checkpoint: String
+    package let groups: [LedgerGroupKey]
+
+    package init(
+        number: Int64, firstPosition: Int64, lastPosition: Int64, headerHash: [UInt8], header: [UInt8],
+        signature: [UInt8], checkpoint: String, groups: [LedgerGroupKey]
+    ) {
+        self.number = number
+        self.firstPosition = firstPosition
+        self.lastPosition = lastPosition
+        self.headerHash = headerHash
+        self.header = header
+        self.signature = signature
+        self.checkpoint = checkpoint
+        self.groups = groups
+    }
 }
 
 /// A row of `effect_group`.
-struct LedgerGroup {
-    let key: LedgerGroupKey
-    let body: [UInt8]
+package struct LedgerGroup {
+    package let key: LedgerGroupKey
+    package let body: [UInt8]
+
+    package init(key: LedgerGroupKey, body: [UInt8]) {
+        self.key = key
+        self.body = body
+    }
 }
 
 /// A row of `request`.
-struct LedgerRequest {
-    let id: String
+package struct LedgerRequest {
+    package let id: String
     /// 0 waits, 1 issued, 2 denied, 3 expired.
-    let state: Int16
-    let tokenHash: [UInt8]?
+    package let state: Int16
+    package let tokenHash: [UInt8]?
+
+    package init(id: String, state: Int16, tokenHash: [UInt8]?) {
+        self.id = id
+        self.state = state
+        self.tokenHash = tokenHash
+    }
 }
 
 /// A row of `approval`.
-struct LedgerApproval {
-    let id: String
+package struct LedgerApproval {
+    package let id: String
     /// Requests that it has given a token.
-    let usedBy: [String]
+    package let usedBy: [String]
+
+    package init(id: String, usedBy: [String]) {
+        self.id = id
+        self.usedBy = usedBy
+    }
 }
 
 /// A row of `control_event`.
-struct LedgerControlEvent {
-    let id: String
-    let position: Int64?
-    let operation: String
-    let handle: String
-    let result: String
-    let digest: [UInt8]
-    let body: [UInt8]
+package struct LedgerControlEvent {
+    package let id: String
+    package let position: Int64?
+    package let operation: String
+    package let handle: String
+    package let result: String
+    package let digest: [UInt8]
+    package let body: [UInt8]
+
+    package init(
+        id: String, position: Int64?, operation: String, handle: String, result: String, digest: [UInt8], body: [UInt8]
+    ) {
+        self.id = id
+        self.position = position
+        self.operation = operation
+        self.handle = handle
+        self.result = result
+        self.digest = digest
+        self.body = body
+    }
 }
 
 /// One effect of a group, as the ledger stores it.

@@ -1,5 +1,5 @@
 /// Where the records of topics come from.
-protocol TopicSource {
+package protocol TopicSource {
     /// The smallest offset of each partition of a topic.
     func beginnings(of topic: String) async throws -> [Int32: Int64]
 

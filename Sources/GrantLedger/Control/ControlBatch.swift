@@ -27,6 +27,13 @@ public struct ControlStateRows: Sendable, Hashable {
     public let polledAt: Timestamp
     /// The ledger's clock.
     public let now: Timestamp
+
+    package init(position: Int64, orders: [StoredControlOrder], polledAt: Timestamp, now: Timestamp) {
+        self.position = position
+        self.orders = orders
+        self.polledAt = polledAt
+        self.now = now
+    }
 }
 
 /// What guards a control transaction that comes from the control topic.
@@ -85,6 +92,14 @@ public struct ControlSnapshot: Sendable {
         public let grants: Int64
         /// Tokens neither expired nor revoked.
         public let live: Int64
+
+        package init(jobClass: JobClass, kid: KeyID, policyHash: Digest?, grants: Int64, live: Int64) {
+            self.jobClass = jobClass
+            self.kid = kid
+            self.policyHash = policyHash
+            self.grants = grants
+            self.live = live
+        }
     }
 
     /// An event that was applied before under the same identifier.
@@ -95,6 +110,12 @@ public struct ControlSnapshot: Sendable {
         public let digest: Digest
         /// What it came to.
         public let result: String
+
+        package init(position: Int64?, digest: Digest, result: String) {
+            self.position = position
+            self.digest = digest
+            self.result = result
+        }
     }
 
     /// The database's clock, after the lock was granted.
@@ -114,7 +135,22 @@ public struct ControlSnapshot: Sendable {
     /// How long the lock was waited for.
     public let waited: Duration
     /// The approvals that were asked for.
-    public internal(set) var approvals: [ApprovalID: StoredApproval]
+    public package(set) var approvals: [ApprovalID: StoredApproval]
+
+    package init(
+        now: Timestamp, position: Int64, orders: [StoredControlOrder], counts: [Count], newestIssuedAt: Timestamp?,
+        latestExpiry: Timestamp?, known: KnownEvent?, waited: Duration, approvals: [ApprovalID: StoredApproval]
+    ) {
+        self.now = now
+        self.position = position
+        self.orders = orders
+        self.counts = counts
+        self.newestIssuedAt = newestIssuedAt
+        self.latestExpiry = latestExpiry
+        self.known = known
+        self.waited = waited
+        self.approvals = approvals
+    }
 }
 
 /// A control event as the ledger keeps it.

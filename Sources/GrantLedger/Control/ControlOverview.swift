@@ -28,6 +28,24 @@ public struct ControlOverview: Sendable {
 
     /// True when everything that control events said and voided so far is on the topics; a lower bound.
     public var isPublished: Bool { unsealedEvents == 0 && openRuns.isEmpty && nextBatchToPublish > lastBatch }
+
+    package init(
+        now: Timestamp, position: Int64, polledAt: Timestamp, orders: [StoredControlOrder],
+        counts: [ControlSnapshot.Count], openRuns: [RevocationRun], liveWorkers: Int64, reader: WorkerID?,
+        unsealedEvents: Int64, lastBatch: Int64, nextBatchToPublish: Int64
+    ) {
+        self.now = now
+        self.position = position
+        self.polledAt = polledAt
+        self.orders = orders
+        self.counts = counts
+        self.openRuns = openRuns
+        self.liveWorkers = liveWorkers
+        self.reader = reader
+        self.unsealedEvents = unsealedEvents
+        self.lastBatch = lastBatch
+        self.nextBatchToPublish = nextBatchToPublish
+    }
 }
 
 /// How far what a control event left behind has come, at one instant.
@@ -44,4 +62,16 @@ public struct ControlProgress: Sendable, Hashable {
     public let lastBatch: Int64
     /// The first batch whose revocations and control results may not be on their topics.
     public let nextBatchToPublish: Int64
+
+    package init(
+        isSealed: Bool, isSwept: Bool, openRuns: Int64, revokedTokens: Int64, lastBatch: Int64,
+        nextBatchToPublish: Int64
+    ) {
+        self.isSealed = isSealed
+        self.isSwept = isSwept
+        self.openRuns = openRuns
+        self.revokedTokens = revokedTokens
+        self.lastBatch = lastBatch
+        self.nextBatchToPublish = nextBatchToPublish
+    }
 }

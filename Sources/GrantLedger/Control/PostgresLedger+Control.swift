@@ -1,4 +1,5 @@
 public import ClawWire
+import CrashPoints
 import Postgres
 
 extension PostgresLedger {
@@ -11,9 +12,12 @@ extension PostgresLedger {
         do {
             return try await pool.withConnection { connection in
                 try await connection.transaction { transaction in
+                    CrashPoint.pass(.controlBegun)
                     let start = ContinuousClock.now
                     try await self.takeStopLock(transaction, patience: read.patience)
+                    CrashPoint.pass(.controlLocked)
                     var snapshot = try await Self.snapshot(read, transaction, waited: .now - start)
+                    CrashPoint.pass(.controlRead)
                     let approvals = try needs(snapshot)
                     if !approvals.isEmpty {
                         var parameters = Parameters()
@@ -23,10 +27,14 @@ extension PostgresLedger {
                             let approval = try StoredRows.approval(rows, row)
                             snapshot.approvals[approval.approvalID] = approval
                         }
+                        CrashPoint.pass(.controlEvidenceRead)
                     }
                     let (write, result) = try plan(snapshot)
+                    CrashPoint.pass(.controlPlanned)
                     let steps = try await self.controlSteps(write, read, snapshot, transaction)
+                    CrashPoint.pass(.controlCommitting)
                     _ = try await transaction.commit(with: steps)
+                    CrashPoint.pass(.controlCommitted)
                     return result
                 }
             }

@@ -1,4 +1,5 @@
 public import ClawWire
+import CrashPoints
 import Postgres
 
 extension PostgresLedger {
@@ -35,6 +36,7 @@ extension PostgresLedger {
         _ found: PostgresResult, _ limit: Int, _ transaction: Transaction, worker lease: RoleLease,
         _ plan: @Sendable (RevocationChunk) throws -> [Effect]
     ) async throws -> RevocationRun {
+        CrashPoint.pass(.revokeRead)
         let run = try Self.run(found, row: 0)
         let now = try found.timestampValue(0, 14)
         let part = run.part.stored
@@ -46,9 +48,11 @@ extension PostgresLedger {
         var tokens: [VoidedToken] = []
         tokens.reserveCapacity(rows.rowCount)
         for row in 0..<rows.rowCount { tokens.append(try StoredRows.voidedToken(rows, row)) }
+        CrashPoint.pass(.revokeTokensRead)
         let isLast = tokens.count < limit
         let effects = try plan(
             RevocationChunk(run: run, tokens: tokens, now: now, controlPosition: try found.int64(0, 15)))
+        CrashPoint.pass(.revokePlanned)
         var steps: [PipelineStep] = []
         var (cursorTime, cursorID) = (try found.timestamp(0, 12), try found.string(0, 13))
         if let last = tokens.last {
@@ -65,7 +69,9 @@ extension PostgresLedger {
         let ranges = EffectCodec.groups(effects)
         let ids = try await takeGroupIDs(ranges.count, in: transaction)
         steps += Self.groupSteps(effects, ranges, ids, worker: lease.owner, now: now)
+        CrashPoint.pass(.revokeCommitting)
         _ = try await transaction.commit(with: steps)
+        CrashPoint.pass(.revokeCommitted)
         return RevocationRun(
             position: run.position, ordinal: run.ordinal, handle: run.handle, scopeKind: run.scopeKind,
             scopeValue: run.scopeValue, part: run.part, cause: run.cause, detail: run.detail,

@@ -117,6 +117,33 @@ public struct VoidedToken: Sendable, Hashable {
     let policyHash: Digest?
     /// Where the row stands, by which the same transaction finds it again.
     let place: String
+
+    /// Reads the token of a request; `nil` when it has none.
+    package init?(_ request: StoredRequest) {
+        guard let token = request.token else { return nil }
+        self.init(
+            requestID: request.requestID, jobID: request.jobID, jobClass: request.jobClass,
+            agentDID: request.agentDID, approvals: request.approvals, tokenHash: token.tokenHash,
+            tokenID: token.tokenID, kid: token.kid, expiresAt: token.expiresAt,
+            policyHash: token.control?.policyHash, place: request.requestID.rawValue)
+    }
+
+    init(
+        requestID: RequestID, jobID: JobID, jobClass: JobClass, agentDID: AgentDID, approvals: [ApprovalID],
+        tokenHash: Digest, tokenID: TokenID, kid: KeyID, expiresAt: Timestamp, policyHash: Digest?, place: String
+    ) {
+        self.requestID = requestID
+        self.jobID = jobID
+        self.jobClass = jobClass
+        self.agentDID = agentDID
+        self.approvals = approvals
+        self.tokenHash = tokenHash
+        self.tokenID = tokenID
+        self.kid = kid
+        self.expiresAt = expiresAt
+        self.policyHash = policyHash
+        self.place = place
+    }
 }
 
 /// The next tokens of a run, locked.
@@ -129,6 +156,13 @@ public struct RevocationChunk: Sendable {
     public let now: Timestamp
     /// Position of the last control event.
     public let controlPosition: Int64
+
+    package init(run: RevocationRun, tokens: [VoidedToken], now: Timestamp, controlPosition: Int64) {
+        self.run = run
+        self.tokens = tokens
+        self.now = now
+        self.controlPosition = controlPosition
+    }
 }
 
 /// A token that is revoked by its name.
@@ -139,6 +173,12 @@ public struct RevokedTokenRow: Sendable, Hashable {
     public let expiresAt: Timestamp
     /// Its request.
     public let requestID: RequestID
+
+    package init(tokenHash: Digest, expiresAt: Timestamp, requestID: RequestID) {
+        self.tokenHash = tokenHash
+        self.expiresAt = expiresAt
+        self.requestID = requestID
+    }
 }
 
 /// What a reader of the revocations topic must have seen to know everything up to an instant.
@@ -159,4 +199,18 @@ public struct RevocationHorizon: Sendable, Hashable {
     public let revokedTokens: Int64
     /// Cut-offs that are not over; a lower bound where there were some before they were counted.
     public let cutoffs: Int64
+
+    package init(
+        now: Timestamp, controlPosition: Int64, isSealed: Bool, nextBatch: Int64, nextSequence: Int64,
+        sweptPosition: Int64, revokedTokens: Int64, cutoffs: Int64
+    ) {
+        self.now = now
+        self.controlPosition = controlPosition
+        self.isSealed = isSealed
+        self.nextBatch = nextBatch
+        self.nextSequence = nextSequence
+        self.sweptPosition = sweptPosition
+        self.revokedTokens = revokedTokens
+        self.cutoffs = cutoffs
+    }
 }

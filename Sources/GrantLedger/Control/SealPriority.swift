@@ -17,7 +17,7 @@ public enum SealPriority: Int16, Sendable, Comparable {
     init(announcement: String) { self = Int16(announcement).flatMap(SealPriority.init(rawValue:)) ?? .control }
 
     /// The priority of a group: that of its most urgent effect.
-    init(_ effects: ArraySlice<Effect>) {
+    package init(_ effects: ArraySlice<Effect>) {
         var priority = SealPriority.ordinary
         for effect in effects {
             for output in effect.outputs {

@@ -4,7 +4,7 @@ import ClawWire
 ///
 /// Integers are big-endian. A group is written once and read once by the sealer; JSON would cost more than the rest of
 /// the transaction.
-enum EffectCodec {
+package enum EffectCodec {
     private static let version: UInt8 = 1
     /// A group is cut here, so that any group fits into a batch record of the receipts topic.
     static let maximumReceiptBytes = 350_000
@@ -16,7 +16,7 @@ enum EffectCodec {
 
     struct Malformed: Error {}
 
-    static func encode(_ effects: some Collection<Effect>) -> [UInt8] {
+    package static func encode(_ effects: some Collection<Effect>) -> [UInt8] {
         var output: [UInt8] = []
         output.reserveCapacity(
             effects.reduce(16) { sum, effect in
@@ -94,7 +94,7 @@ enum EffectCodec {
     }
 
     /// Cuts effects into ranges that each fit a group.
-    static func groups(_ effects: [Effect]) -> [Range<Int>] {
+    package static func groups(_ effects: [Effect]) -> [Range<Int>] {
         var ranges: [Range<Int>] = []
         var start = 0
         var bytes = 0

@@ -1,4 +1,5 @@
 import ClawWire
+import CrashPoints
 import Postgres
 import Primitives
 import ReceiptLog
@@ -12,18 +13,23 @@ extension PostgresLedger {
         plan: @Sendable (DecideSnapshot) throws -> (write: DecideWrite, result: Result)
     ) async throws -> Result {
         let what = "deciding a batch of \(read.events.count) events"
+        let points = read.fence.crashPoints
         do {
             return try await pool.withConnection { connection in
                 try await connection.transaction { transaction in
                     let prepared = PreparedRead(read, wantsGroupIDs: self.groupIDs.withLock { $0.count } < 16)
+                    CrashPoint.pass(points.begun)
                     let results = try await transaction.run(prepared.steps)
+                    CrashPoint.pass(points.read)
                     var snapshot = try prepared.snapshot(results)
                     self.groupIDs.withLock { $0.append(contentsOf: prepared.newGroupIDs(results)) }
                     if snapshot.newEvents.count < read.events.count {
                         let known = try await transaction.run([prepared.knownEventsStep])
+                        CrashPoint.pass(.decideRepeatsKnown)
                         snapshot = try prepared.addingConflicts(to: snapshot, known: known)
                     }
                     let (write, result) = try plan(snapshot)
+                    CrashPoint.pass(points.planned)
                     let ranges = EffectCodec.groups(write.effects)
                     let ids = try await self.takeGroupIDs(ranges.count, in: transaction)
                     var steps = Self.writeSteps(write, ranges, ids, worker: read.worker, now: snapshot.now)
@@ -35,7 +41,9 @@ extension PostgresLedger {
                             .execute(DecideStatements.requirePosition, Parameters(snapshot.controlPosition)),
                         ]
                     }
+                    CrashPoint.pass(points.committing)
                     _ = try await transaction.commit(with: steps)
+                    CrashPoint.pass(points.committed)
                     return result
                 }
             }

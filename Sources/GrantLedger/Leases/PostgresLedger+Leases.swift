@@ -1,4 +1,5 @@
 public import ClawWire
+import CrashPoints
 import Postgres
 public import ReceiptLog
 
@@ -20,6 +21,7 @@ extension PostgresLedger {
                 .execute(LeaseStatements.knownPartitions),
                 .execute(LeaseStatements.cutLeasesOfTheFuture, Parameters(milliseconds)),
             ])
+        CrashPoint.pass(.leaseRenewed)
         do {
             var existing: Set<InputPartition> = []
             let rows = known[3]
@@ -49,6 +51,7 @@ extension PostgresLedger {
                 steps.append(.execute(statement, parameters))
             }
             let results = try await run(what, steps)
+            CrashPoint.pass(.leasesClaimed)
             return try Self.leaseView(shares: results[results.count - 2], held: results[results.count - 1])
         } catch {
             throw Self.translate(error, what)

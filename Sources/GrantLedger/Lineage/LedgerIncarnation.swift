@@ -36,3 +36,14 @@ public struct LedgerStanding: Sendable, Hashable {
         self.controlPosition = controlPosition
     }
 }
+
+/// A ledger that can be held against its topics.
+public protocol LineageLedger: Ledger {
+    /// Which database this is, and how far its ledger has come.
+    func standing() async throws(LedgerError) -> LedgerStanding
+
+    /// The digest of a sealed batch's header; `nil` when there is no such batch.
+    func headerHash(ofBatch number: Int64) async throws(LedgerError) -> Digest?
+}
+
+extension PostgresLedger: LineageLedger {}

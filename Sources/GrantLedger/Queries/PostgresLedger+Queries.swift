@@ -1,4 +1,5 @@
 public import ClawWire
+import CrashPoints
 import Postgres
 public import ReceiptLog
 
@@ -150,8 +151,10 @@ extension PostgresLedger {
                     guard results[0].rowCount == 1 else { return false }
                     let now = try results[0].timestampValue(0, 0)
                     let groupID = try results[1].int64(0, 0)
+                    CrashPoint.pass(.keyInserted)
                     _ = try await transaction.commit(
                         with: Self.groupSteps([effect], [0..<1], [groupID], worker: worker, now: now))
+                    CrashPoint.pass(.keyRecorded)
                     return true
                 }
             }

@@ -1,4 +1,5 @@
 public import ClawWire
+import CrashPoints
 import Postgres
 
 extension PostgresLedger {
@@ -26,6 +27,7 @@ extension PostgresLedger {
                     }
                     let now = try results[3].timestampValue(0, 0)
                     var groups = try Self.groups(results[2])
+                    CrashPoint.pass(.sealRead)
                     var steps: [PipelineStep] = []
                     var own: Effect?
                     if let ending, let end = try await self.end(ending, behind: groups, at: now, transaction) {
@@ -50,11 +52,14 @@ extension PostgresLedger {
                                 : Self.sequences(try tail.array(0, 2, of: Int64.self)),
                             groups: groups, now: now,
                             incarnation: try LedgerIncarnation(results[3], 0, firstColumn: 1)))
+                    CrashPoint.pass(.sealSigned)
                     steps += batches.map { PipelineStep.execute(SealStatements.insertBatch, Self.row($0)) }
                     var sealed = Parameters()
                     sealed.append(array: batches.flatMap { $0.groups.map(\.groupID) })
                     steps.append(.execute(SealStatements.deleteUnsealed, sealed))
+                    CrashPoint.pass(.sealCommitting)
                     _ = try await transaction.commit(with: steps)
+                    CrashPoint.pass(.sealCommitted)
                     return batches
                 }
             }

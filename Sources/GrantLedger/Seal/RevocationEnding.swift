@@ -53,4 +53,11 @@ public struct EndedRevocations: Sendable, Hashable {
     public let expiredBefore: Timestamp
     /// The database's clock.
     public let now: Timestamp
+
+    package init(tokens: [Digest], cutoffs: [String], expiredBefore: Timestamp, now: Timestamp) {
+        self.tokens = tokens
+        self.cutoffs = cutoffs
+        self.expiredBefore = expiredBefore
+        self.now = now
+    }
 }

@@ -1,12 +1,12 @@
-import ApprovalSources
+package import ApprovalSources
 import ClawWire
 import Foundation
-import IssuanceRules
+package import IssuanceRules
 
 extension SourceConfiguration {
     /// The adapters' view of the sources that the issuance rules name, by topic, without the files of header signatures:
     /// what sources with one say is refused as unsigned.
-    static func byTopic(_ rules: RuleSet) -> [String: SourceConfiguration] {
+    package static func byTopic(_ rules: RuleSet) -> [String: SourceConfiguration] {
         var all: [String: SourceConfiguration] = [:]
         for rule in rules.sources.values {
             let source = SourceConfiguration(rule, entitlements: rules.entitlements)

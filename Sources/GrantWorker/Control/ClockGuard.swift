@@ -42,7 +42,7 @@ final class ClockGuard: Sendable {
     ///   - instant: The present, by a clock that nobody sets.
     /// - Throws: ``HeldBack``.
     func check(
-        _ snapshot: DecideSnapshot, readAt: Timestamp?, at instant: ContinuousClock.Instant = .now
+        _ snapshot: DecideSnapshot, readAt: Timestamp?, at instant: ContinuousClock.Instant = SteadyTime.now
     ) throws(HeldBack) {
         for own in [clock(), readAt].compactMap(\.self) {
             let ahead = Self.seconds(from: own, to: snapshot.now)

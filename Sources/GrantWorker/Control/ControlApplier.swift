@@ -1,7 +1,7 @@
 public import ClawWire
 public import GrantLedger
 public import IssuanceRules
-import Primitives
+public import Primitives
 public import ReceiptLog
 
 /// What became of a control event: the answer to "is it stopped?".
@@ -65,7 +65,7 @@ public struct ControlApplier: Sendable {
     ///   - refused: what a refusal leaves in the ledger.
     /// - Throws: ``LedgerError``; after ``LedgerError/Code/outcomeUnknown`` the event may be applied again.
     public func apply(
-        _ event: ControlEvent, fence: ControlFence? = nil, since start: ContinuousClock.Instant = .now,
+        _ event: ControlEvent, fence: ControlFence? = nil, since start: ContinuousClock.Instant = SteadyTime.now,
         refused: @Sendable (ControlSnapshot, ControlRefusal) throws -> [Effect] = { _, _ in [] }
     ) async throws -> ControlAcknowledgement {
         var verified: Set<Digest> = []
@@ -130,7 +130,7 @@ public struct ControlApplier: Sendable {
             ControlAcknowledgement(
                 result: result, position: position, grantsBefore: grants,
                 voidedTokens: effects.revocations.isEmpty ? 0 : voided(effects, snapshot),
-                milliseconds: (ContinuousClock.now - start) / .milliseconds(1),
+                milliseconds: (SteadyTime.now - start) / .milliseconds(1),
                 waitedMilliseconds: snapshot.waited / .milliseconds(1), cutoffs: effects.cutoffs,
                 revocationRuns: effects.revocations.count, receiptID: receiptID, at: snapshot.now)
         }

@@ -1,10 +1,12 @@
 import ApprovalSources
 import ClawWire
+import CrashPoints
 import GrantLedger
 import IssuanceRules
 import Kafka
 import Logging
 import Observability
+import Primitives
 import ReceiptLog
 
 /// The elected reader of the control topic: its own connection, its own task, behind no approval.
@@ -14,6 +16,7 @@ import ReceiptLog
 final class ControlService: Sendable {
     private let topic: String
     private let configuration: KafkaConfiguration
+    private let clients: any KafkaClients
     private let ledger: any Ledger
     private let applier: ControlApplier
     private let source: ControlSource
@@ -24,12 +27,14 @@ final class ControlService: Sendable {
     private let logger: Logger
 
     init(
-        topic: String, configuration: KafkaConfiguration, ledger: any Ledger, applier: ControlApplier,
+        topic: String, configuration: KafkaConfiguration, clients: any KafkaClients, ledger: any Ledger,
+        applier: ControlApplier,
         rules: ControlRules, worker: WorkerID, limits: WorkerConfiguration.Limits,
         clock: @escaping @Sendable () -> Timestamp, metrics: WorkerMetrics, logger: Logger
     ) {
         self.topic = topic
         self.configuration = configuration
+        self.clients = clients
         self.ledger = ledger
         self.applier = applier
         source = ControlSource(rules: rules)
@@ -55,7 +60,7 @@ final class ControlService: Sendable {
         // keep the stops behind it unread, nor make the view look fresh.
         properties["isolation.level"] = "read_uncommitted"
         properties["fetch.wait.max.ms"] = configuration["fetch.wait.max.ms"] ?? "100"
-        let consumer = try KafkaConsumer(configuration: properties, bufferBytes: 4 << 20, log: logger.kafka)
+        let consumer = try clients.consumer(properties, bufferBytes: 4 << 20, log: logger.kafka)
         do {
             try await lead(lease, consumer, until: stop)
         } catch {
@@ -66,14 +71,16 @@ final class ControlService: Sendable {
     }
 
     private func lead(
-        _ lease: RoleLease, _ consumer: KafkaConsumer, until stop: @Sendable () -> Bool
+        _ lease: RoleLease, _ consumer: any RecordConsumer, until stop: @Sendable () -> Bool
     ) async throws {
         let partition = TopicPartition(topic: topic, partition: 0)
         var next = try await ledger.controlOffset(of: topic)
+        CrashPoint.pass(.controlOffsetRead)
         let marks = try await consumer.watermarks(partition, timeout: .seconds(10))
         // What compaction took away was replaced by what stands behind it.
         let start = max(next, marks.low)
         try await consumer.assign([partition: start])
+        CrashPoint.pass(.controlAssigned)
         logger.log(.controlReading, metadata: ["topic": "\(topic)", "offset": "\(start)"])
         var reached = start
         var asked: ContinuousClock.Instant?
@@ -82,23 +89,29 @@ final class ControlService: Sendable {
             let batch = try await consumer.nextBatch(
                 maximumRecords: 100, maximumBytes: 1 << 20, linger: .zero, timeout: .milliseconds(100))
             for record in batch.records where record.offset >= reached {
+                CrashPoint.pass(.controlFetched)
                 try await apply(record, ControlFence(lease: lease, topic: topic, from: next, to: record.offset + 1))
                 next = record.offset + 1
                 reached = next
+                CrashPoint.pass(.controlAdvanced)
             }
             // What stands at the end and is no record (the mark of a transaction, what compaction took) is passed over.
             if let end = batch.endsReached[partition] { reached = max(reached, end) }
             // Only the broker's own word proves that nothing stands unread: silence proves nothing.
-            if asked.map({ .now - $0 > .milliseconds(500) }) ?? true {
+            if asked.map({ SteadyTime.now - $0 > .milliseconds(500) }) ?? true {
                 let end = try await consumer.watermarks(partition, timeout: .seconds(5)).high
-                if end <= reached { try await ledger.noteControlPoll(under: lease) }
-                asked = .now
+                if end <= reached {
+                    CrashPoint.pass(.pollNoting)
+                    try await ledger.noteControlPoll(under: lease)
+                    CrashPoint.pass(.pollNoted)
+                }
+                asked = SteadyTime.now
             }
         }
     }
 
     private func apply(_ record: ConsumedRecord, _ fence: ControlFence) async throws {
-        let start = ContinuousClock.now
+        let start = SteadyTime.now
         let reading = source.read(SourceRecord(record), at: clock())
         switch reading {
         case .tombstone: try await applier.pass({ _ in [] }, fence: fence)

@@ -1,5 +1,6 @@
 import ApprovalSources
 import ClawWire
+import CrashPoints
 import GrantLedger
 import Kafka
 import Logging
@@ -18,7 +19,7 @@ final class DecideLane: Sendable {
         var next: [InputPartition: Int64] = [:]
     }
 
-    private let consumer: KafkaConsumer
+    private let consumer: any RecordConsumer
     private let decider: Decider
     private let limits: WorkerConfiguration.Limits
     private let logger: Logger
@@ -58,7 +59,7 @@ final class DecideLane: Sendable {
         case remove(Set<InputPartition>, CheckedContinuation<Void, Never>)
     }
 
-    init(consumer: KafkaConsumer, decider: Decider, limits: WorkerConfiguration.Limits, logger: Logger) {
+    init(consumer: any RecordConsumer, decider: Decider, limits: WorkerConfiguration.Limits, logger: Logger) {
         self.consumer = consumer
         self.decider = decider
         self.limits = limits
@@ -115,6 +116,7 @@ final class DecideLane: Sendable {
                 continue
             }
             if batch.records.isEmpty { continue }
+            CrashPoint.pass(.batchFetched)
             signatures = try await decide(batch, signatures, until: stop)
         }
     }
@@ -146,8 +148,10 @@ final class DecideLane: Sendable {
                 }
                 guard !positions.isEmpty else { continue }
                 try await consumer.add(positions)
+                CrashPoint.pass(.partitionsTaken)
             case .remove(let partitions, let continuation):
                 await lay(down: partitions)
+                CrashPoint.pass(.partitionsLaidDown)
                 continuation.resume()
             }
         }
@@ -206,6 +210,7 @@ final class DecideLane: Sendable {
             let (records, advances) = wanted(rest)
             guard !records.isEmpty else { return signatures }
             var understood = decider.read(records, advances, &signatures)
+            CrashPoint.pass(.batchUnderstood)
             // A lift may rest on an approval that stands before it, so that is decided first. Lifts are rare.
             if let lift = understood.control.first(where: { $0.isAfterItsPast && $0.record > 0 }) {
                 let cut = lift.found.origin
@@ -223,6 +228,7 @@ final class DecideLane: Sendable {
                 }
             }
             understood = try await decider.obey(understood)
+            CrashPoint.pass(.stopsObeyed)
             _ = try await commit(understood, advances, until: stop)
             return signatures
         }
@@ -282,11 +288,13 @@ final class DecideLane: Sendable {
             await lay(down: Set(advances.keys))
             return false
         }
+        CrashPoint.pass(.batchDecided)
         held.withLock { held in
             for advance in advances.values where held.next[advance.partition] == advance.from {
                 held.next[advance.partition] = advance.to
             }
         }
+        CrashPoint.pass(.laneAdvanced)
         reportLag(advances)
         return true
     }
@@ -300,10 +308,11 @@ final class DecideLane: Sendable {
             return !lag.isOnItsWay
         }
         guard isFirst else { return }
-        Task { [consumer, lag, logger] in
+        SteadyTime.detach { [consumer, lag, logger] in
             while let offsets = lag.take() {
                 do {
                     try await consumer.commit(offsets)
+                    CrashPoint.pass(.lagReported)
                 } catch {
                     logger.log(.offsetsUncommitted, metadata: ["error": "\(error)"])
                 }

@@ -78,10 +78,10 @@ final class Decider: Sendable {
     func read(
         _ records: [SourceRecord], _ advances: [InputPartition: OffsetAdvance], _ signatures: inout BatchSignatureCache
     ) -> UnderstoodBatch {
-        let start = ContinuousClock.now
+        let start = SteadyTime.now
         let batch = reader.read(
             records, fence: .offsets(Array(advances.values)), at: clock(), signatures: &signatures)
-        metrics.read(in: .now - start)
+        metrics.read(in: SteadyTime.now - start)
         return batch
     }
 
@@ -104,10 +104,10 @@ final class Decider: Sendable {
         var overtaken: ContinuousClock.Instant?
         while true {
             do {
-                let start = ContinuousClock.now
+                let start = SteadyTime.now
                 let began = clock()
                 let (summary, planning) = try await attempt(batch, due: due)
-                metrics.decided(summary, in: ContinuousClock.now - start, planning: planning)
+                metrics.decided(summary, in: SteadyTime.now - start, planning: planning)
                 tracer?.decided(summary.spans, readAt: batch.readAt, began: began)
                 tracker.note(batch.seen)
                 for (source, seconds) in batch.lag { metrics.lag(seconds, of: source) }
@@ -126,10 +126,10 @@ final class Decider: Sendable {
                 }
                 guard error.isRetriable else { throw error }
                 if error.code == .conflict {
-                    let first = overtaken ?? .now
+                    let first = overtaken ?? SteadyTime.now
                     overtaken = first
                     // Under many stops in a row a batch would never be done; then stops wait for it.
-                    if .now - first > Self.overtakenLimit { batch.read.stopLock = .first }
+                    if SteadyTime.now - first > Self.overtakenLimit { batch.read.stopLock = .first }
                 }
                 metrics.retried(error)
                 logger.log(.batchRetried, metadata: ["error": "\(error)"])
@@ -183,7 +183,7 @@ final class Decider: Sendable {
     }
 
     private func apply(_ event: ControlEvent) async throws -> ControlAcknowledgement {
-        let start = ContinuousClock.now
+        let start = SteadyTime.now
         var backoff = Backoff()
         while true {
             do {
@@ -216,9 +216,9 @@ final class Decider: Sendable {
             if let lineage, !lineage.isCompared(snapshot.incarnation) { throw HeldBack.ledgerNotCompared }
             try clocks.check(snapshot, readAt: understood.readAt)
             let state = try control.state(known, advancedBy: snapshot)
-            let start = ContinuousClock.now
+            let start = SteadyTime.now
             let (write, summary) = try planner.plan(understood, due: due, snapshot: snapshot, control: state)
-            return (write, (summary, .now - start))
+            return (write, (summary, SteadyTime.now - start))
         }
     }
 
@@ -243,8 +243,8 @@ struct Backoff {
     private var milliseconds = 10
 
     mutating func wait() async throws {
-        let jittered = Int.random(in: (milliseconds / 2)...milliseconds)
+        let jittered = SteadyTime.random(in: (milliseconds / 2)...milliseconds)
         milliseconds = min(milliseconds * 2, 1_000)
-        try await Task.sleep(for: .milliseconds(jittered))
+        try await SteadyTime.sleep(for: .milliseconds(jittered))
     }
 }

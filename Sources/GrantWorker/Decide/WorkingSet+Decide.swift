@@ -1,5 +1,6 @@
 import ApprovalSources
 import ClawWire
+import CrashPoints
 import GrantLedger
 import IssuanceRules
 import ReceiptLog
@@ -140,6 +141,7 @@ extension WorkingSet {
             ownerRef: plan.approvalDigest, policyHash: plan.policyHash, missionID: plan.jobID, jti: tokenID,
             nonce: TokenNonce.derive(secret: planner.tokenIDSecret, requestID: asked.requestID))
         let minted = try planner.minter.mint(claims)
+        CrashPoint.pass(.tokenSigned)
         guard !control.revokes(tokenHash: minted.hash.digest) else {
             return try refuse(&entry, asked, decision.refusedByHash(), isExpiry: false)
         }

@@ -1,3 +1,4 @@
+import CrashPoints
 import GrantLedger
 import Kafka
 import Logging
@@ -13,16 +14,16 @@ final class LeaseService: Sendable {
     private let worker: WorkerID
     private let lanes: [DecideLane]
     private let topics: [String]
-    private let admin: KafkaAdmin
-    private let offsets: KafkaConsumer
+    private let admin: any ClusterDescription
+    private let offsets: any RecordConsumer
     private let limits: WorkerConfiguration.Limits
     private let logger: Logger
     private let counts = Lock<[String: Int32]>([:])
     private let starts = Lock<[InputPartition: Int64]>([:])
 
     init(
-        ledger: any Ledger, worker: WorkerID, lanes: [DecideLane], topics: [String], admin: KafkaAdmin,
-        offsets: KafkaConsumer, limits: WorkerConfiguration.Limits, logger: Logger
+        ledger: any Ledger, worker: WorkerID, lanes: [DecideLane], topics: [String], admin: any ClusterDescription,
+        offsets: any RecordConsumer, limits: WorkerConfiguration.Limits, logger: Logger
     ) {
         self.ledger = ledger
         self.worker = worker
@@ -46,7 +47,7 @@ final class LeaseService: Sendable {
                 } catch let error as LedgerError {
                     logger.log(.heartbeatFailed, metadata: ["error": "\(error)"])
                 }
-                try await Task.sleep(for: limits.heartbeatInterval)
+                try await SteadyTime.sleep(for: limits.heartbeatInterval)
             }
             group.cancelAll()
         }
@@ -62,7 +63,7 @@ final class LeaseService: Sendable {
                 try Task.checkCancellation()
                 logger.log(.heartbeatFailed, metadata: ["error": "\(error)"])
             }
-            try await Task.sleep(for: limits.heartbeatInterval)
+            try await SteadyTime.sleep(for: limits.heartbeatInterval)
         }
     }
 
@@ -71,7 +72,7 @@ final class LeaseService: Sendable {
             await learnTopics()
             let isReady = counts.withLock { !$0.isEmpty }
             do {
-                try await Task.sleep(for: isReady ? Self.topicInterval : limits.heartbeatInterval)
+                try await SteadyTime.sleep(for: isReady ? Self.topicInterval : limits.heartbeatInterval)
             } catch {
                 return
             }
@@ -85,12 +86,14 @@ final class LeaseService: Sendable {
         await withTaskGroup(of: Void.self) { group in
             group.addTask {
                 do {
+                    CrashPoint.pass(.leaving)
                     try await self.ledger.leave(worker: self.worker)
+                    CrashPoint.pass(.left)
                 } catch {
                     self.logger.log(.leavingFailed, metadata: ["error": "\(error)"])
                 }
             }
-            group.addTask { try? await Task.sleep(for: lifetime) }
+            group.addTask { try? await SteadyTime.sleep(for: lifetime) }
             await group.next()
             group.cancelAll()
         }
@@ -131,6 +134,7 @@ final class LeaseService: Sendable {
         let topics = counts.withLock { $0 }
         guard !topics.isEmpty else { return }
         let known = starts.withLock { $0 }
+        CrashPoint.pass(.beatDue)
         let view = try await ledger.heartbeat(
             worker: worker, lifetime: limits.leaseLifetime, topics: topics,
             initialOffset: { known[$0] ?? 0 })
@@ -140,16 +144,20 @@ final class LeaseService: Sendable {
         let held = Dictionary(uniqueKeysWithValues: view.held.map { ($0.partition, $0) })
         let lost = assigned.filter { held[$0.key]?.epoch != $0.value }.map(\.key)
         await layDown(Set(lost))
+        CrashPoint.pass(.leasesLost)
         let fresh = view.held.filter { !reading.contains($0.partition) || lost.contains($0.partition) }
         for lease in fresh {
             lanes.min { $0.partitions.count < $1.partitions.count }?.add([lease])
         }
+        CrashPoint.pass(.leasesHandedOut)
         if view.surplus > 0 {
             // By number before topic, as they are claimed: each worker keeps its share of every topic.
             let order = view.held.map(\.partition).sorted { ($0.partition, $0.topic) < ($1.partition, $1.topic) }
             let giving = Set(order.suffix(view.surplus))
             await layDown(giving)
+            CrashPoint.pass(.surplusLaidDown)
             try await ledger.release(partitions: giving, of: worker)
+            CrashPoint.pass(.surplusReleased)
         }
         if !fresh.isEmpty || !lost.isEmpty || view.surplus > 0 {
             logger.log(

@@ -1,4 +1,6 @@
+import CrashPoints
 package import GrantLedger
+import Primitives
 package import ReceiptLog
 
 extension Ledger {
@@ -19,13 +21,16 @@ extension Ledger {
         while !stop() {
             try Task.checkCancellation()
             do {
-                if let lease = try await claim(role: role, for: worker) { try await work(lease) }
+                if let lease = try await claim(role: role, for: worker) {
+                    CrashPoint.pass(.roleClaimed)
+                    try await work(lease)
+                }
             } catch is CancellationError {
                 throw CancellationError()
             } catch {
                 await failed(error)
             }
-            if !stop() { try await Task.sleep(for: interval) }
+            if !stop() { try await SteadyTime.sleep(for: interval) }
         }
     }
 }

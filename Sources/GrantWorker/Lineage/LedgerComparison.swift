@@ -15,12 +15,13 @@ public struct LedgerComparison: Sendable {
     private static let raceBatches: Int64 = 1_000
     /// So many offsets before the end of a partition are read in any case; a transaction takes one for its own end.
     private static let lastRecords: Int64 = 8
-    private let ledger: PostgresLedger
+    private let ledger: any LineageLedger
     private let logID: LogID
     private let logKeys: [Ed25519PublicKey]
     private let configuration: KafkaConfiguration
     private let topics: WorkerConfiguration.OutputTopics
-    private let admin: KafkaAdmin
+    private let admin: any ClusterDescription
+    private let clients: any KafkaClients
     private let logger: Logger
 
     /// Makes a comparison; nothing is read yet.
@@ -32,10 +33,12 @@ public struct LedgerComparison: Sendable {
     ///   - configuration: how the broker is reached.
     ///   - topics: names of the output topics.
     ///   - admin: tells which topics there are.
+    ///   - clients: makes the client that reads them.
     ///   - logger: takes what the client has to say.
     public init(
-        ledger: PostgresLedger, logID: LogID, logKeys: [Ed25519PublicKey], configuration: KafkaConfiguration,
-        topics: WorkerConfiguration.OutputTopics, admin: KafkaAdmin, logger: Logger
+        ledger: any LineageLedger, logID: LogID, logKeys: [Ed25519PublicKey], configuration: KafkaConfiguration,
+        topics: WorkerConfiguration.OutputTopics, admin: any ClusterDescription,
+        clients: any KafkaClients = LibrdkafkaClients(), logger: Logger
     ) {
         self.ledger = ledger
         self.logID = logID
@@ -43,6 +46,7 @@ public struct LedgerComparison: Sendable {
         self.configuration = configuration
         self.topics = topics
         self.admin = admin
+        self.clients = clients
         self.logger = logger
     }
 
@@ -135,7 +139,7 @@ public struct LedgerComparison: Sendable {
         // Records of aborted transactions were sealed as well.
         properties["isolation.level"] = "read_uncommitted"
         properties["group.id"] = nil
-        let consumer = try KafkaConsumer(configuration: properties, log: logger.kafka)
+        let consumer = try clients.consumer(properties, bufferBytes: 8 << 20, log: logger.kafka)
         do {
             var tail = Tail()
             for lane in PublishLane.allCases {
@@ -155,7 +159,7 @@ public struct LedgerComparison: Sendable {
     }
 
     private func read(
-        _ consumer: KafkaConsumer, _ metadata: ClusterMetadata, _ lane: PublishLane, _ position: PublishPosition,
+        _ consumer: any RecordConsumer, _ metadata: ClusterMetadata, _ lane: PublishLane, _ position: PublishPosition,
         limit: Int64, into tail: inout Tail
     ) async throws {
         var starts: [InputPartition: Int64] = [:]

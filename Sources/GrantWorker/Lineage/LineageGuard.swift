@@ -10,18 +10,18 @@ import Primitives
 /// transaction back. The comparison is then made anew, and ends the process when the ledger is behind its topics.
 public final class LineageGuard: Sendable {
     private let compared = Lock<LedgerIncarnation?>(nil)
-    private let ledger: PostgresLedger
+    private let ledger: any LineageLedger
     private let comparison: LedgerComparison
     private let interval: Duration
     private let report: @Sendable (_ isLevel: Bool) -> Void
     private let logger: Logger
 
     convenience init(
-        ledger: PostgresLedger, comparison: LedgerComparison, interval: Duration, metrics: WorkerMetrics,
+        ledger: any LineageLedger, comparison: LedgerComparison, interval: Duration, metrics: WorkerMetrics,
         logger: Logger
     ) {
         self.init(
-            ledger: ledger, comparison: comparison, interval: interval, report: { metrics.compared(isLevel: $0) },
+            watching: ledger, comparison: comparison, interval: interval, report: { metrics.compared(isLevel: $0) },
             logger: logger)
     }
 
@@ -33,8 +33,16 @@ public final class LineageGuard: Sendable {
     ///   - interval: time between two looks at which database answers.
     ///   - report: told of each comparison that came to a result.
     ///   - logger: takes what happens.
-    public init(
+    public convenience init(
         ledger: PostgresLedger, comparison: LedgerComparison, interval: Duration,
+        report: @escaping @Sendable (_ isLevel: Bool) -> Void, logger: Logger
+    ) {
+        self.init(
+            watching: ledger, comparison: comparison, interval: interval, report: report, logger: logger)
+    }
+
+    private init(
+        watching ledger: any LineageLedger, comparison: LedgerComparison, interval: Duration,
         report: @escaping @Sendable (_ isLevel: Bool) -> Void, logger: Logger
     ) {
         self.ledger = ledger
@@ -92,7 +100,7 @@ public final class LineageGuard: Sendable {
     /// - Throws: what ``compare(until:)`` throws.
     public func run(until stop: @escaping @Sendable () -> Bool) async throws {
         while !stop() {
-            try await Task.sleep(for: interval)
+            try await SteadyTime.sleep(for: interval)
             do {
                 let standing = try await ledger.standing()
                 guard !isCompared(standing.incarnation) else { continue }

@@ -22,7 +22,7 @@ final class GaugeService: Sendable {
     private let worker: WorkerID
     private let keys: KeyRing
     private let lanes: [DecideLane]
-    private let consumer: KafkaConsumer
+    private let consumer: any RecordConsumer
     private let localStop: LocalStop
     private let hasControlTopic: Bool
     private let interval: Duration
@@ -54,7 +54,7 @@ final class GaugeService: Sendable {
 
     init(
         ledger: PostgresLedger, pool: PostgresPool, worker: WorkerID, keys: KeyRing, lanes: [DecideLane],
-        consumer: KafkaConsumer, localStop: LocalStop, hasControlTopic: Bool, interval: Duration,
+        consumer: any RecordConsumer, localStop: LocalStop, hasControlTopic: Bool, interval: Duration,
         clock: @escaping @Sendable () -> Timestamp, factory: any MetricsFactory, logger: Logger
     ) {
         self.ledger = ledger

@@ -1,4 +1,5 @@
 import ClawWire
+import CrashPoints
 import GrantLedger
 import Kafka
 import Logging
@@ -12,7 +13,7 @@ import Primitives
 /// found there are not sent again.
 final class Publisher: Sendable {
     private struct State {
-        var producer: KafkaProducer?
+        var producer: (any RecordProducer)?
         var nextBatch: Int64 = 0
         var savedBatch: Int64 = 0
         /// The next sequence of each stream after the last batch that was published here; empty before the first.
@@ -44,9 +45,10 @@ final class Publisher: Sendable {
     private let ledger: any Ledger
     private let renderer: BatchRenderer
     private let configuration: KafkaConfiguration
+    private let clients: any KafkaClients
     private let usesTransactions: Bool
     private let topics: WorkerConfiguration.OutputTopics
-    private let admin: KafkaAdmin
+    private let admin: any ClusterDescription
     private let metrics: WorkerMetrics
     private let tracer: WorkerTracer?
     private let clock: @Sendable () -> Timestamp
@@ -54,9 +56,9 @@ final class Publisher: Sendable {
 
     init(
         lane: PublishLane, ledger: any Ledger, renderer: BatchRenderer, configuration: KafkaConfiguration,
-        usesTransactions: Bool,
-        topics: WorkerConfiguration.OutputTopics, admin: KafkaAdmin, metrics: WorkerMetrics,
-        tracer: WorkerTracer? = nil, clock: @escaping @Sendable () -> Timestamp, logger: Logger
+        clients: any KafkaClients, usesTransactions: Bool, topics: WorkerConfiguration.OutputTopics,
+        admin: any ClusterDescription, metrics: WorkerMetrics, tracer: WorkerTracer? = nil,
+        clock: @escaping @Sendable () -> Timestamp, logger: Logger
     ) {
         self.tracer = tracer
         self.clock = clock
@@ -64,6 +66,7 @@ final class Publisher: Sendable {
         self.ledger = ledger
         self.renderer = renderer
         self.configuration = configuration
+        self.clients = clients
         self.usesTransactions = usesTransactions
         self.topics = topics
         self.admin = admin
@@ -84,12 +87,12 @@ final class Publisher: Sendable {
         }
     }
 
-    private func makeProducer() throws -> KafkaProducer {
+    private func makeProducer() throws -> any RecordProducer {
         var properties = configuration
         // All records of a batch are handed over at once; nothing is gained by waiting for more.
         if properties["linger.ms"] == nil { properties["linger.ms"] = "1" }
         if usesTransactions { properties["transactional.id"] = "\(lane.transactionalID)-\(renderer.logID)" }
-        return try KafkaProducer(configuration: properties, log: logger.kafka)
+        return try clients.producer(properties, log: logger.kafka)
     }
 
     /// Finds out whether its producer can be made, so that a worker which could decide and never publish does not start.
@@ -104,13 +107,20 @@ final class Publisher: Sendable {
     /// - Throws: `KafkaError`, ``LedgerError``; may be called again.
     func recover() async throws {
         await drop()
+        CrashPoint.pass(lane.crashPoints.recovering)
         let producer = try makeProducer()
-        if usesTransactions { try await producer.initTransactions(timeout: .seconds(30)) }
+        CrashPoint.pass(lane.crashPoints.producerMade)
+        if usesTransactions {
+            try await producer.initTransactions(timeout: .seconds(30))
+            CrashPoint.pass(lane.crashPoints.initialized)
+        }
         let position = try await ledger.publishPosition(of: lane)
+        CrashPoint.pass(lane.crashPoints.positionRead)
         let tail = try await TailReader(
-            configuration: configuration, usesTransactions: usesTransactions, topics: topics,
+            configuration: configuration, clients: clients, usesTransactions: usesTransactions, topics: topics,
             streams: lane.streams, admin: admin, logger: logger
         ).read(from: position)
+        CrashPoint.pass(lane.crashPoints.tailRead)
         state.withLock { state in
             state.producer = producer
             state.nextBatch = tail.nextBatch
@@ -158,18 +168,20 @@ final class Publisher: Sendable {
 
     private func render(_ batches: ArraySlice<SealedBatch>) async throws -> Round? {
         guard let last = batches.last else { return nil }
-        let start = ContinuousClock.now
+        let start = SteadyTime.now
         let began = clock()
         var records: [PositionedRecord] = []
         for batch in batches { records += try await renderer.render(batch, for: lane) }
+        CrashPoint.pass(lane.crashPoints.rendered)
         let sealedAt = Dictionary(batches.map { ($0.number, $0.sealedAt) }) { first, _ in first }
-        return Round(last: last, records: records, sealedAt: sealedAt, began: began, rendering: .now - start)
+        return Round(
+            last: last, records: records, sealedAt: sealedAt, began: began, rendering: SteadyTime.now - start)
     }
 
     private func publish(_ round: Round) async throws {
         let (producer, present) = state.withLock { ($0.producer, $0.present) }
         guard let producer else { throw KafkaProducerMissing() }
-        let start = ContinuousClock.now
+        let start = SteadyTime.now
         let missing = round.records.filter {
             !present.contains(StreamPosition(stream: $0.stream.name, sequence: $0.sequence))
         }
@@ -187,9 +199,10 @@ final class Publisher: Sendable {
             for record in delivered { state.note(record) }
             if state.present.isEmpty { state.readFrom = state.ends }
         }
+        CrashPoint.pass(lane.crashPoints.noted)
         metrics.published(
             by: lane, records: missing.count, repeats: round.records.count - missing.count,
-            in: round.rendering + (.now - start))
+            in: round.rendering + (SteadyTime.now - start))
         measure(missing, of: round)
     }
 
@@ -209,7 +222,9 @@ final class Publisher: Sendable {
             (PublishPosition(nextBatch: $0.nextBatch, readFrom: $0.readFrom), $0.savedBatch)
         }
         guard position.nextBatch > saved else { return }
+        CrashPoint.pass(lane.crashPoints.saving)
         try await ledger.setPublishPosition(position, of: lane, under: lease)
+        CrashPoint.pass(lane.crashPoints.saved)
         state.withLock { $0.savedBatch = max($0.savedBatch, position.nextBatch) }
     }
 
@@ -224,19 +239,26 @@ final class Publisher: Sendable {
 
     /// Destroys the producer.
     func drop() async {
-        let producer = state.withLock { state -> KafkaProducer? in
+        let producer = state.withLock { state -> (any RecordProducer)? in
             defer { state.producer = nil }
             return state.producer
         }
         _ = await producer?.close(deadline: .seconds(5))
     }
 
-    private func send(_ records: [ProducerRecord], _ producer: KafkaProducer) async throws -> [DeliveredRecord] {
+    private func send(_ records: [ProducerRecord], _ producer: any RecordProducer) async throws -> [DeliveredRecord] {
         guard !records.isEmpty else { return [] }
-        guard usesTransactions else { return try await producer.send(records) }
+        guard usesTransactions else {
+            let delivered = try await producer.send(records)
+            CrashPoint.pass(lane.crashPoints.sent)
+            return delivered
+        }
         try await producer.beginTransaction()
+        CrashPoint.pass(lane.crashPoints.begun)
         let delivered = try await producer.send(records)
+        CrashPoint.pass(lane.crashPoints.sent)
         try await producer.commitTransaction(timeout: .seconds(30))
+        CrashPoint.pass(lane.crashPoints.committed)
         return delivered
     }
 }

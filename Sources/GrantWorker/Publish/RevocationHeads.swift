@@ -1,4 +1,5 @@
 import ClawWire
+import CrashPoints
 import GrantLedger
 import Kafka
 import Keys
@@ -23,6 +24,7 @@ struct RevocationHeads: Sendable {
     /// until time has caught up with it.
     func publish(through publisher: Publisher) async throws {
         let horizon = try await ledger.revocationHorizon()
+        CrashPoint.pass(.headHorizonRead)
         let difference = Duration.microseconds(horizon.now.microseconds - clock().microseconds)
         guard difference <= maximumClockDifference, .zero - difference <= maximumClockDifference else { return }
         guard horizon.isSealed,
@@ -34,6 +36,7 @@ struct RevocationHeads: Sendable {
             sweptPosition: horizon.sweptPosition,
             live: RevocationHead.Live(tokens: horizon.revokedTokens, cutoffs: horizon.cutoffs)
         ).signed(by: keys.signer(for: .receipt, at: clock()))
+        CrashPoint.pass(.headSigned)
         func header(_ name: String, _ value: String) -> KafkaHeader {
             KafkaHeader(name: name, value: Array(value.utf8))
         }
@@ -50,5 +53,6 @@ struct RevocationHeads: Sendable {
                     header("claw_stream", SignedRevocationHead.streamName),
                 ], timestamp: horizon.now.milliseconds)
         ])
+        CrashPoint.pass(.headSent)
     }
 }

@@ -2,6 +2,7 @@ import GrantLedger
 import Kafka
 import Logging
 import Observability
+import Primitives
 
 /// Reads the ends of the output topics back.
 ///
@@ -20,11 +21,12 @@ struct TailReader {
     /// Longest wait for the next record or the end of a partition.
     private static let patience: Duration = .seconds(60)
     let configuration: KafkaConfiguration
+    let clients: any KafkaClients
     let usesTransactions: Bool
     let topics: WorkerConfiguration.OutputTopics
     /// The streams to read back.
     let streams: [OutputStream]
-    let admin: KafkaAdmin
+    let admin: any ClusterDescription
     let logger: Logger
 
     /// Positions of all records from a publish position on, and where each partition ends.
@@ -37,7 +39,7 @@ struct TailReader {
         var properties = configuration
         properties["isolation.level"] = usesTransactions ? "read_committed" : "read_uncommitted"
         properties["group.id"] = nil
-        let consumer = try KafkaConsumer(configuration: properties, log: logger.kafka)
+        let consumer = try clients.consumer(properties, bufferBytes: 8 << 20, log: logger.kafka)
         do {
             let tail = try await read(consumer, metadata, position)
             _ = await consumer.close(deadline: .seconds(5))
@@ -49,7 +51,7 @@ struct TailReader {
     }
 
     private func read(
-        _ consumer: KafkaConsumer, _ metadata: ClusterMetadata, _ position: PublishPosition
+        _ consumer: any RecordConsumer, _ metadata: ClusterMetadata, _ position: PublishPosition
     ) async throws -> Tail {
         var tail = Tail(nextBatch: position.nextBatch)
         var beginnings: [InputPartition: Int64] = [:]
@@ -101,7 +103,7 @@ struct TailReader {
 
     /// Hands over what stands between starts and ends; ends early when `body` throws.
     static func visit(
-        _ consumer: KafkaConsumer, _ starts: [InputPartition: Int64], _ ends: [InputPartition: Int64],
+        _ consumer: any RecordConsumer, _ starts: [InputPartition: Int64], _ ends: [InputPartition: Int64],
         _ body: (InputPartition, ConsumedRecord) throws -> Void
     ) async throws {
         let unread = starts.filter { $0.value < ends[$0.key] ?? 0 }
@@ -109,7 +111,7 @@ struct TailReader {
         try await consumer.assign(
             unread.reduce(into: [:]) { positions, start in positions[start.key.kafka] = start.value })
         var open = Set(unread.keys)
-        var heard = ContinuousClock.now
+        var heard = SteadyTime.now
         while !open.isEmpty {
             let batch = try await consumer.nextBatch(
                 maximumRecords: 5_000, maximumBytes: 32 << 20, linger: .milliseconds(1), timeout: .seconds(5))
@@ -122,8 +124,8 @@ struct TailReader {
                 let key = InputPartition(topic: partition.topic, partition: partition.partition)
                 if offset >= ends[key] ?? 0 { open.remove(key) }
             }
-            if !batch.records.isEmpty || !batch.endsReached.isEmpty { heard = .now }
-            guard ContinuousClock.now - heard < patience else {
+            if !batch.records.isEmpty || !batch.endsReached.isEmpty { heard = SteadyTime.now }
+            guard SteadyTime.now - heard < patience else {
                 throw LedgerError(
                     .unavailable,
                     "the tail of \(open.sorted().map(\.description).joined(separator: ", ")) did not arrive")

@@ -1,4 +1,5 @@
 import ClawWire
+import CrashPoints
 import GrantLedger
 import Keys
 import Logging
@@ -32,7 +33,7 @@ final class SealService: Sendable {
     private let controlPublisher: Publisher
     private let heads: RevocationHeads
     private let statusLists: StatusListService?
-    private let lineage: LineageGuard
+    private let lineage: LineageGuard?
     private let limits: WorkerConfiguration.Limits
     private let clock: @Sendable () -> Timestamp
     private let metrics: WorkerMetrics
@@ -49,7 +50,7 @@ final class SealService: Sendable {
     init(
         ledger: any Ledger, worker: WorkerID, logID: LogID, keys: KeyRing, publisher: Publisher,
         controlPublisher: Publisher, heads: RevocationHeads, statusLists: StatusListService?,
-        lineage: LineageGuard, limits: WorkerConfiguration.Limits,
+        lineage: LineageGuard?, limits: WorkerConfiguration.Limits,
         clock: @escaping @Sendable () -> Timestamp, metrics: WorkerMetrics,
         logger: Logger
     ) {
@@ -75,8 +76,8 @@ final class SealService: Sendable {
             group.addTask { try await self.compete(until: stop) }
             group.addTask {
                 do {
-                    while !stop() { try await Task.sleep(for: self.limits.heartbeatInterval) }
-                    try await Task.sleep(for: self.limits.leaseLifetime)
+                    while !stop() { try await SteadyTime.sleep(for: self.limits.heartbeatInterval) }
+                    try await SteadyTime.sleep(for: self.limits.leaseLifetime)
                 } catch {
                     // Cancelled: the same is due now.
                 }
@@ -120,38 +121,40 @@ final class SealService: Sendable {
                     feed.finish()
                     controlFeed.finish()
                 }
-                var quiet = ContinuousClock.now
-                var ends = ContinuousClock.now
-                var saved = ContinuousClock.now
+                var quiet = SteadyTime.now
+                var ends = SteadyTime.now
+                var saved = SteadyTime.now
                 while !stop() {
                     try Task.checkCancellation()
                     let turn = await turns.next(atMost: Self.lookInterval)
+                    CrashPoint.pass(.sealDue)
                     let batches = try await self.sealOnce(
                         lease, controlAlone: turn == .controlAlone, quiet: quiet, nextEnds: &ends)
                     if batches.isEmpty {
                         // Not at each pause: when approvals come one by one, every one of them would pay for a commit.
-                        if turn == .everything, ContinuousClock.now - saved > Self.saveInterval {
+                        if turn == .everything, SteadyTime.now - saved > Self.saveInterval {
                             if turns.isLevel { try await self.publisher.savePosition(under: lease) }
                             try await self.controlPublisher.savePosition(under: lease)
-                            saved = .now
+                            saved = SteadyTime.now
                         }
                     } else {
-                        quiet = .now
+                        quiet = SteadyTime.now
                         let receipts = batches.reduce(0) { $0 + $1.lastPosition - $1.firstPosition + 1 }
                         turns.sealed(turn, isFull: receipts >= Self.fullRound)
                         controlFeed.yield(.publish(batches))
                         feed.yield(batches)
+                        CrashPoint.pass(.sealHandedOn)
                     }
                 }
             }
             group.addTask {
-                var saved = ContinuousClock.now
+                var saved = SteadyTime.now
                 for await batches in rounds {
                     defer { turns.published() }
                     try await self.publisher.publish(batches)
-                    if ContinuousClock.now - saved > Self.saveInterval {
+                    if SteadyTime.now - saved > Self.saveInterval {
                         try await self.publisher.savePosition(under: lease)
-                        saved = .now
+                        saved = SteadyTime.now
                     }
                 }
                 try await self.publisher.savePosition(under: lease)
@@ -179,7 +182,7 @@ final class SealService: Sendable {
             group.addTask {
                 while !stop() {
                     controlFeed.yield(.state)
-                    try await Task.sleep(for: RevocationHeads.interval)
+                    try await SteadyTime.sleep(for: RevocationHeads.interval)
                 }
             }
             if let statusLists { group.addTask { try await statusLists.run(until: stop) } }
@@ -202,7 +205,7 @@ final class SealService: Sendable {
     private func catchUp(_ publisher: Publisher, _ lease: RoleLease) async throws {
         while true {
             let left = try await ledger.batches(from: publisher.nextBatch, limit: 8)
-            if left.isEmpty { return }
+            if left.isEmpty { return CrashPoint.pass(publisher.lane.crashPoints.caughtUp) }
             try await publisher.publish(left)
             try await publisher.savePosition(under: lease)
         }
@@ -216,7 +219,7 @@ final class SealService: Sendable {
         nextEnds: inout ContinuousClock.Instant
     ) async throws -> [SealedBatch] {
         let sealer = BatchSealer(logID: logID, signer: try keys.signer(for: .receipt, at: clock()))
-        let start = ContinuousClock.now
+        let start = SteadyTime.now
         // By this process's clock alone: the ledger's may be set back, and then it would be due at once and for ever.
         let isHeartbeatDue = !controlAlone && (limits.logHeartbeatInterval.map { start - quiet >= $0 } ?? false)
         let worker = worker
@@ -238,14 +241,14 @@ final class SealService: Sendable {
                 maximumBytes: controlAlone ? 0 : Self.bytesPerRound,
                 whenIdle: isHeartbeatDue ? beat : nil, ending: ending
             ) { input in
-                try lineage.requireCompared(input.incarnation)
+                try lineage?.requireCompared(input.incarnation)
                 return try sealer.seal(input)
             }
             // There may be more at once; what is left of less than a chunk can wait.
             if ending != nil, found.withLock({ $0 }) < RevocationEnds.maximumCutoffs {
                 nextEnds = start + RevocationEnds.interval
             }
-            if !batches.isEmpty { metrics.sealed(batches, in: .now - start) }
+            if !batches.isEmpty { metrics.sealed(batches, in: SteadyTime.now - start) }
             return batches
         } catch let error as LedgerError where error.code == .outcomeUnknown || error.code == .conflict {
             // Either the batches are in the ledger, and catching up finds them, or they are not, and sealing makes them.

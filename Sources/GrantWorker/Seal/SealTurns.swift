@@ -22,7 +22,7 @@ final class SealTurns: Sendable {
         /// True when the last round was full: more is waiting.
         var isBacklog = false
         /// Before this, only full rounds and stops are sealed.
-        var notBefore = ContinuousClock.now
+        var notBefore = SteadyTime.now
         var hasWork = true
         var hasControl = true
         /// The wait that is under way, by its number; waits are numbered from 1.
@@ -65,7 +65,7 @@ final class SealTurns: Sendable {
             state.ahead += 1
             guard turn == .everything else { return }
             state.isBacklog = isFull
-            state.notBefore = .now + distance
+            state.notBefore = SteadyTime.now + distance
             if isFull { state.hasWork = true }
         }
     }
@@ -76,11 +76,11 @@ final class SealTurns: Sendable {
     /// The next turn: as soon as there is something to seal and room for it, and after `limit` without being told.
     /// For one caller at a time.
     func next(atMost limit: Duration) async -> Turn {
-        let deadline = ContinuousClock.now + limit
+        let deadline = SteadyTime.now + limit
         while true {
             let notBefore = state.withLock { $0.notBefore }
-            await wait(until: notBefore > .now ? min(notBefore, deadline) : deadline)
-            let now = ContinuousClock.now
+            await wait(until: notBefore > SteadyTime.now ? min(notBefore, deadline) : deadline)
+            let now = SteadyTime.now
             let turn = state.withLock { state -> Turn? in
                 var turn = state.due(at: now)
                 if turn == nil, now >= deadline { turn = state.isEverythingDue(at: now) ? .everything : .controlAlone }
@@ -99,14 +99,14 @@ final class SealTurns: Sendable {
             state.lastWait += 1
             return state.lastWait
         }
-        let alarm = Task {
-            try? await Task.sleep(until: time, clock: .continuous)
+        let alarm = SteadyTime.detach { [self] in
+            try? await SteadyTime.sleep(until: time)
             wake { $0.lastExpired = max($0.lastExpired, number) }
         }
         defer { alarm.cancel() }
         await withCheckedContinuation { continuation in
             let isOver = state.withLock { state -> Bool in
-                if state.due(at: .now) != nil || state.lastExpired >= number { return true }
+                if state.due(at: SteadyTime.now) != nil || state.lastExpired >= number { return true }
                 state.waiter = (number, continuation)
                 return false
             }
@@ -117,7 +117,8 @@ final class SealTurns: Sendable {
     private func wake(_ change: (inout State) -> Void) {
         let continuation = state.withLock { state -> CheckedContinuation<Void, Never>? in
             change(&state)
-            guard let waiter = state.waiter, state.due(at: .now) != nil || state.lastExpired >= waiter.number else {
+            guard let waiter = state.waiter, state.due(at: SteadyTime.now) != nil || state.lastExpired >= waiter.number
+            else {
                 return nil
             }
             state.waiter = nil

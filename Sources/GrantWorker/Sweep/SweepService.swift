@@ -1,8 +1,10 @@
 import ClawWire
+import CrashPoints
 import GrantLedger
 import IssuanceRules
 import Logging
 import Observability
+import Primitives
 import ReceiptLog
 
 /// The elected sweeper: times out what waits too long, looks again at what waits for a WPC, closes approvals whose time is
@@ -34,23 +36,23 @@ final class SweepService: Sendable {
     }
 
     func run(until stop: @Sendable () -> Bool) async throws {
-        var daysMade = ContinuousClock.now
-        var folded = ContinuousClock.now
+        var daysMade = SteadyTime.now
+        var folded = SteadyTime.now
         var pruned: ContinuousClock.Instant?
         try await ledger.hold(.sweeper, for: worker, every: limits.sweepInterval, until: stop) { error in
             logger.log(.sweepFailed, metadata: ["error": "\(error)"])
         } work: { lease in
-            if ContinuousClock.now - daysMade > DayPartitions.interval {
+            if SteadyTime.now - daysMade > DayPartitions.interval {
                 try await days.ensure()
-                daysMade = .now
+                daysMade = SteadyTime.now
             }
-            if ContinuousClock.now - folded > Self.foldInterval {
+            if SteadyTime.now - folded > Self.foldInterval {
                 try await ledger.foldTallies()
-                folded = .now
+                folded = SteadyTime.now
             }
-            if pruned.map({ ContinuousClock.now - $0 > Self.pruneInterval }) ?? true {
+            if pruned.map({ SteadyTime.now - $0 > Self.pruneInterval }) ?? true {
                 try await pruneControlOrders(lease, until: stop)
-                pruned = .now
+                pruned = SteadyTime.now
             }
             while !stop(), try await sweep(lease) == Self.limit {}
         }
@@ -76,6 +78,7 @@ final class SweepService: Sendable {
     private func sweep(_ lease: RoleLease) async throws -> Int {
         let due = try await ledger.due(limit: Self.limit)
         guard !due.requests.isEmpty || !due.approvals.isEmpty else { return 0 }
+        CrashPoint.pass(.sweepDue)
         let batch = Self.batch(due, DecideRead(worker: worker, fence: .role(lease)))
         try await decider.decide(batch, due: due)
         return max(due.requests.count, due.approvals.count)

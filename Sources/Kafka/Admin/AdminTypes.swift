@@ -71,6 +71,24 @@ public struct ClusterMetadata: Sendable, Hashable {
         public let error: KafkaError?
     }
 
+    /// Describes a cluster of one broker, for those who read from elsewhere than a broker.
+    package init(partitionCounts: [String: Int32]) {
+        self.init(
+            brokers: [],
+            topics: partitionCounts.reduce(into: [:]) { topics, count in
+                topics[count.key] = Topic(
+                    name: count.key,
+                    partitions: (0..<count.value).map {
+                        Partition(id: $0, leader: 0, replicas: [0], inSyncReplicas: [0], error: nil)
+                    }, error: nil)
+            })
+    }
+
+    init(brokers: [Broker], topics: [String: Topic]) {
+        self.brokers = brokers
+        self.topics = topics
+    }
+
     /// The brokers, ordered by number.
     public let brokers: [Broker]
     /// The topics by name.

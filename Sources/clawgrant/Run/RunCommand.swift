@@ -1,5 +1,6 @@
 import ArgumentParser
 import CLinux
+import CrashPoints
 import Glibc
 import GrantWorker
 import Logging
@@ -23,6 +24,9 @@ struct RunCommand: AsyncParsableCommand {
     var isDryRun = false
 
     mutating func run() async throws {
+        #if DEBUG
+            try Self.planCrash()
+        #endif
         let file = try source.load()
         var configuration = file.worker
         if isDryRun { configuration.isDryRun = true }
@@ -59,4 +63,16 @@ struct RunCommand: AsyncParsableCommand {
             throw CommandFailure.negative("the worker ended: \(error)")
         }
     }
+
+    #if DEBUG
+        /// Lets a test say where this process is to kill itself, see ``CrashPoint/arm(killingAt:)``.
+        private static func planCrash() throws {
+            guard let plan = unsafe getenv("CLAWGRANT_CRASH_AT") else { return }
+            do {
+                try unsafe CrashPoint.arm(killingAt: String(cString: plan))
+            } catch {
+                throw ValidationError("CLAWGRANT_CRASH_AT: \(error)")
+            }
+        }
+    #endif
 }
