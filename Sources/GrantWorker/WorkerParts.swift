@@ -160,8 +160,8 @@ struct WorkerParts: Sendable {
                 ledger: ledger, worker: configuration.workerID, interval: configuration.limits.sweepInterval,
                 metrics: metrics, logger: logger),
             redrive: RedriveService(
-                ledger: ledger, worker: configuration.workerID, decider: decider, configuration: configuration.kafka,
-                limits: configuration.limits, metrics: metrics, logger: logger),
+                ledger: ledger, decider: decider, applier: applier, rules: rules, configuration: configuration,
+                metrics: metrics, logger: logger),
             health: watched.values.contains { $0.silence != nil }
                 ? HealthService(
                     rules: watched, ledger: ledger, decider: decider, worker: configuration.workerID,
