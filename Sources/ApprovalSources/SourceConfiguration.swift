@@ -3,66 +3,10 @@ public import IssuanceRules
 
 /// A configured source: what it is, whom it is trusted for, and how it proves itself.
 public struct SourceConfiguration: Sendable, Hashable {
-    /// The vocabulary of the source's records. The text is the configuration's.
-    public enum Kind: String, Sendable, Hashable, CaseIterable {
-        /// Our own CloudEvents and `human_approval_receipt` envelopes.
-        case native
-        /// Microsoft Entra audit records as Event Hubs delivers them.
-        case entraAudit = "entra_audit"
-        /// Records of the Azure activity log about activations of Azure resource roles.
-        case azureActivity = "azure_activity"
-        /// Objects of Microsoft Graph: schedule requests with approval and instance, and group notifications.
-        case graph
-        /// Callouts of custom extensions of Microsoft Entra entitlement management.
-        case entitlementManagement = "entitlement_management"
-        /// Capability requests.
-        case capabilityRequest = "capability_request"
-        /// ServiceNow changes with their approvals.
-        case serviceNow = "servicenow"
-        /// Jira Service Management approvals.
-        case jsm
-        /// GitHub deployment reviews.
-        case gitHub = "github"
-        /// PagerDuty incidents, as stops.
-        case pagerDuty = "pagerduty"
-        /// Opsgenie alerts, as stops.
-        case opsgenie
-        /// Slack interactions, which decide nothing.
-        case slack
-        /// Security Event Tokens of OpenID Shared Signals.
-        case sharedSignals = "ssf"
-
-        /// The kind that people name on a command line: its configured name, the name of its vocabulary, or a short
-        /// form, with `-`, `.` or `_` between words.
-        public init?(name: String) {
-            switch TextRules.folded(name).replacing("-", with: "_").replacing(".", with: "_") {
-            case "native", "claw_native": self = .native
-            case "entra_audit", "entra", "entra_pim": self = .entraAudit
-            case "azure_activity", "azure": self = .azureActivity
-            case "graph", "entra_graph": self = .graph
-            case "entitlement_management", "entra_em", "em": self = .entitlementManagement
-            case "capability_request", "claw_request", "request", "requests": self = .capabilityRequest
-            case "servicenow", "service_now": self = .serviceNow
-            case "jsm", "jira", "jira_service_management": self = .jsm
-            case "github": self = .gitHub
-            case "pagerduty": self = .pagerDuty
-            case "opsgenie": self = .opsgenie
-            case "slack": self = .slack
-            case "ssf", "shared_signals", "caep": self = .sharedSignals
-            default: return nil
-            }
-        }
-    }
-
-    /// What proves a record. The text is the configuration's.
-    public enum Authenticity: String, Sendable, Hashable, CaseIterable {
-        /// A signature of a listed key on each event or batch.
-        case signed
-        /// The vendor's API, read back before issuing.
-        case confirmed
-        /// The broker's access control alone.
-        case topic
-    }
+    /// The vocabulary of the source's records.
+    public typealias Kind = SourceRule.Kind
+    /// What proves a record.
+    public typealias Authenticity = SourceRule.AuthenticityDemand
 
     /// How an event's identifier is made unique within the source.
     public enum EventIdentity: String, Sendable, Hashable {
@@ -191,29 +135,7 @@ public struct SourceConfiguration: Sendable, Hashable {
     ///   - rule: the source as the rules declare it.
     ///   - entitlements: the rules' map, by which the job class of an entitlement is told.
     public init(_ rule: SourceRule, entitlements: EntitlementMap) {
-        let kind: Kind =
-            switch rule.kind {
-            case .native: .native
-            case .entraAudit: .entraAudit
-            case .azureActivity: .azureActivity
-            case .graph: .graph
-            case .entitlementManagement: .entitlementManagement
-            case .capabilityRequest: .capabilityRequest
-            case .serviceNow: .serviceNow
-            case .jsm: .jsm
-            case .gitHub: .gitHub
-            case .pagerDuty: .pagerDuty
-            case .opsgenie: .opsgenie
-            case .slack: .slack
-            case .sharedSignals: .sharedSignals
-            }
-        let authenticity: Authenticity =
-            switch rule.authenticity {
-            case .signed: .signed
-            case .confirmed: .confirmed
-            case .topic: .topic
-            }
-        self.init(name: rule.name, kind: kind, authenticity: authenticity)
+        self.init(name: rule.name, kind: rule.kind, authenticity: rule.authenticity)
         signers = rule.signers.sorted { $0.key < $1.key }.map {
             Signer(
                 publicKey: $0.value.key, jobClasses: $0.value.jobClasses, mayStop: $0.value.mayStop,
@@ -234,4 +156,27 @@ public struct SourceConfiguration: Sendable, Hashable {
 
     /// The listed key that `kid` names, by its DID or by its short key identifier.
     func signer(named kid: String) -> Signer? { signers.first { $0.isNamed(kid) } }
+}
+
+extension SourceRule.Kind {
+    /// The kind that people name on a command line: its configured name, the name of its vocabulary, or a short form,
+    /// with `-`, `.` or `_` between words.
+    public init?(name: String) {
+        switch TextRules.folded(name).replacing("-", with: "_").replacing(".", with: "_") {
+        case "native", "claw_native": self = .native
+        case "entra_audit", "entra", "entra_pim": self = .entraAudit
+        case "azure_activity", "azure": self = .azureActivity
+        case "graph", "entra_graph": self = .graph
+        case "entitlement_management", "entra_em", "em": self = .entitlementManagement
+        case "capability_request", "claw_request", "request", "requests": self = .capabilityRequest
+        case "servicenow", "service_now": self = .serviceNow
+        case "jsm", "jira", "jira_service_management": self = .jsm
+        case "github": self = .gitHub
+        case "pagerduty": self = .pagerDuty
+        case "opsgenie": self = .opsgenie
+        case "slack": self = .slack
+        case "ssf", "shared_signals", "caep": self = .sharedSignals
+        default: return nil
+        }
+    }
 }

@@ -59,6 +59,21 @@ public enum Fsck {
         return try await DumpWriter(directory: directory).write(plan, from: source)
     }
 
+    /// What stands on a topic of WPC envelopes: the newest value of each key, not verified yet.
+    ///
+    /// - Parameter limit: most keys that are kept; later ones are passed over.
+    /// - Throws: when the topic cannot be read to its end.
+    public static func envelopes(
+        on topic: String, kafka: KafkaConfiguration, limit: Int = 10_000
+    ) async throws -> [[UInt8]] {
+        var newest: [[UInt8]: [UInt8]] = [:]
+        try await KafkaSource(kafka).read(topic) { record in
+            guard let key = record.key, newest.count < limit || newest[key] != nil else { return }
+            newest[key] = record.value
+        }
+        return newest.sorted { $0.key.lexicographicallyPrecedes($1.key) }.map(\.value)
+    }
+
     /// Runs every audit.
     package static func run(
         _ plan: FsckPlan, _ source: any TopicSource, ledger: (any LedgerSource)?, note: String? = nil

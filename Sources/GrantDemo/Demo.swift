@@ -2,6 +2,7 @@ public import ApprovalSources
 import ClawWire
 public import DevStack
 import GrantChecker
+public import IssuanceRules
 import Kafka
 import Playground
 import ReceiptLog

@@ -106,8 +106,8 @@ struct WorkerParts: Sendable {
             rules: rules, keys: keys, policies: policies, ledger: ledger, pool: pool, core: core,
             lineage: foundation.lineage,
             redrive: RedriveService(
-                ledger: ledger, worker: configuration.workerID, decider: core.decider,
-                configuration: configuration.kafka, limits: configuration.limits, metrics: metrics, logger: logger),
+                ledger: ledger, decider: core.decider, applier: core.applier, rules: rules,
+                configuration: configuration, metrics: metrics, logger: logger),
             health: watched.values.contains { $0.silence != nil }
                 ? HealthService(
                     rules: watched, ledger: ledger, decider: core.decider, worker: configuration.workerID,

@@ -2,7 +2,7 @@ public import ClawWire
 import Foundation
 import Primitives
 
-/// Reads schedule requests, their approvals and their instances from Microsoft Graph as an application.
+/// Reads requests, their approvals and what they led to from Microsoft Graph as an application.
 ///
 /// Safe to use from any task. ``close()`` it before it is let go.
 public final class GraphReader: Sendable {
@@ -68,13 +68,16 @@ public final class GraphReader: Sendable {
             "kind": "graph.poll", "tenantId": .string(target.tenant), "request": request, "approval": .null,
             "instances": [],
         ]
-        if let id = request["approvalId"]?.string?.lowercased(), GraphTarget.isGUID(id) {
+        if let id = target.approvalID(of: request) {
             document["approval"] = try await approval(id, target, &trail) ?? .null
         }
-        if let principal = request["principalId"]?.string?.lowercased(), GraphTarget.isGUID(principal) {
+        switch target.holding(of: request) {
+        case .instances(let path):
             document["instances"] = .array(
-                try await list(target.instances(principal: principal), target.tenant, &trail)
-                    .filter { Self.isOfSchedule($0, request) })
+                try await list(path, target.tenant, &trail).filter { Self.isOfSchedule($0, request) })
+        case .assignment(let path):
+            document["instances"] = .array([try await get(path, target.tenant, &trail)].compactMap(\.self))
+        case nil: break
         }
         return GraphAnswer(
             target, document: .object(document), requestIDs: trail.requestIDs, askedAt: askedAt, answeredAt: now())

@@ -1,6 +1,7 @@
 public import ApprovalSources
 public import ClawWire
 public import HTTPService
+import IssuanceRules
 public import Kafka
 
 /// One vendor's webhooks: where they arrive, what proves them, what becomes of them.

@@ -37,7 +37,8 @@ struct NativeTranslation {
     enum Refusal: String, Error, Sendable, Hashable, CaseIterable {
         /// Every entry was rejected by the mapping of the source.
         case rejected
-        /// A fact that no native event can say: an invalidation, an end by subject alone, a lift, a change of a window.
+        /// A fact that no native event can say: an invalidation, an end by subject alone, a lift, a change of a window,
+        /// a request without an approval.
         case noNativeForm = "no_native_form"
         /// A fact without a time or an approval.
         case incomplete
@@ -63,9 +64,11 @@ struct NativeTranslation {
             case .ignored, .requestOpened, .requestRouted, .grantDirect: continue
             case .rejected: rejected += 1
             case .stopDeclared(let stop): events.append(try self.stop(stop, fact))
-            case .decisionApproved, .decisionDenied, .decisionTimedOut, .decisionCanceled, .grantStarted, .grantEnded:
+            case .decisionApproved, .decisionDenied, .decisionTimedOut, .decisionCanceled, .grantStarted, .grantEnded,
+                .capabilityRequested:
                 guard let approval = fact.approvalID else {
                     if case .grantEnded = fact.content { throw .noNativeForm }
+                    if case .capabilityRequested = fact.content { throw .noNativeForm }
                     throw .incomplete
                 }
                 if let i = groups.firstIndex(where: {
@@ -75,7 +78,7 @@ struct NativeTranslation {
                 } else {
                     groups.append((approval, [fact]))
                 }
-            case .grantChanged, .subjectInvalidated, .capabilityRequested, .stopLifted: throw .noNativeForm
+            case .grantChanged, .subjectInvalidated, .stopLifted: throw .noNativeForm
             }
         }
         for group in groups { events += try decisions(group.approval, group.facts) }
@@ -101,6 +104,7 @@ struct NativeTranslation {
         var events: [Translated] = []
         var answers: [NativeDecision.Answer] = []
         var approved: Fact?
+        var request: CapabilityRequest?
         var window: (fact: Fact, notBefore: Timestamp?, notAfter: Timestamp?)?
         for fact in facts {
             switch fact.content {
@@ -118,19 +122,24 @@ struct NativeTranslation {
                 var decision = decision(approval, .ended, fact)
                 decision.endReason = reason
                 events.append(try translated(decision, fact))
-            case .requestOpened, .requestRouted, .grantChanged, .grantDirect, .subjectInvalidated, .capabilityRequested,
-                .stopDeclared, .stopLifted, .ignored, .rejected:
+            case .capabilityRequested(let contained): request = contained
+            case .requestOpened, .requestRouted, .grantChanged, .grantDirect, .subjectInvalidated, .stopDeclared,
+                .stopLifted, .ignored, .rejected:
                 continue
             }
         }
         if let fact = approved ?? window?.fact {
             var decision = decision(approval, approved == nil ? .started : .approved, fact)
             decision.answers = answers
+            decision.request = request.map { CapabilityRequestDocument.encode($0) }
             decision.notBefore = window?.notBefore
             decision.notAfter = window?.notAfter
             // The window is as old as its own fact says, which moved dates must not make younger; answers have times of
             // their own.
             events.insert(try translated(decision, fact, at: window?.fact.occurredAt), at: 0)
+        } else if request != nil, events.isEmpty {
+            // A request by itself is its own source's to bring.
+            throw .noNativeForm
         }
         return events
     }

@@ -4,6 +4,7 @@ import DevStack
 import Foundation
 import Glibc
 import GrantDemo
+import IssuanceRules
 import Playground
 
 /// `clawgrant demo`.

@@ -118,6 +118,7 @@ struct FsckCheckCommand: AsyncParsableCommand {
         if let directory { return try await Fsck.check(directory: directory, plan) }
         let file = try source.load()
         try plan.take(file)
+        if let rules = try? file.rules() { await plan.addPolicies(file.worker.policySources(rules), rules, file) }
         return try await Fsck.check(
             kafka: file.worker.kafka, database: readsLedger ? file.worker.database : nil, plan)
     }
@@ -213,14 +214,40 @@ extension FsckPlan {
     mutating func addPolicies(in directory: String) {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
         for name in names.filter({ $0.hasSuffix(".json") }).sorted().prefix(10_000) {
-            guard let bytes = try? InputFile.bytes("\(directory)/\(name)", atMost: 131_072),
-                let envelope = try? JSONReader.parse(bytes), let document = envelope["payload"],
-                let contract = try? WorkPolicyContract(document)
-            else { continue }
-            // Of two envelopes around one document the one that stands counts.
-            guard policies[contract.policyHash]?.signerDID == nil else { continue }
-            policies[contract.policyHash] = Self.policy(contract.issuancePolicy, envelope)
+            if let bytes = try? InputFile.bytes("\(directory)/\(name)", atMost: 131_072) { addPolicy(bytes) }
         }
+    }
+
+    /// What the WPCs say that workers find besides those of the directory: on the topic, and, of those that the rules
+    /// name by hash, in the registry. A place that does not answer is told: what only it has is not checked.
+    mutating func addPolicies(
+        _ sources: WorkerConfiguration.PolicySources, _ rules: RuleSet, _ file: ConfigurationFile
+    ) async {
+        if let topic = sources.topic {
+            do {
+                for bytes in try await Fsck.envelopes(on: topic, kafka: file.worker.kafka) { addPolicy(bytes) }
+            } catch {
+                Console.error("the WPCs on the topic \(Console.plain(topic)) were not read: \(error)")
+            }
+        }
+        guard let url = sources.url else { return }
+        let named = Set(rules.jobClasses.values.flatMap(\.workPolicy.hashes))
+        for hash in named.filter({ policies[$0]?.signerDID == nil }).sorted().prefix(256) {
+            do {
+                if let bytes = try await PolicyLookup.registered(hash, at: url) { addPolicy(bytes) }
+            } catch {
+                Console.error("the registry \(Console.plain(url)) did not give the WPC \(hash): \(error)")
+            }
+        }
+    }
+
+    private mutating func addPolicy(_ bytes: [UInt8]) {
+        guard bytes.count <= 131_072, let envelope = try? JSONReader.parse(bytes), let document = envelope["payload"],
+            let contract = try? WorkPolicyContract(document)
+        else { return }
+        // Of two envelopes around one document the one that stands counts.
+        guard policies[contract.policyHash]?.signerDID == nil else { return }
+        policies[contract.policyHash] = Self.policy(contract.issuancePolicy, envelope)
     }
 
     private static func policy(_ contract: IssuancePolicy, _ envelope: JSONValue) -> Policy {

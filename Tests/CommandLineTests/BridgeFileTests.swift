@@ -3,6 +3,7 @@ import DevStack
 import Foundation
 import GrantWorker
 import HTTPService
+import IssuanceRules
 import Kafka
 import Testing
 import WebhookBridge

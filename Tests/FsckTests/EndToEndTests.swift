@@ -76,6 +76,34 @@ struct EndToEndTests {
         await playground.stop()
     }
 
+    /// WPCs that are in no directory are found on their topic; without them the report says what it could not check.
+    private func checkPolicies(_ config: String, _ playground: Playground, _ program: String) async throws {
+        let topic = "claw.wpc.v1"
+        _ = try await playground.admin.createTopics([
+            TopicSpecification(name: topic, partitions: 1, replicationFactor: 1)
+        ])
+        let folder = "\(playground.directory)/policies"
+        var records: [ProducerRecord] = [ProducerRecord(topic: topic, key: Array("x".utf8), value: Array("{".utf8))]
+        for name in try FileManager.default.contentsOfDirectory(atPath: folder) where name.hasSuffix(".json") {
+            let bytes = Array(try Data(contentsOf: URL(fileURLWithPath: "\(folder)/\(name)")))
+            let hash = try #require(try JSONReader.parse(bytes)["payload_hash_b64u"]?.string)
+            records.append(ProducerRecord(topic: topic, key: Array(hash.utf8), value: bytes))
+        }
+        try await playground.produce(records)
+        let text = try String(contentsOfFile: config, encoding: .utf8)
+        func unchecked(_ section: String) async throws -> Bool {
+            let other = "\(config).wpc.yaml"
+            let changed = text.replacing("wpc: {directory: policies}", with: section)
+            try #require(changed != text)
+            try changed.write(toFile: other, atomically: true, encoding: .utf8)
+            let found = try await Self.run(program, ["fsck", "--config", other, "--settled"])
+            #expect(found.code == 0, "\(found.output)")
+            return found.output.contains("grants against WPCs that were not given")
+        }
+        #expect(try await unchecked("wpc: {directory: \"\(playground.directory)/secrets\"}"))
+        #expect(try await !unchecked("wpc: {directory: \"\(playground.directory)/secrets\", topic: \(topic)}"))
+    }
+
     private func check(_ playground: Playground, _ program: String) async throws {
         let worker = try playground.startWorker("one")
         try await playground.waitUntilAtWork([worker])
@@ -126,6 +154,8 @@ struct EndToEndTests {
             #expect(report["properties"]?[property.rawValue]?.string == "holds", "\(property)")
         }
         Attachment.record(live.output, named: "report.json")
+
+        try await checkPolicies(config, playground, program)
 
         let directory = "\(playground.directory)/dump"
         let dump = try await Self.run(program, ["fsck", "dump", "--config", config, "--settled", "--out", directory])

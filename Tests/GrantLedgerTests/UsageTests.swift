@@ -64,9 +64,9 @@ struct UsageTests {
         let seen = Lock<[UsageSnapshot]>([])
         try await ledger.recordUsage(
             Self.read(lease, calls, from: 3, to: 5, keys: [finding.key]), revoking: { _ in [] },
-            plan: { snapshot, position in
+            plan: { snapshot, moment in
                 seen.withLock { $0.append(snapshot) }
-                #expect(position == 0)
+                #expect(moment.controlPosition == 0 && moment.redrive == nil)
                 return Self.plan(calls, snapshot, finding: finding)
             })
         try await ledger.recordUsage(

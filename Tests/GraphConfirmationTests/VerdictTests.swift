@@ -150,7 +150,7 @@ struct VerdictTests {
         }
         let own = GraphFixture.approval.rawValue
         #expect(target(own, .entraRole) && target(own, .group))
-        #expect(!target(own, .azureRole) && !target(own, .accessPackage) && !target(own, .changeRequest))
+        #expect(!target(own, .azureRole) && !target(own, .changeRequest))
         for id in [
             "entra-em/\(GraphFixture.tenant)/\(GraphFixture.request)", "entra-pim/\(GraphFixture.tenant)",
             "entra-pim/\(GraphFixture.tenant)/..", "entra-pim/\(GraphFixture.tenant)/\(GraphFixture.request)/x",

@@ -32,12 +32,14 @@ public final class GraphDouble: Sendable {
 
     /// What a tenant holds.
     public struct Tenant: Sendable {
-        /// Requests by identifier.
+        /// Requests by identifier, those of entitlement management with their relations.
         public var requests: [String: JSONValue] = [:]
         /// Steps of approvals, in neutral form, by identifier.
         public var approvals: [String: [JSONValue]] = [:]
         /// Live schedule instances.
         public var instances: [JSONValue] = []
+        /// Assignments of access packages by identifier, with their relations.
+        public var assignments: [String: JSONValue] = [:]
         /// The tenant that tokens for this one are really of.
         public var tokensAreOf: String?
         /// Makes a tenant that holds nothing.
@@ -254,6 +256,14 @@ public final class GraphDouble: Sendable {
             return Self.error(400, "BadRequest")
         }
         if last == "organization" { return Self.json(["value": [["id": .string(tenant)]]]) }
+        if path.hasSuffix("entitlementManagement/assignmentRequests/\(last)") {
+            guard let found = held.requests[last] else { return Self.error(404, "ResourceNotFound") }
+            return Self.json(Self.expanded(found, ["accessPackage", "assignment", "requestor"], request))
+        }
+        if path.hasSuffix("entitlementManagement/assignments/\(last)") {
+            guard let found = held.assignments[last] else { return Self.error(404, "ResourceNotFound") }
+            return Self.json(Self.expanded(found, ["accessPackage", "target"], request))
+        }
         if path.contains("ScheduleRequests/") {
             guard let found = held.requests[last] else { return Self.error(404, "ResourceNotFound") }
             return Self.json(found)
@@ -267,6 +277,16 @@ public final class GraphDouble: Sendable {
         }
         if last.hasSuffix("ScheduleInstances") { return list(request, path, held.instances, pageSize) }
         return Self.error(400, "BadRequest")
+    }
+
+    /// An object without the relations that were not asked for.
+    private static func expanded(_ value: JSONValue, _ relations: Set<String>, _ request: Request) -> JSONValue {
+        let asked = request.uri.queryParameters["$expand"].map { Set($0.split(separator: ",").map(String.init)) } ?? []
+        guard let object = value.object else { return value }
+        return .object(
+            JSONObject(
+                object.members.filter { !relations.contains($0.key) || asked.contains($0.key) }
+                    .map { ($0.key, $0.value) }))
     }
 
     /// Beta has steps that say Approve and Deny, v1.0 has stages that say Approved and Denied.

@@ -80,11 +80,7 @@ import Testing
         ("may_approve: [c]", "may_approve: [c], trusted_stop_sources: [/soc]", "authenticity: signed only"),
         (
             "kind: native, authenticity: topic", "kind: azure_activity, authenticity: confirmed",
-            "only requests for directory roles"
-        ),
-        (
-            "kind: native, authenticity: topic", "kind: entitlement_management, authenticity: confirmed",
-            "only requests for directory roles"
+            "does not know the roles of Azure resources"
         ),
         ("kind: native", "kind: capability_request", "no approvals from a source of requests"),
         ("groups: {ops: [mina]}", "groups: {ops: [mina]}\ngroups: {}", "every key once"),

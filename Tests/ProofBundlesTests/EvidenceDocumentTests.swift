@@ -35,6 +35,7 @@ struct EvidenceDocumentTests {
         let parts = text.components(separatedBy: "```python\n")
         try #require(parts.count == 2, "the document has one script")
         let script = try #require(parts[1].components(separatedBy: "```").first)
+        #expect(script.split(separator: "\n", omittingEmptySubsequences: false).dropLast().count <= 40)
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("evidence-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
@@ -50,7 +51,8 @@ struct EvidenceDocumentTests {
         for (found, put) in [
             ("\"tokens_input\":900", "\"tokens_input\":901"), ("mara.lindqvist", "mara.lindqvisu"),
             ("\"event_type\":\"llm_call\"", "\"event_type\":\"llm_cell\""), ("TOKEN_REVOKED", "TOKEN_REVOKEE"),
-            ("harborline.reconcile.2026-03", "harborline.reconcile.2026-04"),
+            ("harborline.reconcile.2026-03", "harborline.reconcile.2026-04"), ("\"position\":5,", "\"position\":6,"),
+            ("\"event_id\":\"call:rcpt-0\"", "\"event_id\":\"call:rcpt-7\""),
         ] {
             let altered = original.replacingOccurrences(of: found, with: put)
             #expect(altered != original, "\(found) is in the sample")

@@ -143,6 +143,23 @@ import Testing
         }
     }
 
+    @Test func aContainedRequestGoesAlongWithItsApproval() throws {
+        let request = CapabilityRequest(
+            requestID: RequestID("req-1"), jobID: JobID("job-1"), jobClass: JobClass("run"),
+            agentDID: AgentDID("did:web:agents.harborline.example"), subject: nil, scope: ["proxy:call"],
+            ttlSeconds: 300, policyHash: nil, approvalID: ApprovalID("chg-1"), ticketNumber: nil, delivery: .plain,
+            upgradesRequest: nil, reason: "weekly", requestedAt: Webhook.now)
+        let approved = Self.fact(.decisionApproved(approver: Self.approver), approval: "chg-1")
+        let asked = Self.fact(.capabilityRequested(request), id: "e-2", approval: "chg-1")
+        let events = try Self.translation.events(of: [approved, asked])
+        #expect(events.count == 1)
+        let facts = try Self.read(events)
+        #expect(facts.map(\.kind) == ["decision.approved", "capability.requested"])
+        guard case .capabilityRequested(let read) = facts.last?.content else { return #expect(Bool(false)) }
+        #expect(read.requestID == request.requestID && read.approvalID == ApprovalID("chg-1"))
+        #expect(throws: NativeTranslation.Refusal.noNativeForm) { try Self.translation.events(of: [asked]) }
+    }
+
     @Test func endsAndDecisionsNeedAnApprovalAndATime() throws {
         #expect(throws: NativeTranslation.Refusal.noNativeForm) {
             try Self.translation.events(of: [Self.fact(.grantEnded(.removed), approval: nil)])

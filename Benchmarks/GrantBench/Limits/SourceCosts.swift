@@ -1,5 +1,6 @@
 import ApprovalSources
 import ClawWire
+import IssuanceRules
 
 /// How fast one core reads what approval systems send: a message of many entries, as a vendor batches them.
 struct SourceCosts {

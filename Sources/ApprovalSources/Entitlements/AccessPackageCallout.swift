@@ -1,7 +1,8 @@
 import ClawWire
 import IssuanceRules
 
-/// The members of an `accessPackageAssignmentRequestCalloutData`, whose keys Logic Apps re-case.
+/// The members that an `accessPackageAssignmentRequestCalloutData`, whose keys Logic Apps re-case, and an
+/// `accessPackageAssignmentRequest` have in common.
 struct AccessPackageCallout {
     /// What the request does.
     enum Kind {
@@ -31,7 +32,8 @@ struct AccessPackageCallout {
         case "userremove", "adminremove", "systemremove", "approverremove": kind = .remove
         case .some, nil: kind = .unknown
         }
-        state = VendorRecord.word(VendorRecord.member(body, "state"))
+        // The beta version has names of its own.
+        state = VendorRecord.word(VendorRecord.member(body, "state") ?? VendorRecord.member(body, "requestState"))
         requestID =
             VendorRecord.part(VendorRecord.member(body, "accessPackageAssignmentRequestId"))
             ?? VendorRecord.part(VendorRecord.member(body, "requestId"))

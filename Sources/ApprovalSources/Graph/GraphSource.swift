@@ -1,9 +1,9 @@
 public import ClawWire
 public import IssuanceRules
 
-/// Objects of Microsoft Graph on a topic: schedule requests with their approval and their schedule instance, as a
-/// poller
-/// wrote them, and change notifications of groups.
+/// Objects of Microsoft Graph on a topic: schedule requests with their approval and their schedule instance, requests
+/// for access packages with their approval and their assignment, as a poller wrote them, and change notifications of
+/// groups.
 ///
 /// A wrapper is `{"kind":"graph.poll","tenantId","polledAt","request","approval","instance"}` round unchanged answers;
 /// `instances` may stand for `instance`. A message is a wrapper, an array of wrappers, or `{"records":[…]}`.
@@ -32,7 +32,8 @@ public enum GraphSource: ApprovalSource {
             recordIndex: index, source: vocabulary, sourceEventID: SourceEventID("sha256:\(digest.b64u)"),
             occurredAt: nil, content: WhyCode.malformed.rejected)
         base.recordDigest = digest
-        guard let value = VendorRecord.object(wrapper, "request"), let request = GraphRequest(value),
+        guard let value = VendorRecord.object(wrapper, "request"),
+            let request = GraphRequest(value, limits: configuration.limits),
             let polledAt = VendorRecord.time(VendorRecord.member(wrapper, "polledAt"))
         else { return [base] }
         let tenant: String
@@ -50,7 +51,7 @@ public enum GraphSource: ApprovalSource {
         }
         guard let window = request.window(instances(wrapper)) else { return [base] }
         base.occurredAt = request.completedAt ?? request.createdAt ?? polledAt
-        base.approvalID = ApprovalID("entra-pim/\(tenant)/\(request.id)")
+        base.approvalID = request.approvalName(in: tenant)
         base.subject = Actor(id: PersonID(request.principal))
         base.entitlement = request.entitlement
         return GraphFacts(base: base, request: request, approval: approval, window: window, polledAt: polledAt).facts
@@ -80,20 +81,16 @@ private struct GraphFacts {
         case .remove: return removal(.removed)
         case .assign:
             return change {
-                base.with(.grantDirect(assignedBy: assigner, outsidePIM: false, notBefore: $0, notAfter: $1))
+                base.with(.grantDirect(assignedBy: request.assigner, outsidePIM: false, notBefore: $0, notAfter: $1))
             }
         case .change: return change { base.with(.grantChanged(notBefore: $0, notAfter: $1)) }
         case .unknown: return [base.with(WhyCode.unknownActivity.ignored)]
         }
     }
 
-    private var assigner: Actor? {
-        GraphIdentity.requester(request.createdBy) ?? GraphIdentity.actor(request.createdBy)
-    }
-
     private var activation: [Fact] {
         var opened = base
-        opened.requester = GraphIdentity.requester(request.createdBy)
+        opened.requester = request.requester
         opened.justification = request.justification
         opened.occurredAt = request.createdAt ?? base.occurredAt
         switch request.status {

@@ -1,4 +1,5 @@
 public import ClawWire
+public import IssuanceRules
 
 /// A file of vendor records taken apart into the records a topic would have held.
 ///

@@ -1,4 +1,5 @@
 import ClawWire
+import IssuanceRules
 
 /// Webhooks as people keep them in files, with their headers beside their body, and the kinds that records look like.
 enum VendorSample {

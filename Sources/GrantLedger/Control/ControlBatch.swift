@@ -65,6 +65,8 @@ public struct ControlRead: Sendable {
     public var eventID: String?
     /// The control position up to which the caller knows the control orders; 0 for none.
     public var knownPosition: Int64 = 0
+    /// The dead letter whose record the event is; in place of ``fence``, since its topic was read long ago.
+    public var redrive: RedriveFence?
     /// How long decide transactions in flight may keep the lock before they are ended.
     public var patience: Duration
     /// Makes a read.
@@ -134,6 +136,9 @@ public struct ControlSnapshot: Sendable {
     public let known: KnownEvent?
     /// How long the lock was waited for.
     public let waited: Duration
+    /// The dead letter that was asked for, locked; `nil` when its redrive is not wanted any more, or somebody else is
+    /// about to change it.
+    public internal(set) var redrive: StoredDeadLetter?
     /// The approvals that were asked for.
     public package(set) var approvals: [ApprovalID: StoredApproval]
 
@@ -196,6 +201,8 @@ public struct ControlWrite: Sendable {
     public var runs: [RevocationRun] = []
     /// Cut-offs that are published by the effects.
     public var cutoffs: [StoredCutoff] = []
+    /// What became of the dead letter whose record was read again.
+    public var redriven: RedriveWrite?
     /// Makes an empty write.
     public init() {}
 }

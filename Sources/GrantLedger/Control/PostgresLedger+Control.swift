@@ -68,7 +68,10 @@ extension PostgresLedger {
                 .execute(ControlStatements.advanceInput, Parameters(fence.topic, fence.from, fence.to)),
             ]
         }
+        let redriveStep = steps.count
+        if let redrive = read.redrive { steps += redriveSteps(redrive, .lockFreeWanted) }
         let results = try await transaction.run(steps)
+        if let redrive = read.redrive { try checkFence(results[redriveStep], redrive.lease) }
         if let fence = read.fence, results[4].rowCount != 1 || results[5].affectedRows != 1 {
             throw LedgerError(
                 .fenced,
@@ -84,10 +87,14 @@ extension PostgresLedger {
                 position: try results[3].optional(0, 0), digest: try results[3].digest(0, 1),
                 result: try results[3].string(0, 2))
         }
-        return ControlSnapshot(
+        var snapshot = ControlSnapshot(
             now: try state.timestampValue(0, 2), position: try state.int64(0, 0),
             orders: try StoredRows.controlOrders(results[1]), counts: counts, newestIssuedAt: newest,
             latestExpiry: latest, known: known, waited: waited, approvals: [:])
+        if read.redrive != nil, results[redriveStep + 1].rowCount == 1 {
+            snapshot.redrive = try StoredRows.deadLetter(results[redriveStep + 1], 0)
+        }
+        return snapshot
     }
 
     /// Grants and live tokens, the newest `iat` of any grant, and the latest `exp` of any that has not come.
@@ -145,6 +152,7 @@ extension PostgresLedger {
             steps.append(.execute(ControlStatements.insertRun, row))
         }
         if let step = Self.cutoffStep(write.cutoffs) { steps.append(step) }
+        if let redriven = write.redriven { steps.append(Self.settleStep(redriven, now: snapshot.now)) }
         let ranges = EffectCodec.groups(write.effects)
         let ids = try await takeGroupIDs(ranges.count, in: transaction)
         return steps + Self.groupSteps(write.effects, ranges, ids, worker: read.worker, now: snapshot.now)

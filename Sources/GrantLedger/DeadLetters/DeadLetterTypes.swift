@@ -157,6 +157,21 @@ public struct RedriveWrite: Sendable {
     }
 }
 
+/// Whose record is read again in a transaction of another kind than a decision: the dead letter, and the role under
+/// which it is done.
+public struct RedriveFence: Sendable, Hashable {
+    /// The role.
+    public let lease: RoleLease
+    /// The dead letter.
+    public let origin: RecordOrigin
+
+    /// Makes a fence.
+    public init(lease: RoleLease, origin: RecordOrigin) {
+        self.lease = lease
+        self.origin = origin
+    }
+}
+
 /// What the workflow of dead letters asks of the ledger.
 public protocol DeadLetterLedger: Sendable {
     /// Dead letters that a filter names, those set aside last first.

@@ -36,7 +36,7 @@ extension PostgresLedger: DeadLetterLedger {
         }
     }
 
-    private static func key(_ origin: RecordOrigin) -> Parameters {
+    static func key(_ origin: RecordOrigin) -> Parameters {
         Parameters(origin.topic, origin.partition, origin.offset)
     }
 
@@ -123,16 +123,9 @@ extension PostgresLedger: DeadLetterLedger {
         do {
             return try await pool.withConnection { connection in
                 try await connection.transaction { transaction in
-                    let results = try await transaction.run([
-                        .execute(
-                            DecideStatements.fenceRole,
-                            Parameters(lease.role.rawValue, lease.owner.rawValue, lease.epoch.value)),
-                        .execute(DeadLetterStatements.lockWanted, Self.key(origin)),
-                    ])
-                    guard results[0].rowCount == 1 else {
-                        throw LedgerError(
-                            .fenced, "the role \(lease.role.rawValue) is held by another worker; nothing committed")
-                    }
+                    let results = try await transaction.run(
+                        Self.redriveSteps(RedriveFence(lease: lease, origin: origin), .lockWanted))
+                    try Self.checkFence(results[0], lease)
                     guard results[1].rowCount == 1 else { return false }
                     let write = RedriveWrite(origin: origin, outcome: .lost, refusal: (code, detail))
                     try await self.settle(results[1], write, by: lease.owner, effect, in: transaction)
@@ -217,6 +210,39 @@ extension PostgresLedger: DeadLetterLedger {
         try await run(
             "taking old dead letters away",
             [.execute(DeadLetterStatements.prune, Parameters(Int64(age / .seconds(1)), limit))])[0].affectedRows
+    }
+
+    // MARK: Redrives in other transactions than decisions
+
+    /// How a dead letter is locked.
+    enum RedriveLock {
+        /// Waiting for whoever has it.
+        case lockWanted
+        /// Not at all, where somebody has it.
+        case lockFreeWanted
+    }
+
+    /// The role's fence, and the dead letter under a lock.
+    static func redriveSteps(_ redrive: RedriveFence, _ lock: RedriveLock) -> [PipelineStep] {
+        let lease = redrive.lease
+        let statement =
+            switch lock {
+            case .lockWanted: DeadLetterStatements.lockWanted
+            case .lockFreeWanted: DeadLetterStatements.lockFreeWanted
+            }
+        return [
+            .execute(
+                DecideStatements.fenceRole,
+                Parameters(lease.role.rawValue, lease.owner.rawValue, lease.epoch.value)),
+            .execute(statement, key(redrive.origin)),
+        ]
+    }
+
+    static func checkFence(_ fence: PostgresResult, _ lease: RoleLease) throws(LedgerError) {
+        guard fence.rowCount == 1 else {
+            throw LedgerError(
+                .fenced, "the role \(lease.role.rawValue) is held by another worker; nothing committed")
+        }
     }
 
     // MARK: Setting aside

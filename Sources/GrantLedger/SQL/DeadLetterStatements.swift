@@ -80,6 +80,17 @@ enum DeadLetterStatements {
         """,
         parameterTypes: [.text, .int4, .int8])
 
+    /// The same for a transaction that keeps the stop lock: it waits for nobody who is about to give the dead letter
+    /// up.
+    static let lockFreeWanted = PreparedStatement(
+        "lock_free_wanted_redrive",
+        """
+        SELECT \(columns), clock_timestamp() FROM clawgrant.dead_letter d
+        WHERE d.topic = $1 AND d.partition = $2 AND d.record_offset = $3 AND d.state = 0 AND d.requested_at IS NOT NULL
+        FOR UPDATE SKIP LOCKED
+        """,
+        parameterTypes: [.text, .int4, .int8])
+
     static let lock = PreparedStatement(
         "lock_dead_letter",
         """

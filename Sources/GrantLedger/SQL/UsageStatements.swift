@@ -23,6 +23,10 @@ enum UsageStatements {
         """,
         parameterTypes: [.text, .int4Array, .int8Array, .int8Array])
 
+    /// Waits for what the reader of the topic has in hand, and keeps it from the next.
+    static let lockReader = PreparedStatement(
+        "lock_usage_reader", "SELECT lease_epoch FROM clawgrant.role_lease WHERE role = 'usage' FOR UPDATE")
+
     static let now = PreparedStatement(
         "usage_now",
         """

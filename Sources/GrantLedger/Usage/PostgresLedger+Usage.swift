@@ -35,7 +35,7 @@ extension PostgresLedger: UsageLedger {
     /// never meet at a job; only rows of requests are shared with others, and only when a token is revoked.
     public func recordUsage(
         _ read: UsageRead, revoking: @Sendable (UsageSnapshot) throws -> Set<JobID>,
-        plan: @Sendable (UsageSnapshot, _ controlPosition: Int64) throws -> UsageWrite
+        plan: @Sendable (UsageSnapshot, UsageMoment) throws -> UsageWrite
     ) async throws {
         let what =
             read.elapsed.isEmpty
@@ -43,9 +43,16 @@ extension PostgresLedger: UsageLedger {
         do {
             try await pool.withConnection { connection in
                 try await connection.transaction { transaction in
+                    // Whoever reads a record again is not the reader of the topic: its row keeps the two apart at a
+                    // job.
+                    if read.redrive != nil { _ = try await transaction.execute(UsageStatements.lockReader) }
                     let results = try await transaction.run(Self.steps(read))
                     try Self.checkFence(results, read)
                     var loaded = try Self.snapshot(results, read)
+                    if let origin = read.redrive {
+                        let rows = try await transaction.execute(DeadLetterStatements.lockWanted, Self.key(origin))
+                        if rows.rowCount == 1 { loaded.moment.redrive = try StoredRows.deadLetter(rows, 0) }
+                    }
                     let jobs = try revoking(loaded.snapshot)
                     if !jobs.isEmpty {
                         var ids = Parameters()
@@ -53,7 +60,7 @@ extension PostgresLedger: UsageLedger {
                         let locked = try await transaction.execute(UsageStatements.lockTokens, ids)
                         for row in 0..<locked.rowCount { loaded.refresh(try StoredRows.request(locked, row)) }
                     }
-                    let write = try plan(loaded.snapshot, loaded.controlPosition)
+                    let write = try plan(loaded.snapshot, loaded.moment)
                     let ranges = EffectCodec.groups(write.effects)
                     let groups = try await self.takeGroupIDs(ranges.count, in: transaction)
                     let now = loaded.snapshot.now
@@ -104,10 +111,7 @@ extension PostgresLedger: UsageLedger {
     }
 
     private static func checkFence(_ results: [PostgresResult], _ read: UsageRead) throws(LedgerError) {
-        guard results[0].rowCount == 1 else {
-            throw LedgerError(
-                .fenced, "the role \(read.lease.role.rawValue) is held by another worker; nothing committed")
-        }
+        try checkFence(results[0], read.lease)
         guard results[1].affectedRows == read.advances.count else {
             throw LedgerError(
                 .fenced, "the usage topic \(read.topic) was read further than this worker knows; nothing committed")
@@ -130,7 +134,8 @@ extension PostgresLedger: UsageLedger {
         let jobs = try Self.jobs(tokens: results[5], usage: results[6], approvals: results[7])
         snapshot.jobs = jobs.jobs
         return LoadedUsage(
-            snapshot: snapshot, controlPosition: try results[2].int64(0, 1), requests: jobs.requests)
+            snapshot: snapshot, moment: UsageMoment(controlPosition: try results[2].int64(0, 1)),
+            requests: jobs.requests)
     }
 
     /// Jobs as the ledger holds them, from their tokens, their sums and the approvals they rest on.
@@ -160,6 +165,7 @@ extension PostgresLedger: UsageLedger {
 
     private static func writeSteps(_ write: UsageWrite, _ read: UsageRead, now: Timestamp) -> [PipelineStep] {
         var steps: [PipelineStep] = []
+        if let redriven = write.redriven { steps.append(settleStep(redriven, now: now)) }
         if !write.counted.isEmpty {
             var names = Parameters()
             names.append(column: write.counted) { $0.call.name.key.bytes }
@@ -311,7 +317,7 @@ extension PostgresLedger: UsageLedger {
 /// What a usage transaction has loaded.
 private struct LoadedUsage {
     var snapshot: UsageSnapshot
-    let controlPosition: Int64
+    var moment: UsageMoment
     var requests: [RequestID: StoredRequest]
 
     func liveRequests(of jobs: Set<JobID>) -> [String] {

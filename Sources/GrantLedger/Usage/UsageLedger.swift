@@ -17,7 +17,7 @@ public protocol UsageLedger: Sendable {
     ///   - plan: called once with what the ledger holds; throwing rolls back.
     func recordUsage(
         _ read: UsageRead, revoking: @Sendable (UsageSnapshot) throws -> Set<JobID>,
-        plan: @Sendable (UsageSnapshot, _ controlPosition: Int64) throws -> UsageWrite
+        plan: @Sendable (UsageSnapshot, UsageMoment) throws -> UsageWrite
     ) async throws
 
     /// Jobs whose wall time is over although nothing more was received, longest over first.
@@ -53,6 +53,14 @@ public struct UsageAdvance: Sendable, Hashable {
     }
 }
 
+/// What else a usage transaction has read.
+public struct UsageMoment: Sendable, Hashable {
+    /// The control position.
+    public let controlPosition: Int64
+    /// The dead letter that was asked for, locked; `nil` when its redrive is not wanted any more.
+    public internal(set) var redrive: StoredDeadLetter?
+}
+
 /// What a usage transaction needs.
 public struct UsageRead: Sendable {
     /// The role under which it is done.
@@ -67,6 +75,9 @@ public struct UsageRead: Sendable {
     public let findingKeys: [Digest]
     /// Jobs that are looked at because their wall time is over, whatever is received.
     public let elapsed: [JobID]
+    /// The dead letter whose record the batch is. Another worker may be the reader of the topic then: the transaction
+    /// waits for what that one has in hand.
+    public var redrive: RecordOrigin?
 
     /// Makes a read.
     public init(
@@ -113,6 +124,8 @@ public struct UsageWrite: Sendable {
     public var revoked: [RequestID] = []
     /// Receipts and published records, in the order of their making.
     public var effects: [Effect] = []
+    /// What became of the dead letter whose record was read again.
+    public var redriven: RedriveWrite?
 
     /// Makes an empty write.
     public init() {}

@@ -53,9 +53,9 @@ extension SourceRule.Kind {
     /// True for kinds whose approvals Microsoft Graph can be asked about.
     var isKnownToGraph: Bool {
         switch self {
-        case .entraAudit, .graph: true
-        case .native, .azureActivity, .entitlementManagement, .capabilityRequest, .serviceNow, .jsm, .gitHub,
-            .pagerDuty, .opsgenie, .slack, .sharedSignals:
+        case .entraAudit, .graph, .entitlementManagement: true
+        case .native, .azureActivity, .capabilityRequest, .serviceNow, .jsm, .gitHub, .pagerDuty, .opsgenie, .slack,
+            .sharedSignals:
             false
         }
     }

@@ -68,20 +68,36 @@ public struct ControlApplier: Sendable {
         _ event: ControlEvent, fence: ControlFence? = nil, since start: ContinuousClock.Instant = SteadyTime.now,
         refused: @Sendable (ControlSnapshot, ControlRefusal) throws -> [Effect] = { _, _ in [] }
     ) async throws -> ControlAcknowledgement {
+        try await apply(event, ControlRead(worker: worker, fence: fence, eventID: event.id.rawValue), since: start) {
+            write, answer, snapshot in
+            if case .refused(let why) = answer.result { write.effects += try refused(snapshot, why) }
+        }
+    }
+
+    /// Applies an event in a transaction of its own.
+    ///
+    /// - Parameters:
+    ///   - read: what the transaction needs besides.
+    ///   - complete: adds to what is written, given the answer.
+    func apply(
+        _ event: ControlEvent, _ read: ControlRead, since start: ContinuousClock.Instant,
+        complete: @Sendable (inout ControlWrite, ControlAcknowledgement, ControlSnapshot) throws -> Void
+    ) async throws -> ControlAcknowledgement {
         var verified: Set<Digest> = []
         if case .lift(let lift) = event.operation, let hash = lift.policyHash, await policy(hash) {
             verified.insert(hash)
         }
         let before = try await knownState()
-        var read = ControlRead(worker: worker, fence: fence, eventID: event.id.rawValue)
+        var read = read
         read.knownPosition = before.position
         let policies = verified
+        let fence = read.fence
         return try await ledger.control(read) { snapshot in
             try state(before, snapshot).evidenceNeeded(by: event).approvals
         } plan: { snapshot in
             var (write, answer) = try plan(
                 event, try state(before, snapshot), snapshot, verified: policies, fence, since: start)
-            if case .refused(let why) = answer.result { write.effects += try refused(snapshot, why) }
+            try complete(&write, answer, snapshot)
             return (write, answer)
         }
     }
@@ -93,6 +109,21 @@ public struct ControlApplier: Sendable {
         } plan: { snapshot in
             var write = ControlWrite()
             write.effects = try effects(snapshot)
+            return (write, ())
+        }
+    }
+
+    /// Writes what became of a dead letter's record of which nothing is applied.
+    func settle(
+        _ redrive: RedriveFence, _ complete: @Sendable (inout ControlWrite, ControlSnapshot) throws -> Void
+    ) async throws {
+        var read = ControlRead(worker: worker, eventID: nil)
+        read.redrive = redrive
+        try await ledger.control(read) { _ in
+            []
+        } plan: { snapshot in
+            var write = ControlWrite()
+            try complete(&write, snapshot)
             return (write, ())
         }
     }

@@ -1,3 +1,4 @@
+import ApprovalSources
 public import GrantLedger
 import ReceiptLog
 
@@ -31,6 +32,9 @@ public struct DeadLetterExplanation: Sendable, Hashable {
     /// The explanation of a reason's code; `nil` for a code that is not known here.
     public static func of(_ code: String) -> DeadLetterExplanation? {
         if let known = table[code] { return known }
+        if ControlFault.Code(rawValue: code).map({ $0 != .unreadable && $0 != .malformed }) ?? false {
+            return controlKey
+        }
         // Stops and lifts that are not obeyed; docs/control-events.md has the reasons.
         if code.hasPrefix("control_") { return control }
         // Codes of the gateways' verifier are spelled as WIRE section 8.2 spells them.
@@ -67,6 +71,12 @@ public struct DeadLetterExplanation: Sendable, Hashable {
     private static let control = DeadLetterExplanation(
         "A stop or a lift was read and is not obeyed.", .sender,
         "Read the detail and docs/control-events.md; declare it anew with `clawgrant stop` or `clawgrant lift`.")
+
+    private static let controlKey = DeadLetterExplanation(
+        "A record of the control topic that no listed key proves, or whose key may not do what it asks for.",
+        .configuration,
+        "If it is genuine, list the key under control.signers of the rules with what it may do, start the workers anew "
+            + "and redrive; else find out who can write to the control topic.")
 
     private static let gateway = DeadLetterExplanation(
         "A gateway's receipt of a model call does not verify, so that the call counts for nothing.", .sender,
@@ -166,8 +176,15 @@ public struct DeadLetterExplanation: Sendable, Hashable {
         // Codes of the worker.
         "unknown_topic": .init(
             "No source reads the topic of the record.", .configuration,
-            "Name the topic under a source of the rules and redrive; a control event is declared anew, a gateway's "
-                + "receipt sent again by the gateway."),
+            "Name the topic under a source of the rules, or in the configuration as that of control events or gateway "
+                + "receipts, and redrive."),
+        ControlRedrive.declareAnew: .init(
+            "A control event that gives something back, or a drill: such a record is not read again.", .sender,
+            "Declare it anew with `clawgrant lift`, `control` or `drill`; then discard the dead letter."
+        ),
+        "GATEWAY_RECEIPT_TOO_OLD": .init(
+            "The call of a gateway's receipt is on a day whose receipts are archived: a repeat could not be told.",
+            .nothing, "The call counts for nothing; look for a gateway that sends its receipts late."),
         "confirmation_unavailable": .init(
             "The source demands confirmation by the vendor's API, which could not be asked.", .time,
             "See to the connection with the vendor and redrive."),

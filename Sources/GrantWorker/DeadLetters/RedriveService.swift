@@ -1,6 +1,7 @@
 import ApprovalSources
 import ClawWire
 import GrantLedger
+import IssuanceRules
 import Kafka
 import Logging
 import Observability
@@ -10,8 +11,8 @@ import ReceiptLog
 ///
 /// One worker at a time does it, under a role. Each record is read from where it stands and taken by the adapter of the
 /// source that reads its topic now, with every check of authenticity, age and form, in a decide transaction of its own:
-/// what it says, the receipt and the dead letter's state are one commit. What was decided before is known by its event and
-/// is not decided again. No record is written for it, so that nothing can go round in circles.
+/// what it says, the receipt and the dead letter's state are one commit. What was decided before is known by its event
+/// and is not decided again. No record is written for it, so that nothing can go round in circles.
 final class RedriveService: Sendable {
     /// Redrives of one round.
     private static let limit: Int64 = 100
@@ -23,20 +24,32 @@ final class RedriveService: Sendable {
     private let ledger: any Ledger & DeadLetterLedger
     private let worker: WorkerID
     private let decider: Decider
+    private let control: ControlRedrive?
+    private let controlTopic: String?
+    private let usage: GatewayRedrive?
+    private let usageTopic: String?
     private let configuration: KafkaConfiguration
     private let limits: WorkerConfiguration.Limits
     private let metrics: WorkerMetrics
     private let logger: Logger
 
     init(
-        ledger: any Ledger & DeadLetterLedger, worker: WorkerID, decider: Decider, configuration: KafkaConfiguration,
-        limits: WorkerConfiguration.Limits, metrics: WorkerMetrics, logger: Logger
+        ledger: any Ledger & DeadLetterLedger & UsageLedger, decider: Decider, applier: ControlApplier, rules: RuleSet,
+        configuration: WorkerConfiguration, metrics: WorkerMetrics, logger: Logger
     ) {
         self.ledger = ledger
-        self.worker = worker
+        worker = configuration.workerID
         self.decider = decider
-        self.configuration = configuration
-        self.limits = limits
+        controlTopic = configuration.control.topic
+        control = configuration.control.topic.map { _ in
+            ControlRedrive(rules: rules, applier: applier, worker: configuration.workerID, clock: decider.clock)
+        }
+        usageTopic = configuration.gatewayReceipts.topic
+        usage = configuration.gatewayReceipts.topic.map {
+            GatewayRedrive(ledger: ledger, topic: $0, rules: rules, worker: configuration.workerID)
+        }
+        self.configuration = configuration.kafka
+        limits = configuration.limits
         self.metrics = metrics
         self.logger = logger
     }
@@ -116,6 +129,15 @@ final class RedriveService: Sendable {
                 letter, "record_replaced",
                 "another record stands at its place: its digest is not that of what was set aside", lease)
         }
+        // A topic that a source reads besides is the source's.
+        if !decider.reader.reads(letter.origin.topic) {
+            if let control, letter.origin.topic == controlTopic {
+                return note(try await control.redrive(letter, record, lease), of: letter)
+            }
+            if let usage, letter.origin.topic == usageTopic {
+                return note(try await usage.redrive(letter, record, lease), of: letter)
+            }
+        }
         var signatures = BatchSignatureCache(capacity: 1)
         var batch = decider.reader.read(
             [SourceRecord(record)], fence: .role(lease), at: decider.clock(), signatures: &signatures)
@@ -127,6 +149,14 @@ final class RedriveService: Sendable {
         do {
             try await decider.decide(try await decider.obey(batch)) { !stop() }
         } catch is RedriveOver {
+            logger.log(.redriveOver, metadata: ["dead_letter": "\(letter.origin)"])
+        }
+    }
+
+    private func note(_ outcome: Receipt.DeadLetterAction.Outcome?, of letter: StoredDeadLetter) {
+        if let outcome {
+            metrics.redriven(outcome)
+        } else {
             logger.log(.redriveOver, metadata: ["dead_letter": "\(letter.origin)"])
         }
     }

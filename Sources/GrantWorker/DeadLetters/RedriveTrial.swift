@@ -20,11 +20,17 @@ public struct RedriveTrial: Sendable {
     }
 
     private let reader: BatchReader
+    private let rules: RuleSet
+    private let controlTopic: String?
+    private let usageTopic: String?
 
     /// Prepares trials under the rules and the configuration of a worker.
     ///
     /// - Throws: ``ConfigurationError`` when the keys of a header signature cannot be read.
     public init(rules: RuleSet, configuration: WorkerConfiguration) throws(ConfigurationError) {
+        self.rules = rules
+        controlTopic = configuration.control.topic
+        usageTopic = configuration.gatewayReceipts.topic
         reader = BatchReader(
             sources: try SourceConfiguration.byTopic(rules, file: configuration.rulesFile),
             limits: EventAgeLimits(
@@ -40,6 +46,10 @@ public struct RedriveTrial: Sendable {
         case .found(let record):
             guard Digest(hashing: record.value ?? []) == letter.valueDigest else {
                 return .gone("another record stands at its place")
+            }
+            if !reader.reads(letter.origin.topic) {
+                if letter.origin.topic == controlTopic { return ControlRedrive.trial(record, rules, at: now) }
+                if letter.origin.topic == usageTopic { return GatewayRedrive.trial(record, rules) }
             }
             var signatures = BatchSignatureCache(capacity: 1)
             let batch = reader.read([SourceRecord(record)], fence: .offsets([]), at: now, signatures: &signatures)

@@ -104,6 +104,9 @@ struct BatchReader {
     /// Sources whose vendor this worker can ask.
     var confirmable: Set<SourceName> = []
 
+    /// True for a topic that a source of the rules reads.
+    func reads(_ topic: String) -> Bool { sources[topic] != nil }
+
     /// Reads a batch.
     ///
     /// - Parameter now: the worker's clock; used for age limits only, decisions use the ledger's.

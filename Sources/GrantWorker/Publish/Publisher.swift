@@ -24,6 +24,8 @@ final class Publisher: Sendable {
         /// An offset per partition at or before the first record of `nextBatch`: the ends, but only once nothing of a
         /// later batch lies before them.
         var readFrom: [InputPartition: Int64] = [:]
+        /// The date of the newest head of revocations on the topic, as far as is known.
+        var newestHead: Timestamp?
 
         /// Takes note of where a record ended up.
         mutating func note(_ record: DeliveredRecord) {
@@ -87,6 +89,16 @@ final class Publisher: Sendable {
         }
     }
 
+    /// True for a date that is later than that of every head of revocations so far.
+    func mayDateHead(_ time: Timestamp) -> Bool { state.withLock { $0.newestHead.map { $0 < time } ?? true } }
+
+    /// Sends a head of revocations and takes note of its date.
+    func send(head: ProducerRecord, of time: Timestamp) async throws {
+        // Before it is sent: a head whose acknowledgement is lost may be on the topic.
+        state.withLock { $0.newestHead = max($0.newestHead ?? time, time) }
+        try await send(unnumbered: [head])
+    }
+
     private func makeProducer() throws -> any RecordProducer {
         var properties = configuration
         // All records of a batch are handed over at once; nothing is gained by waiting for more.
@@ -129,6 +141,7 @@ final class Publisher: Sendable {
             state.present = tail.positions
             state.ends = tail.ends
             state.readFrom = tail.starts
+            if let head = tail.newestHead { state.newestHead = max(state.newestHead ?? head, head) }
         }
         logger.log(.publishingGoesOn, metadata: ["batch": "\(tail.nextBatch)", "found": "\(tail.positions.count)"])
     }

@@ -1,8 +1,10 @@
+import ClawWire
 import GrantLedger
 import Kafka
 import Logging
 import Observability
 import Primitives
+import ReceiptLog
 
 /// Reads the ends of the output topics back.
 ///
@@ -16,10 +18,14 @@ struct TailReader {
         var starts: [InputPartition: Int64] = [:]
         /// The first batch that may not be on the topics in full.
         var nextBatch: Int64
+        /// The date of the newest head of revocations that was found.
+        var newestHead: Timestamp?
     }
 
     /// Longest wait for the next record or the end of a partition.
     private static let patience: Duration = .seconds(60)
+    /// How far before the position the topic of revocations is read, for the head that stands there.
+    private static let headOffsets: Int64 = 256
     let configuration: KafkaConfiguration
     let clients: any KafkaClients
     let usesTransactions: Bool
@@ -89,7 +95,14 @@ struct TailReader {
                 ])
         }
         let first = shortened.isEmpty ? 0 : tail.nextBatch
-        try await Self.visit(consumer, tail.starts, tail.ends) { _, record in
+        var starts = tail.starts
+        let heads = InputPartition(topic: topics.name(.revocations), partition: 0)
+        if let start = starts[heads] { starts[heads] = max(start - Self.headOffsets, beginnings[heads] ?? 0) }
+        try await Self.visit(consumer, starts, tail.ends) { key, record in
+            if key == heads, record.key == SignedRevocationHead.recordKey, let time = Self.time(record) {
+                tail.newestHead = max(tail.newestHead ?? time, time)
+            }
+            guard record.offset >= tail.starts[key] ?? 0 else { return }
             if let found = Self.found(record), found.batch >= first { tail.positions.insert(found.position) }
         }
         return tail
@@ -133,12 +146,19 @@ struct TailReader {
         }
     }
 
+    private static func text(_ record: ConsumedRecord, _ name: String) -> String? {
+        record.headers.first { $0.name == name }?.value.flatMap { String(validating: $0, as: UTF8.self) }
+    }
+
+    /// The date of a head: as it says, not as the broker stamped it.
+    private static func time(_ record: ConsumedRecord) -> Timestamp? {
+        text(record, "ce_time").flatMap { Timestamp(rfc3339: $0) }
+    }
+
     static func found(_ record: ConsumedRecord) -> Found? {
-        func text(_ name: String) -> String? {
-            record.headers.first { $0.name == name }?.value.flatMap { String(validating: $0, as: UTF8.self) }
-        }
-        guard let stream = text("claw_stream"), let sequence = text("claw_seq").flatMap({ Int64($0) }),
-            let batch = text("claw_batch").flatMap({ Int64($0) })
+        guard let stream = text(record, "claw_stream"),
+            let sequence = text(record, "claw_seq").flatMap({ Int64($0) }),
+            let batch = text(record, "claw_batch").flatMap({ Int64($0) })
         else { return nil }
         return Found(position: Publisher.StreamPosition(stream: stream, sequence: sequence), batch: batch)
     }

@@ -59,6 +59,13 @@ struct GatewayReceiptReader: Sendable {
         return batch
     }
 
+    /// Verifies one record that was read again, without moving any offset.
+    func readAgain(_ record: ConsumedRecord) -> GatewayBatch {
+        var batch = GatewayBatch()
+        read(record, &batch)
+        return batch
+    }
+
     private func read(_ record: ConsumedRecord, _ batch: inout GatewayBatch) {
         guard let value = record.value else { return }
         let found = FoundRecord(

@@ -24,10 +24,10 @@ struct UsagePlanner: Sendable {
     }
 
     func plan(
-        _ batch: GatewayBatch, _ snapshot: UsageSnapshot, controlPosition: Int64
+        _ batch: GatewayBatch, _ snapshot: UsageSnapshot, _ moment: UsageMoment
     ) throws -> (write: UsageWrite, summary: Summary) {
         let book = judge(batch, snapshot)
-        var plan = Plan(planner: self, batch: batch, now: snapshot.now, controlPosition: controlPosition)
+        var plan = Plan(planner: self, batch: batch, now: snapshot.now, moment: moment)
         var raised = snapshot.raised
         for refused in batch.refused {
             try plan.quarantine(refused)
@@ -43,6 +43,7 @@ struct UsagePlanner: Sendable {
         for (run, jobs) in book.state.runs {
             for job in jobs.subtracting(snapshot.runs[run] ?? []) { plan.write.runs.append((run, job)) }
         }
+        if let letter = moment.redrive { try plan.recordRedrive(of: letter) }
         return (plan.write, plan.summary)
     }
 }
@@ -52,9 +53,10 @@ private struct Plan {
     let planner: UsagePlanner
     let batch: GatewayBatch
     let now: Timestamp
-    let controlPosition: Int64
+    let moment: UsageMoment
     var write = UsageWrite()
     var summary = UsagePlanner.Summary()
+    fileprivate var refusedAgain: (code: String, detail: String)?
 
     mutating func add(_ event: UsageEvent) throws {
         switch event {
@@ -72,7 +74,7 @@ private struct Plan {
         }
     }
 
-    private func provenance(
+    fileprivate func provenance(
         _ found: FoundRecord?, _ grant: UsageGrant?, authenticity: ReceiptLog.Authenticity? = .signed,
         controlPosition: Int64? = nil
     ) -> Receipt.Provenance {
@@ -90,7 +92,7 @@ private struct Plan {
             agentDID: grant.agentDID)
     }
 
-    private mutating func append(_ receipt: Receipt, _ outputs: (EncodedReceipt) -> [OutputRecord]) throws {
+    fileprivate mutating func append(_ receipt: Receipt, _ outputs: (EncodedReceipt) -> [OutputRecord]) throws {
         let encoded = try receipt.encoded()
         write.effects.append(
             Effect(
@@ -155,7 +157,7 @@ private struct Plan {
                     tokenHash: grant.tokenHash, jti: grant.tokenID, cause: .budgetSpent,
                     revokedBy: planner.worker.rawValue)),
             subject: subject(grant),
-            provenance: provenance(nil, nil, authenticity: nil, controlPosition: controlPosition),
+            provenance: provenance(nil, nil, authenticity: nil, controlPosition: moment.controlPosition),
             reasons: [
                 Receipt.Reason(
                     code: "TOKEN_BUDGET_SPENT", detail: "the budget of the job is spent: \(what ?? "its limit")")
@@ -177,6 +179,10 @@ private struct Plan {
     }
 
     mutating func quarantine(_ refused: GatewayBatch.Refused) throws {
+        guard moment.redrive?.origin != refused.found.origin else {
+            refusedAgain = (refused.code, refused.detail)
+            return
+        }
         summary.refused += 1
         let receipt = Receipt(
             content: .decisionQuarantined(
@@ -189,6 +195,28 @@ private struct Plan {
                 [OutputRecord(stream: .deadLetters, key: $0.recordKey, value: $0.canonicalBytes)]
             } ?? []
         }
+    }
+}
+
+extension Plan {
+    /// What reading a dead letter's record again came to, with its receipt.
+    mutating func recordRedrive(of letter: StoredDeadLetter) throws {
+        let outcome: Receipt.DeadLetterAction.Outcome =
+            if refusedAgain != nil {
+                .refused
+            } else if !write.counted.isEmpty {
+                .taken
+            } else if summary.repeated > 0 {
+                .repeated
+            } else {
+                .ignored
+            }
+        let receipt = DeadLetterReceipt.make(
+            letter, outcome, reason: refusedAgain.map { Receipt.Reason(code: $0.code, detail: $0.detail) },
+            provenance: provenance(
+                FoundRecord(origin: letter.origin, digest: letter.valueDigest), nil, authenticity: nil), at: now)
+        try append(receipt) { _ in [] }
+        write.redriven = RedriveWrite(origin: letter.origin, outcome: outcome, refusal: refusedAgain)
     }
 }
 

@@ -154,8 +154,8 @@ final class UsageService: Sendable {
             do {
                 try await ledger.recordUsage(
                     read, revoking: { planner.judge(batch, $0).revokedJobs },
-                    plan: { snapshot, position in
-                        let (write, counts) = try planner.plan(batch, snapshot, controlPosition: position)
+                    plan: { snapshot, moment in
+                        let (write, counts) = try planner.plan(batch, snapshot, moment)
                         summary.withLock { $0 = counts }
                         return write
                     })

@@ -67,15 +67,15 @@ public struct RuleSet: Sendable, Hashable {
 public struct SourceRule: Sendable, Hashable {
     /// Which adapter reads it. The text is the form in the rules.
     public enum Kind: String, Sendable, Hashable, CaseIterable {
-        /// CloudEvents of our own format.
+        /// Our own CloudEvents and `human_approval_receipt` envelopes.
         case native
-        /// Microsoft Entra audit records.
+        /// Microsoft Entra audit records as Event Hubs delivers them.
         case entraAudit = "entra_audit"
-        /// Records of the Azure activity log.
+        /// Records of the Azure activity log about activations of Azure resource roles.
         case azureActivity = "azure_activity"
-        /// Objects of Microsoft Graph.
+        /// Objects of Microsoft Graph: requests with their approval and what they led to, and group notifications.
         case graph
-        /// Callouts of Microsoft Entra entitlement management.
+        /// Callouts of custom extensions of Microsoft Entra entitlement management.
         case entitlementManagement = "entitlement_management"
         /// Requests for tokens.
         case capabilityRequest = "capability_request"
@@ -97,9 +97,9 @@ public struct SourceRule: Sendable, Hashable {
 
     /// How its events must be authenticated. The text is the form in the rules.
     public enum AuthenticityDemand: String, Sendable, Hashable, CaseIterable {
-        /// A signature by a listed signer.
+        /// A signature of a listed key on each event or batch.
         case signed
-        /// Read back from the vendor.
+        /// The vendor's interface, read back before issuing.
         case confirmed
         /// The broker's access control is the only guard.
         case topic

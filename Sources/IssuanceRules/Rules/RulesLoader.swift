@@ -143,10 +143,10 @@ struct RulesLoader {
                 expected:
                     "allow_topic_authenticity: true beside it, since the broker's access control is the only guard")
         }
-        if authenticity == .confirmed, kind == .azureActivity || kind == .entitlementManagement {
+        if authenticity == .confirmed, kind == .azureActivity {
             reader.report(
                 fields["authenticity"] ?? value, found: "authenticity: confirmed for kind: \(kind.rawValue)",
-                expected: "topic: only requests for directory roles and groups are read back")
+                expected: "topic: Microsoft Graph does not know the roles of Azure resources")
         }
         let signers = loadSigners(fields["signers"])
         let headerSignature = loadHeaderSignature(fields["header_signature"])

@@ -110,4 +110,23 @@ import Testing
         }
         #expect(named.count >= 30)
     }
+
+    /// Each row of the rollback table names tests, and each of them exists.
+    @Test func everyRowOfTheRollbackTableHasATest() throws {
+        let sources = try [
+            "Tests/IssuanceRulesTests/Control/RestrictionTableTests.swift",
+            "Tests/GrantWorkerTests/Stops/RollbackTests.swift",
+        ].map(Self.text).joined()
+        let text = try Self.text("docs/emergency-stop.md")
+        let section = text.components(separatedBy: "## Rollback, row by row\n").last?
+            .components(separatedBy: "\n## ").first
+        let rows = (section ?? "").split(separator: "\n").filter { $0.hasPrefix("| ") }.dropFirst(2)
+        #expect(rows.count == 9)
+        for row in rows {
+            let cell = row.dropLast(2).components(separatedBy: " | ").last ?? ""
+            let names = cell.split(separator: "`").filter { $0.allSatisfy(\.isLetter) }
+            #expect(!names.isEmpty, "no test in \(row.prefix(60))")
+            for name in names { #expect(sources.contains("func \(name)("), "there is no test \(name)") }
+        }
+    }
 }

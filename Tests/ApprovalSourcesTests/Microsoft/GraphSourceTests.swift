@@ -180,4 +180,56 @@ struct GraphSourceTests {
         mapped.mapping = SourceMapping()
         #expect(Self.fixture.reading(notification, mapped).only?.content == .ignored(why: "group_not_mapped"))
     }
+
+    @Test(
+        "A request for a package that was delivered is an approval by its reviewer, under the name that callouts have")
+    func package() throws {
+        let package = try Self.fixture.example(6)
+        let facts = Self.fixture.facts(package)
+        #expect(facts.map(\.kind) == ["decision.approved", "grant.started"])
+        let name = ApprovalID("entra-em/\(MicrosoftFixture.tenant)/c9fcd761-3cf2-539b-b8cb-e69d28ed9332")
+        #expect(facts.allSatisfy { $0.approvalID == name && $0.subject?.id == MicrosoftFixture.avery })
+        #expect(facts.allSatisfy { $0.entitlement?.kind == .accessPackage })
+        guard case .decisionApproved(let approver?) = facts[0].content else { return #expect(Bool(false)) }
+        #expect(approver.id == MicrosoftFixture.mina && approver.kind == .human)
+        #expect(
+            facts[1].content
+                == .grantStarted(
+                    notBefore: Timestamp(rfc3339: "2026-11-20T09:07:10Z"),
+                    notAfter: Timestamp(rfc3339: "2026-11-20T13:07:10Z")))
+        let beta = package.setting("request.state", nil).setting("request.requestState", "Delivered")
+        #expect(Self.fixture.facts(beta).map(\.content) == facts.map(\.content))
+    }
+
+    @Test(
+        "Only a known state makes more of a request for a package than an open one",
+        arguments: [
+            ("submitted", ["decision.approved"]), ("pendingApproval", ["decision.approved"]),
+            ("partiallyDelivered", ["decision.approved"]), ("ofTheFuture", ["decision.approved"]),
+            ("delivering", ["decision.approved"]), ("denied", ["decision.denied"]),
+            ("canceled", ["decision.canceled"]), ("deliveryFailed", ["ignored:result_not_success"]),
+        ])
+    func packageStates(state: String, what: [String]) throws {
+        #expect(Self.fixture.what(try Self.fixture.example(6).setting("request.state", .string(state))) == what)
+    }
+
+    @Test(
+        "A package's assignment that is over, of another person or of another package gives no window",
+        arguments: [
+            ("instance.state", JSONValue.string("expired"), ["decision.approved", "grant.started"]),
+            ("instance.target.objectId", .string("2dd18507-3fb7-5dd2-b44b-8880d5503efa"), ["rejected:malformed"]),
+            ("instance.accessPackage.id", .string("3375e8af-c2c4-5176-a567-eae1903d9625"), ["rejected:malformed"]),
+            ("request.requestType", .string("userRemove"), ["grant.ended:removed"]),
+            ("request.requestType", .string("adminAdd"), ["grant.direct"]),
+            ("request.requestType", .string("ofTheFuture"), ["ignored:unknown_activity"]),
+            ("request.accessPackage", .null, ["rejected:malformed"]),
+            ("request.requestor", .null, ["rejected:malformed"]),
+        ])
+    func packageFaults(path: String, value: JSONValue, what: [String]) throws {
+        let package = try Self.fixture.example(6).setting(path, value)
+        #expect(Self.fixture.what(package) == what)
+        if path == "instance.state" {
+            #expect(Self.fixture.facts(package).last?.content == .grantStarted(notBefore: nil, notAfter: nil))
+        }
+    }
 }

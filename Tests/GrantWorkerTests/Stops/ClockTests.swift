@@ -12,8 +12,8 @@ import ReceiptLog
 import Testing
 
 extension StopTests {
-    /// Clocks that are an hour wrong, and put right again, while workers issue and others stop and revoke. Real processes
-    /// with real steps of their clocks.
+    /// Clocks that are an hour wrong, and put right again, while workers issue and others stop and revoke. Real
+    /// processes with real steps of their clocks.
     @Suite(.enabled(if: AvailableServers.fakeClock, "libfaketime is not installed"))
     struct ClockTests {
         private static let hour: Duration = .seconds(3_600)
@@ -74,9 +74,9 @@ extension StopTests {
             #expect(wrong == "0", "tokens were dated by a clock that was wrong")
         }
 
-        /// The ledger's clock goes an hour forward and an hour back, twice, while approvals come. Nothing is issued while
-        /// it is wrong; every stop, revocation and lift of privilege takes hold all the same, and none is taken back when
-        /// the clock is put right.
+        /// The ledger's clock goes an hour forward and an hour back, twice, while approvals come. Nothing is issued
+        /// while it is wrong; every stop, revocation and lift of privilege takes hold all the same, and none is taken
+        /// back when the clock is put right.
         @Test func aLedgerWhoseClockIsSetStopsAllTheSame() async throws {
             try await Self.withClock { clock in
                 var options = PlaygroundOptions.stops
@@ -139,8 +139,8 @@ extension StopTests {
             }
         }
 
-        /// A stop by a clock that is then put right, and its lift: what it voided stays void. After a clock that was ahead,
-        /// authority is fresh again only when time has caught up with it.
+        /// A stop by a clock that is then put right, and its lift: what it voided stays void. After a clock that was
+        /// ahead, authority is fresh again only when time has caught up with it.
         @Test(arguments: [3_600, -3_600])
         func aStopByAClockThatIsSetAfterwardsVoidsWhatItVoided(ahead seconds: Int) async throws {
             try await Self.withClock { clock in
@@ -195,9 +195,52 @@ extension StopTests {
             }
         }
 
-        /// One of two workers has a clock that is an hour wrong: it issues nothing and sends nothing to the dead letters,
-        /// and its share waits until its clock is put right. Stops reach it all the same. It is started anew then, as the
-        /// runbook says: librdkafka waits by the clock on the wall.
+        /// The ledger's clock goes back by less than what workers take for wrong: tokens are issued and revoked as
+        /// ever, and no head of revocations is dated before the one before it, by whichever publisher.
+        @Test func headsOfRevocationsNeverGoBack() async throws {
+            try await Self.withClock { clock in
+                var options = PlaygroundOptions.stops
+                options.databaseClock = clock
+                try await Stage.run(options) { stage in
+                    let worker = try stage.playground.startWorker("one")
+                    try await stage.untilAtWork([worker])
+                    try await stage.send(try Self.approvals("before", 20, on: stage))
+                    try await stage.untilSettled()
+                    func heads() async throws -> [Timestamp] {
+                        try await stage.read(PlaygroundTopic.revocations).filter { $0.key == "head" }.compactMap {
+                            $0.value?["as_of"]?.string.flatMap { Timestamp(rfc3339: $0) }
+                        }
+                    }
+                    try await waitUntil(deadline: .seconds(60), description: "a head") { try await !heads().isEmpty }
+                    let set = Timestamp.playgroundNow.seconds
+                    try clock.set(ahead: .seconds(-120))
+                    try await stage.untilHolds(
+                        "the database's clock to be two minutes behind",
+                        "SELECT extract(epoch FROM clock_timestamp()) < \(set) - 60")
+                    try await stage.send(try Self.approvals("behind", 20, on: stage))
+                    try await stage.untilSettled()
+                    // The next publisher knows the head only from the topic.
+                    try await worker.restart()
+                    try await stage.send(try Self.approvals("restarted", 20, on: stage))
+                    try await stage.untilSettled()
+                    let behind = try await heads()
+                    #expect(behind == behind.sorted(), "a head was dated back")
+                    try clock.set(ahead: .zero)
+                    try await waitUntil(deadline: .seconds(60), description: "heads to go on") {
+                        let newest = try await heads().last
+                        return newest.map { $0 > behind.last ?? Timestamp(seconds: set) } ?? false
+                    }
+                    let all = try await heads()
+                    #expect(all == all.sorted())
+                    let report = try await stage.check(within: .seconds(120))
+                    #expect(report.counts.issued == 60)
+                }
+            }
+        }
+
+        /// One of two workers has a clock that is an hour wrong: it issues nothing and sends nothing to the dead
+        /// letters, and its share waits until its clock is put right. Stops reach it all the same. It is started anew
+        /// then, as the runbook says: librdkafka waits by the clock on the wall.
         @Test(arguments: [3_600, -3_600])
         func aWorkerWhoseClockIsWrongIssuesNothing(ahead seconds: Int) async throws {
             try await Self.withClock { clock in
