@@ -95,6 +95,7 @@ struct WorkerParts: Sendable {
             return false
         }
         ConfirmService.warn(rules, configuration, logger)
+        let kept = KeptTokens()
         let decider = Decider(
             reader: BatchReader(
                 sources: sources,
@@ -108,13 +109,13 @@ struct WorkerParts: Sendable {
             stopViewMaximumAge: configuration.control.topic == nil ? nil : configuration.control.viewMaximumAge,
             maximumClockDifference: configuration.limits.maximumClockDifference,
             lineage: lineage, metrics: metrics, tracing: TracePlan(configuration.tracing), tracer: spans?.tracer,
-            logger: logger)
+            kept: kept, logger: logger)
         var reading = configuration.kafka
         if reading["group.id"] == nil { reading["group.id"] = "clawgrant" }
         // librdkafka's own 64 MB for each consumer, in answers of up to 50 MB, would be most of a worker's memory whenever
         // there is a backlog.
-        if reading["queued.max.messages.kbytes"] == nil { reading["queued.max.messages.kbytes"] = "4096" }
-        if reading["fetch.max.bytes"] == nil { reading["fetch.max.bytes"] = String(4 << 20) }
+        if reading["queued.max.messages.kbytes"] == nil { reading["queued.max.messages.kbytes"] = "1024" }
+        if reading["fetch.max.bytes"] == nil { reading["fetch.max.bytes"] = String(1 << 20) }
         let consumers = try (0..<max(1, configuration.limits.lanes)).map { _ in
             try KafkaConsumer(
                 configuration: reading, bufferBytes: configuration.limits.batchBytes, log: logger.kafka)
@@ -125,7 +126,8 @@ struct WorkerParts: Sendable {
         let renderer = BatchRenderer(
             logID: configuration.logID, topics: configuration.outputs,
             logKeys: keys.acceptedKeys(for: .receipt, at: clock()).map(\.publicKey),
-            minters: keys.remakers(for: .token).mapValues { CSTMinter(signer: $0) }, sealingSecret: secrets.sealing)
+            minters: keys.remakers(for: .token).mapValues { CSTMinter(signer: $0) }, sealingSecret: secrets.sealing,
+            kept: kept)
         func publisher(_ lane: PublishLane) -> Publisher {
             Publisher(
                 lane: lane, ledger: ledger, renderer: renderer, configuration: configuration.kafka,
@@ -155,7 +157,8 @@ struct WorkerParts: Sendable {
                         settings: $0, ledger: ledger, keys: keys, configuration: configuration.kafka, clock: clock,
                         logger: logger)
                 },
-                lineage: lineage, limits: configuration.limits, clock: clock, metrics: metrics, logger: logger),
+                kept: kept, lineage: lineage, limits: configuration.limits, clock: clock, metrics: metrics,
+                logger: logger),
             revoke: RevokeService(
                 ledger: ledger, worker: configuration.workerID, interval: configuration.limits.sweepInterval,
                 metrics: metrics, logger: logger),
