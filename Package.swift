@@ -363,6 +363,11 @@ let package = Package(
             name: "metric-cost",
             dependencies: ["Observability", .product(name: "Metrics", package: "swift-metrics")],
             path: "Tests/MetricCost"),
+        .executableTarget(
+            name: "decision-cost",
+            dependencies: ["ApprovalSources", "ClawWire", "GrantWorker", "IssuanceRules", "Kafka"],
+            path: "Tests/DecisionCost"),
+        .testTarget(name: "DecisionCostTests", dependencies: ["DevStack", "decision-cost"]),
         .testTarget(
             name: "ObservabilityTests",
             dependencies: [

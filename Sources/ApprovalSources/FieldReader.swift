@@ -17,10 +17,14 @@ struct FieldReader {
     func name(_ key: String) -> String { path.isEmpty ? key : path + "." + key }
 
     func refuseMembers(besides known: [String]) throws(SourceFault) {
-        func isKnown(_ key: String) -> Bool { known.contains { ExactText.equal($0, key) } }
-        guard let unknown = object.members.first(where: { !isKnown($0.key) }) else { return }
+        let members = object.members
+        // By index: a member would be copied with its value.
+        let unknown = members.indices.first { index in
+            !known.indices.contains { ExactText.equal(known[$0], members[index].key) }
+        }
+        guard let unknown else { return }
         throw SourceFault(
-            .unknownMember, field: name(String(unknown.key.prefix(64))), "the format has no such member")
+            .unknownMember, field: name(String(members[unknown].key.prefix(64))), "the format has no such member")
     }
 
     /// The value, `nil` when the member is absent or null.

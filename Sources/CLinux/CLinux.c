@@ -18,3 +18,8 @@ int clinux_accept(int listener) { return accept4(listener, 0, 0, SOCK_NONBLOCK |
 int clinux_wake_descriptor(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
 
 void clinux_limit_arenas(int count) { mallopt(M_ARENA_MAX, count); }
+
+void clinux_return_memory(int bytes) {
+    mallopt(M_MMAP_THRESHOLD, bytes);
+    mallopt(M_TRIM_THRESHOLD, 4 * bytes);
+}

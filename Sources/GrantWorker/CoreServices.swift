@@ -146,6 +146,7 @@ package struct CoreServices: Sendable {
             if case .available = policies.known()[hash] { return true }
             return false
         }
+        let kept = KeptTokens()
         let decider = Decider(
             reader: BatchReader(
                 sources: foundation.sources,
@@ -157,7 +158,7 @@ package struct CoreServices: Sendable {
             claimBase: configuration.claims?.address, control: ControlView(localStop: localStop), applier: applier,
             stopViewMaximumAge: configuration.control.topic == nil ? nil : configuration.control.viewMaximumAge,
             maximumClockDifference: limits.maximumClockDifference, lineage: foundation.lineage, metrics: metrics,
-            tracing: foundation.tracing, tracer: foundation.tracer, logger: logger)
+            tracing: foundation.tracing, tracer: foundation.tracer, kept: kept, logger: logger)
         let reading = Self.reading(configuration)
         let consumers = try (0..<max(1, limits.lanes)).map { _ in
             try foundation.clients.consumer(reading, bufferBytes: limits.batchBytes, log: logger.kafka)
@@ -167,7 +168,7 @@ package struct CoreServices: Sendable {
             logID: configuration.logID, topics: configuration.outputs,
             logKeys: foundation.keys.acceptedKeys(for: .receipt, at: clock()).map(\.publicKey),
             minters: foundation.keys.remakers(for: .token).mapValues { CSTMinter(signer: $0) },
-            sealingSecret: foundation.sealing)
+            sealingSecret: foundation.sealing, kept: kept)
         func makePublisher(_ lane: PublishLane) -> Publisher {
             Publisher(
                 lane: lane, ledger: ledger, renderer: renderer, configuration: configuration.kafka,
@@ -201,7 +202,7 @@ package struct CoreServices: Sendable {
                     settings: $0, ledger: ledger, keys: foundation.keys, configuration: configuration.kafka,
                     clock: clock, logger: logger)
             },
-            lineage: foundation.lineage, limits: limits, clock: clock, metrics: metrics, logger: logger)
+            kept: kept, lineage: foundation.lineage, limits: limits, clock: clock, metrics: metrics, logger: logger)
         revoke = RevokeService(
             ledger: ledger, worker: worker, interval: limits.sweepInterval, metrics: metrics, logger: logger)
         control = configuration.control.topic.map {
@@ -217,8 +218,8 @@ package struct CoreServices: Sendable {
     static func reading(_ configuration: WorkerConfiguration) -> KafkaConfiguration {
         var reading = configuration.kafka
         if reading["group.id"] == nil { reading["group.id"] = "clawgrant" }
-        if reading["queued.max.messages.kbytes"] == nil { reading["queued.max.messages.kbytes"] = "4096" }
-        if reading["fetch.max.bytes"] == nil { reading["fetch.max.bytes"] = String(4 << 20) }
+        if reading["queued.max.messages.kbytes"] == nil { reading["queued.max.messages.kbytes"] = "1024" }
+        if reading["fetch.max.bytes"] == nil { reading["fetch.max.bytes"] = String(1 << 20) }
         return reading
     }
 

@@ -14,7 +14,7 @@ extension CloudEvent {
         if let contentType = record.header("content-type", ignoringCase: true), isStructured(contentType) {
             return .structured
         }
-        return record.headers.contains { $0.name == "ce_specversion" } ? .binary : nil
+        return record.headerIndex("ce_specversion") == nil ? nil : .binary
     }
 
     private static func isStructured(_ contentType: [UInt8]) -> Bool {
@@ -95,9 +95,10 @@ extension CloudEvent {
         _ record: SourceRecord, _ limits: SourceConfiguration.Limits
     ) throws(SourceFault) -> CloudEvent {
         var attributes = AttributeList()
-        for header in record.headers {
+        for index in record.headers.indices {
+            let header = record.headers[index]
             let name: String
-            if header.name.hasPrefix("ce_") {
+            if isAttributeHeader(header.name) {
                 name = String(Substring(header.name.utf8.dropFirst(3)))
             } else if TextRules.isFolded(header.name, "content-type") {
                 name = "datacontenttype"
@@ -128,6 +129,13 @@ extension CloudEvent {
                 ? .json(try JSONSource.parse(value, limits.json)) : .bytes(value)
         }
         return try assemble(attributes, payload, limits)
+    }
+
+    private static func isAttributeHeader(_ name: String) -> Bool {
+        let bytes = name.utf8.span
+        guard bytes.count >= 3, bytes[0] == 0x63, bytes[1] == 0x65, bytes[2] == 0x5F else { return false }
+        // A scalar that combines with the underscore makes it another character.
+        return bytes.count == 3 || bytes[3] < 0x80 || name.hasPrefix("ce_")
     }
 
     private static func assemble(
@@ -163,7 +171,8 @@ extension CloudEvent {
             subject: try text("subject"), dataContentType: try text("datacontenttype"),
             dataSchema: try text("dataschema"), data: payload)
         event.time = try text("time")
-        for (name, attribute) in attributes.members where !isCoreAttribute(name) {
+        for index in attributes.members.indices where !isCoreAttribute(attributes.members[index].name) {
+            let (name, attribute) = attributes.members[index]
             guard attribute.text.utf8.count <= limits.maximumHeaderBytes else {
                 throw SourceFault(
                     .tooLarge, field: name,
@@ -182,7 +191,7 @@ private struct AttributeList {
     private(set) var members: [(name: String, value: CloudEvent.Attribute)] = []
 
     subscript(name: String) -> CloudEvent.Attribute? {
-        members.firstIndex { $0.name == name }.map { members[$0].value }
+        members.indices.first { ExactText.equal(members[$0].name, name) }.map { members[$0].value }
     }
 
     /// Adds an attribute whose name is known to be absent.
@@ -192,7 +201,14 @@ private struct AttributeList {
 extension SourceRecord {
     /// The value of the first header of a name; a name that is compared without case is given in lower case.
     func header(_ name: String, ignoringCase: Bool = false) -> [UInt8]? {
-        headers.first { ignoringCase ? TextRules.isFolded($0.name, name) : $0.name == name }?.value
+        headerIndex(name, ignoringCase: ignoringCase).flatMap { headers[$0].value }
+    }
+
+    /// Where the first header of a name stands. By index: headers themselves would be copied one after the other.
+    func headerIndex(_ name: String, ignoringCase: Bool = false) -> Int? {
+        headers.indices.first { index in
+            ignoringCase ? TextRules.isFolded(headers[index].name, name) : ExactText.equal(headers[index].name, name)
+        }
     }
 }
 

@@ -20,4 +20,9 @@ int clinux_wake_descriptor(void);
 /// (mallopt(3), M_ARENA_MAX).
 void clinux_limit_arenas(int count);
 
+/// Lets malloc map blocks of at least `bytes` by themselves, so that they go back to the system when they are freed, and
+/// give back what lies free at the end of the heap past four times as much. Without it glibc raises both limits to the
+/// largest block it has seen (mallopt(3), M_MMAP_THRESHOLD and M_TRIM_THRESHOLD).
+void clinux_return_memory(int bytes);
+
 #endif

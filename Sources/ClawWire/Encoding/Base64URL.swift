@@ -5,6 +5,10 @@
 public enum Base64URL {
     private static let alphabet: [UInt8] = Array(
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
+    /// The two characters of each twelve bits, in the order in which they are stored.
+    private static let pairs: [UInt16] = (0..<4_096).map { bits in
+        (UInt16(alphabet[bits >> 6]) << 8 | UInt16(alphabet[bits & 0x3F])).bigEndian
+    }
     private static let values: [UInt8] = {
         var table = [UInt8](repeating: 0xFF, count: 256)
         for (value, character) in alphabet.enumerated() { table[Int(character)] = UInt8(value) }
@@ -30,23 +34,36 @@ public enum Base64URL {
     }
 
     /// Appends the encoding of bytes to a buffer.
-    public static func append(_ bytes: [UInt8], to output: inout [UInt8]) {
-        let table = alphabet
+    public static func append(_ bytes: [UInt8], to output: inout [UInt8]) { append(bytes.span, to: &output) }
+
+    /// Appends the encoding of bytes to a buffer.
+    public static func append(_ bytes: Span<UInt8>, to output: inout [UInt8]) {
+        let (pairs, alphabet) = (pairs, alphabet)
         output.append(addingCapacity: (bytes.count * 4 + 2) / 3) { (output: inout OutputSpan<UInt8>) in
-            encode(bytes.span, table.span, to: &output)
+            encode(bytes, pairs.span, alphabet.span, to: &output)
         }
     }
 
-    private static func encode(_ source: Span<UInt8>, _ alphabet: Span<UInt8>, to output: inout OutputSpan<UInt8>) {
-        var i = 0
-        while i + 2 < source.count {
-            let group = UInt32(source[i]) << 16 | UInt32(source[i + 1]) << 8 | UInt32(source[i + 2])
-            output.append(alphabet[Int(group >> 18)])
-            output.append(alphabet[Int(group >> 12 & 0x3F)])
-            output.append(alphabet[Int(group >> 6 & 0x3F)])
-            output.append(alphabet[Int(group & 0x3F)])
-            i += 3
+    private static func encode(
+        _ source: Span<UInt8>, _ pairs: Span<UInt16>, _ alphabet: Span<UInt8>, to output: inout OutputSpan<UInt8>
+    ) {
+        let groups = source.count / 3
+        unsafe output.withUnsafeMutableBufferPointer { (room: UnsafeMutableBufferPointer<UInt8>, count) in
+            // In bounds: the capacity was made for four characters of each three bytes and the rest, an index of the table
+            // has twelve bits, and three bytes are there for each group.
+            guard let start = unsafe room.baseAddress.map({ UnsafeMutableRawPointer($0) }) else { return }
+            for group in 0..<groups {
+                let bits =
+                    unsafe UInt32(source[unchecked: group * 3]) << 16 | UInt32(source[unchecked: group * 3 + 1]) << 8
+                    | UInt32(source[unchecked: group * 3 + 2])
+                unsafe start.storeBytes(
+                    of: pairs[unchecked: Int(bits >> 12)], toByteOffset: count, as: UInt16.self)
+                unsafe start.storeBytes(
+                    of: pairs[unchecked: Int(bits & 0xFFF)], toByteOffset: count + 2, as: UInt16.self)
+                count += 4
+            }
         }
+        let i = groups * 3
         switch source.count - i {
         case 1:
             output.append(alphabet[Int(source[i] >> 2)])
@@ -133,13 +150,16 @@ public enum Hex {
     }
 
     /// Appends the digits of bytes to a buffer, in lowercase.
-    public static func append(_ bytes: [UInt8], to output: inout [UInt8]) {
+    public static func append(_ bytes: [UInt8], to output: inout [UInt8]) { append(bytes.span, to: &output) }
+
+    /// Appends the digits of bytes to a buffer, in lowercase.
+    public static func append(_ bytes: Span<UInt8>, to output: inout [UInt8]) {
         let table = digits
         output.append(addingCapacity: bytes.count * 2) { (output: inout OutputSpan<UInt8>) in
             let digits = table.span
-            for byte in bytes {
-                output.append(digits[Int(byte >> 4)])
-                output.append(digits[Int(byte & 0xF)])
+            for i in bytes.indices {
+                output.append(digits[Int(bytes[i] >> 4)])
+                output.append(digits[Int(bytes[i] & 0xF)])
             }
         }
     }

@@ -115,10 +115,32 @@ public struct Digest: Sendable, Hashable, Comparable, CustomStringConvertible {
     }
 
     /// Base64url, 43 characters.
-    public var b64u: String { Base64URL.encode(bytes) }
+    public var b64u: String {
+        var text: [UInt8] = []
+        appendB64U(to: &text)
+        return String(decoding: text, as: UTF8.self)
+    }
 
     /// Lowercase hexadecimal, 64 characters.
-    public var hex: String { Hex.encode(bytes) }
+    public var hex: String {
+        var text: [UInt8] = []
+        appendHex(to: &text)
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    /// Appends ``b64u`` to a buffer.
+    public func appendB64U(to output: inout [UInt8]) {
+        unsafe withBytes { (buffer: UnsafeRawBufferPointer) in
+            unsafe Base64URL.append(buffer.bindMemory(to: UInt8.self).span, to: &output)
+        }
+    }
+
+    /// Appends ``hex`` to a buffer.
+    public func appendHex(to output: inout [UInt8]) {
+        unsafe withBytes { (buffer: UnsafeRawBufferPointer) in
+            unsafe Hex.append(buffer.bindMemory(to: UInt8.self).span, to: &output)
+        }
+    }
 
     /// Base64url.
     public var description: String { b64u }

@@ -32,11 +32,10 @@ public enum JSONWriter {
         case .string(let value): append(string: value, to: &output)
         case .array(let elements):
             output.append(UInt8(ascii: "["))
-            var first = true
-            for element in elements {
-                if !first { output.append(UInt8(ascii: ",")) }
-                first = false
-                append(element, order: order, to: &output)
+            // By index: an element would be copied first.
+            for index in elements.indices {
+                if index > 0 { output.append(UInt8(ascii: ",")) }
+                append(elements[index], order: order, to: &output)
             }
             output.append(UInt8(ascii: "]"))
         case .object(let object): append(object.members, order: order, to: &output)
@@ -46,17 +45,17 @@ public enum JSONWriter {
     private static func append(_ members: [JSONObject.Member], order: Order, to output: inout [UInt8]) {
         output.append(UInt8(ascii: "{"))
         var first = true
-        func append(_ member: JSONObject.Member) {
+        func append(_ position: Int) {
             if !first { output.append(UInt8(ascii: ",")) }
             first = false
-            self.append(string: member.key, to: &output)
+            self.append(string: members[position].key, to: &output)
             output.append(UInt8(ascii: ":"))
-            self.append(member.value, order: order, to: &output)
+            self.append(members[position].value, order: order, to: &output)
         }
         if let positions = positions(of: members, order) {
-            for position in positions { append(members[position]) }
+            for position in positions { append(position) }
         } else {
-            for member in members { append(member) }
+            for position in members.indices { append(position) }
         }
         output.append(UInt8(ascii: "}"))
     }

@@ -20,12 +20,14 @@ struct GrantTally {
 
     /// Counts the grants of a decide transaction and the live tokens that it revokes.
     init(_ write: DecideWrite, at now: Timestamp) {
-        for request in write.newRequests + write.changedRequests {
-            guard let token = request.token else { continue }
-            if request.decidedAt == now, write.effectOfRequest[request.requestID] != nil {
-                add(request, token, grants: 1, live: 1)
+        for requests in [write.newRequests, write.changedRequests] {
+            for index in requests.indices {
+                guard let token = requests[index].token else { continue }
+                if requests[index].decidedAt == now, write.effectOfRequest[requests[index].requestID] != nil {
+                    add(requests[index], token, grants: 1, live: 1)
+                }
+                if requests[index].revocation?.at == now { add(requests[index], token, grants: 0, live: -1) }
             }
-            if request.revocation?.at == now { add(request, token, grants: 0, live: -1) }
         }
     }
 

@@ -19,9 +19,9 @@ public enum SealPriority: Int16, Sendable, Comparable {
     /// The priority of a group: that of its most urgent effect.
     package init(_ effects: ArraySlice<Effect>) {
         var priority = SealPriority.ordinary
-        for effect in effects {
-            for output in effect.outputs {
-                switch output.stream {
+        for index in effects.indices {
+            for place in effects[index].outputs.indices {
+                switch effects[index].outputs[place].stream {
                 case .controlResults:
                     self = .control
                     return

@@ -16,38 +16,51 @@ package enum EffectCodec {
 
     struct Malformed: Error {}
 
-    package static func encode(_ effects: some Collection<Effect>) -> [UInt8] {
+    package static func encode(_ effects: [Effect]) -> [UInt8] { encode(effects[...]) }
+
+    package static func encode(_ effects: ArraySlice<Effect>) -> [UInt8] {
         var output: [UInt8] = []
-        output.reserveCapacity(
-            effects.reduce(16) { sum, effect in
-                effect.outputs.reduce(sum + effect.receipt.count + 64) { $0 + $1.key.count + $1.value.count + 512 }
-            })
+        output.reserveCapacity(capacity(for: effects))
         output.append(version)
         append(UInt32(effects.count), to: &output)
-        for effect in effects {
-            append(effect.receipt, to: &output)
-            append(Array(effect.receiptKind.utf8), to: &output)
-            output.append(UInt8(effect.outputs.count))
-            for record in effect.outputs {
-                output.append(record.stream.rawValue)
-                append(record.key, to: &output)
-                append(record.value, to: &output)
-                guard let grant = record.grant else {
-                    output.append(0)
-                    continue
-                }
-                output.append(grant.isPlain ? plain : grant.claim == nil ? sealedOrNamed : claimed)
-                append(grant.claims, to: &output)
-                append(Array(grant.kid.rawValue.utf8), to: &output)
-                append(grant.tokenHash.bytes, to: &output)
-                if let claim = grant.claim {
-                    append(claim.key.bytes + Array((claim.address ?? "").utf8), to: &output)
-                } else {
-                    append(grant.recipientKey ?? [], to: &output)
-                }
-            }
+        for index in effects.indices {
+            append(effects[index].receipt, to: &output)
+            append(effects[index].receiptKind, to: &output)
+            output.append(UInt8(effects[index].outputs.count))
+            for place in effects[index].outputs.indices { append(effects[index].outputs[place], to: &output) }
         }
         return output
+    }
+
+    private static func append(_ record: OutputRecord, to output: inout [UInt8]) {
+        output.append(record.stream.rawValue)
+        append(record.key, to: &output)
+        append(record.value, to: &output)
+        guard let grant = record.grant else {
+            output.append(0)
+            return
+        }
+        output.append(grant.isPlain ? plain : grant.claim == nil ? sealedOrNamed : claimed)
+        append(grant.claims, to: &output)
+        append(grant.kid.rawValue, to: &output)
+        append(grant.tokenHash.bytes, to: &output)
+        if let claim = grant.claim {
+            append(claim.key.bytes + Array((claim.address ?? "").utf8), to: &output)
+        } else {
+            append(grant.recipientKey ?? [], to: &output)
+        }
+    }
+
+    private static func capacity(for effects: ArraySlice<Effect>) -> Int {
+        var bytes = 16
+        for index in effects.indices {
+            bytes += effects[index].receipt.count + 64
+            for place in effects[index].outputs.indices {
+                bytes += effects[index].outputs[place].key.count + effects[index].outputs[place].value.count
+                bytes += 128 + (effects[index].outputs[place].grant?.claims.count ?? 0)
+            }
+        }
+        return bytes
     }
 
     static func decode(_ bytes: [UInt8]) throws(Malformed) -> [Effect] {
@@ -98,15 +111,14 @@ package enum EffectCodec {
         var ranges: [Range<Int>] = []
         var start = 0
         var bytes = 0
-        for (index, effect) in effects.enumerated() {
-            if index > start,
-                bytes + effect.receipt.count > maximumReceiptBytes || index - start >= maximumEffects
-            {
+        for index in effects.indices {
+            let count = effects[index].receipt.count
+            if index > start, bytes + count > maximumReceiptBytes || index - start >= maximumEffects {
                 ranges.append(start..<index)
                 start = index
                 bytes = 0
             }
-            bytes += effect.receipt.count
+            bytes += count
         }
         if start < effects.count { ranges.append(start..<effects.count) }
         return ranges
@@ -114,6 +126,11 @@ package enum EffectCodec {
 
     private static func append(_ value: UInt32, to output: inout [UInt8]) {
         for shift in [24, 16, 8, 0] as [UInt32] { output.append(UInt8(truncatingIfNeeded: value >> shift)) }
+    }
+
+    private static func append(_ field: String, to output: inout [UInt8]) {
+        append(UInt32(field.utf8.count), to: &output)
+        output.append(contentsOf: field.utf8)
     }
 
     private static func append(_ field: [UInt8], to output: inout [UInt8]) {

@@ -72,14 +72,15 @@ extension PostgresLedger {
         return taken.sorted()
     }
 
-    private static func writeSteps(
+    static func writeSteps(
         _ write: DecideWrite, _ ranges: [Range<Int>], _ ids: [Int64], worker: WorkerID, now: Timestamp
     ) -> [PipelineStep] {
         var steps: [PipelineStep] = []
         let day = now.day
-        var place: [Int: (group: Int64, index: Int32)] = [:]
+        var place: [(group: Int64, index: Int32)] = []
+        place.reserveCapacity(write.effects.count)
         for (id, range) in zip(ids, ranges) {
-            for index in range { place[index] = (id, Int32(index - range.lowerBound)) }
+            for index in range { place.append((id, Int32(index - range.lowerBound))) }
         }
         // New rows are inserted without ON CONFLICT: a unique violation means that another transaction recorded the same
         // approval or request since this one looked, and takes the whole batch back.
@@ -94,7 +95,7 @@ extension PostgresLedger {
             (DecideStatements.updateRequests, write.changedRequests),
         ] where !requests.isEmpty {
             let parameters = rows(requests) { request in
-                write.effectOfRequest[request.requestID].flatMap { place[$0] }.map { ($0.group, day, $0.index) }
+                write.effectOfRequest[request].map { (place[$0].group, day, place[$0].index) }
             }
             steps.append(.execute(statement, parameters))
         }
@@ -134,55 +135,58 @@ extension PostgresLedger {
     }
 
     private static func joined(_ parts: [some CustomStringConvertible]) -> String {
-        parts.map(\.description).joined(separator: "\u{1F}")
+        parts.count == 1 ? parts[0].description : parts.map(\.description).joined(separator: "\u{1F}")
     }
 
     private static func rows(_ approvals: [StoredApproval], now: Timestamp) -> Parameters {
+        // By index: an element of the list would be copied for each column.
+        let all = approvals.indices
         var parameters = Parameters()
-        parameters.append(column: approvals) { $0.approvalID.rawValue }
-        parameters.append(column: approvals) { $0.state }
-        parameters.append(nullableColumn: approvals) { $0.subject?.rawValue }
-        parameters.append(nullableColumn: approvals) { $0.ticket }
-        parameters.append(column: approvals) { joined($0.usedBy) }
-        parameters.append(nullableColumn: approvals) { $0.outcome }
-        parameters.append(nullableColumn: approvals) { $0.closeAt?.postgres }
+        parameters.append(column: all) { approvals[$0].approvalID.rawValue }
+        parameters.append(column: all) { approvals[$0].state }
+        parameters.append(nullableColumn: all) { approvals[$0].subject?.rawValue }
+        parameters.append(nullableColumn: all) { approvals[$0].ticket }
+        parameters.append(column: all) { joined(approvals[$0].usedBy) }
+        parameters.append(nullableColumn: all) { approvals[$0].outcome }
+        parameters.append(nullableColumn: all) { approvals[$0].closeAt?.postgres }
         parameters.append(now.postgres)
-        parameters.append(nullableColumn: approvals) { $0.trace.map { OriginCodec.encode($0) } }
+        parameters.append(nullableColumn: all) { approvals[$0].trace.map(OriginCodec.encode) }
         return parameters
     }
 
     private static func rows(
-        _ requests: [StoredRequest], place: (StoredRequest) -> (group: Int64, day: Int32, index: Int32)?
+        _ requests: [StoredRequest], place: (RequestID) -> (group: Int64, day: Int32, index: Int32)?
     ) -> Parameters {
+        let all = requests.indices
         var parameters = Parameters()
-        parameters.append(column: requests) { $0.requestID.rawValue }
-        parameters.append(column: requests) { $0.state.rawValue }
-        parameters.append(column: requests) { $0.jobID.rawValue }
-        parameters.append(column: requests) { $0.jobClass.rawValue }
-        parameters.append(column: requests) { $0.agentDID.rawValue }
-        parameters.append(nullableColumn: requests) { $0.body }
-        parameters.append(column: requests) { $0.receivedAt.postgres }
-        parameters.append(nullableColumn: requests) { $0.waitUntil?.postgres }
-        parameters.append(nullableColumn: requests) { $0.decidedAt?.postgres }
-        parameters.append(column: requests) { joined($0.approvals) }
-        parameters.append(nullableColumn: requests) { $0.token?.tokenHash.bytes }
-        parameters.append(nullableColumn: requests) { $0.token?.tokenID.rawValue }
-        parameters.append(nullableColumn: requests) { $0.token?.scopeHash.bytes }
-        parameters.append(nullableColumn: requests) { $0.token?.kid.rawValue }
-        parameters.append(nullableColumn: requests) { $0.token?.issuedAt.postgres }
-        parameters.append(nullableColumn: requests) { $0.token?.expiresAt.postgres }
-        parameters.append(nullableColumn: requests) { $0.token.map { joined($0.scope) } }
-        parameters.append(nullableColumn: requests) { $0.revocation?.at.postgres }
-        parameters.append(nullableColumn: requests) { $0.revocation?.reason }
-        parameters.append(nullableColumn: requests) { $0.approvalReference?.rawValue }
-        parameters.append(nullableColumn: requests) { $0.ticketReference }
-        parameters.append(nullableColumn: requests) { $0.subjectReference?.rawValue }
-        let places = requests.map(place)
+        parameters.append(column: all) { requests[$0].requestID.rawValue }
+        parameters.append(column: all) { requests[$0].state.rawValue }
+        parameters.append(column: all) { requests[$0].jobID.rawValue }
+        parameters.append(column: all) { requests[$0].jobClass.rawValue }
+        parameters.append(column: all) { requests[$0].agentDID.rawValue }
+        parameters.append(nullableColumn: all) { requests[$0].body }
+        parameters.append(column: all) { requests[$0].receivedAt.postgres }
+        parameters.append(nullableColumn: all) { requests[$0].waitUntil?.postgres }
+        parameters.append(nullableColumn: all) { requests[$0].decidedAt?.postgres }
+        parameters.append(column: all) { joined(requests[$0].approvals) }
+        parameters.append(nullableColumn: all) { requests[$0].token?.tokenHash.bytes }
+        parameters.append(nullableColumn: all) { requests[$0].token?.tokenID.rawValue }
+        parameters.append(nullableColumn: all) { requests[$0].token?.scopeHash.bytes }
+        parameters.append(nullableColumn: all) { requests[$0].token?.kid.rawValue }
+        parameters.append(nullableColumn: all) { requests[$0].token?.issuedAt.postgres }
+        parameters.append(nullableColumn: all) { requests[$0].token?.expiresAt.postgres }
+        parameters.append(nullableColumn: all) { requests[$0].token.map { joined($0.scope) } }
+        parameters.append(nullableColumn: all) { requests[$0].revocation?.at.postgres }
+        parameters.append(nullableColumn: all) { requests[$0].revocation?.reason }
+        parameters.append(nullableColumn: all) { requests[$0].approvalReference?.rawValue }
+        parameters.append(nullableColumn: all) { requests[$0].ticketReference }
+        parameters.append(nullableColumn: all) { requests[$0].subjectReference?.rawValue }
+        let places = all.map { place(requests[$0].requestID) }
         parameters.append(nullableColumn: places) { $0?.group }
         parameters.append(nullableColumn: places) { $0?.day }
         parameters.append(nullableColumn: places) { $0?.index }
-        parameters.append(nullableColumn: requests) { $0.token?.control.map { joined($0.scopes) } }
-        parameters.append(nullableColumn: requests) { $0.token?.control?.isElevated }
+        parameters.append(nullableColumn: all) { requests[$0].token?.control.map { joined($0.scopes) } }
+        parameters.append(nullableColumn: all) { requests[$0].token?.control?.isElevated }
         return parameters
     }
 }

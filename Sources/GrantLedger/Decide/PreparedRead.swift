@@ -143,8 +143,13 @@ struct PreparedRead {
     }
 
     static func uuid(_ key: [UInt8]) -> PostgresUUID {
-        // An event key has 16 bytes by construction; the alternative is unreachable and harmless.
-        PostgresUUID(bytes: key) ?? PostgresUUID(high: 0, low: 0)
+        // An event key has 16 bytes by construction; another would lose what is in front of the last sixteen.
+        var (high, low) = (UInt64(0), UInt64(0))
+        for byte in key {
+            high = high << 8 | low >> 56
+            low = low << 8 | UInt64(byte)
+        }
+        return PostgresUUID(high: high, low: low)
     }
 
     /// Lock keys for everything by which facts and requests of different partitions may find each other. Without them

@@ -35,10 +35,10 @@ enum OriginCodec {
 
     /// `nil` when nothing is known of any of them.
     static func encode(_ effects: some Collection<Effect>) -> [UInt8]? {
-        guard effects.contains(where: { $0.origin != nil }) else { return nil }
+        guard effects.indices.contains(where: { effects[$0].origin != nil }) else { return nil }
         var output: [UInt8] = [version]
-        for effect in effects {
-            guard let origin = effect.origin else {
+        for index in effects.indices {
+            guard let origin = effects[index].origin else {
                 output.append(0)
                 continue
             }

@@ -101,9 +101,9 @@ public struct WorkerConfiguration: Sendable {
     /// Bounds on batches, waits and memory.
     public struct Limits: Sendable, Hashable {
         /// Most records of one decide transaction.
-        public var batchRecords = 500
+        public var batchRecords = 200
         /// Most bytes of one decide transaction's records.
-        public var batchBytes = 4 << 20
+        public var batchBytes = 1 << 20
         /// How long a batch waits to fill after its first record.
         public var batchLinger: Duration = .milliseconds(3)
         /// Time from one round of sealing that is not full to the next.

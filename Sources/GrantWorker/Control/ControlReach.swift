@@ -5,24 +5,20 @@ import IssuanceRules
 extension DecisionInput {
     /// What a later control event finds the token by, beside what the request's row says.
     func controlReach(of plan: GrantPlan, approvals: [ApprovalCandidate]) -> IssuedToken.ControlReach {
-        var scopes = Set(controlScopes.filter { Self.isStoredApart($0.kind) }.map(\.text))
-        let used = Set(plan.approvals)
-        for candidate in approvals where used.contains(candidate.state.approvalID) {
-            scopes.formUnion(candidate.state.controlScopes.filter { Self.isStoredApart($0.kind) }.map(\.text))
+        var scopes = controlScopes.map(\.text)
+        let used = plan.approvals
+        for index in approvals.indices where used.contains(approvals[index].state.approvalID) {
+            scopes += approvals[index].state.controlScopes.map(\.text)
         }
         if case .available(let policy, _) = wpc, policy.requiresProxy, policy.requiresReceipts {
-            scopes.insert(IssuedToken.ControlReach.proxiedRoute)
+            scopes.append(IssuedToken.ControlReach.proxiedRoute)
         }
-        if let hash = plan.policyHash { scopes.insert(StopScope(kind: .policyHash, value: hash.b64u).text) }
+        if let hash = plan.policyHash { scopes.append(StopScope(kind: .policyHash, value: hash.b64u).text) }
+        scopes.sort()
+        // Equal ones stand side by side now.
+        let distinct = scopes.indices.filter { $0 == 0 || scopes[$0] != scopes[$0 - 1] }.map { scopes[$0] }
         return IssuedToken.ControlReach(
-            scopes: scopes.sorted(), isElevated: !plan.elevatedActions.isEmpty,
+            scopes: distinct, isElevated: !plan.elevatedActions.isEmpty,
             policyHash: plan.policyHash ?? request.policyHash)
-    }
-
-    private static func isStoredApart(_ kind: StopScope.Kind) -> Bool {
-        switch kind {
-        case .subject, .entitlement, .policyHash, .policyID, .source: true
-        case .all, .jobClass, .agent, .approval, .request, .issuerKey, .token, .jti, .job: false
-        }
     }
 }

@@ -176,7 +176,8 @@ struct BatchReader {
         while start < facts.count {
             var end = start
             while end < facts.count, facts[end].recordIndex == facts[start].recordIndex { end += 1 }
-            takeEntry(Array(facts[start..<end]), authenticity, of: record, source, at: now, &batch)
+            let entry = start == 0 && end == facts.count ? facts : Array(facts[start..<end])
+            takeEntry(entry, authenticity, of: record, source, at: now, &batch)
             start = end
         }
     }
@@ -185,19 +186,24 @@ struct BatchReader {
         _ facts: [Fact], _ authenticity: IssuanceRules.Authenticity, of record: SourceRecord, _ source: SourceName,
         at now: Timestamp, _ batch: inout UnderstoodBatch
     ) {
-        var kept: [Fact] = []
-        for fact in facts {
-            switch fact.content {
+        // By index, and the list itself where all of it is kept: facts are large to copy.
+        var kept = facts
+        var others = false
+        for index in facts.indices {
+            switch facts[index].content {
             case .ignored(let why): batch.ignored[why, default: 0] += 1
             case .rejected(let why):
-                refuse(record, source, why, "entry \(fact.recordIndex) was rejected: \(why)", &batch)
-            case .stopDeclared, .stopLifted: takeControl(fact, authenticity, of: record, source, at: now, &batch)
+                refuse(record, source, why, "entry \(facts[index].recordIndex) was rejected: \(why)", &batch)
+            case .stopDeclared, .stopLifted:
+                takeControl(facts[index], authenticity, of: record, source, at: now, &batch)
             case .requestOpened, .requestRouted, .decisionApproved, .decisionDenied, .decisionTimedOut,
                 .decisionCanceled, .grantStarted, .grantChanged, .grantEnded, .grantDirect, .subjectInvalidated,
                 .capabilityRequested:
-                kept.append(fact)
+                continue
             }
+            others = true
         }
+        if others { kept = facts.filter(\.isOfApprovals) }
         guard let first = kept.first else { return }
         guard let eventID = first.sourceEventID, let occurredAt = first.occurredAt else {
             refuse(record, source, "event_without_identity", "the event has no id or no time", &batch)
@@ -226,10 +232,10 @@ struct BatchReader {
                 source: source, found: found, facts: kept, authenticity: authenticity,
                 event: batch.read.events.count - 1, trace: RecordTrace.context(of: record),
                 recordedAt: record.timestamp.map { min($0, now) }))
-        let isContained = kept.contains {
-            if case .capabilityRequested = $0.content { $0.approvalID != nil } else { false }
+        let isContained = kept.indices.contains { index in
+            if case .capabilityRequested = kept[index].content { kept[index].approvalID != nil } else { false }
         }
-        for fact in kept { need(fact, isContained: isContained, &batch) }
+        for index in kept.indices { need(kept[index], isContained: isContained, &batch) }
     }
 
     /// A stop or a lift: that source and key may declare it has been checked. Its age is not: a stop is never too old, and
@@ -298,6 +304,18 @@ struct BatchReader {
         case .requestOpened, .requestRouted, .decisionApproved, .grantStarted, .grantChanged, .grantDirect,
             .capabilityRequested, .stopDeclared, .stopLifted, .ignored, .rejected:
             break
+        }
+    }
+}
+
+extension Fact {
+    /// True for what is folded into approvals or decided.
+    fileprivate var isOfApprovals: Bool {
+        switch content {
+        case .ignored, .rejected, .stopDeclared, .stopLifted: false
+        case .requestOpened, .requestRouted, .decisionApproved, .decisionDenied, .decisionTimedOut, .decisionCanceled,
+            .grantStarted, .grantChanged, .grantEnded, .grantDirect, .subjectInvalidated, .capabilityRequested:
+            true
         }
     }
 }

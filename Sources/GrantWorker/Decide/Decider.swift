@@ -29,6 +29,7 @@ final class Decider: Sendable {
     private let metrics: WorkerMetrics
     private let tracing: TracePlan
     private let tracer: WorkerTracer?
+    private let kept: KeptTokens?
     private let logger: Logger
     /// Whether batches read what their jobs have used, in the round trip that reads everything else: from the beginning
     /// where the rules have budgets, else once an approval with one was met.
@@ -44,8 +45,10 @@ final class Decider: Sendable {
         policies: PolicyCache, keys: KeyRing, tokenIDSecret: TokenIDSecret, worker: WorkerID, isDryRun: Bool,
         claimBase: String?, control: ControlView, applier: ControlApplier, stopViewMaximumAge: Duration?,
         maximumClockDifference: Duration, lineage: LineageGuard? = nil, metrics: WorkerMetrics,
-        tracing: TracePlan = .passing, tracer: WorkerTracer? = nil, logger: Logger
+        tracing: TracePlan = .passing, tracer: WorkerTracer? = nil, kept: KeptTokens? = nil,
+        logger: Logger
     ) {
+        self.kept = kept
         self.lineage = lineage
         self.tracing = tracing
         self.tracer = tracer
@@ -205,7 +208,7 @@ final class Decider: Sendable {
             tokenIDSecret: tokenIDSecret, keyValidUntil: keys.validUntil(for: .token), worker: worker,
             isDryRun: isDryRun,
             stopViewMaximumAgeSeconds: stopViewMaximumAge.map { $0 / .seconds(1) }, claimBase: claimBase,
-            tracing: tracing)
+            tracing: tracing, kept: kept)
         let known = control.current
         var batch = batch
         batch.read.knownControlPosition = known.position

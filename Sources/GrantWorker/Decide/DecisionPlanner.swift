@@ -127,6 +127,8 @@ struct DecisionPlanner: Sendable {
     var claimBase: String?
     /// Which spans decisions get.
     var tracing = TracePlan.passing
+    /// Where tokens are kept that are about to be published.
+    var kept: KeptTokens?
     /// How soon a request is looked at again that waits for a WPC or for a source to be well, in seconds.
     let policyRetrySeconds: Int64 = 2
 

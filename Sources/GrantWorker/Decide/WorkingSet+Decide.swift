@@ -9,7 +9,7 @@ import ReceiptLog
 extension WorkingSet {
     /// Runs the rules for a waiting request.
     mutating func decide(_ id: RequestID) throws {
-        guard var entry = request(id), entry.stored.state == .waiting else { return }
+        guard let entry = request(id), entry.stored.state == .waiting else { return }
         guard let asked = entry.request else {
             throw LedgerError(.corrupted, "the stored request \(id) does not read")
         }
@@ -29,18 +29,15 @@ extension WorkingSet {
                 ? min(until, now.adding(seconds: planner.policyRetrySeconds)) : until
             entry.stored.waitUntil = decision.recheckAt.map { min(retry, $0) } ?? retry
             summary.waiting += 1
-            requests[id] = entry
-            return
         case .issue(let plan) where planner.isDryRun:
-            try refuse(&entry, asked, decision.withoutMinting(plan), isExpiry: false)
+            try refuse(entry, asked, decision.withoutMinting(plan), isExpiry: false)
         case .issue(let plan):
-            try issue(&entry, asked, decision, plan, reach: input.controlReach(of: plan, approvals: candidates))
+            try issue(entry, asked, decision, plan, reach: input.controlReach(of: plan, approvals: candidates))
         case .deny:
-            try refuse(&entry, asked, decision, isExpiry: false)
+            try refuse(entry, asked, decision, isExpiry: false)
         case .expire:
-            try refuse(&entry, asked, decision, isExpiry: true)
+            try refuse(entry, asked, decision, isExpiry: true)
         }
-        requests[id] = entry
     }
 
     /// What the rules say of a request, and what they were told; `nil` when more is needed first.
@@ -109,14 +106,16 @@ extension WorkingSet {
     private func candidates(for asked: CapabilityRequest, _ entry: RequestEntry) -> [ApprovalCandidate] {
         var met = meetings.approvals(for: asked)
         if let named = entry.stored.approvalReference { met.insert(named) }
-        return met.sorted().compactMap { id in
-            approvals[id].map { approval in
+        var candidates: [ApprovalCandidate] = []
+        for id in met.count < 2 ? Array(met) : met.sorted() {
+            guard let approval = approvals[id] else { continue }
+            candidates.append(
                 ApprovalCandidate(
                     state: approval.state, usedBy: approval.stored.usedBy.first,
                     grantsInWindow: approval.stored.usedBy.count,
-                    readAt: touchedApprovals.contains(id) ? now : approval.stored.updatedAt)
-            }
+                    readAt: touchedApprovals.contains(id) ? now : approval.stored.updatedAt))
         }
+        return candidates
     }
 
     private mutating func upgradeTarget(of asked: CapabilityRequest) -> UpgradeTarget? {
@@ -125,14 +124,15 @@ extension WorkingSet {
             if !loadedRequests.contains(earlier) { needs.requests.insert(earlier) }
             return nil
         }
-        let isLive = stored.state == .issued && stored.revocation == nil && (stored.token?.expiresAt ?? now) > now
+        var isLive = stored.state == .issued && stored.revocation == nil
+        if let end = stored.token?.expiresAt, isLive { isLive = end > now } else { isLive = false }
         return UpgradeTarget(
             requestID: earlier, jobID: stored.jobID, agentDID: stored.agentDID,
             scope: stored.token?.scope ?? [], approvals: stored.approvals, isLive: isLive)
     }
 
     private mutating func issue(
-        _ entry: inout RequestEntry, _ asked: CapabilityRequest, _ decision: Decision, _ plan: GrantPlan,
+        _ entry: RequestEntry, _ asked: CapabilityRequest, _ decision: Decision, _ plan: GrantPlan,
         reach: IssuedToken.ControlReach
     ) throws {
         let tokenID = TokenID.derive(secret: planner.tokenIDSecret, requestID: asked.requestID)
@@ -143,7 +143,7 @@ extension WorkingSet {
         let minted = try planner.minter.mint(claims)
         CrashPoint.pass(.tokenSigned)
         guard !control.revokes(tokenHash: minted.hash.digest) else {
-            return try refuse(&entry, asked, decision.refusedByHash(), isExpiry: false)
+            return try refuse(entry, asked, decision.refusedByHash(), isExpiry: false)
         }
         guard let scopeHash = claims.tokenScopeHash?.digest else {
             throw LedgerError(.refused, "the token of request \(asked.requestID) has no scope hash")
@@ -157,13 +157,14 @@ extension WorkingSet {
             tokenHash: minted.hash.digest, tokenID: tokenID, scopeHash: scopeHash, kid: planner.minter.kid,
             issuedAt: plan.issuedAt, expiresAt: plan.expiresAt, scope: plan.scope, control: reach)
         for id in plan.approvals {
-            var approval = try approval(id)
+            let approval = try approval(id)
             approval.stored.usedBy.append(asked.requestID)
             approval.isChanged = true
             approvals[id] = approval
             touchedApprovals.insert(id)
         }
         try recordIssue(entry, request: asked, decision: decision, plan: plan, minted: minted)
+        if case .reference = plan.delivery {} else { planner.kept?.keep(minted.token, minted.hash) }
         try countIssued(plan)
         summary.issued += 1
         if let replaced = plan.replaces {
@@ -173,7 +174,7 @@ extension WorkingSet {
     }
 
     private mutating func refuse(
-        _ entry: inout RequestEntry, _ asked: CapabilityRequest, _ decision: Decision, isExpiry: Bool
+        _ entry: RequestEntry, _ asked: CapabilityRequest, _ decision: Decision, isExpiry: Bool
     ) throws {
         entry.stored.state = isExpiry ? .expired : .denied
         entry.stored.body = nil
@@ -185,12 +186,11 @@ extension WorkingSet {
 
     /// Revokes the live token of a request, if it has one.
     mutating func revoke(_ id: RequestID, cause: RevocationCause, detail: String, evidence: [EvidenceInput]) throws {
-        guard var entry = request(id), let token = entry.stored.token, entry.stored.revocation == nil,
+        guard let entry = request(id), let token = entry.stored.token, entry.stored.revocation == nil,
             token.expiresAt > now
         else { return }
         entry.stored.revocation = TokenRevocation(at: now, reason: cause.rawValue)
         entry.isChanged = true
-        requests[id] = entry
         try recordRevocation(of: entry.stored, token: token, cause: cause, detail: detail, evidence: evidence)
         summary.revoked += 1
     }
@@ -198,16 +198,17 @@ extension WorkingSet {
     /// Draws the consequences of an approval's state: revokes what rested on it, records an outcome of its own, and says
     /// when it is to be looked at again.
     mutating func close(_ id: ApprovalID) throws {
-        var entry = try approval(id)
-        let assessment = entry.state.assess(at: now, entitlements: planner.rules.entitlements)
+        let entry = try approval(id)
+        approvals[id] = entry
+        let state = entry.state
+        let assessment = state.assess(at: now, entitlements: planner.rules.entitlements)
         let evidence = inputs[id] ?? []
-        if assessment.revoke || entry.state.isEnded || Self.isRefusal(assessment.state) {
+        if assessment.revoke || state.isEnded || Self.isRefusal(assessment.state) {
             let cause: RevocationCause = assessment.why == "window_over" ? .approvalExpired : .approvalEnded
             for used in entry.stored.usedBy {
                 try revoke(used, cause: cause, detail: "approval \(id): \(assessment.why)", evidence: evidence)
             }
         }
-        entry = try approval(id)
         guard entry.stored.outcome == nil else { return }
         let carried = try isCarriedByRequest(entry)
         switch assessment.state {
@@ -217,14 +218,14 @@ extension WorkingSet {
                     entry, reason: Self.reason(assessment, id), isExpiry: false, jobClass: assessment.jobClass)
                 summary.denied += 1
             }
-            finish(&entry, assessment.state.rawValue)
+            finish(entry, assessment.state.rawValue)
         case .timedOut, .ended:
             if !carried {
                 try recordClosedApproval(
                     entry, reason: Self.reason(assessment, id), isExpiry: true, jobClass: assessment.jobClass)
                 summary.expired += 1
             }
-            finish(&entry, assessment.state.rawValue)
+            finish(entry, assessment.state.rawValue)
         case .pending, .approved, .granted, .held:
             let deadline = closingTime(entry, assessment)
             if deadline <= now {
@@ -239,13 +240,12 @@ extension WorkingSet {
                         isExpiry: true, jobClass: assessment.jobClass)
                     summary.expired += 1
                 }
-                finish(&entry, "expired")
+                finish(entry, "expired")
             } else if entry.stored.closeAt != deadline {
                 entry.stored.closeAt = deadline
                 entry.isChanged = true
             }
         }
-        approvals[id] = entry
     }
 
     private static func isRefusal(_ state: ApprovalAssessment.State) -> Bool {
@@ -272,7 +272,7 @@ extension WorkingSet {
         return false
     }
 
-    private mutating func finish(_ entry: inout ApprovalEntry, _ outcome: String) {
+    private mutating func finish(_ entry: ApprovalEntry, _ outcome: String) {
         entry.stored.outcome = outcome
         entry.stored.closeAt = nil
         entry.isChanged = true
@@ -282,7 +282,8 @@ extension WorkingSet {
     /// it any longer.
     private func closingTime(_ entry: ApprovalEntry, _ assessment: ApprovalAssessment) -> Timestamp {
         if let notAfter = assessment.notAfter { return notAfter }
-        let last = entry.state.lastOccurredAt ?? now
+        var last = now
+        if let occurredAt = entry.state.lastOccurredAt { last = occurredAt }
         return last.adding(seconds: planner.longestWaitSeconds)
     }
 }

@@ -16,15 +16,16 @@ extension WorkingSet {
 
     /// The weakest proof among the statements that an approval rests on.
     private func authenticity(of approvals: [ApprovalID]) -> ReceiptLog.Authenticity? {
-        let statements = approvals.compactMap { self.approvals[$0]?.state }.flatMap(\.approvers).flatMap(\.attestations)
         var weakest: ReceiptLog.Authenticity?
-        for statement in statements {
-            switch statement.authenticity {
-            case .topic: return .topic
-            case .confirmed: weakest = .confirmed
-            case .signed: weakest = weakest ?? .signed
-            // Nothing rests on it.
-            case .unconfirmed: continue
+        for id in approvals {
+            for authenticity in self.approvals[id]?.state.approverAuthenticities ?? [] {
+                switch authenticity {
+                case .topic: return .topic
+                case .confirmed: weakest = .confirmed
+                case .signed: weakest = weakest ?? .signed
+                // Nothing rests on it.
+                case .unconfirmed: continue
+                }
             }
         }
         return weakest
@@ -39,12 +40,12 @@ extension WorkingSet {
         return effects.count - 1
     }
 
-    private func extent(_ request: CapabilityRequest) -> AuthorityExtent {
+    private static func extent(_ request: CapabilityRequest) -> AuthorityExtent {
         AuthorityExtent(
             scope: request.scope, actions: request.actions, audience: request.audience, ttlSeconds: request.ttlSeconds)
     }
 
-    private func subject(_ request: StoredRequest, approvals: [ApprovalID]) -> Receipt.Subject {
+    private static func subject(_ request: StoredRequest, approvals: [ApprovalID]) -> Receipt.Subject {
         Receipt.Subject(
             requestID: request.requestID, approvalIDs: approvals, jobID: request.jobID, jobClass: request.jobClass,
             agentDID: request.agentDID)
@@ -52,8 +53,9 @@ extension WorkingSet {
 
     private func inputs(of entry: RequestEntry, approvals ids: [ApprovalID]) -> [EvidenceInput] {
         var all: [EvidenceInput] = []
-        for input in [entry.input].compactMap({ $0 }) + ids.flatMap({ inputs[$0] ?? [] }) where !all.contains(input) {
-            all.append(input)
+        if let input = entry.input { all.append(input) }
+        for id in ids {
+            for input in inputs[id] ?? [] where !all.contains(input) { all.append(input) }
         }
         return all
     }
@@ -77,9 +79,9 @@ extension WorkingSet {
         case .plain: mode = .plain
         case .reference(let claimKey):
             mode = .reference
-            claim = claimKey.map {
-                GrantMaterial.Claim(
-                    key: $0, address: planner.claimBase.map { ClaimAddress.of(request.requestID, under: $0) })
+            let base = planner.claimBase
+            claim = claimKey.map { key in
+                GrantMaterial.Claim(key: key, address: base.map { ClaimAddress.of(request.requestID, under: $0) })
             }
         }
         let granted = AuthorityExtent(
@@ -88,12 +90,12 @@ extension WorkingSet {
         let receipt = Receipt(
             content: .grantIssued(
                 Receipt.Grant(
-                    asked: extent(request), granted: granted,
+                    asked: Self.extent(request), granted: granted,
                     token: TokenReference(
                         tokenHash: token.tokenHash, jti: token.tokenID, scopeHash: token.scopeHash, kid: token.kid,
                         issuedAt: token.issuedAt, expiresAt: token.expiresAt),
                     delivery: mode, approverIDs: plan.approvers, replaces: plan.replaces, rule: decision.rule)),
-            subject: subject(entry.stored, approvals: plan.approvals),
+            subject: Self.subject(entry.stored, approvals: plan.approvals),
             provenance: provenance(
                 inputs(of: entry, approvals: plan.approvals), policyHash: plan.policyHash ?? request.policyHash,
                 authenticity: authenticity(of: plan.approvals)),
@@ -125,10 +127,10 @@ extension WorkingSet {
         _ entry: RequestEntry, request: CapabilityRequest?, decision: Decision, isExpiry: Bool
     ) throws {
         let refusal = Receipt.Refusal(
-            asked: request.map(extent), needed: decision.needed, rule: decision.rule)
+            asked: request.map(Self.extent), needed: decision.needed, rule: decision.rule)
         let receipt = Receipt(
             content: isExpiry ? .decisionExpired(refusal) : .decisionDenied(refusal),
-            subject: subject(entry.stored, approvals: decision.approvals),
+            subject: Self.subject(entry.stored, approvals: decision.approvals),
             provenance: provenance(
                 inputs(of: entry, approvals: decision.approvals), policyHash: request?.policyHash,
                 authenticity: authenticity(of: decision.approvals)),
@@ -168,7 +170,7 @@ extension WorkingSet {
                 Receipt.Revocation(
                     tokenHash: token.tokenHash, jti: token.tokenID, cause: cause,
                     revokedBy: planner.worker.rawValue)),
-            subject: subject(stored, approvals: stored.approvals),
+            subject: Self.subject(stored, approvals: stored.approvals),
             provenance: provenance(evidence, policyHash: nil, authenticity: nil),
             reasons: [Receipt.Reason(code: "TOKEN_REVOKED", detail: detail)], occurredAt: now)
         _ = try add(receipt) { encoded in

@@ -5,28 +5,53 @@ import IssuanceRules
 import ReceiptLog
 
 /// The state of one batch while it is planned: what the ledger held, changed step by step.
-struct WorkingSet {
-    struct ApprovalEntry {
+///
+/// It cannot be copied, and its entries are objects: a copy of any of them would count references to dozens of texts and
+/// lists, several times for each decision.
+struct WorkingSet: ~Copyable {
+    final class ApprovalEntry {
         var state: ApprovalState
         var stored: StoredApproval
-        var isNew: Bool
-        var isChanged: Bool
+        let isNew: Bool
+        var isChanged = false
+
+        init(state: ApprovalState, stored: StoredApproval, isNew: Bool) {
+            self.state = state
+            self.stored = stored
+            self.isNew = isNew
+        }
     }
 
-    struct RequestEntry {
-        var request: CapabilityRequest?
+    final class RequestEntry {
+        let request: CapabilityRequest?
         var stored: StoredRequest
-        var isNew: Bool
+        let isNew: Bool
         var isChanged: Bool
-        var source: SourceName
-        var authenticity: IssuanceRules.Authenticity
-        var input: EvidenceInput?
+        let source: SourceName
+        let authenticity: IssuanceRules.Authenticity
+        let input: EvidenceInput?
         /// The trace that it came with.
-        var trace: TraceContext?
+        let trace: TraceContext?
+
+        init(
+            request: CapabilityRequest?, stored: StoredRequest, isNew: Bool, isChanged: Bool, source: SourceName,
+            authenticity: IssuanceRules.Authenticity, input: EvidenceInput?, trace: TraceContext? = nil
+        ) {
+            self.request = request
+            self.stored = stored
+            self.isNew = isNew
+            self.isChanged = isChanged
+            self.source = source
+            self.authenticity = authenticity
+            self.input = input
+            self.trace = trace
+        }
     }
 
     let planner: DecisionPlanner
     let snapshot: DecideSnapshot
+    /// The time of every decision of the batch.
+    let now: Timestamp
     /// What is stopped, revoked and restricted.
     let control: ControlState
     /// Requests that the ledger was asked for: one of them that the snapshot lacks does not exist.
@@ -70,31 +95,43 @@ struct WorkingSet {
     init(
         planner: DecisionPlanner, snapshot: DecideSnapshot, control: ControlState, read: DecideRead
     ) throws(LedgerError) {
+        let ends = try Self.holderEnds(snapshot)
+        self.init(planner, snapshot, control, read, ends)
+    }
+
+    private init(
+        _ planner: DecisionPlanner, _ snapshot: DecideSnapshot, _ control: ControlState, _ read: DecideRead,
+        _ ends: [PersonID: [StoredHolderEnd]]
+    ) {
         self.planner = planner
         self.snapshot = snapshot
+        now = snapshot.now
         self.control = control
         loadedRequests = read.requestIDs
         events = read.events
         loadedHolders = read.holders
         watched = planner.rules.healthRules
+        holderEnds = ends
+    }
+
+    private static func holderEnds(_ snapshot: DecideSnapshot) throws(LedgerError) -> [PersonID: [StoredHolderEnd]] {
+        var ends: [PersonID: [StoredHolderEnd]] = [:]
         for (holder, bodies) in snapshot.holderEnds {
             for body in bodies {
                 guard let end = StoredHolderEnd(decoding: body) else {
                     throw LedgerError(.corrupted, "a stored end of \(holder) does not read")
                 }
-                holderEnds[holder, default: []].append(end)
+                ends[holder, default: []].append(end)
             }
         }
+        return ends
     }
-
-    var now: Timestamp { snapshot.now }
 
     /// The approval by id: as changed in this batch, as stored, or new.
     mutating func approval(_ id: ApprovalID) throws -> ApprovalEntry {
         if let entry = approvals[id] { return entry }
         if let stored = snapshot.approvals[id] {
-            let entry = ApprovalEntry(
-                state: try decodeState(stored), stored: stored, isNew: false, isChanged: false)
+            let entry = ApprovalEntry(state: try Self.decodeState(stored), stored: stored, isNew: false)
             approvals[id] = entry
             return entry
         }
@@ -102,10 +139,10 @@ struct WorkingSet {
             state: ApprovalState(approvalID: id),
             stored: StoredApproval(
                 approvalID: id, state: [], subject: nil, ticket: nil, usedBy: [], outcome: nil, closeAt: nil),
-            isNew: true, isChanged: false)
+            isNew: true)
     }
 
-    private func decodeState(_ stored: StoredApproval) throws -> ApprovalState {
+    private static func decodeState(_ stored: StoredApproval) throws -> ApprovalState {
         do {
             return try ApprovalState(decoding: stored.state)
         } catch {
@@ -133,7 +170,8 @@ struct WorkingSet {
 
     /// Folds the facts of a new entry into the approvals they speak of, and takes up requests.
     mutating func apply(_ entry: UnderstoodEntry) throws {
-        let containing = entry.facts.compactMap(\.approvalID).first
+        let facts = entry.facts
+        let containing = facts.indices.first { facts[$0].approvalID != nil }.flatMap { facts[$0].approvalID }
         if let contradicted = contradictedRequest(entry) {
             // Nothing of the record is taken: half of an event is no evidence of anything.
             try quarantine(
@@ -142,7 +180,8 @@ struct WorkingSet {
                     detail: "request \(contradicted) was made before with another content", value: nil))
             return
         }
-        for (index, fact) in entry.facts.enumerated() {
+        for index in facts.indices {
+            let fact = facts[index]
             let input = EvidenceInput(
                 digest: fact.recordDigest ?? entry.found.digest, origin: entry.found.origin, source: entry.source)
             if case .capabilityRequested(let request) = fact.content {
@@ -184,17 +223,20 @@ struct WorkingSet {
             needs.holders.insert(holder)
         }
         guard !holderEnds.isEmpty, let state = approvals[id]?.state else { return }
-        for end in state.subjectIDs.flatMap({ holderEnds[$0] ?? [] }) where state.isConcerned(by: end.fact) {
-            var ended = state
-            ended.apply(end.fact, from: end.source, authenticity: end.authenticity)
-            guard ended != state else { continue }
-            try fold(end.fact, into: id, end.source, end.authenticity, end.input)
+        for holder in state.subjectIDs {
+            for end in holderEnds[holder] ?? [] where state.isConcerned(by: end.fact) {
+                var ended = state
+                ended.apply(end.fact, from: end.source, authenticity: end.authenticity)
+                guard ended != state else { continue }
+                try fold(end.fact, into: id, end.source, end.authenticity, end.input)
+            }
         }
     }
 
     /// The request of an entry that is known with another content. The same content in another event is a repeat.
     private mutating func contradictedRequest(_ entry: UnderstoodEntry) -> RequestID? {
-        for case .capabilityRequested(let asked) in entry.facts.map(\.content) {
+        for index in entry.facts.indices {
+            guard case .capabilityRequested(let asked) = entry.facts[index].content else { continue }
             if let known = request(asked.requestID)?.request, known != asked { return asked.requestID }
         }
         return nil
@@ -204,7 +246,7 @@ struct WorkingSet {
         _ fact: Fact, into id: ApprovalID, _ source: SourceName, _ authenticity: IssuanceRules.Authenticity,
         _ input: EvidenceInput, of entry: UnderstoodEntry? = nil
     ) throws {
-        var approval = try approval(id)
+        let approval = try approval(id)
         approval.state.apply(fact, from: source, authenticity: authenticity)
         approval.isChanged = true
         // A request that names an approval has a trace of its own.
@@ -243,11 +285,11 @@ struct WorkingSet {
     mutating func settle() throws {
         let waiting = WaitingRequests(snapshot.requests.values)
         for id in touchedApprovals.sorted() {
-            guard let state = approvals[id]?.state else {
+            guard let entry = approvals[id] else {
                 _ = try approval(id)
                 continue
             }
-            wakeRequests(waitingFor: state, among: waiting)
+            wakeRequests(waitingFor: entry.state, among: waiting)
         }
         meetings = ApprovalMeetings(try allApprovals().values.lazy.map(\.state))
         try judgeObserved()
@@ -267,10 +309,11 @@ struct WorkingSet {
     func write() -> DecideWrite {
         var write = DecideWrite()
         for id in approvals.keys.sorted() {
-            guard var entry = approvals[id], entry.isChanged else { continue }
-            entry.stored.state = entry.state.encode()
-            entry.stored.subject = entry.state.subject?.id
-            entry.stored.ticket = entry.state.ticketNumbers.first
+            guard let entry = approvals[id], entry.isChanged else { continue }
+            let state = entry.state
+            entry.stored.state = state.encode()
+            entry.stored.subject = state.subject?.id
+            entry.stored.ticket = state.ticketNumbers.first
             if entry.isNew {
                 write.newApprovals.append(entry.stored)
             } else {
@@ -278,7 +321,7 @@ struct WorkingSet {
             }
         }
         for id in requests.keys.sorted() {
-            guard var entry = requests[id], entry.isChanged else { continue }
+            guard let entry = requests[id], entry.isChanged else { continue }
             // Only a request that waits is read back; most have their outcome in the transaction that first sees them.
             if entry.isNew, entry.stored.state == .waiting, let request = entry.request, let input = entry.input {
                 entry.stored.body = StoredRequestBody(

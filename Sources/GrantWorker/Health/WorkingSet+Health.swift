@@ -22,6 +22,7 @@ extension WorkingSet {
             let stored = snapshot.health[name]
             do {
                 var state = try SourceHealth(decoding: stored?.body ?? [])
+                let now = now
                 state.seenAt = [stored?.seenAt, batch.seen[name].map { min($0, now) }].compactMap(\.self).max()
                 health[name] = state
             } catch {

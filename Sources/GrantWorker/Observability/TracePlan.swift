@@ -85,11 +85,17 @@ extension WorkingSet {
         of entry: RequestEntry, approvals ids: [ApprovalID], outcome: BatchSummary.Outcome, reasons: [String]
     ) -> EffectOrigin? {
         let id = entry.stored.requestID
-        let ofApprovals = ids.compactMap { approvalCauses[$0] }
         let ofRequest = requestCauses[id]
-        let newest = (ofApprovals + [ofRequest].compactMap(\.self)).max { $0.occurredAt < $1.occurredAt }
-        let approved =
-            ofApprovals.compactMap(\.trace).first ?? ids.compactMap { self.approvals[$0]?.stored.trace }.first
+        var causes: [Cause] = []
+        var approved: TraceContext?
+        for approval in ids {
+            guard let cause = approvalCauses[approval] else { continue }
+            causes.append(cause)
+            if approved == nil { approved = cause.trace }
+        }
+        for approval in ids where approved == nil { approved = approvals[approval]?.stored.trace }
+        if let ofRequest { causes.append(ofRequest) }
+        let newest = causes.max { $0.occurredAt < $1.occurredAt }
         let asked = ofRequest?.trace ?? entry.trace
         let parent = approved ?? asked
         let span = planner.tracing.span(of: id, under: parent, at: now)
@@ -104,7 +110,7 @@ extension WorkingSet {
             summary.grantAges.append(.microseconds(max(0, now.microseconds - newest.occurredAt.microseconds)))
         }
         guard newest != nil || span != nil else { return nil }
-        let recorded = (ofApprovals + [ofRequest].compactMap(\.self)).compactMap(\.recordedAt).max()
+        let recorded = causes.compactMap(\.recordedAt).max()
         return EffectOrigin(occurredAt: newest?.occurredAt, recordedAt: recorded, decidedAt: now, trace: span)
     }
 }

@@ -25,6 +25,8 @@ struct BatchRenderer: Sendable {
     let logKeys: [Ed25519PublicKey]
     let minters: [KeyID: CSTMinter]
     let sealingSecret: SealingSecret
+    /// Tokens that need not be signed again.
+    var kept: KeptTokens?
 
     /// A token cannot be made again, or is not the recorded one.
     struct RenderError: Error, CustomStringConvertible {
@@ -79,9 +81,9 @@ struct BatchRenderer: Sendable {
         var completed: [[UInt8]] = []
         completed.reserveCapacity(range.count)
         for index in range {
-            for output in effects[index].outputs {
-                guard let material = output.grant else { continue }
-                completed.append(try grant(output.value, material, index, receipts))
+            for place in effects[index].outputs.indices {
+                guard let material = effects[index].outputs[place].grant else { continue }
+                completed.append(try grant(effects[index].outputs[place].value, material, index, receipts))
             }
         }
         return completed
@@ -92,7 +94,15 @@ struct BatchRenderer: Sendable {
     ) throws -> [PositionedRecord] {
         var grants = grants[...]
         var next = batch.nextSequence
-        for effect in effects { for output in effect.outputs { next[Int(output.stream.rawValue)] -= 1 } }
+        // Where the outputs of each stream are: by place, because copies of records cost more than looking.
+        var places = [[(effect: Int, output: Int)]](repeating: [], count: OutputStream.allCases.count)
+        for index in effects.indices {
+            for output in effects[index].outputs.indices {
+                let stream = Int(effects[index].outputs[output].stream.rawValue)
+                places[stream].append((index, output))
+                next[stream] -= 1
+            }
+        }
         next[Int(OutputStream.receiptBatches.rawValue)] -= 1
         var records: [PositionedRecord] = []
         records.reserveCapacity(effects.count * 2 + 1)
@@ -123,12 +133,12 @@ struct BatchRenderer: Sendable {
                 value: receipts.record(checkpoint: checkpoint, compatibleRoot: root))
         }
         for stream in lane.streams {
-            for effect in effects {
-                for output in effect.outputs where output.stream == stream {
-                    let completed = output.grant == nil ? nil : grants.popFirst()
-                    let value = completed ?? output.value
-                    add(stream, key: output.key, value: value.isEmpty ? nil : value, origin: effect.origin)
-                }
+            for (index, output) in places[Int(stream.rawValue)] {
+                let completed = effects[index].outputs[output].grant == nil ? nil : grants.popFirst()
+                let value = completed ?? effects[index].outputs[output].value
+                add(
+                    stream, key: effects[index].outputs[output].key, value: value.isEmpty ? nil : value,
+                    origin: effects[index].origin)
             }
         }
         return records
@@ -163,18 +173,26 @@ struct BatchRenderer: Sendable {
             return try record.complete(delivery: .reference(reference), proof: proof).canonicalBytes
         }
         let record = try StoredGrant(scanning: value)
-        guard let minter = minters[material.kid] else {
-            throw RenderError(
-                description: "the token of request \(record.requestID) was signed with key \(material.kid), which this "
-                    + "worker does not have; add it to `keys` as verify-only")
-        }
-        let remade = try minter.remint(payload: material.claims, expecting: TokenHash(material.tokenHash))
+        let remade = try token(material, of: record.requestID)
         guard let recipient = material.recipientKey else {
             return try record.complete(delivery: .plain(remade), proof: proof)
         }
         let jwe = try SealedToken.seal(
             remade, to: recipient, ephemeralSecret: sealingSecret, context: Array(record.requestID.rawValue.utf8))
         return try record.complete(delivery: .sealed(jwe: jwe), proof: proof)
+    }
+}
+
+extension BatchRenderer {
+    fileprivate func token(_ material: GrantMaterial, of request: RequestID) throws -> BearerToken {
+        let hash = TokenHash(material.tokenHash)
+        if let token = kept?.take(hash) { return token }
+        guard let minter = minters[material.kid] else {
+            throw RenderError(
+                description: "the token of request \(request) was signed with key \(material.kid), which this "
+                    + "worker does not have; add it to `keys` as verify-only")
+        }
+        return try minter.remint(payload: material.claims, expecting: hash)
     }
 }
 

@@ -195,9 +195,12 @@ final class Publisher: Sendable {
         let (producer, present) = state.withLock { ($0.producer, $0.present) }
         guard let producer else { throw KafkaProducerMissing() }
         let start = SteadyTime.now
-        let missing = round.records.filter {
-            !present.contains(StreamPosition(stream: $0.stream.name, sequence: $0.sequence))
-        }
+        let missing =
+            present.isEmpty
+            ? round.records
+            : round.records.filter {
+                !present.contains(StreamPosition(stream: $0.stream.name, sequence: $0.sequence))
+            }
         let delivered = try await send(missing.map(\.record), producer)
         state.withLock { state in
             state.nextBatch = round.last.number + 1
@@ -222,8 +225,8 @@ final class Publisher: Sendable {
     /// What was just written, once: not what was found on the topics.
     private func measure(_ written: [PositionedRecord], of round: Round) {
         let now = clock()
-        for record in written where record.stream == .grants {
-            if let origin = record.origin { metrics.granted(origin, at: now) }
+        for index in written.indices where written[index].stream == .grants {
+            if let origin = written[index].origin { metrics.granted(origin, at: now) }
         }
         tracer?.published(written, sealedAt: round.sealedAt, began: round.began)
     }

@@ -33,6 +33,7 @@ final class SealService: Sendable {
     private let controlPublisher: Publisher
     private let heads: RevocationHeads
     private let statusLists: StatusListService?
+    private let kept: KeptTokens?
     private let lineage: LineageGuard?
     private let limits: WorkerConfiguration.Limits
     private let clock: @Sendable () -> Timestamp
@@ -50,7 +51,7 @@ final class SealService: Sendable {
     init(
         ledger: any Ledger, worker: WorkerID, logID: LogID, keys: KeyRing, publisher: Publisher,
         controlPublisher: Publisher, heads: RevocationHeads, statusLists: StatusListService?,
-        lineage: LineageGuard?, limits: WorkerConfiguration.Limits,
+        kept: KeptTokens? = nil, lineage: LineageGuard?, limits: WorkerConfiguration.Limits,
         clock: @escaping @Sendable () -> Timestamp, metrics: WorkerMetrics,
         logger: Logger
     ) {
@@ -62,6 +63,7 @@ final class SealService: Sendable {
         self.controlPublisher = controlPublisher
         self.heads = heads
         self.statusLists = statusLists
+        self.kept = kept
         self.lineage = lineage
         self.limits = limits
         self.clock = clock
@@ -101,6 +103,8 @@ final class SealService: Sendable {
     }
 
     private func lead(_ lease: RoleLease, until stop: @escaping @Sendable () -> Bool) async throws {
+        kept?.open()
+        defer { kept?.close() }
         for publisher in [controlPublisher, publisher] {
             try await publisher.recover()
             try await catchUp(publisher, lease)

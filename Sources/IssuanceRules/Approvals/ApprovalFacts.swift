@@ -15,16 +15,17 @@ extension ApprovalState {
     public var requester: Actor? { Self.first(requesters) }
 
     /// The person the entitlement is for, by the earliest fact that names one.
-    public var subject: Actor? { Self.first(merged { _ in true }.subjects) }
+    public var subject: Actor? { Self.first(ofAll { $0.subjects }) }
 
     /// Everybody of whom somebody says that it is for them, in order.
     public var subjectIDs: [PersonID] {
-        Set(claims.entries.flatMap { claim in claim.value.subjects.entries.map(\.key) }).sorted()
+        let all = claims.entries.indices.flatMap { claims.entries[$0].value.subjects.entries.map(\.key) }
+        return all.count < 2 ? all : Set(all).sorted()
     }
 
     /// What is granted; the most specific when facts differ only in detail.
     public var entitlement: Entitlement? {
-        guard let entry = merged({ _ in true }).entitlements.entries.last else { return nil }
+        guard let entry = ofAll({ $0.entitlements.entries.last }) else { return nil }
         return Entitlement(
             kind: entry.key.kind, id: entry.key.id, scope: entry.key.scope,
             name: entry.value.value.isEmpty ? nil : entry.value.value)
@@ -32,26 +33,33 @@ extension ApprovalState {
 
     /// Everyone who said yes, humans and systems, by identifier.
     public var approvers: [Approver] {
-        merged { _ in true }.approvers.entries.map { entry in
+        ofAll { $0.approvers }.entries.map { entry in
             Approver(
                 actor: Self.actor(entry.key, entry.value), decidedAt: entry.value.at,
-                attestations: claims.entries.filter { claim in
-                    claim.value.approvers.entries.contains { $0.key == entry.key }
-                }.map(\.key))
+                attestations: claims.entries.indices.filter { index in
+                    claims.entries[index].value.approvers.entries.contains { $0.key == entry.key }
+                }.map { claims.entries[$0].key })
         }
+    }
+
+    /// How what is said of the approvers is proven.
+    public var approverAuthenticities: [Authenticity] {
+        guard claims.entries.count == 1 else { return approvers.flatMap(\.attestations).map(\.authenticity) }
+        return claims.entries[0].value.approvers.entries.isEmpty ? [] : [claims.entries[0].key.authenticity]
     }
 
     /// The earliest decision of a human, by the source's clock: what a lifted stop compares with.
     public var decidedAt: Timestamp? {
-        merged { _ in true }.approvers.entries.filter { $0.value.kind == .human }.compactMap(\.value.at).min()
+        ofAll { $0.approvers }.entries.filter { $0.value.kind == .human }.compactMap(\.value.at).min()
     }
 
     /// The ticket named first.
-    public var ticket: Ticket? { merged { _ in true }.ticket?.value }
+    public var ticket: Ticket? { ofAll { $0.ticket?.value } }
 
     /// Every ticket number named.
     public var ticketNumbers: [String] {
-        Set(claims.entries.compactMap(\.value.ticket?.value.number)).sorted()
+        let all = claims.entries.indices.compactMap { claims.entries[$0].value.ticket?.value.number }
+        return all.count < 2 ? all : Set(all).sorted()
     }
 
     /// The requester's text.
@@ -59,7 +67,7 @@ extension ApprovalState {
 
     /// The request that the approval carries; `nil` when there is none or when facts contradict each other.
     public var containedRequest: CapabilityRequest? {
-        guard let contained = merged({ _ in true }).request, !contained.isContradicted else { return nil }
+        guard let contained = ofAll({ $0.request }), !contained.isContradicted else { return nil }
         return contained.request
     }
 
@@ -77,7 +85,7 @@ extension ApprovalState {
 
     /// True when more was stated than a state keeps of something that decides; such an approval is held.
     public var hasOverflowed: Bool {
-        requesters.hasLost || claims.hasLost || claims.entries.contains { $0.value.hasLost }
+        requesters.hasLost || claims.hasLost || claims.entries.indices.contains { claims.entries[$0].value.hasLost }
     }
 
     private static func first(_ people: BoundedMap<PersonID, ActorRecord>) -> Actor? {
@@ -101,8 +109,15 @@ extension ApprovalState {
     /// What the attestations that `isPermitted` lets through state together.
     func merged(_ isPermitted: (Attestation) -> Bool) -> Claims {
         var sum: Claims?
-        for entry in claims.entries where isPermitted(entry.key) { sum.join(entry.value) }
+        for index in claims.entries.indices where isPermitted(claims.entries[index].key) {
+            sum.join(claims.entries[index].value)
+        }
         return sum ?? Claims()
+    }
+
+    /// A part of what all attestations state together. Most approvals have one, and then nothing is put together.
+    private func ofAll<Part>(_ part: (Claims) -> Part) -> Part {
+        claims.entries.count == 1 ? part(claims.entries[0].value) : part(merged { _ in true })
     }
 
     /// True for the people who asked and the people it is for, whoever says so.
@@ -111,6 +126,8 @@ extension ApprovalState {
     func isRequester(_ person: PersonID) -> Bool { requesters.entries.contains { $0.key == person } }
 
     func isSubject(_ person: PersonID) -> Bool {
-        claims.entries.contains { claim in claim.value.subjects.entries.contains { $0.key == person } }
+        claims.entries.indices.contains { index in
+            claims.entries[index].value.subjects.entries.contains { $0.key == person }
+        }
     }
 }

@@ -1,27 +1,37 @@
 public import ClawWire
 
-/// By what a later control event finds a token again.
+/// By what a later control event finds a token again, beside what the row of its request says: class, agent, request, job,
+/// approvals and key.
 extension DecisionInput {
-    /// Every scope that covers the request, whatever approval serves it; normalized.
-    public var controlScopes: [StopScope] { scopes }
+    /// Scopes that cover the request, whatever approval serves it; normalized.
+    public var controlScopes: [StopScope] {
+        var scopes = [StopScope(kind: .source, value: requestSource.rawValue)]
+        if let subject = request.subject {
+            scopes.append(StopScope(kind: .subject, value: subject.rawValue).normalized)
+        }
+        if let hash = request.policyHash { scopes.append(StopScope(kind: .policyHash, value: hash.b64u)) }
+        if case .available(let policy, _) = wpc, let id = policy.policyID {
+            scopes.append(StopScope(kind: .policyID, value: id))
+        }
+        return scopes
+    }
 }
 
 extension ApprovalState {
-    /// Every scope that covers the approval, by what any of its sources states; normalized. It may hold more than what the
+    /// Scopes that cover the approval, by what any of its sources states; normalized. They may be more than what the
     /// decision counted: a revocation that reaches too far is safe, one that misses is not.
     public var controlScopes: [StopScope] {
-        var scopes: Set<StopScope> = [StopScope(kind: .approval, value: approvalID.rawValue)]
-        let claims = merged { _ in true }
-        for entry in claims.subjects.entries {
-            scopes.insert(StopScope(kind: .subject, value: entry.key.rawValue).normalized)
+        var scopes: [StopScope] = []
+        for index in claims.entries.indices {
+            for entry in claims.entries[index].value.subjects.entries {
+                scopes.append(StopScope(kind: .subject, value: entry.key.rawValue).normalized)
+            }
+            for entry in claims.entries[index].value.entitlements.entries {
+                scopes += entry.key.scopeValues.map { StopScope(kind: .entitlement, value: $0) }
+            }
+            scopes.append(StopScope(kind: .source, value: claims.entries[index].key.source.rawValue))
         }
-        for entry in claims.entitlements.entries {
-            for value in entry.key.scopeValues { scopes.insert(StopScope(kind: .entitlement, value: value)) }
-        }
-        for entry in self.claims.entries {
-            scopes.insert(StopScope(kind: .source, value: entry.key.source.rawValue))
-        }
-        return scopes.sorted { $0.text < $1.text }
+        return scopes
     }
 }
 

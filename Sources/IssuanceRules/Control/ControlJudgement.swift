@@ -115,7 +115,7 @@ extension Decider {
     /// Every scope that covers an approval, by what its permitted sources state; normalized.
     private func scopes(of state: ApprovalState) -> [StopScope] {
         var scopes = [StopScope(kind: .approval, value: state.approvalID.rawValue)]
-        let claims = state.merged(isPermitted)
+        let claims = state.merged { isPermitted($0) }
         for entry in claims.subjects.entries {
             scopes.append(StopScope(kind: .subject, value: entry.key.rawValue).normalized)
         }

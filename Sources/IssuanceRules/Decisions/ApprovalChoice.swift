@@ -43,13 +43,14 @@ extension Decider {
             .sorted { input.approvals[$0].state.approvalID < input.approvals[$1].state.approvalID }
         let considered = candidates.map { input.approvals[$0].state.approvalID }
         var usable: UsableApproval?
+        var newest = Timestamp(microseconds: .min)
         var waiting: (at: Timestamp?, findings: [Finding])?
         var final: (at: Timestamp?, result: ApprovalResult)?
         for position in candidates {
             let at = input.approvals[position].state.lastOccurredAt
             switch judge(input.approvals[position]) {
             case .usable(let approval):
-                if usable.map({ $0.notAfter < approval.notAfter }) ?? true { usable = approval }
+                if usable == nil || newest < approval.notAfter { (usable, newest) = (approval, approval.notAfter) }
             case .waiting(let findings):
                 if waiting == nil || Self.isNewer(at, waiting?.at) { waiting = (at, findings) }
             case .refused(let findings):
@@ -105,9 +106,9 @@ extension Decider {
                 $0.value.ticket?.value.number?.lowercased() == number && isPermitted($0.key)
             }
         case .entitlement:
-            var claims = state.merged(isPermitted)
+            var claims = state.merged { isPermitted($0) }
             // What is still to be confirmed, or was refuted, is about the request all the same: it says why it waits.
-            if claims.subjects.entries.isEmpty { claims = state.merged(isToBeConfirmed) }
+            if claims.subjects.entries.isEmpty { claims = state.merged { isToBeConfirmed($0) } }
             guard let subject = request.subject, claims.subjects.entries.contains(where: { $0.key == subject })
             else { return false }
             return switch rules.entitlements.mapping(of: claims) {
@@ -161,7 +162,7 @@ extension Decider {
         if let findings = spent(state) { return .refused(findings) }
         if isNamedAlone(state) { return .waiting([noApproval()]) }
         if let findings = nothingPermitted(state) { return .waiting(findings) }
-        let claims = state.merged(isPermitted)
+        let claims = state.merged { isPermitted($0) }
         let mapping = rules.entitlements.mapping(of: claims)
         if let result = disagreement(state, claims, mapping) { return result }
         var window = ApprovedWindow(claims.window, direct: state.direct)

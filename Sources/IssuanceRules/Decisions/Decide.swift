@@ -41,8 +41,8 @@ struct Finding: Sendable, Hashable {
     var reason: Reason { Reason(code, detail) }
 }
 
-/// One decision in progress.
-struct Decider {
+/// One decision in progress. It cannot be copied: it holds the rules and all that the decision depends on.
+struct Decider: ~Copyable {
     let rules: RuleSet
     let rule: JobClassRule
     let input: DecisionInput
@@ -202,7 +202,7 @@ public enum ApprovalDigest {
             for (index, entry) in approval.evidenceDigests.entries.enumerated() {
                 if index > 0 { bytes.append(UInt8(ascii: ",")) }
                 bytes.append(UInt8(ascii: "\""))
-                bytes.append(contentsOf: entry.key.b64u.utf8)
+                entry.key.appendB64U(to: &bytes)
                 bytes.append(UInt8(ascii: "\""))
             }
             bytes.append(contentsOf: "]}".utf8)

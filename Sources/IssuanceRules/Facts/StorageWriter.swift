@@ -82,7 +82,11 @@ struct StorageWriter {
     }
 
     mutating func string(_ digest: Digest) {
-        base64URL(digest.bytes)
+        separate()
+        bytes.append(UInt8(ascii: "\""))
+        digest.appendB64U(to: &bytes)
+        bytes.append(UInt8(ascii: "\""))
+        needsComma = true
     }
 
     /// Bytes as a string of their base64url.

@@ -15,40 +15,70 @@ public struct CapabilityRequest: Sendable, Hashable {
         case reference(claimKey: Digest?)
     }
 
+    private struct Members: Sendable, Hashable {
+        let requestID: RequestID
+        let jobID: JobID
+        let jobClass: JobClass
+        let agentDID: AgentDID
+        let subject: PersonID?
+        let scope: [String]
+        let actions: [String]
+        let tools: [String]
+        let audience: [String]
+        let ttlSeconds: Int64?
+        let policyHash: Digest?
+        let approvalID: ApprovalID?
+        let ticketNumber: String?
+        let delivery: Delivery
+        let upgradesRequest: RequestID?
+        let reason: String?
+        let requestedAt: Timestamp
+    }
+
+    /// Holds the members once for all copies: a request stands in its fact, in the approval that carries it, in the ledger's
+    /// row and in what decides on it.
+    private final class Box: Sendable {
+        let members: Members
+
+        init(_ members: Members) { self.members = members }
+    }
+
+    private let box: Box
+
     /// Identifies the request; at most one token is ever minted for it.
-    public let requestID: RequestID
+    public var requestID: RequestID { box.members.requestID }
     /// The job, claim `mission_id`.
-    public let jobID: JobID
+    public var jobID: JobID { box.members.jobID }
     /// The class of the job, a key of the issuance rules.
-    public let jobClass: JobClass
+    public var jobClass: JobClass { box.members.jobClass }
     /// The agent, claim `sub`.
-    public let agentDID: AgentDID
+    public var agentDID: AgentDID { box.members.agentDID }
     /// The person on whose entitlement the agent works; needed for the `entitlement` binding.
-    public let subject: PersonID?
+    public var subject: PersonID? { box.members.subject }
     /// Scope strings asked for.
-    public let scope: [String]
+    public var scope: [String] { box.members.scope }
     /// Elevated or otherwise gated actions asked for (WPC `approvals[].action`).
-    public let actions: [String]
+    public var actions: [String] { box.members.actions }
     /// Tool names asked for, checked against the WPC's tool policy.
-    public let tools: [String]
+    public var tools: [String] { box.members.tools }
     /// Audiences asked for; empty means the rule's.
-    public let audience: [String]
+    public var audience: [String] { box.members.audience }
     /// Lifetime asked for, in seconds.
-    public let ttlSeconds: Int64?
+    public var ttlSeconds: Int64? { box.members.ttlSeconds }
     /// The WPC the job runs under.
-    public let policyHash: Digest?
+    public var policyHash: Digest? { box.members.policyHash }
     /// The approval the request names, by id.
-    public let approvalID: ApprovalID?
+    public var approvalID: ApprovalID? { box.members.approvalID }
     /// The approval the request names, by ticket number.
-    public let ticketNumber: String?
+    public var ticketNumber: String? { box.members.ticketNumber }
     /// Where to deliver.
-    public let delivery: Delivery
+    public var delivery: Delivery { box.members.delivery }
     /// The token of this earlier request is replaced by a token of higher privilege and revoked.
-    public let upgradesRequest: RequestID?
+    public var upgradesRequest: RequestID? { box.members.upgradesRequest }
     /// Why the job asks.
-    public let reason: String?
+    public var reason: String? { box.members.reason }
     /// When the request was made, by its own clock.
-    public let requestedAt: Timestamp
+    public var requestedAt: Timestamp { box.members.requestedAt }
 
     /// Makes a request.
     public init(
@@ -58,22 +88,19 @@ public struct CapabilityRequest: Sendable, Hashable {
         ticketNumber: String? = nil, delivery: Delivery, upgradesRequest: RequestID? = nil, reason: String? = nil,
         requestedAt: Timestamp
     ) {
-        self.requestID = requestID
-        self.jobID = jobID
-        self.jobClass = jobClass
-        self.agentDID = agentDID
-        self.subject = subject
-        self.scope = scope
-        self.actions = actions
-        self.tools = tools
-        self.audience = audience
-        self.ttlSeconds = ttlSeconds
-        self.policyHash = policyHash
-        self.approvalID = approvalID
-        self.ticketNumber = ticketNumber
-        self.delivery = delivery
-        self.upgradesRequest = upgradesRequest
-        self.reason = reason
-        self.requestedAt = requestedAt
+        let members = Members(
+            requestID: requestID, jobID: jobID, jobClass: jobClass, agentDID: agentDID, subject: subject, scope: scope,
+            actions: actions, tools: tools, audience: audience, ttlSeconds: ttlSeconds, policyHash: policyHash,
+            approvalID: approvalID, ticketNumber: ticketNumber, delivery: delivery, upgradesRequest: upgradesRequest,
+            reason: reason, requestedAt: requestedAt)
+        box = Box(members)
     }
+
+    /// Requests are equal when all their members are.
+    public static func == (left: CapabilityRequest, right: CapabilityRequest) -> Bool {
+        left.box === right.box || left.box.members == right.box.members
+    }
+
+    /// Hashes all members.
+    public func hash(into hasher: inout Hasher) { hasher.combine(box.members) }
 }

@@ -63,9 +63,14 @@ import CRdKafka
 /// Copies headers into a list that the caller owns; nil when there are none.
 private func makeHeaders(_ headers: [KafkaHeader]) -> OpaquePointer? {
     guard !headers.isEmpty, let list = unsafe rd_kafka_headers_new(headers.count) else { return nil }
-    for header in headers {
-        unsafe withBytes(header.value) { (value: UnsafeMutableRawPointer?, size: Int) -> Void in
-            unsafe rd_kafka_header_add(list, header.name, -1, value, size)
+    for index in headers.indices {
+        let name = headers[index].name.utf8.span
+        unsafe withBytes(headers[index].value) { (value: UnsafeMutableRawPointer?, size: Int) -> Void in
+            unsafe name.withUnsafeBytes { (name: UnsafeRawBufferPointer) -> Void in
+                // The name is given with its length, so that no copy with a zero at its end is made first.
+                let start = unsafe name.baseAddress?.assumingMemoryBound(to: CChar.self)
+                unsafe rd_kafka_header_add(list, start, name.count, value, size)
+            }
         }
     }
     return unsafe list

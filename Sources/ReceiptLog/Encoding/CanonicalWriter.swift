@@ -68,7 +68,7 @@ struct CanonicalWriter {
     mutating func digest(_ digest: Digest) {
         separate()
         output.append(UInt8(ascii: "\""))
-        Base64URL.append(digest.bytes, to: &output)
+        digest.appendB64U(to: &output)
         output.append(UInt8(ascii: "\""))
         needsComma = true
     }
@@ -131,7 +131,7 @@ struct CanonicalWriter {
     mutating func member(_ name: String, hex digest: Digest) {
         key(name)
         output.append(UInt8(ascii: "\""))
-        Hex.append(digest.bytes, to: &output)
+        digest.appendHex(to: &output)
         output.append(UInt8(ascii: "\""))
         needsComma = true
     }

@@ -38,6 +38,8 @@ struct RunCommand: AsyncParsableCommand {
         let logger = Logger(label: "clawgrant")
         // Each thread's own arena keeps what it freed: with one for every thread a worker holds far more than it uses.
         clinux_limit_arenas(2)
+        // The buffers of a batch are megabytes and last for milliseconds.
+        clinux_return_memory(256 << 10)
         // A reader of the log that has gone away must not take the worker with it.
         _ = signal(SIGPIPE, SIG_IGN)
         var companions: [any WorkerCompanion] = []

@@ -64,6 +64,29 @@ struct SealAndRenderTests {
         }
     }
 
+    @Test func keptTokensAreNotSignedAgain() throws {
+        let batches = try seal(try groups(), perRound: 3)
+        let kept = KeptTokens()
+        kept.open()
+        let minter = CSTMinter(signer: PlanFixture.tokenKey)
+        for material in batches.flatMap(\.groups).flatMap(\.effects).flatMap(\.outputs).compactMap(\.grant) {
+            let hash = TokenHash(material.tokenHash)
+            kept.keep(try minter.remint(payload: material.claims, expecting: hash), hash)
+        }
+        // Without a key nothing can be signed.
+        let complete = try renderer()
+        let keyless = BatchRenderer(
+            logID: complete.logID, topics: complete.topics, logKeys: complete.logKeys, minters: [:],
+            sealingSecret: complete.sealingSecret, kept: kept)
+        for batch in batches {
+            #expect(try keyless.render(batch).map(\.record) == complete.render(batch).map(\.record))
+        }
+        let granting = try #require(batches.first { $0.groups.contains { $0.effects.contains(where: \.isGrant) } })
+        #expect(throws: BatchRenderer.RenderError.self, "what was taken is here no more") {
+            try keyless.render(granting)
+        }
+    }
+
     @Test(arguments: [1, 2, 100]) func positionsAreDenseHoweverItIsCut(_ perRound: Int) throws {
         var next: [OutputStream: Int64] = [:]
         let batches = try seal(try groups(), perRound: perRound)
@@ -311,4 +334,8 @@ struct SealAndRenderTests {
         }
         #expect(tail.nextPosition.value == groups.reduce(0) { $0 + Int64($1.effects.count) })
     }
+}
+
+extension Effect {
+    fileprivate var isGrant: Bool { outputs.contains { $0.grant != nil } }
 }

@@ -1,0 +1,94 @@
+import DevStack
+import Foundation
+import Testing
+
+/// What one decision costs a worker, counted in instructions and allocations and not in time: the pure parts from a record
+/// to what is published, and from that what the keys alone demand.
+struct DecisionCostTests {
+    private static let valgrind = "/usr/bin/valgrind"
+    private static let isThere =
+        ProcessInfo.processInfo.environment["CLAWGRANT_REQUIRE_SERVERS"] == "1"
+        || FileManager.default.isExecutableFile(atPath: valgrind)
+    private static let approvals = 16
+
+    // The bounds are a few percent above what was counted, each in a build of its kind. What comes in over them has to be
+    // worth it; then the bound and docs/benchmarks.md are raised together.
+    #if DEBUG
+        private static let mostInstructions = 6_000_000
+        private static let mostAllocations = 2_000
+    #else
+        private static let mostInstructions = 1_000_000
+        private static let mostAllocations = 600
+    #endif
+
+    /// The program, without its debugging information: Debian's valgrind gives up over that of today's compilers.
+    private static func program(in directory: TemporaryDirectory) async throws -> String {
+        var folder = URL(fileURLWithPath: try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
+        for _ in 0..<5 {
+            folder.deleteLastPathComponent()
+            let program = folder.appendingPathComponent("decision-cost").path
+            guard FileManager.default.isExecutableFile(atPath: program) else { continue }
+            let stripped = directory.path("decision-cost")
+            _ = try await Command.run(
+                ManagedProcess.Configuration(
+                    executable: "/usr/bin/strip", arguments: ["--strip-debug", "-o", stripped, program]),
+                within: .seconds(60))
+            return stripped
+        }
+        throw DevStackError(.commandFailed, "decision-cost is not beside the tests")
+    }
+
+    /// Runs the program under a tool of valgrind's and finds a number in what the tool says of the run.
+    private static func count(
+        _ number: Regex<(Substring, Substring)>, _ tool: [String], _ program: String, _ arguments: [String],
+        says answer: String
+    ) async throws -> Int {
+        // With the same seed every run fills its dictionaries in the same order.
+        var configuration = ManagedProcess.Configuration(
+            executable: valgrind, arguments: tool + [program, String(approvals)] + arguments)
+        configuration.environment = ["SWIFT_DETERMINISTIC_HASHING": "1"]
+        let result = try await Command.run(configuration, within: .seconds(240))
+        #expect(result.output == "\(answer)\n", "\(result.errors)")
+        let match = try #require(result.errors.firstMatch(of: number), "\(result.errors)")
+        return try #require(Int(String(match.1).replacing(",", with: "")))
+    }
+
+    @Test(.enabled(if: isThere, "valgrind is not installed; `./dev test` installs it"), .timeLimit(.minutes(8)))
+    func instructionsOfADecisionAreBounded() async throws {
+        let directory = try TemporaryDirectory(prefix: "decision-cost")
+        defer { directory.close() }
+        let program = try await Self.program(in: directory)
+        @Sendable func instructions(_ arguments: String..., says answer: String) async throws -> Int {
+            try await Self.count(
+                /Collected : ([0-9]+)/, ["--tool=callgrind", "--callgrind-out-file=/dev/null"], program, arguments,
+                says: answer)
+        }
+        // The first round meets types for the first time, and makes caches.
+        async let one = instructions("1", says: "decided")
+        async let three = instructions("3", says: "decided")
+        async let noKeys = instructions("0", "keys", says: "used")
+        async let keys = instructions("2", "keys", says: "used")
+        let all = (try await three - one) / (2 * Self.approvals)
+        let ofKeys = (try await keys - noKeys) / (2 * Self.approvals)
+        #expect(ofKeys > 100_000, "two signatures and a key agreement were not made: \(ofKeys) instructions")
+        #expect(
+            all - ofKeys < Self.mostInstructions,
+            "a decision takes \(all - ofKeys) instructions beside the \(ofKeys) of its keys")
+    }
+
+    @Test(.enabled(if: isThere, "valgrind is not installed; `./dev test` installs it"), .timeLimit(.minutes(8)))
+    func allocationsOfADecisionAreBounded() async throws {
+        let directory = try TemporaryDirectory(prefix: "decision-cost")
+        defer { directory.close() }
+        let program = try await Self.program(in: directory)
+        @Sendable func allocations(_ rounds: String) async throws -> Int {
+            try await Self.count(
+                /total heap usage: ([0-9,]+) allocs/, ["--tool=memcheck", "--undef-value-errors=no"], program, [rounds],
+                says: "decided")
+        }
+        async let one = allocations("1")
+        async let three = allocations("3")
+        let each = (try await three - one) / (2 * Self.approvals)
+        #expect(each < Self.mostAllocations, "a decision allocates \(each) times")
+    }
+}
