@@ -35,7 +35,9 @@ struct CommandLineTests {
             text = typed.joined(separator: "\n")
         }
         return ShellText(text).commands.compactMap { words in
-            guard let program = words.first, program == "clawgrant" || program.hasSuffix("/clawgrant") else { return nil }
+            guard let program = words.first, program == "clawgrant" || program.hasSuffix("/clawgrant") else {
+                return nil
+            }
             return words.dropFirst().map { values[$0] ?? $0 }
         }
     }
