@@ -61,7 +61,7 @@ public struct Chaos: Sendable {
     ) async throws {
         let episode = Episode(arena: arena, options: options)
         let turn = min(end, .now + options.episode)
-        try await arena.playground.waitUntilAtWork(arena.tracks.map(\.worker))
+        try await arena.playground.waitUntilAtWork(arena.tracks.map(\.worker), within: options.drainLimit)
         repeat {
             let storm = plan.storm(next)
             next += 1

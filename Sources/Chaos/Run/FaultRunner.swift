@@ -99,10 +99,17 @@ struct FaultRunner: Sendable {
         arena.tally.count { $0.databaseRestarts += 1 }
     }
 
+    /// The stand-in writes its log out when it is asked to stop, and goes on acknowledging meanwhile; what it acknowledges
+    /// then is lost. So nobody reaches it any more when it is asked. What was under way is cut off in the middle.
     private func restartBroker(after pause: Int) async throws {
+        defer { arena.load.sender.open() }
+        arena.brokerRelay.inject(.refuseConnections)
+        arena.brokerRelay.inject(.cutConnections)
+        try await arena.load.sender.shut()
         try await arena.playground.broker.stop()
         try? await Task.sleep(for: .milliseconds(pause))
         try await arena.playground.broker.start()
+        try arena.healBroker()
         arena.tally.count { $0.brokerRestarts += 1 }
     }
 

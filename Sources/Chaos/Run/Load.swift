@@ -30,7 +30,8 @@ final class Load: Sendable {
     private static let agents = 4
 
     private let playground: Playground
-    private let sender: Sender
+    /// Writes to the broker.
+    let sender: Sender
     private let state = Lock(State())
 
     init(_ playground: Playground) {

@@ -1,3 +1,4 @@
+import DevStack
 import Kafka
 import Playground
 import Primitives
@@ -9,6 +10,7 @@ import Primitives
 final class Sender: Sendable {
     private let configuration: KafkaConfiguration
     private let producer = Lock<KafkaProducer?>(nil)
+    private let gate = Lock((isShut: false, underWay: 0))
 
     init(_ playground: Playground) {
         var configuration = playground.clientConfiguration
@@ -21,6 +23,28 @@ final class Sender: Sendable {
     ///
     /// - Throws: The last failure when a minute was not enough; `CancellationError`.
     func send(_ records: [ProducerRecord]) async throws {
+        try await waitUntil(deadline: .seconds(120), description: "the broker to be back") {
+            gate.withLock { gate in
+                if !gate.isShut { gate.underWay += 1 }
+                return !gate.isShut
+            }
+        }
+        defer { gate.withLock { $0.underWay -= 1 } }
+        try await deliver(records)
+    }
+
+    /// Lets nothing more through, and waits until nothing is under way any more.
+    func shut() async throws {
+        gate.withLock { $0.isShut = true }
+        try await waitUntil(deadline: .seconds(60), description: "what is being written") {
+            gate.withLock { $0.underWay == 0 }
+        }
+    }
+
+    /// Lets everything through again.
+    func open() { gate.withLock { $0.isShut = false } }
+
+    private func deliver(_ records: [ProducerRecord]) async throws {
         let end = ContinuousClock.now + .seconds(60)
         while true {
             let current = try producer.withLock { producer in
