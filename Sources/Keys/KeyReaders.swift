@@ -1,4 +1,4 @@
-package import ClawWire
+import ClawWire
 
 /// Readers of this module over single inputs, for those who feed them what strangers might write.
 package enum KeyReaders {
