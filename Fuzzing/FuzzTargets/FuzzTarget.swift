@@ -39,6 +39,10 @@ package enum Fixed {
     package static let keys = [signer.publicKey]
     package static let logID = LogID("logs.harborline.example/clawgrant")
 
+    /// 64 bytes in base64url that are in the form of a signature: a point, and 1. Zeros are a signature by weak keys.
+    static let noSignature = Base64URL.encode(
+        [UInt8](repeating: 0x11, count: 32) + [1] + [UInt8](repeating: 0, count: 31))
+
     package static let sealingKey = fixedSealingKey()
 
     // Both take exactly 32 bytes, so neither can fail here.

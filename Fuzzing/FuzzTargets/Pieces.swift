@@ -17,11 +17,11 @@ package struct Pieces {
         return Array(pieces[next])
     }
 
-    /// The next piece as text. What is not UTF-8 is replaced, and so are the scalars that no reader of JSON here takes
-    /// (U+10F000 to U+10F7FF): the texts stand for what was read.
+    /// The next piece as text of at most 1024 scalars. What is not UTF-8 is replaced, and so are the scalars that no reader
+    /// of JSON here takes (U+10F000 to U+10F7FF): the texts stand for what was read within limits.
     package mutating func text() -> String {
         var text = String.UnicodeScalarView()
-        for scalar in String(decoding: bytes(), as: UTF8.self).unicodeScalars {
+        for scalar in String(decoding: bytes(), as: UTF8.self).unicodeScalars.prefix(1_024) {
             text.append((0x10F000...0x10F7FF).contains(scalar.value) ? "\u{FFFD}" : scalar)
         }
         return String(text)

@@ -105,7 +105,8 @@ extension CloudEvent {
             } else {
                 continue
             }
-            guard isAttributeName(name), header.name != "ce_datacontenttype" else {
+            // `data` is the content in the JSON format, so that no attribute has this name.
+            guard isAttributeName(name), header.name != "ce_datacontenttype", name != "data" else {
                 throw SourceFault(
                     .invalidAttribute, field: String(header.name.prefix(64)), "the header names no attribute")
             }

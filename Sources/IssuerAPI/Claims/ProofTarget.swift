@@ -34,6 +34,8 @@ struct ProofTarget: Sendable, Hashable {
             host = text[..<colon]
             port = text[colon...].dropFirst()
         }
+        // Another colon stands in an address in brackets alone.
+        guard !host.contains(":") || host.hasPrefix("[") && host.hasSuffix("]") else { return nil }
         guard !host.isEmpty, port.utf8.count <= 5, port.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else {
             return nil
         }
@@ -60,6 +62,15 @@ struct ProofTarget: Sendable, Hashable {
         return "/" + segments.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "/")
     }
 
+    private static func isHexadecimal(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"),
+            UInt8(ascii: "A")...UInt8(ascii: "F"):
+            true
+        default: false
+        }
+    }
+
     private static func unescaped(_ path: [UInt8]) -> [UInt8]? {
         var output: [UInt8] = []
         var index = 0
@@ -69,7 +80,7 @@ struct ProofTarget: Sendable, Hashable {
                 index += 1
                 continue
             }
-            guard index + 2 < path.count,
+            guard index + 2 < path.count, path[(index + 1)...(index + 2)].allSatisfy(isHexadecimal),
                 let byte = UInt8(String(decoding: path[(index + 1)...(index + 2)], as: UTF8.self), radix: 16)
             else { return nil }
             if ClaimAddress.isUnreserved(byte) {

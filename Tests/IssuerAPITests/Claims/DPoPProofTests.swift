@@ -180,6 +180,7 @@ import enum Crypto.P256
     }
 
     @Test(arguments: [
+        "https://issuer.example:443:443/v1/a", "https://issuer.example/%+f",
         "", "issuer.example/v1/a", "//issuer.example/v1/a", "ftp://issuer.example/v1/a", "https:///v1/a",
         "https://user@issuer.example/v1/a", "https://issuer.example:99999x/v1/a", "https://issuer.example/v1/%6",
         "https://issuer.example/v1/%zz", "https://issuer.example/v1/a b",
