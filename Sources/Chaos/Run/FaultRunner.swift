@@ -100,7 +100,7 @@ struct FaultRunner: Sendable {
     }
 
     /// The stand-in writes its log out when it is asked to stop, and goes on acknowledging meanwhile; what it acknowledges
-    /// then is lost. So nobody reaches it any more when it is asked. What was under way is cut off in the middle.
+    /// then may be lost. So nobody reaches it any more when it is asked. What was under way is cut off in the middle.
     private func restartBroker(after pause: Int) async throws {
         defer { arena.load.sender.open() }
         arena.brokerRelay.inject(.refuseConnections)
