@@ -198,12 +198,19 @@ struct YAMLExample {
         return try Yams.dump(object: whole)
     }
 
+    /// What the part says holds; lines about entitlements join those of the base, because its classes need them.
     private static func merge(_ base: Mapping, _ part: Mapping) -> Mapping {
-        base.merging(part) { old, new in
-            if let old = old as? Mapping, let new = new as? Mapping { return merge(old, new) }
-            if let old = old as? [Mapping], let new = new as? [Mapping] { return old + new }
-            return new
+        var whole = base
+        for (key, new) in part {
+            if let old = base[key] as? Mapping, let new = new as? Mapping {
+                whole[key] = merge(old, new)
+            } else if key == "entitlements", let old = base[key] as? [Mapping], let new = new as? [Mapping] {
+                whole[key] = old + new
+            } else {
+                whole[key] = new
+            }
         }
+        return whole
     }
 
     /// Files of secrets are read while a configuration is, so they have to be there.
