@@ -45,11 +45,18 @@ struct YAMLExample {
     private let text: String
 
     init(_ text: String) {
-        self.text = text.replacing(
-            /did:key:z6Mk[A-Za-z0-9]*…/, with: "did:key:z6MknPBg8MaWd2VAjyxpnKmSaWA6sfLkrwx7PoB9Rgboe1Va"
-        )
-        .replacing(", …}", with: "}").replacing("…", with: "x")
+        var text = text.replacing(/did:key:z6Mk[A-Za-z0-9]*…/, with: Self.anyone)
+        // What a reader puts in has a form: fingerprints, and public keys (P-256's base point, a number of 2048 bits).
+        text = text.replacing(/(?:[0-9A-F]{2}:)+…/, with: String(repeating: "0a", count: 32))
+        text = text.replacing("x: \"…\", y: \"…\"", with: "x: \(Self.point.x), y: \(Self.point.y)")
+        text = text.replacing("n: \"…\"", with: "n: w\(String(repeating: "A", count: 340))Q")
+        self.text = text.replacing(", …}", with: "}").replacing("…", with: "x")
     }
+
+    private static let anyone = "did:key:z6MknPBg8MaWd2VAjyxpnKmSaWA6sfLkrwx7PoB9Rgboe1Va"
+    private static let point = (
+        x: "axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY", y: "T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU"
+    )
 
     /// Keys at the top of the files that documents have examples of.
     private static let configuration: Set<String> = Set(
@@ -71,7 +78,7 @@ struct YAMLExample {
     var fault: String? {
         get throws {
             guard let value = try Yams.load(yaml: text) else { return nil }
-            guard let mapping = value as? Mapping else { return "neither a mapping nor nothing" }
+            guard let mapping = Self.mapping(value) else { return "nothing that any file has" }
             let keys = Set(mapping.keys)
             if keys.isSubset(of: Self.foreign) { return nil }
             var faults: [String] = []
@@ -92,6 +99,20 @@ struct YAMLExample {
             }
             return faults.isEmpty ? "keys of no file: \(keys.sorted())" : faults.joined(separator: "\n")
         }
+    }
+
+    /// Elements of a list, and a bridge's signature, are shown without what they stand in.
+    private static func mapping(_ value: Any) -> Mapping? {
+        if let mapping = value as? Mapping {
+            guard Set(mapping.keys) == ["signature"] else { return mapping }
+            return [
+                "sources": [
+                    "any": mapping.merging(["path": "/any", "topic": "any", "output": "raw"]) { one, _ in one }
+                ]
+            ]
+        }
+        guard let list = value as? [Mapping] else { return nil }
+        return list.allSatisfy { $0["purpose"] != nil } ? ["keys": list] : ["security_events": ["sinks": list]]
     }
 
     // MARK: Files
@@ -163,10 +184,11 @@ struct YAMLExample {
     private static func names(of value: Any, below key: String = "") -> Set<String> {
         switch value {
         case let mapping as Mapping:
-            mapping.reduce(into: []) { $0.formUnion(names(of: $1.value, below: $1.key)) }
+            mapping.reduce(into: []) { $0.formUnion($1.key == "fields" ? [] : names(of: $1.value, below: $1.key)) }
         case let list as [Any]: list.reduce(into: []) { $0.formUnion(names(of: $1, below: key)) }
-        case let text as String where ["may_approve", "may_request", "job_class"].contains(key): [text]
-        case let text as String where key == "job_classes": [text]
+        case let text as String where ["may_approve", "may_request", "job_class", "job_classes"].contains(key):
+            // A star stands for the value of a field.
+            text.hasPrefix("*") ? [] : [text]
         default: []
         }
     }
@@ -176,11 +198,19 @@ struct YAMLExample {
         return try Yams.dump(object: whole)
     }
 
+    /// What the part says holds; lines about entitlements join those of the base, because its classes need them.
     private static func merge(_ base: Mapping, _ part: Mapping) -> Mapping {
-        base.merging(part) { old, new in
-            guard let old = old as? Mapping, let new = new as? Mapping else { return new }
-            return merge(old, new)
+        var whole = base
+        for (key, new) in part {
+            if let old = base[key] as? Mapping, let new = new as? Mapping {
+                whole[key] = merge(old, new)
+            } else if key == "entitlements", let old = base[key] as? [Mapping], let new = new as? [Mapping] {
+                whole[key] = old + new
+            } else {
+                whole[key] = new
+            }
         }
+        return whole
     }
 
     /// Files of secrets are read while a configuration is, so they have to be there.

@@ -203,10 +203,12 @@ struct ConfigurationRoom {
 
     func path(_ name: String) -> String { "\(directory)/\(name)" }
 
+    /// The one form that is looked into is a connection string's.
     func writeSecret(_ name: String) throws {
         let url = URL(fileURLWithPath: path(name))
         try FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
-        try Data("a secret of this room\n".utf8).write(to: url)
+        try Data("Endpoint=sb://harborline.servicebus.windows.net/;SharedAccessKeyName=n;SharedAccessKey=k\n".utf8)
+            .write(to: url)
         try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: url.path)
     }
 }
