@@ -324,8 +324,10 @@ def page(faults, results):
     total = (
         f"Of {len(tried)} faults {len(tried) - how.count('survived')} are caught: {how.count('failed')} by a test that "
         f"fails, {how.count('crashed')} by a crash, {how.count('did not end')} by tests that no longer end.")
+    if "survived" in how:
+        total += f" {how.count('survived')} were noticed by nothing when they were tried last."
     if len(tried) < len(faults):
-        total += f" {len(faults) - len(tried)} more are on the list and were not tried since they were written."
+        total += f" {len(faults) - len(tried)} more are on the list and have not been tried as they are written now."
     lines = [
         "# Planted bugs", "",
         "A test that cannot fail proves nothing. So faults are planted in the parts that must not be wrong – rules, control,",
