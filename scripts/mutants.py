@@ -42,6 +42,7 @@ WORK = ROOT / ".build-mutants"
 TREE = WORK / "tree"
 RESULTS = WORK / "results.json"
 BUNDLE = "clawgrantPackageTests"
+TESTS = WORK / "tests.xctest"
 VARIABLE = "PLANTED_FAULT"
 SWITCH = f"""import Foundation
 
@@ -55,6 +56,7 @@ enum Mutation {{
 # Searches among thousands of random inputs, which take longer than all the rest.
 SLOW = "PropertyTests"
 FAILED = re.compile(r'✘ Test (?!run with |case )("[^"]*"|\S+) (?:recorded|failed)')
+PASSED = re.compile(r"✔ Test (?!run with |case )")
 MEMBERS = {"id", "breaks", "file", "find", "replace", "suites"}
 
 
@@ -187,8 +189,12 @@ def plant(faults):
 def build():
     log = WORK / "build.log"
     with log.open("w") as output:
-        command = ["swift", "build", "--product", BUNDLE]
-        if subprocess.run(command, cwd=TREE, stdout=output, stderr=subprocess.STDOUT).returncode == 0:
+        # The tests, and the program that some of them start.
+        for product in (BUNDLE, "clawgrant"):
+            command = ["swift", "build", "--product", product]
+            if subprocess.run(command, cwd=TREE, stdout=output, stderr=subprocess.STDOUT).returncode != 0:
+                break
+        else:
             return
     lines = [line for line in log.read_text(errors="replace").splitlines() if "error:" in line]
     sys.exit("\n".join(sorted(set(lines))[:40] + [f"the sources with the faults do not build, see {log}"]))
@@ -235,7 +241,7 @@ def run(pattern, fault, seconds, skip=None, parallel=True):
     if fault:
         environment[VARIABLE] = fault["id"]
     # The bundle itself: `swift test` plans the package anew each time.
-    command = [str(TREE / f".build/debug/{BUNDLE}.xctest"), "--testing-library", "swift-testing", "--filter", pattern]
+    command = [str(TESTS), "--testing-library", "swift-testing", "--filter", pattern]
     command += ["--skip", skip] if skip else []
     command += [] if parallel else ["--no-parallel"]
     process = RUNNING.start(command, environment)
@@ -247,7 +253,7 @@ def run(pattern, fault, seconds, skip=None, parallel=True):
 
     timer = threading.Timer(seconds, give_up)
     timer.start()
-    failed, ran, last = None, 0, ""
+    failed, passed, last = None, 0, ""
     for line in process.stdout:
         line = re.sub(r"\x1b\[[0-9;]*m", "", line)
         last = line.strip() or last
@@ -255,8 +261,7 @@ def run(pattern, fault, seconds, skip=None, parallel=True):
             place = re.search(r" at (\w+\.swift):\d", line)
             failed = match.group(1) + (f" ({place.group(1)})" if place else "")
             break
-        if match := re.search(r"Test run with (\d+) test", line):
-            ran = int(match.group(1))
+        passed += bool(PASSED.match(line))
     if failed and fault:
         RUNNING.end(process)
     timer.cancel()
@@ -268,8 +273,8 @@ def run(pattern, fault, seconds, skip=None, parallel=True):
         return {"how": "did not end", "test": f"{pattern}, given {seconds} s"}
     if status != 0:
         return {"how": "crashed", "test": f"{pattern}: {last[:160]}"}
-    if ran == 0 and not skip:
-        return {"how": "failed", "test": f"no test is called {pattern}"}
+    if passed == 0 and not skip:
+        return {"how": "failed", "test": f"none of the tests {pattern} ran: what do they need?"}
     return None
 
 
@@ -319,8 +324,10 @@ def page(faults, results):
     total = (
         f"Of {len(tried)} faults {len(tried) - how.count('survived')} are caught: {how.count('failed')} by a test that "
         f"fails, {how.count('crashed')} by a crash, {how.count('did not end')} by tests that no longer end.")
+    if "survived" in how:
+        total += f" {how.count('survived')} were noticed by nothing when they were tried last."
     if len(tried) < len(faults):
-        total += f" {len(faults) - len(tried)} more are on the list and were not tried since they were written."
+        total += f" {len(faults) - len(tried)} more are on the list and have not been tried as they are written now."
     lines = [
         "# Planted bugs", "",
         "A test that cannot fail proves nothing. So faults are planted in the parts that must not be wrong – rules, control,",
@@ -426,6 +433,8 @@ def main():
     if options.resume:
         chosen = [fault for fault in chosen if results.get(fault["id"], {}).get("how", "survived") == "survived"]
     if chosen:
+        # A copy, so that a build meanwhile does not take the tests away.
+        shutil.copy2(TREE / f".build/debug/{BUNDLE}.xctest", TESTS)
         try_all(chosen, results, options)
     if options.page or all(fault["id"] in results for fault in faults):
         PAGE.write_text(page(faults, results))

@@ -18,6 +18,31 @@ import Testing
         #expect(setup.decision.reasons.isEmpty)
     }
 
+    @Test func neitherWhoAskedNorWhomItIsForApproves() throws {
+        func codes(requester: String, subject: String, approver: String) throws -> [ReasonCode] {
+            var setup = try Setup()
+            setup.facts = [Setup.approved(approver), Setup.started()].map { fact in
+                var fact = fact
+                fact.requester = Setup.person(requester)
+                fact.subject = Setup.person(subject)
+                return fact
+            }
+            return setup.decision.codes
+        }
+        #expect(try codes(requester: "jonas", subject: "avery", approver: "mina").isEmpty)
+        #expect(try codes(requester: "mina", subject: "avery", approver: "mina") == [.humanApprovalSelfApproval])
+        #expect(
+            try codes(requester: "jonas", subject: "avery", approver: "avery") == [.humanApprovalSeparationOfDuties])
+    }
+
+    @Test func onlyTheListedPeopleCountForAList() throws {
+        var setup = try Setup()
+        setup.use("group", approvers: ["mina", "jonas", "zoe"])
+        #expect(setup.plan != nil)
+        setup.use("group", approvers: ["mina", "jonas", "kim"])
+        #expect(setup.decision.codes == [.humanApprovalGroupNotMet])
+    }
+
     @Test func aTicketFindsItsApprovalWithoutCase() throws {
         var setup = try Setup()
         setup.approvalID = nil

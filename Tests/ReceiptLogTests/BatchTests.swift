@@ -57,6 +57,37 @@ struct BatchTests {
         #expect(try LogTail(parsing: tail.canonicalBytes) == tail)
     }
 
+    @Test func theSignatureSaysWhatItIsFor() throws {
+        let batch = try seal(try Samples.mixed(2)).batch
+        let signed = Array("clawgrant-batch-v1\n\(Digest(hashing: batch.header.canonicalBytes).b64u)".utf8)
+        #expect(signer.publicKey.isValidSignature(batch.signature, for: signed))
+    }
+
+    @Test func aProofStandsForOneReceiptOfOneBatch() throws {
+        let receipts = try Samples.mixed(3)
+        let tail = try LogTail(logID: Samples.logID)
+        let batch = try seal(receipts, after: tail).batch
+        let proof = try #require(batch.proof(of: 1))
+        #expect(proof.leads(from: receipts[1], to: batch.header))
+        // The same receipts at the same place of another history.
+        let other = try ReceiptBatch.seal(
+            receipts: receipts, previous: tail, at: Samples.noon.adding(seconds: 1), signer: signer
+        ).batch
+        #expect(!proof.leads(from: receipts[1], to: other.header))
+        var writer = CanonicalWriter()
+        writer.openObject()
+        writer.member("proof", proof)
+        writer.closeObject()
+        let text = String(decoding: writer.output, as: UTF8.self)
+        func read(_ text: String) throws -> BatchProof {
+            try BatchProof(try MemberReader(parsing: Array(text.utf8)).nested("proof"))
+        }
+        #expect(try read(text) == proof)
+        let moved = try read(text.replacing("\"position\":1", with: "\"position\":2"))
+        #expect(moved != proof)
+        #expect(!moved.leads(from: receipts[1], to: batch.header))
+    }
+
     @Test func aRecordAloneGivesProofsByTheCompatibleRule() throws {
         for count in [1, 2, 3, 17] {
             let sealed = try seal(try Samples.mixed(count))

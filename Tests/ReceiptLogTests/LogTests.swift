@@ -103,6 +103,33 @@ struct LogTests {
                 == .signerUnknown)
     }
 
+    @Test func aWitnessDoesNotSpeakForTheLog() throws {
+        let other = Samples.signer("another log")
+        let note = try log(1).sealed[0].tail.checkpoint.signed(by: other)
+            .cosigned(name: "witness.example/w1", at: Samples.noon, signer: witness)
+        let key = try #require(
+            NoteKey(name: "witness.example/w1", publicKey: witness.publicKey, algorithm: .cosignature))
+        #expect(
+            fault {
+                _ = try VerifiedCheckpoint(note, logKey: signer.publicKey, logID: Samples.logID, witnesses: [key])
+            }?.code == .signerUnknown)
+    }
+
+    @Test func aCheckpointOfAnotherLogIsRefused() throws {
+        let checkpoint = try log(1).sealed[0].tail.checkpoint
+        let foreign = try Checkpoint(origin: "other.example/log", size: checkpoint.size, root: checkpoint.root)
+        // By the key, and under the name, of this one.
+        let note = try SignedNote(text: foreign.text, name: Samples.logID.rawValue, signer: signer)
+        #expect(
+            fault { _ = try VerifiedCheckpoint(note, logKey: signer.publicKey, logID: Samples.logID) }?.code
+                == .logMismatch)
+        let own = try VerifiedCheckpoint(
+            try checkpoint.signed(by: signer), logKey: signer.publicKey, logID: Samples.logID)
+        let another = try VerifiedCheckpoint(
+            try foreign.signed(by: signer), logKey: signer.publicKey, logID: LogID(foreign.origin))
+        #expect(fault { try own.verifyPrefix(of: another, path: []) }?.code == .logMismatch)
+    }
+
     @Test func receiptsAreProvenToEveryLaterCheckpoint() throws {
         let log = try log(9)
         for (size, note) in log.notes.enumerated().map({ ($0 + 1, $1) }) {

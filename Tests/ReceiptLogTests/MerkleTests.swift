@@ -139,6 +139,14 @@ struct MerkleTests {
         }
     }
 
+    @Test func aPathIntoASubtreeIsNoProofOfTheTree() throws {
+        let half = MerkleTree(leaves: Array(Self.leaves[..<2]))
+        let path = try #require(half.inclusionPath(of: 0))
+        let leaf = RFC9162.leafHash(Self.leaves[0])
+        #expect(RFC9162.verifyInclusion(leafHash: leaf, index: 0, size: 2, path: path, root: half.root))
+        #expect(!RFC9162.verifyInclusion(leafHash: leaf, index: 0, size: 4, path: path, root: half.root))
+    }
+
     @Test func verificationOfHugeSizesEnds() {
         let digest = Digest(hashing: "x")
         let long = [Digest](repeating: digest, count: 100_000)

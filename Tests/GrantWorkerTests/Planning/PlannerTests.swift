@@ -216,6 +216,19 @@ struct PlannerTests {
         #expect(ledger.request("b")?.token?.scope == ["proxy:call", "clawproxy:call"])
     }
 
+    @Test mutating func aTokenThatWasReplacedIsNotRevokedAgain() throws {
+        let first = Answer.contained("a")
+        try ledger.deliver([try first.record()])
+        var upgrade = Answer.contained("b")
+        upgrade.ask?.job = "job-a"
+        upgrade.ask?.upgrades = "req-a"
+        upgrade.ask?.scope = ["proxy:call", "clawproxy:call"]
+        #expect(try ledger.deliver([try upgrade.record()]).revoked == 1)
+        let revocation = ledger.request("a")?.revocation
+        #expect(try ledger.deliver([try first.then(.ended).record()]).revoked == 0)
+        #expect(ledger.request("a")?.revocation == revocation)
+    }
+
     @Test mutating func anUpgradeThatWaitedKnowsWhatItReplaces() throws {
         try ledger.deliver([try Answer.contained("a").record()])
         var ask = Ask("b", "ref")

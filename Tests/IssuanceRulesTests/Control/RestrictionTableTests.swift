@@ -30,6 +30,51 @@ import Testing
         #expect(bench.state.needsTokenID == (kind == .jti))
     }
 
+    // MARK: What a stop covers
+
+    @Test(arguments: [(StopScope.Kind.policyHash, Setup.hash.b64u), (.policyID, "pol-1")])
+    func aStopOfAWPCStopsWhatNamesIt(kind: StopScope.Kind, value: String) throws {
+        var bench = ControlBench()
+        try bench.apply(ControlBench.stop("s1", ControlBench.scope(kind, value)), id: "e1")
+        bench.clock = 60
+        let bound = try Setup.under(bench, decided: 30, received: 20) { $0.bind { $0.policyID = "pol-1" } }
+        #expect(bound.decision.word == "deny" && bound.decision.codes == [.capabilityStopped])
+        let other = try Setup.under(bench, decided: 30, received: 20)
+        #expect(other.decision.word == "issue")
+    }
+
+    @Test func aStopOfASourceStopsWhatRestsOnIt() throws {
+        var bench = ControlBench()
+        try bench.apply(ControlBench.stop("s1", ControlBench.scope(.source, "pim")), id: "e1")
+        bench.clock = 60
+        let resting = try Setup.under(bench, decided: 30, received: 20)
+        #expect(resting.decision.word != "issue" && resting.decision.codes.contains(.capabilityStopped))
+    }
+
+    @Test func aStopOfAnEntitlementStopsWhatRestsOnIt() throws {
+        let entitlement = Entitlement(kind: .group, id: "G-ENT", scope: "Member")
+        func decision(_ bench: ControlBench) throws -> Decision {
+            try Setup.under(bench, decided: 30, received: 20) { setup in
+                setup.jobClass = "ent"
+                setup.approvalID = nil
+                setup.subject = "avery"
+                for index in setup.facts.indices {
+                    setup.facts[index].jobClass = nil
+                    setup.facts[index].entitlement = entitlement
+                }
+            }.decision
+        }
+        var open = ControlBench()
+        open.clock = 60
+        #expect(try decision(open).word == "issue")
+        for value in entitlement.scopeValues {
+            var bench = open
+            try bench.apply(ControlBench.stop("s1", ControlBench.scope(.entitlement, value)), id: "e1")
+            let stopped = try decision(bench)
+            #expect(stopped.word != "issue" && stopped.codes.contains(.capabilityStopped), "\(value)")
+        }
+    }
+
     @Test func aRevokedHashIsKnown() throws {
         var bench = ControlBench()
         let hash = Digest(hashing: "token")

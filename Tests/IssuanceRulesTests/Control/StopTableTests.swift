@@ -19,6 +19,14 @@ import Testing
         #expect(try bench.apply(ControlBench.stop(revokes: false), id: "e3").result == .repeated(of: 1))
     }
 
+    @Test func aStopSaidAgainMoreStronglyIsApplied() throws {
+        var bench = ControlBench()
+        #expect(try bench.apply(ControlBench.stop(revokes: false), id: "e1").effects.revocations.isEmpty)
+        let stronger = try bench.apply(ControlBench.stop(revokes: true), id: "e2")
+        #expect(stronger.result == .applied)
+        #expect(!stronger.effects.revocations.isEmpty)
+    }
+
     @Test func aSecondStopOfTheSameIdentifierStandsForItself() throws {
         var bench = ControlBench()
         try bench.apply(ControlBench.stop(), id: "e1", by: [ControlBench.mina])
@@ -237,6 +245,32 @@ import Testing
         #expect(
             try bench.apply(ControlBench.lift("s1"), id: "l2", by: ControlBench.lifters, origin: origin).result
                 == .applied)
+    }
+
+    @Test func anApprovalIsAsNewAsItsLastDecision() throws {
+        var bench = ControlBench()
+        try bench.apply(ControlBench.stop(), id: "e1")
+        bench.clock = 4_000
+        try bench.apply(ControlBench.lift(), id: "l1", by: ControlBench.lifters)
+        bench.clock = 4_200
+        let renewed = try Setup.under(bench, decided: 4_100, received: 4_050) { setup in
+            setup.facts.insert(Setup.approved("zoe", RFC3339.text(ControlBench.at(-60))), at: 0)
+        }
+        #expect(renewed.decision.word == "issue")
+        let old = try Setup.under(bench, decided: -60, received: 4_050)
+        #expect(old.decision.codes == [.humanApprovalReapprovalRequired])
+    }
+
+    @Test func aKeyThatMayOnlyStopLiftsNothing() throws {
+        var bench = ControlBench()
+        let key = try #require(Setup.signer?.publicKey)
+        bench.rules = ControlRules(signers: [key.kid: .init(key: key, operations: [.stop])])
+        let origin = ControlOrigin.controlTopic(signer: key.kid)
+        try bench.apply(ControlBench.stop(), id: "e1", origin: origin)
+        bench.clock = 4_000
+        #expect(
+            try bench.apply(ControlBench.lift(), id: "l1", by: ControlBench.lifters, origin: origin).result
+                == .refused(.signerNotAllowed))
     }
 
     @Test func moreDeclarersTakeMoreLifters() throws {
