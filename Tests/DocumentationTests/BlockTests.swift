@@ -198,19 +198,26 @@ struct YAMLExample {
         return try Yams.dump(object: whole)
     }
 
-    /// What the part says holds; lines about entitlements join those of the base, because its classes need them.
+    /// What the part says holds; lines about other entitlements join those of the base, because its classes need them. A
+    /// class that says how it is bound is another one, with nothing of the base's but what it leaves out.
     private static func merge(_ base: Mapping, _ part: Mapping) -> Mapping {
         var whole = base
         for (key, new) in part {
             if let old = base[key] as? Mapping, let new = new as? Mapping {
-                whole[key] = merge(old, new)
+                let isBoundAnew = new["binding"] != nil && old["binding"] as? String != new["binding"] as? String
+                whole[key] = merge(isBoundAnew ? old.filter { $0.key != "max_grants_per_window" } : old, new)
             } else if key == "entitlements", let old = base[key] as? [Mapping], let new = new as? [Mapping] {
-                whole[key] = old + new
+                let told = Set(new.map(entitlement))
+                whole[key] = old.filter { !told.contains(entitlement($0)) } + new
             } else {
                 whole[key] = new
             }
         }
         return whole
+    }
+
+    private static func entitlement(_ line: Mapping) -> [String] {
+        ["kind", "id", "scope"].map { "\(line[$0] ?? "")" }
     }
 
     /// Files of secrets are read while a configuration is, so they have to be there.
