@@ -10,7 +10,8 @@ import Kafka
 ///     decision-cost APPROVALS ROUNDS
 ///     decision-cost APPROVALS ROUNDS keys
 ///
-/// The second form does nothing but what the keys demand: two signatures and one sealing for each approval.
+/// The second form does nothing but what keys demand where another process publishes: two signatures and one sealing for
+/// each approval.
 @main
 enum DecisionCost {
     private static let issuer = SeedSigner(seed: Array(repeating: 1, count: 32))
