@@ -93,7 +93,8 @@ struct ControlDeadLetterTests {
         #expect(Set(try list.lines.compactMap { $0["dead_letter"]?.string }) == Set(places))
         for place in places {
             let show = try await ProgramRun(["dlq", "show", place, "--json"], config: config)
-            #expect(show.code == 0 && (try show.lines.first?["state"]?.string) == "open", "\(show.errors)")
+            #expect(show.code == 0, "\(show.errors)")
+            #expect(try show.lines.first?["state"]?.string == "open")
         }
         let explained = try await ProgramRun(["dlq", "explain", places[0], "--json"], config: config)
         #expect(try explained.lines.first?["cure"]?.string == "configuration")
