@@ -1,7 +1,11 @@
 import ClawWire
 import DevStack
 import Foundation
+import GrantWorker
+import IssuanceRules
 import Playground
+import Postgres
+import SecureFront
 import Testing
 
 /// The console in a browser. Without a Chromium these are skipped.
