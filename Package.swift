@@ -337,8 +337,8 @@ let package = Package(
             name: "IssuerAPITests",
             dependencies: [
                 "IssuerAPI", "ApprovalSources", "ClawWire", "DevStack", "GrantLedger", "GrantVerifier", "GrantWorker",
-                "HTTPService", "IssuanceRules", "Kafka", "Keys", "Observability", "Playground", "Postgres", "Primitives",
-                "ReceiptLog", "SecureFront", "TestSupport",
+                "HTTPService", "IssuanceRules", "Kafka", "Keys", "Observability", "Playground", "Postgres",
+                "Primitives", "ReceiptLog", "SecureFront", "TestSupport",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),

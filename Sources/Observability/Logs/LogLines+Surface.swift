@@ -82,7 +82,7 @@ extension LogLine {
     /// Security events are streamed.
     public static let sinksStreaming = LogLine(
         "siem.streaming", .info, "streaming security events",
-        means: "It holds the role security-events.")
+        means: "It holds the role security_events.")
 
     /// Streaming security events starts anew.
     public static let sinksRestarted = LogLine(

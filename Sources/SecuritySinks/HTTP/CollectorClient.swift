@@ -198,7 +198,9 @@ final class CollectorClient: Sendable {
         }
         let text = "\(error)"
         // BoringSSL names its reasons in capitals: of a server that we do not trust, or that does not trust us.
-        if error is NIOSSLExtraError || error is ServerIdentity.Mismatch || text.contains("CERTIFICATE") || text.contains("UNKNOWN_CA") {
+        if error is NIOSSLExtraError || error is ServerIdentity.Mismatch || text.contains("CERTIFICATE")
+            || text.contains("UNKNOWN_CA")
+        {
             return SinkFailure(
                 .misconfigured,
                 "\(sink): \(what): the certificates do not fit (\(text)); check the server's name, the authorities that are "

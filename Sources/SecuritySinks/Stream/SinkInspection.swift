@@ -100,7 +100,8 @@ extension SecurityEventSettings.Sink {
                 ? []
                 : [
                     SinkInspection(
-                        isFatal: false, "events travel to \(receiver.host) in the clear", "use TLS: take `tls: false` out")
+                        isFatal: false, "events travel to \(receiver.host) in the clear",
+                        "use TLS: take `transport: tcp` out")
                 ]
         }
         do {
@@ -121,7 +122,8 @@ extension SecurityEventSettings.Sink {
         guard FileManager.default.isWritableFile(atPath: directory) else {
             return [
                 SinkInspection(
-                    "files cannot be made in \(directory)", "let the worker's user write there, or name another directory")
+                    "files cannot be made in \(directory)",
+                    "let the worker's user write there, or name another directory")
             ]
         }
         return []
@@ -168,6 +170,8 @@ extension SecurityEventSettings.Sink {
         let days = (Double(certificate.notValidAfter) - Date().timeIntervalSince1970) / 86_400
         guard days < 14 else { return [] }
         let when = days < 0 ? "has expired" : "expires in \(Int(days)) days"
-        return [SinkInspection(isFatal: days < 0, "the certificate \(file) \(when)", "renew it; it is read again by itself")]
+        return [
+            SinkInspection(isFatal: days < 0, "the certificate \(file) \(when)", "renew it; it is read again by itself")
+        ]
     }
 }

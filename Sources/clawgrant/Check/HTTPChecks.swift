@@ -16,8 +16,8 @@ enum HTTPChecks {
 
     static func findings(_ file: ConfigurationFile) async -> [CheckFinding] {
         guard let http = file.worker.http else { return [] }
-        return security(http, at: Date()) + callers(http) + sessions(http.console) + limits(http, descriptors: descriptors())
-            + addresses(http, file.worker) + (await listening(http))
+        return security(http, at: Date()) + callers(http) + sessions(http.console)
+            + limits(http, descriptors: descriptors()) + addresses(http, file.worker) + (await listening(http))
     }
 
     // MARK: Certificates
@@ -84,8 +84,8 @@ enum HTTPChecks {
         if !granted.contains(.metrics) {
             findings.append(
                 .notice(
-                    "http", "no caller may read metrics", "give one the scope metrics under http.callers, or set "
-                        + "metrics.textfile"))
+                    "http", "no caller may read metrics",
+                    "give one the scope metrics under http.callers, or set metrics.textfile"))
         }
         if http.introspection.isOpen {
             findings.append(
@@ -122,13 +122,15 @@ enum HTTPChecks {
         if let descriptors, limits.connections + 256 > descriptors {
             findings.append(
                 .warning(
-                    "http", "\(limits.connections) connections are allowed, and the process may open \(descriptors) files",
+                    "http",
+                    "\(limits.connections) connections are allowed, and the process may open \(descriptors) files",
                     "lower http.limits.connections, or raise the limit of open files (LimitNOFILE of the unit)"))
         }
         if limits.waitingRequests >= limits.requestsInFlight {
             findings.append(
                 .warning(
-                    "http", "requests that wait for a revocation may take every place: http.limits.waiting_requests is "
+                    "http",
+                    "requests that wait for a revocation may take every place: http.limits.waiting_requests is "
                         + "\(limits.waitingRequests) and requests is \(limits.requestsInFlight)",
                     "lower waiting_requests, or raise requests"))
         }
@@ -142,7 +144,8 @@ enum HTTPChecks {
         if findings.isEmpty {
             findings.append(
                 .ok(
-                    "http", "up to \(limits.connections) connections, \(limits.requestsInFlight) requests at a time, "
+                    "http",
+                    "up to \(limits.connections) connections, \(limits.requestsInFlight) requests at a time, "
                         + "\(limits.callerRate)/s a caller, \(limits.peerRate)/s a stranger"))
         }
         return findings
