@@ -191,7 +191,8 @@ import Testing
     }
 
     @Test func aDatabaseThatWasNotComparedIsNotBelieved() async throws {
-        func database(_ number: Int64) -> LedgerIncarnation { LedgerIncarnation(startedAt: .testNow, table: number) }
+        let start = Timestamp.testNow
+        func database(_ number: Int64) -> LedgerIncarnation { LedgerIncarnation(startedAt: start, table: number) }
         let compared = Lock<LedgerIncarnation?>(nil)
         let issuer = try TestIssuer(isCompared: { asked in compared.withLock { $0 == asked } })
         let token = try issuer.mint("a")

@@ -8,7 +8,7 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(10)))
 struct SimulatorTests {
     @Test func schedulesKeepEveryProperty() async throws {
-        let run = try await SimulatorProgram.run(["--minutes", "0.4", "--json"])
+        let run = try await SimulatorProgram.run(["--seeds", "40", "--json"])
         let summary = try JSONReader.parse(try #require(run.output.split(separator: "\n").last.map(String.init)))
         #expect(run.code == 0, "\(run.output)")
         #expect(summary["violated"]?.integer == 0)

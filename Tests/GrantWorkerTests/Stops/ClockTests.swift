@@ -213,10 +213,10 @@ extension StopTests {
                     }
                     try await waitUntil(deadline: .seconds(60), description: "a head") { try await !heads().isEmpty }
                     let set = Timestamp.playgroundNow.seconds
-                    try clock.set(ahead: .seconds(-120))
+                    try clock.set(ahead: .seconds(-30))
                     try await stage.untilHolds(
-                        "the database's clock to be two minutes behind",
-                        "SELECT extract(epoch FROM clock_timestamp()) < \(set) - 60")
+                        "the database's clock to be half a minute behind",
+                        "SELECT extract(epoch FROM clock_timestamp()) < \(set) - 15")
                     try await stage.send(try Self.approvals("behind", 20, on: stage))
                     try await stage.untilSettled()
                     // The next publisher knows the head only from the topic.
