@@ -118,7 +118,7 @@ struct BridgeProcess {
             guard
                 let answer = try? await TestClient.post(
                     client, "https://127.0.0.1:\(port)\(path)", body,
-                    headers: headers + [("content-type", "application/json")])
+                    headers: headers + [("content-type", "application/cloudevents+json")])
             else { return false }
             status = answer.status
             return true
@@ -154,9 +154,8 @@ struct BridgeProcessTests {
     }
 
     private func play(_ playground: Playground, _ bridge: BridgeProcess, _ client: HTTPClient) async throws {
-        let worker = try playground.startWorker("w1")
+        _ = try playground.startWorker("w1")
         var process = try bridge.start()
-        try await playground.waitUntilAtWork([worker])
         // A relay's webhook about an activation, and a job's request that names it.
         let activation = EntraActivation("hook", at: .playgroundNow.adding(seconds: -60))
         let message = try #require(activation.message([.requested, .approved, .completed]).value)
