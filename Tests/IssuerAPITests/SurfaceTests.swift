@@ -5,6 +5,7 @@ import Foundation
 import GrantWorker
 import HTTPService
 import NIOCore
+import Observability
 import Primitives
 import SecureFront
 import Testing
@@ -259,12 +260,17 @@ import Testing
         let home = try TemporaryDirectory(prefix: "claw-surface")
         defer { home.close() }
         let caller = try TestCaller.make("prometheus", [.metrics], in: home)
-        let group = MetricsRoutes { Array("clawgrant_http_in_flight 1\n".utf8) }
+        let group = MetricsRoutes { Array(($0 == .openMetrics ? "# EOF\n" : "clawgrant_http_in_flight 1\n").utf8) }
         try await serving({ $0.callers = [caller] }, routes: group.routes) { surface, client in
             #expect(try await Exchange.run(client, "GET", surface.url("/metrics")).status == 401)
             let page = try await Exchange.run(client, "GET", surface.url("/metrics"), bearer: TestCaller.token)
             #expect(page.body == "clawgrant_http_in_flight 1\n")
             #expect(page.header("content-type")?.hasPrefix("text/plain; version=0.0.4") == true)
+            let accept = "application/openmetrics-text;version=1.0.0;q=0.75,text/plain;version=0.0.4;q=0.5"
+            let open = try await Exchange.run(
+                client, "GET", surface.url("/metrics"), headers: [("accept", accept)], bearer: TestCaller.token)
+            #expect(open.body == "# EOF\n")
+            #expect(open.header("content-type") == "application/openmetrics-text; version=1.0.0; charset=utf-8")
         }
     }
 

@@ -135,6 +135,8 @@ final class LeaseService: Sendable {
         guard !topics.isEmpty else { return }
         let known = starts.withLock { $0 }
         CrashPoint.pass(.beatDue)
+        // Asked before the ledger is: what was committed by then, it must know.
+        let committed = lanes.reduce(into: [InputPartition: Int64]()) { $0.merge($1.positions) { $1 } }
         let view = try await ledger.heartbeat(
             worker: worker, lifetime: limits.leaseLifetime, topics: topics,
             initialOffset: { known[$0] ?? 0 })
@@ -142,7 +144,12 @@ final class LeaseService: Sendable {
         for lane in lanes { assigned.merge(lane.epochs) { $1 } }
         let reading = lanes.reduce(into: Set<InputPartition>()) { $0.formUnion($1.partitions) }
         let held = Dictionary(uniqueKeysWithValues: view.held.map { ($0.partition, $0) })
-        let lost = assigned.filter { held[$0.key]?.epoch != $0.value }.map(\.key)
+        // A ledger that went back, as a replica does that takes over before it had everything, is followed: what its lost
+        // transactions had decided is read again, whether or not something new comes to these partitions.
+        let lost = assigned.filter { partition, epoch in
+            guard let lease = held[partition], lease.epoch == epoch else { return true }
+            return lease.nextOffset < committed[partition] ?? 0
+        }.map(\.key)
         await layDown(Set(lost))
         CrashPoint.pass(.leasesLost)
         let fresh = view.held.filter { !reading.contains($0.partition) || lost.contains($0.partition) }
