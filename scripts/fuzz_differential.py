@@ -310,6 +310,8 @@ EXPECTED = [
     ("cst", "no TOKEN", "spelling or claims that no CST has", lambda data: True),
     ("dpop", "no", "claims that are not those of the request", lambda data: True),
     ("sealed", "no", "header that is never written here", lambda data: b"X25519" in segments(data)[0]),
+    ("json5", "ok", "escaped surrogate pair, whose halves the peer leaves apart",
+     lambda data: re.search(rb"\\u[dD][89abAB]", data)),
     ("json5", "no", "reading that the JSON5 grammar's subset here leaves out", lambda data: True),
 ]
 
