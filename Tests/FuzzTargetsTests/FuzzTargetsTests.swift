@@ -12,6 +12,11 @@ struct FuzzTargetsTests {
 
     private static let targets = FuzzTarget.core + FuzzTarget.surface
 
+    private struct Found: Error {
+        let what: String
+        let input: String
+    }
+
     @Test(arguments: targets.map(\.name))
     func nothingBreaksIt(_ name: String) throws {
         let target = try #require(Self.targets.first { $0.name == name })
@@ -21,24 +26,24 @@ struct FuzzTargetsTests {
         let inputs = try files.map { [UInt8](try Data(contentsOf: $0)) }
         #expect(!inputs.isEmpty, "\(folder.path) holds no seed")
         var random = SplitMix(state: 20_261_123)
-        func feed(_ input: [UInt8]) {
+        func feed(_ input: [UInt8]) throws {
             do {
                 try target.body(input)
             } catch {
-                Issue.record("\(error): \(Data(input).base64EncodedString())")
+                throw Found(what: "\(error)", input: Data(input).base64EncodedString())
             }
         }
-        func feedAll() {
-            feed([])
+        func feedAll() throws {
+            try feed([])
             for input in inputs {
-                feed(input)
-                for _ in 0..<Self.rounds { feed(Mutation.of(input, and: inputs, with: &random)) }
+                try feed(input)
+                for _ in 0..<Self.rounds { try feed(Mutation.of(input, and: inputs, with: &random)) }
             }
         }
         if Self.open.contains(name) {
-            withKnownIssue("an open finding, see docs/fuzzing.md", isIntermittent: true) { feedAll() }
+            withKnownIssue("an open finding, see docs/fuzzing.md", isIntermittent: true) { try feedAll() }
         } else {
-            feedAll()
+            try feedAll()
         }
     }
 

@@ -49,29 +49,4 @@ import Testing
             #expect(try Self.held(polled: 0, barrier: Self.now.adding(seconds: seconds)) == expected, "\(seconds)")
         }
     }
-
-    @Test func aStopThatNobodySignedIsADeadLetter() throws {
-        let signed = """
-            authenticity: signed
-                signers: [{did: "\(PlanFixture.eventKey.publicKey.did)"}]
-                may_approve
-            """
-        let trusted = """
-            authenticity: topic
-                allow_topic_authenticity: true
-                may_approve
-            """
-        let rules = PlanFixture.rulesText.replacing(signed, with: trusted)
-        #expect(rules != PlanFixture.rulesText)
-        let stop = CloudEvent(
-            id: "stop-1", source: PlanFixture.eventSource, type: EventType.stopDeclared, time: Self.now,
-            data: .json(["stop_id": "s1", "scope": ["kind": "all"], "action": "deny_new"]))
-        let message = stop.message(.structured)
-        var ledger = PaperLedger(try PlanFixture(rules: rules))
-        let record = SourceRecord(
-            topic: PlanFixture.approvalsTopic, partition: 0, offset: 0, key: nil, headers: message.headers,
-            value: message.value, timestamp: nil)
-        #expect(try ledger.deliver([record]).quarantined == 1)
-        #expect(try ledger.deadLetters().map(\.reason) == ["control_unauthenticated"])
-    }
 }
