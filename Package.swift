@@ -399,7 +399,8 @@ let package = Package(
             name: "SecurityEventsTests", dependencies: ["SecurityEvents", "ClawWire", "ReceiptLog", "TestSupport"]),
         .testTarget(
             name: "FuzzTargetsTests",
-            dependencies: ["FuzzTargets", "SurfaceTargets", "DevStack", "clawgrant-verdicts"], exclude: ["Seeds", "inventory.txt"]),
+            dependencies: ["FuzzTargets", "SurfaceTargets", "DevStack", "clawgrant-verdicts"],
+            exclude: ["Seeds", "inventory.txt"]),
         .testTarget(
             name: "FsckTests",
             dependencies: [

@@ -43,7 +43,10 @@ struct Latency {
                     ("latency.\(name).p99", quantile(0.99), .milliseconds),
                     ("latency.\(name).max", quantile(1), .milliseconds),
                     ("latency.\(name).worker_cpu_per_decision", each(after.workers - before.workers), .microseconds),
-                    ("latency.\(name).postgres_cpu_per_decision", each(after.postgres - before.postgres), .microseconds),
+                    (
+                        "latency.\(name).postgres_cpu_per_decision", each(after.postgres - before.postgres),
+                        .microseconds
+                    ),
                     ("latency.\(name).broker_cpu_per_decision", each(after.broker - before.broker), .microseconds),
                     (
                         "latency.\(name).relay_and_reader_cpu_per_decision", each(after.own - before.own),
