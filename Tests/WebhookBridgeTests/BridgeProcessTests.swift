@@ -190,7 +190,10 @@ struct BridgeProcessTests {
             ApprovalDraft("last", .reconcile, in: playground).event.message(.structured).value)
         #expect(try await bridge.post(client, "/hooks/desk", last, [("x-desk-signature", try bridge.jws(last))]) == 202)
         try await playground.waitForStatus("the last grant", within: .seconds(120)) { $0.issued == 3 }
-        try await playground.waitUntilSettled(waiting: 0)
+        // An activation is two events each time it is sent.
+        try await playground.waitForStatus("every record to be decided", within: .seconds(120)) {
+            $0.recordsCommitted == 8
+        }
         #expect(try await playground.status().issued == 3)
 
         let exit = await process.terminate(grace: .seconds(30))
