@@ -134,7 +134,7 @@ enum HTTPChecks {
                         + "\(limits.waitingRequests) and requests is \(limits.requestsInFlight)",
                     "lower waiting_requests, or raise requests"))
         }
-        let memory = http.introspection.cachedTokens * tokenBytes >> 20
+        let memory = (http.introspection.cachedTokens * tokenBytes) >> 20
         if memory > 1_024 {
             findings.append(
                 .notice(

@@ -158,7 +158,7 @@ struct SyslogSinkTests {
         _ = process.signal(.kill)
     }
 
-    @Test("A certificate is for the names it lists, not for an address that it lists as well")
+    @Test("A certificate is for the names and the addresses it lists, each asked for as what it is")
     func names() async throws {
         let home = try TemporaryDirectory(prefix: "claw-syslog-names")
         try await Command.output(
@@ -170,12 +170,12 @@ struct SyslogSinkTests {
                     "-addext", "subjectAltName=DNS:SOC.harborline.example,DNS:*.logs.harborline.example,IP:127.0.0.1",
                 ]))
         let certificate = try #require(try NIOSSLCertificate.fromPEMFile(home.path("c.pem")).first)
-        for name in ["soc.harborline.example", "a.logs.harborline.example"] {
+        for name in ["soc.harborline.example", "a.logs.harborline.example", "127.0.0.1"] {
             #expect(ServerIdentity.isCertificate(certificate, for: name))
         }
         for name in [
             "wrong.harborline.example", "logs.harborline.example", "a.b.logs.harborline.example", "harborline.example",
-            "127.0.0.1", "",
+            "127.0.0.2", "[::1]", "",
         ] {
             #expect(!ServerIdentity.isCertificate(certificate, for: name), "\(name)")
         }
