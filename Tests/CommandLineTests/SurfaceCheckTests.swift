@@ -103,6 +103,7 @@ struct SurfaceCheckTests {
                   - {purpose: token, file: token.pem}
                   - {purpose: receipt, file: receipt.pem}
                   - {purpose: envelope, file: envelope.pem}
+                  - {purpose: set, file: set.pem}
                 secrets: {token_id_file: token-id, sealing_file: sealing}
                 rules: rules.yaml
                 \(sections)

@@ -62,8 +62,7 @@ struct ConsoleBrowserTests {
     }
 
     /// The form of a stop, with a certificate of a client on the connection and the scope typed by hand.
-    @Test(.disabled("the form to sign in does not come up; the routes are tested without a browser"))
-    func stopsWithACertificateAndTheTypedScope() async throws {
+    @Test func stopsWithACertificateAndTheTypedScope() async throws {
         try await PlayedConsole.with(isSecure: true) { settings, certificates in
             guard let certificates else { return }
             settings.stoppers = [

@@ -95,6 +95,8 @@ def look(browser, seen):
     seen["without_a_certificate"] = browser.run("document.getElementById('content').textContent")
     seen["forms_without_a_certificate"] = browser.run("document.querySelectorAll('form.order').length")
 
+    # Cookies are a host's, whatever the port.
+    browser.send("Network.clearBrowserCookies")
     shown = Forwarder(console.ADDRESS, (CERTIFICATE, KEY))
     console.ADDRESS = shown.address
     open_stops(browser, shown.address, lambda: browser.run("document.getElementById('certificate').click()"))

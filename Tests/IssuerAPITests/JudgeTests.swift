@@ -191,8 +191,9 @@ import Testing
     }
 
     @Test func aDatabaseThatWasNotComparedIsNotBelieved() async throws {
-        let start = Timestamp.testNow
-        func database(_ number: Int64) -> LedgerIncarnation { LedgerIncarnation(startedAt: start, table: number) }
+        func database(_ number: Int64) -> LedgerIncarnation {
+            LedgerIncarnation(startedAt: Timestamp(seconds: 1), table: number)
+        }
         let compared = Lock<LedgerIncarnation?>(nil)
         let issuer = try TestIssuer(isCompared: { asked in compared.withLock { $0 == asked } })
         let token = try issuer.mint("a")

@@ -4,6 +4,7 @@ import DevStack
 import Foundation
 import GrantWorker
 import HTTPService
+import Metrics
 import NIOCore
 import Observability
 import Primitives
@@ -260,17 +261,26 @@ import Testing
         let home = try TemporaryDirectory(prefix: "claw-surface")
         defer { home.close() }
         let caller = try TestCaller.make("prometheus", [.metrics], in: home)
-        let group = MetricsRoutes { Array(($0 == .openMetrics ? "# EOF\n" : "clawgrant_http_in_flight 1\n").utf8) }
+        let registry = MetricRegistry()
+        Counter(label: "clawgrant_preflights_total", dimensions: [("decision", "approved")], factory: registry)
+            .increment()
+        let group = MetricsRoutes { registry.render($0) }
         try await serving({ $0.callers = [caller] }, routes: group.routes) { surface, client in
             #expect(try await Exchange.run(client, "GET", surface.url("/metrics")).status == 401)
             let page = try await Exchange.run(client, "GET", surface.url("/metrics"), bearer: TestCaller.token)
-            #expect(page.body == "clawgrant_http_in_flight 1\n")
-            #expect(page.header("content-type")?.hasPrefix("text/plain; version=0.0.4") == true)
-            let accept = "application/openmetrics-text;version=1.0.0;q=0.75,text/plain;version=0.0.4;q=0.5"
+            #expect(page.body.contains("clawgrant_preflights_total{decision=\"approved\"} 1\n"))
+            #expect(page.body.contains("# TYPE clawgrant_preflights_total counter\n"))
+            #expect(page.header("content-type") == "text/plain; version=0.0.4; charset=utf-8")
+            #expect(page.header("vary") == "accept")
+            // As Prometheus asks.
             let open = try await Exchange.run(
-                client, "GET", surface.url("/metrics"), headers: [("accept", accept)], bearer: TestCaller.token)
-            #expect(open.body == "# EOF\n")
+                client, "GET", surface.url("/metrics"),
+                headers: [
+                    ("accept", "application/openmetrics-text;version=1.0.0;q=0.75,text/plain;version=0.0.4;q=0.5")
+                ], bearer: TestCaller.token)
             #expect(open.header("content-type") == "application/openmetrics-text; version=1.0.0; charset=utf-8")
+            #expect(open.body.contains("# TYPE clawgrant_preflights counter\n"))
+            #expect(open.body.hasSuffix("# EOF\n"))
         }
     }
 

@@ -158,7 +158,7 @@ struct SyslogSinkTests {
         _ = process.signal(.kill)
     }
 
-    @Test("A certificate is for the names and addresses that it lists")
+    @Test("A certificate is for the names and the addresses it lists, each asked for as what it is")
     func names() async throws {
         let home = try TemporaryDirectory(prefix: "claw-syslog-names")
         try await Command.output(
@@ -175,7 +175,7 @@ struct SyslogSinkTests {
         }
         for name in [
             "wrong.harborline.example", "logs.harborline.example", "a.b.logs.harborline.example", "harborline.example",
-            "127.0.0.2", "",
+            "127.0.0.2", "[::1]", "",
         ] {
             #expect(!ServerIdentity.isCertificate(certificate, for: name), "\(name)")
         }
