@@ -117,6 +117,10 @@ extension CloudEvent {
             guard let text = TextRules.text(bytes) else {
                 throw SourceFault(.invalidAttribute, field: header.name, "the header is not UTF-8")
             }
+            guard !bytes.contains(0xF4) || !text.unicodeScalars.contains(where: Self.isReserved) else {
+                throw SourceFault(
+                    .invalidAttribute, field: header.name, "the header has a character that no JSON here takes")
+            }
             guard attributes[name] == nil else {
                 throw SourceFault(.invalidAttribute, field: header.name, "the header is repeated")
             }
@@ -130,6 +134,9 @@ extension CloudEvent {
         }
         return try assemble(attributes, payload, limits)
     }
+
+    /// U+10F000 to U+10F7FF, which the reader of JSON refuses: an event has the same canonical form in both modes.
+    private static func isReserved(_ scalar: Unicode.Scalar) -> Bool { (0x10_F000...0x10_F7FF).contains(scalar.value) }
 
     private static func assemble(
         _ attributes: AttributeList, _ payload: Payload, _ limits: SourceConfiguration.Limits
