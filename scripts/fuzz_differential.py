@@ -86,6 +86,15 @@ def peer_json_last(data):
     return canonical(read_json(data, dict))
 
 
+def joined(value):
+    """The value with pairs of escaped surrogates as the scalars that they stand for, which json5 leaves apart."""
+    match value:
+        case str(): return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+        case list(): return [joined(element) for element in value]
+        case dict(): return {joined(name): joined(element) for name, element in value.items()}
+        case _: return value
+
+
 def peer_json5(data):
     import json5
 
@@ -95,7 +104,7 @@ def peer_json5(data):
             parse_int=lambda text, base=10: finite(text) if base == 10 else float(int(text, base)))
     except (ValueError, RecursionError) as error:
         raise Refused(str(error)) from error
-    return canonical(value)
+    return canonical(joined(value))
 
 
 ALPHABET58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
@@ -199,7 +208,7 @@ def peer_cst(data, keys):
             options={"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False})
     except (jwt.PyJWTError, ValueError) as error:
         raise Refused(str(error)) from error
-    return claims.get("jti", "")
+    return sha256(claims.get("jti", "").encode())
 
 
 def peer_dpop(data, _keys):
@@ -516,7 +525,7 @@ def ask(program, kind, batch):
     answer = subprocess.run([program], input=lines, capture_output=True, text=True, check=False)
     if answer.returncode != 0:
         sys.exit(f"{program} ended with {answer.returncode} on {kind}: {answer.stderr[-2000:]}")
-    return answer.stdout.splitlines()
+    return answer.stdout.split("\n")[:-1]
 
 
 def run(kind, arguments):

@@ -51,7 +51,7 @@ enum Verdicts {
                 let token = try CST.verify(
                     try CST.parse(text), keys: AcceptedKeys(signing: Fixed.keys), now: Fixed.now,
                     rules: .compatible)
-                return "ok \(token.claims.tokenID?.rawValue ?? "")"
+                return "ok \(Digest(hashing: token.claims.tokenID?.rawValue ?? "").hex)"
             } catch {
                 return "no \(error.code.rawValue)"
             }

@@ -102,6 +102,7 @@ struct CloudEventTests {
         #expect(reason([.init("ce_BAD", "x")]) == .invalidAttribute)
         #expect(reason([.init("ce_datacontenttype", "x")]) == .invalidAttribute)
         #expect(reason([.init("ce_data", "x")]) == .invalidAttribute)
+        #expect(reason([.init("ce_extra", "\u{10F000}")]) == .invalidAttribute)
         #expect(reason([.init("ce_x", [0xFF, 0xFE])]) == .invalidAttribute)
         #expect(reason([.init("ce_x", String(repeating: "a", count: 9_000))]) == .tooLarge)
         #expect(reason((0..<80).map { .init("h\($0)", "x") }) == .tooLarge)

@@ -118,6 +118,10 @@ extension CloudEvent {
             guard let text = TextRules.text(bytes) else {
                 throw SourceFault(.invalidAttribute, field: header.name, "the header is not UTF-8")
             }
+            guard !bytes.contains(0xF4) || !text.unicodeScalars.contains(where: Self.isReserved) else {
+                throw SourceFault(
+                    .invalidAttribute, field: header.name, "the header has a character that no JSON here takes")
+            }
             guard attributes[name] == nil else {
                 throw SourceFault(.invalidAttribute, field: header.name, "the header is repeated")
             }
@@ -138,6 +142,9 @@ extension CloudEvent {
         // A scalar that combines with the underscore makes it another character.
         return bytes.count == 3 || bytes[3] < 0x80 || name.hasPrefix("ce_")
     }
+
+    /// U+10F000 to U+10F7FF, which the reader of JSON refuses: an event has the same canonical form in both modes.
+    private static func isReserved(_ scalar: Unicode.Scalar) -> Bool { (0x10_F000...0x10_F7FF).contains(scalar.value) }
 
     private static func assemble(
         _ attributes: AttributeList, _ payload: Payload, _ limits: SourceConfiguration.Limits

@@ -37,6 +37,10 @@ struct JSON5Reader {
         guard scalars.count <= JSON5Document.maximumBytes else {
             throw fault("the document has more than \(JSON5Document.maximumBytes) characters")
         }
+        if let place = scalars.firstIndex(where: Self.isReserved) {
+            position = place
+            throw fault("this private-use character is not read: values keep lone surrogates in it")
+        }
         try skip()
         let value = try value(depth: 0)
         try skip()
@@ -263,8 +267,14 @@ struct JSON5Reader {
         guard (0xDC00..<0xE000).contains(second),
             let scalar = Unicode.Scalar(0x10000 + (first - 0xD800) << 10 + (second - 0xDC00))
         else { throw fault("a surrogate stands without its partner") }
+        guard !Self.isReserved(scalar) else {
+            throw fault("this private-use character is not read: values keep lone surrogates in it")
+        }
         return scalar
     }
+
+    /// U+10F000 to U+10F7FF, which the readers of JSON refuse too: printed, each would be another character.
+    private static func isReserved(_ scalar: Unicode.Scalar) -> Bool { (0x10_F000...0x10_F7FF).contains(scalar.value) }
 
     private mutating func hexadecimal(_ digits: Int) throws(JSON5Error) -> UInt32 {
         var value: UInt32 = 0
