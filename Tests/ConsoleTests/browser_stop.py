@@ -95,7 +95,9 @@ def look(browser, seen):
     seen["without_a_certificate"] = browser.run("document.getElementById('content').textContent")
     seen["forms_without_a_certificate"] = browser.run("document.querySelectorAll('form.order').length")
 
-    # Cookies are a host's, whatever the port.
+    # Cookies are a host's, whatever the port. The page that has one is left first: its next question would be refused.
+    browser.send("Page.navigate", {"url": "about:blank"})
+    browser.until("location.href === 'about:blank'", "an empty page")
     browser.send("Network.clearBrowserCookies")
     shown = Forwarder(console.ADDRESS, (CERTIFICATE, KEY))
     console.ADDRESS = shown.address
