@@ -9,8 +9,7 @@ public import ReceiptLog
 /// workers find and end the sessions of a worker that stopped living (see ``Ledger/heartbeat``).
 public final class PostgresLedger: Ledger {
     let pool: PostgresPool
-    /// Identifiers drawn ahead from the ledger's sequence; a gap in them means nothing.
-    let groupIDs = Lock<[Int64]>([])
+    let groupIDs = Lock(DrawnGroupIDs())
 
     /// Settings each session needs: plans must not fall back to scanning a table that was empty when the plan was made,
     /// or to walking an index from end to end for a join (every statement looks rows up by key, so that nested loops

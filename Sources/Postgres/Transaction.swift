@@ -19,6 +19,9 @@ public final class Transaction: Sendable {
     private let begin: String
     private let state = Lock(State.new)
 
+    /// The session that the transaction is of.
+    public var sessionID: SessionID { link.sessionID }
+
     init(_ link: ConnectionLink, begin: String) {
         self.link = link
         self.begin = begin

@@ -354,10 +354,14 @@ struct EntraReadingTests {
 
     @Test("A text cut inside a surrogate pair does not lose the message")
     func loneSurrogate() throws {
-        let text = JSONWriter.text(Self.approved.with { $0.details.append(("Justification", "XYZ")) }.json)
-            .replacing("XYZ", with: #"cut \ud83d"#)
-        let fact = try #require(Builder.reading(Array(text.utf8)).only)
-        #expect(fact.kind == "decision.approved")
+        for broken in [#"cut \ud83d"#, "a \u{10F000}", #"a \udbfc\udc00"#] {
+            let text = JSONWriter.text(Self.approved.with { $0.details.append(("Justification", "XYZ")) }.json)
+                .replacing("XYZ", with: broken)
+            let fact = try #require(Builder.reading(Array(text.utf8)).only)
+            #expect(fact.kind == "decision.approved")
+            let justification = [fact.justification?.text, fact.approverJustification?.text].compactMap(\.self)
+            #expect(justification.contains { $0.unicodeScalars.contains("\u{FFFD}") })
+        }
     }
 
     @Test("A record without a value changes nothing")

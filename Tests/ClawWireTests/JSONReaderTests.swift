@@ -32,6 +32,21 @@ struct JSONReaderTests {
         #expect(error.offset == offset)
     }
 
+    @Test(arguments: [
+        ("\"cut \\ud83d\"", "cut \u{FFFD}"), ("\"\\udc00\\ud800\"", "\u{FFFD}\u{FFFD}"),
+        ("\"\\ud83d\\ude00\"", "😀"), ("\"a\u{10F000}b\"", "a\u{FFFD}b"), ("\"\u{10F7FF}\\n\"", "\u{FFFD}\n"),
+        ("\"\\n\u{10F7FF}\u{10F800}\"", "\n\u{FFFD}\u{10F800}"), ("\"\\udbfc\\udc00\"", "\u{FFFD}"),
+    ])
+    func replacesWhatNoTextHolds(_ text: String, expected: String) throws {
+        #expect(try JSONReader.parse(Array(text.utf8), loneSurrogates: .replace) == .string(expected))
+    }
+
+    @Test func replacingRefusesRepeatedKeysAndBrokenText() {
+        for bytes in [Array("{\"a\":\"\\ud800\",\"a\":2}".utf8), [0x22, 0xF4, 0x8F, 0x80, 0x22, 0x22]] {
+            #expect(throws: JSONError.self) { try JSONReader.parse(bytes, loneSurrogates: .replace) }
+        }
+    }
+
     @Test(
         arguments: [
             [0x22, 0xFF, 0x22], [0x22, 0xC0, 0x80, 0x22], [0x22, 0xED, 0xA0, 0x80, 0x22],

@@ -78,9 +78,16 @@ struct Ran {
     static func script(
         _ name: String, _ arguments: [String] = [], within limit: Duration = .seconds(120)
     ) async throws -> Ran {
+        try await python("scripts/\(name)", arguments, within: limit)
+    }
+
+    /// Runs a Python program of the tree, with the same packages.
+    static func python(
+        _ path: String, _ arguments: [String] = [], within limit: Duration = .seconds(120)
+    ) async throws -> Ran {
         let tools = BrokerTools.find().folder
         return try await run(
-            "/usr/bin/env", ["python3", Tree.path("scripts/\(name)")] + arguments,
+            "/usr/bin/env", ["python3", Tree.path(path)] + arguments,
             environment: [
                 "PYTHONPATH": "\(tools)/deployment:\(tools)/python", "PYTHONDONTWRITEBYTECODE": "1",
                 "PYTHONIOENCODING": "utf-8", "CLAWGRANT_DEPLOYMENT_TOOLS": "\(tools)/deployment",

@@ -1,6 +1,7 @@
 import ClawWire
 import DevStack
 import GrantLedger
+import Postgres
 import Testing
 
 @Suite(.enabled(if: AvailableServers.postgres, "PostgreSQL is not installed"))
@@ -39,6 +40,36 @@ struct DecideTests {
     private static let effect = Effect(
         receipt: Array("{\"a\":1}".utf8), receiptKind: "grant.issued",
         outputs: [OutputRecord(stream: .decisions, key: [1], value: [2])])
+
+    /// A replica that takes over without the last commits draws numbers of groups again that a worker has in hand.
+    @Test func numbersDrawnBeforeAFailoverAreNotUsedAfterIt() async throws {
+        let ledger = try await LedgerServer.shared.value.ledger()
+        let other = try ledger.other("worker-2")
+        let lease = try #require(try await ledger.beat(["approvals": 1]).held.first)
+        let role = try #require(try await other.ledger.claim(role: .sweeper, for: other.worker))
+        func decide(_ ledger: TestLedger, _ read: DecideRead) async throws {
+            try await ledger.ledger.decide(read) { _ in
+                var write = DecideWrite()
+                write.effects = [Self.effect]
+                return (write, ())
+            }
+        }
+        try await decide(ledger, Self.read(ledger, lease, from: 0, to: 1))
+        _ = try await ledger.sql("SELECT setval('clawgrant.effect_group_id', 1)")
+        _ = try await ledger.sql(
+            """
+            SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE application_name = 'worker-1' AND datname = current_database()
+            """)
+        var isDecided = false
+        for _ in 0..<20 where !isDecided {
+            isDecided = (try? await decide(ledger, Self.read(ledger, lease, from: 1, to: 2))) != nil
+        }
+        #expect(isDecided)
+        try await decide(other, DecideRead(worker: other.worker, fence: .role(role)))
+        let groups = try await ledger.sql("SELECT count(*), count(DISTINCT group_id) FROM clawgrant.effect_group")[0]
+        #expect(try groups.string(0, 0) == "3" && groups.string(0, 1) == "3")
+    }
 
     @Test func whatIsWrittenIsReadBack() async throws {
         let ledger = try await LedgerServer.shared.value.ledger()

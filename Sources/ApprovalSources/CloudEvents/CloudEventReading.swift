@@ -223,10 +223,10 @@ extension SourceRecord {
 /// The bounded JSON reader with its faults in this module's terms.
 enum JSONSource {
     static func parse(
-        _ bytes: [UInt8], _ limits: JSONLimits, duplicates: JSONReader.Duplicates = .refuse
+        _ bytes: [UInt8], _ limits: JSONLimits, loneSurrogates: JSONReader.LoneSurrogates = .refuse
     ) throws(SourceFault) -> JSONValue {
         do {
-            return try JSONReader.parse(bytes, limits: limits, duplicates: duplicates)
+            return try JSONReader.parse(bytes, limits: limits, loneSurrogates: loneSurrogates)
         } catch {
             throw SourceFault(
                 error.code == .tooLarge ? .tooLarge : .notJSON, field: "byte \(error.offset)",

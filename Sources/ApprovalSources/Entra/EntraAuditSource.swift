@@ -43,19 +43,9 @@ public enum EntraAuditSource: ApprovalSource {
         }
     }
 
-    /// A text cut in the middle of a surrogate pair is no reason to lose a message of many records: the tolerant
-    /// reading is for that fault alone.
+    /// A text cut in the middle of a surrogate pair is no reason to lose a message of many records.
     static func parse(_ value: [UInt8], _ limits: JSONLimits) throws(SourceFault) -> JSONValue {
-        do {
-            return try JSONReader.parse(value, limits: limits)
-        } catch {
-            guard error.code == .loneSurrogate else {
-                throw SourceFault(
-                    error.code == .tooLarge ? .tooLarge : .notJSON, field: "byte \(error.offset)",
-                    "\(error.code.rawValue): \(error.description)")
-            }
-            return try JSONSource.parse(value, limits, duplicates: .keepLastValue)
-        }
+        try JSONSource.parse(value, limits, loneSurrogates: .replace)
     }
 
     static func entries(

@@ -51,16 +51,7 @@ struct WebhookRecord {
 
     /// A text cut in the middle of a surrogate pair is no reason to lose a record; a repeated member is.
     private static func parse(_ value: [UInt8], _ limits: JSONLimits) throws(SourceFault) -> JSONValue {
-        do {
-            return try JSONReader.parse(value, limits: limits)
-        } catch {
-            guard error.code == .loneSurrogate else {
-                throw SourceFault(
-                    error.code == .tooLarge ? .tooLarge : .notJSON, field: "byte \(error.offset)",
-                    "\(error.code.rawValue): \(error.description)")
-            }
-            return try JSONSource.parse(value, limits, duplicates: .keepLastValue)
-        }
+        try JSONSource.parse(value, limits, loneSurrogates: .replace)
     }
 
     /// The facts of one entry need identifiers of their own.

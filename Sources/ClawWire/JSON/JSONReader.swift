@@ -82,9 +82,8 @@ public struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
 /// Reads one JSON document within limits, keeping member order.
 ///
 /// Repeated keys are refused in our own formats (``Duplicates/refuse``). The compatible formats need what ECMAScript's
-/// `JSON.parse` does (first position, last value): ``Duplicates/keepLastValue``. The latter mode also accepts lone
-/// surrogate escapes, which are kept as their three-byte WTF-8 image mapped into private-use scalars by
-/// ``JSONString/surrogateBase`` so that the printers can reproduce them.
+/// `JSON.parse` does (first position, last value): ``Duplicates/keepLastValue``. That mode also keeps lone surrogate
+/// escapes, see ``LoneSurrogates/keep``.
 public struct JSONReader {
     /// What to do with a repeated key.
     public enum Duplicates: Sendable {
@@ -94,18 +93,33 @@ public struct JSONReader {
         case keepLastValue
     }
 
+    /// What to do with an escape of a surrogate without its partner, which no Unicode text can hold.
+    public enum LoneSurrogates: Sendable {
+        /// Refuse the document.
+        case refuse
+        /// Keep it as a private-use scalar from ``JSONString/surrogateBase`` on, so that the printers can reproduce it.
+        case keep
+        /// Take U+FFFD for it, as readers of UTF-8 do for what is no character, and for the private-use scalars that
+        /// ``keep`` needs: one text of a stranger's must not cost the whole document, nor go on into documents of ours.
+        case replace
+    }
+
     private let limits: JSONLimits
     private let duplicates: Duplicates
+    private let loneSurrogates: LoneSurrogates
     private var position = 0
     private var members = 0
 
-    /// Reads a document.
+    /// Reads a document. `loneSurrogates` is what `duplicates` goes with where it is not given.
     ///
     /// - Throws: ``JSONError`` with the position of the first fault.
     public static func parse(
-        _ bytes: [UInt8], limits: JSONLimits = .standard, duplicates: Duplicates = .refuse
+        _ bytes: [UInt8], limits: JSONLimits = .standard, duplicates: Duplicates = .refuse,
+        loneSurrogates: LoneSurrogates? = nil
     ) throws(JSONError) -> JSONValue {
-        var reader = JSONReader(limits: limits, duplicates: duplicates)
+        var reader = JSONReader(
+            limits: limits, duplicates: duplicates,
+            loneSurrogates: loneSurrogates ?? (duplicates == .keepLastValue ? .keep : .refuse))
         return try reader.document(bytes.span)
     }
 
@@ -118,9 +132,10 @@ public struct JSONReader {
         try parse(Array(text.utf8), limits: limits, duplicates: duplicates)
     }
 
-    private init(limits: JSONLimits, duplicates: Duplicates) {
+    private init(limits: JSONLimits, duplicates: Duplicates, loneSurrogates: LoneSurrogates) {
         self.limits = limits
         self.duplicates = duplicates
+        self.loneSurrogates = loneSurrogates
     }
 
     private mutating func document(_ bytes: Span<UInt8>) throws(JSONError) -> JSONValue {
@@ -342,7 +357,9 @@ public struct JSONReader {
         }
         switch bytes[plain.end] {
         case UInt8(ascii: "\""):
-            if !plain.isASCII { try refuseReserved(bytes, first..<plain.end) }
+            if !plain.isASCII, JSONString.holdsReservedScalar(bytes, first..<plain.end) {
+                return try escapedString(bytes, start: start, first: first)
+            }
             let text = try text(bytes, first..<plain.end, isASCII: plain.isASCII)
             position += 1
             return text
@@ -364,17 +381,21 @@ public struct JSONReader {
         }
     }
 
-    private func refuseReserved(_ bytes: Span<UInt8>, _ range: Range<Int>) throws(JSONError) {
-        guard !JSONString.holdsReservedScalar(bytes, range) else {
-            throw fault(
-                bytes, .reservedCharacter, "a string holds a character of U+10F000 to U+10F7FF", at: range.lowerBound)
+    /// What stands for a reserved scalar at an offset.
+    private func reserved(_ bytes: Span<UInt8>, at offset: Int) throws(JSONError) -> UInt32 {
+        guard loneSurrogates == .replace else {
+            throw fault(bytes, .reservedCharacter, "a string holds a character of U+10F000 to U+10F7FF", at: offset)
         }
+        return 0xFFFD
     }
 
     private mutating func escapedString(_ bytes: Span<UInt8>, start: Int, first: Int) throws(JSONError) -> String {
         var buffer: [UInt8] = []
-        try refuseReserved(bytes, first..<position)
-        for i in first..<position { buffer.append(bytes[i]) }
+        if JSONString.holdsReservedScalar(bytes, first..<position) {
+            position = first
+        } else {
+            for i in first..<position { buffer.append(bytes[i]) }
+        }
         while position < bytes.count {
             let byte = bytes[position]
             switch byte {
@@ -385,10 +406,9 @@ public struct JSONReader {
                 position += 1
                 try appendEscape(bytes, to: &buffer)
             case ..<0x20: throw fault(bytes, .syntax, "a control character must be escaped in a string")
-            case 0xF4:
-                try refuseReserved(bytes, position..<min(position + 4, bytes.count))
-                buffer.append(byte)
-                position += 1
+            case 0xF4 where JSONString.holdsReservedScalar(bytes, position..<min(position + 4, bytes.count)):
+                append(scalar: try reserved(bytes, at: position), to: &buffer)
+                position += 4
             default:
                 buffer.append(byte)
                 position += 1
@@ -438,20 +458,19 @@ public struct JSONReader {
             let low = try hexUnit(bytes)
             if low >= 0xDC00, low < 0xE000 {
                 let scalar = 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00)
-                guard !JSONString.isReserved(scalar) else {
-                    throw fault(
-                        bytes, .reservedCharacter, "a string holds a character of U+10F000 to U+10F7FF", at: escape)
-                }
-                append(scalar: scalar, to: &buffer)
+                append(
+                    scalar: JSONString.isReserved(scalar) ? try reserved(bytes, at: escape) : scalar, to: &buffer)
                 return
             }
             position = mark
         }
         if unit >= 0xD800, unit < 0xE000 {
-            guard duplicates == .keepLastValue else {
+            switch loneSurrogates {
+            case .refuse:
                 throw fault(bytes, .loneSurrogate, "a surrogate escape stands without its partner", at: escape)
+            case .keep: append(scalar: JSONString.surrogateBase + (unit - 0xD800), to: &buffer)
+            case .replace: append(scalar: 0xFFFD, to: &buffer)
             }
-            append(scalar: JSONString.surrogateBase + (unit - 0xD800), to: &buffer)
             return
         }
         append(scalar: unit, to: &buffer)

@@ -16,8 +16,12 @@ enum JSONString {
 
     static func holdsReservedScalar(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
         var i = range.lowerBound
-        while i + 2 < range.upperBound {
-            if bytes[i] == 0xF4, bytes[i + 1] == 0x8F, bytes[i + 2] >= 0x80, bytes[i + 2] < 0xA0 { return true }
+        while i + 3 < range.upperBound {
+            if bytes[i] == 0xF4, bytes[i + 1] == 0x8F, bytes[i + 2] >= 0x80, bytes[i + 2] < 0xA0,
+                bytes[i + 3] & 0xC0 == 0x80
+            {
+                return true
+            }
             i += 1
         }
         return false

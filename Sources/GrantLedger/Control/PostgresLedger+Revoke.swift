@@ -41,7 +41,7 @@ extension PostgresLedger {
         let now = try found.timestampValue(0, 14)
         let part = run.part.stored
         let rows = try await transaction.execute(
-            ControlStatements.liveTokens,
+            ControlStatements.liveTokens(by: ReachIndex(scopeKind: run.scopeKind, value: run.scopeValue)),
             Parameters(
                 try found.timestamp(0, 12), try found.string(0, 13), run.issuedBefore.postgres, run.scopeKind,
                 run.scopeValue ?? "", part.name, part.value ?? "", Int64(limit)))

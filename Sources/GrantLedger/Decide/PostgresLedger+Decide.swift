@@ -17,12 +17,14 @@ extension PostgresLedger {
         do {
             return try await pool.withConnection { connection in
                 try await connection.transaction { transaction in
-                    let prepared = PreparedRead(read, wantsGroupIDs: self.groupIDs.withLock { $0.count } < 16)
+                    let session = transaction.sessionID
+                    let prepared = PreparedRead(
+                        read, wantsGroupIDs: self.groupIDs.withLock { $0.count(of: session) } < 16)
                     CrashPoint.pass(points.begun)
                     let results = try await transaction.run(prepared.steps)
                     CrashPoint.pass(points.read)
                     var snapshot = try prepared.snapshot(results)
-                    self.groupIDs.withLock { $0.append(contentsOf: prepared.newGroupIDs(results)) }
+                    self.groupIDs.withLock { $0.add(prepared.newGroupIDs(results), of: session) }
                     if snapshot.newEvents.count < read.events.count {
                         let known = try await transaction.run([prepared.knownEventsStep])
                         CrashPoint.pass(.decideRepeatsKnown)
@@ -59,11 +61,7 @@ extension PostgresLedger {
 
     /// Takes identifiers that were drawn ahead; a batch that needs more than there are draws the rest itself.
     func takeGroupIDs(_ count: Int, in transaction: Transaction) async throws -> [Int64] {
-        var taken = groupIDs.withLock { ids -> [Int64] in
-            let taken = Array(ids.prefix(count))
-            ids.removeFirst(taken.count)
-            return taken
-        }
+        var taken = groupIDs.withLock { $0.take(count, of: transaction.sessionID) }
         if taken.count < count {
             let drawn = try await transaction.execute(
                 DecideStatements.groupIDs, Parameters(Int32(count - taken.count)))

@@ -33,7 +33,7 @@ enum StoredRows {
             trace: try result.optional(row, 8, as: [UInt8].self).flatMap { OriginCodec.decode(trace: $0) })
     }
 
-    /// A row of ``ControlStatements/liveTokens``.
+    /// A row of ``ControlStatements/liveTokens(by:)``.
     static func voidedToken(_ result: PostgresResult, _ row: Int) throws -> VoidedToken {
         VoidedToken(
             requestID: RequestID(try result.string(row, 0)), jobID: JobID(try result.string(row, 1)),

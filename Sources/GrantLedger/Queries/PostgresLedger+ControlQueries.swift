@@ -46,16 +46,18 @@ enum ControlQueryStatements {
         """,
         parameterTypes: [.int8])
 
-    static let liveTokens = PreparedStatement(
-        "count_live_tokens",
-        """
-        SELECT count(*) FROM (
-            SELECT 1 FROM clawgrant.request
-            WHERE expires_at IS NOT NULL AND revoked_at IS NULL AND expires_at > clock_timestamp()
-                AND \(ControlStatements.inScope(kind: "$1", value: "$2"))
-            LIMIT $3) live
-        """,
-        parameterTypes: [.text, .text, .int8])
+    static func liveTokens(by index: ReachIndex) -> PreparedStatement {
+        PreparedStatement(
+            "count_live_tokens_by_\(index.rawValue)",
+            """
+            SELECT count(*) FROM (
+                SELECT 1 FROM clawgrant.request
+                WHERE expires_at IS NOT NULL AND revoked_at IS NULL AND expires_at > clock_timestamp()
+                    AND \(ControlStatements.inScope(kind: "$1", value: "$2")) AND \(index.condition(value: "$2"))
+                LIMIT $3) live
+            """,
+            parameterTypes: [.text, .text, .int8])
+    }
 }
 
 extension PostgresLedger {
@@ -113,7 +115,9 @@ extension PostgresLedger {
                 try await connection.transaction(access: .readOnly) { transaction in
                     let results = try await transaction.run([
                         .command("SET LOCAL statement_timeout = \(milliseconds)"),
-                        .execute(ControlQueryStatements.liveTokens, Parameters(scopeKind, value ?? "", limit)),
+                        .execute(
+                            ControlQueryStatements.liveTokens(by: ReachIndex(scopeKind: scopeKind, value: value)),
+                            Parameters(scopeKind, value ?? "", limit)),
                     ])
                     return try results[1].int64(0, 0)
                 }

@@ -154,19 +154,22 @@ enum ControlStatements {
 
     /// Live tokens of a scope in the order of their end. Rows that a decide transaction holds are waited for: it either
     /// revokes the token itself or leaves it as it was.
-    static let liveTokens = PreparedStatement(
-        "live_tokens",
-        """
-        SELECT request_id, job_id, job_class, agent_did, approvals, token_hash, token_id, kid, expires_at, control_scopes,
-            ctid::text
-        FROM clawgrant.request
-        WHERE expires_at IS NOT NULL AND revoked_at IS NULL AND (expires_at, request_id) > ($1, $2)
-            AND expires_at > clock_timestamp() - \(slack(kind: "$4", part: "$6")) AND issued_at < $3
-            AND \(inScope(kind: "$4", value: "$5"))
-            AND \(inPart("$6", value: "$7"))
-        ORDER BY expires_at, request_id LIMIT $8 FOR UPDATE
-        """,
-        parameterTypes: [.timestamptz, .text, .timestamptz, .text, .text, .text, .text, .int8])
+    static func liveTokens(by index: ReachIndex) -> PreparedStatement {
+        PreparedStatement(
+            "live_tokens_by_\(index.rawValue)",
+            """
+            SELECT request_id, job_id, job_class, agent_did, approvals, token_hash, token_id, kid, expires_at, control_scopes,
+                ctid::text
+            FROM clawgrant.request
+            WHERE expires_at IS NOT NULL AND revoked_at IS NULL AND (expires_at, request_id) > ($1, $2)
+                AND expires_at > clock_timestamp() - \(slack(kind: "$4", part: "$6")) AND issued_at < $3
+                AND \(inScope(kind: "$4", value: "$5"))
+                AND \(inPart("$6", value: "$7"))
+                AND \(index.condition(value: "$5"))
+            ORDER BY expires_at, request_id LIMIT $8 FOR UPDATE
+            """,
+            parameterTypes: [.timestamptz, .text, .timestamptz, .text, .text, .text, .text, .int8])
+    }
 
     static let revokeTokens = PreparedStatement(
         "revoke_tokens",

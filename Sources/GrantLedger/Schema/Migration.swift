@@ -30,6 +30,7 @@ public struct Migration: Sendable, Hashable {
         Migration(number: 11, name: "claims", sql: MigrationText.claims),
         Migration(number: 12, name: "origins", sql: MigrationText.origins),
         Migration(number: 13, name: "holder_ends", sql: MigrationText.holderEnds),
+        Migration(number: 14, name: "live_reach", sql: MigrationText.liveReach),
     ]
 
     /// Number of the last one: what a schema of this build has.

@@ -59,6 +59,7 @@ final class ConnectionLink: Sendable {
     let pipe: WakePipe
     private let onEvent: @Sendable (PostgresEvent) -> Void
     private let onClose: @Sendable () -> Void
+    let sessionID = SessionID.next()
 
     init(
         onEvent: @escaping @Sendable (PostgresEvent) -> Void, onClose: @escaping @Sendable () -> Void

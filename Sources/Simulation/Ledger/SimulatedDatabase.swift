@@ -39,7 +39,7 @@ final class SimulatedDatabase: @unchecked Sendable {
     private(set) var incarnation: LedgerIncarnation
     /// True while nobody can connect.
     private(set) var isDown = false
-    private var outages = 0
+    private(set) var outages = 0
     /// The replica that is to take over.
     private var successor: (Standby, () -> Void)?
     /// Looks at every commit.

@@ -23,12 +23,14 @@ extension SimulatedLedger {
         let points = read.fence.crashPoints
         return try await transaction("deciding a batch of \(read.events.count) events") { session in
             CrashPoint.pass(points.begun)
-            let wantsIDs = groupIDs.value.count < 16
+            forgetGroupIDsOfBefore()
+            let outages = database.outages
+            let wantsIDs = groupIDs.value.ids.count < 16
             let loaded = try await session.exchange("\(point).read") { session in
                 try await Self.load(read, wantsIDs, point, session)
             }
             CrashPoint.pass(points.read)
-            groupIDs.value += loaded.drawn
+            if groupIDs.value.outages == outages { groupIDs.value.ids += loaded.drawn }
             guard loaded.holds else {
                 throw LedgerError(.fenced, "the lease or the offset is not this worker's any more; nothing committed")
             }

@@ -12,8 +12,8 @@ final class SimulatedLedger: LineageLedger {
     let database: SimulatedDatabase
     let worker: WorkerID
     let client: Node
-    /// Identifiers drawn ahead from the ledger's sequence.
-    let groupIDs = Box<[Int64]>([])
+    /// Identifiers drawn ahead from the ledger's sequence; those of a server that went away are forgotten.
+    let groupIDs = Box<(ids: [Int64], outages: Int)>(([], 0))
 
     init(_ database: SimulatedDatabase, worker: WorkerID, client: Node) {
         self.database = database
@@ -92,8 +92,9 @@ final class SimulatedLedger: LineageLedger {
 
     /// Takes identifiers that were drawn ahead; what is missing is drawn.
     func takeGroupIDs(_ count: Int, _ session: Session) async throws -> [Int64] {
-        var taken = Array(groupIDs.value.prefix(count))
-        groupIDs.value.removeFirst(taken.count)
+        forgetGroupIDsOfBefore()
+        var taken = Array(groupIDs.value.ids.prefix(count))
+        groupIDs.value.ids.removeFirst(taken.count)
         if taken.count < count {
             let missing = count - taken.count
             taken += try await session.exchange("group_ids") { session in
@@ -102,6 +103,10 @@ final class SimulatedLedger: LineageLedger {
             }
         }
         return taken.sorted()
+    }
+
+    func forgetGroupIDsOfBefore() {
+        if groupIDs.value.outages != database.outages { groupIDs.value = ([], database.outages) }
     }
 
     static func drawGroupIDs(_ count: Int, _ database: SimulatedDatabase) -> [Int64] {
