@@ -5,11 +5,19 @@ public struct Bench: Sendable {
     /// Prepares a run.
     public init(_ options: BenchOptions) { self.options = options }
 
-    /// Measures.
-    ///
-    /// - Throws: ``BenchError`` when records are not as they must be; what servers and clients throw.
-    public func run() async throws -> BenchReport {
+    /// Measures, part by part. The first part that fails is the last one: ``BenchReport/failure`` says why, and what was
+    /// measured before it is in the report.
+    public func run() async -> BenchReport {
         var report = BenchReport(machine: .current(), options: options)
+        do {
+            try await measure(into: &report)
+        } catch {
+            report.failure = error
+        }
+        return report
+    }
+
+    private func measure(into report: inout BenchReport) async throws {
         let sections = options.sections
         if sections.contains(.sources) {
             options.progress("sources: messages of approval systems, read by one core")
@@ -52,7 +60,6 @@ public struct Bench: Sendable {
                 .measure(into: &report)
         }
         if sections.contains(.stop) { try await Stop(options: options).measure(into: &report) }
-        return report
     }
 
     private func limits(_ stack: BenchStack, into report: inout BenchReport) async throws {

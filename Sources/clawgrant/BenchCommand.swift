@@ -87,8 +87,9 @@ struct BenchCommand: AsyncParsableCommand {
         options.stopTokens = stopTokens
         options.keepsDirectories = isKeeping
         options.progress = { Console.error($0) }
-        let report = try await Bench(options).run()
+        let report = await Bench(options).run()
         if output.isJSON { Console.out(report.json) } else { Console.out(report.text) }
+        if let failure = report.failure { throw failure }
     }
 }
 

@@ -69,6 +69,24 @@ struct CheckTests {
         #expect(found["docker_socket /agents/defaults/sandbox/docker/binds/0"] == .error)
     }
 
+    @Test(arguments: [
+        "/home/u/.docker/run", "/root/.docker", "/run/k3s/containerd", "/proc", "/proc/1/root", "/home",
+        "/home/u/.docker/desktop/",
+        "//./pipe/docker_engine", "/run/user/1000", "/var/run/../run/docker.sock",
+    ])
+    func aFolderThatMayHoldAnEnginesSocketIsRefused(_ path: String) throws {
+        let text = "{agents: {defaults: {sandbox: {docker: {binds: ['\(path):/x:ro']}}}}}"
+        #expect(try codes(text)["docker_socket /agents/defaults/sandbox/docker/binds/0"] == .error)
+    }
+
+    @Test func anEmptyListOfToolsIsNoList() throws {
+        #expect(try codes("{tools: {allow: []}}")["tools_not_listed /tools/allow"] == .error)
+        let inner = "{tools: {allow: ['read'], sandbox: {tools: {allow: []}}}}"
+        #expect(try codes(inner)["tools_not_listed /tools/sandbox/tools/allow"] == .error)
+        let denied = "{tools: {allow: ['read'], sandbox: {tools: {allow: [], deny: ['*']}}}}"
+        #expect(try codes(denied)["tools_not_listed /tools/sandbox/tools/allow"] == nil)
+    }
+
     @Test func pointersAreEscaped() throws {
         let found = try codes("{agents: {entries: {'a/b~c': {sandbox: {mode: 'off'}}}}}")
         #expect(found["sandbox_mode /agents/entries/a~1b~0c/sandbox/mode"] == .error)

@@ -24,6 +24,21 @@ struct ExportTests {
         #expect(fragment["models"]?["providers"]?["clawproxy"]?["baseUrl"]?.string == Samples.proxy)
     }
 
+    /// OpenClaw takes an empty list for no list: everything that is not denied.
+    @Test func aContractThatAllowsNothingDeniesEverything() throws {
+        let policy = try Samples.policy(allow: [], requiresProxy: false)
+        let fragment = JSONValue.object(try Samples.export(policy, agents: ["main"]).fragment)
+        let places = [
+            fragment["tools"], fragment["tools"]?["sandbox"]?["tools"],
+            fragment["agents"]?["entries"]?["main"]?["tools"],
+        ]
+        for tools in places {
+            #expect(tools?["allow"] == [])
+            #expect(tools?["deny"]?.array?.first == "*")
+        }
+        #expect(try Samples.faults(fragment, policy).isEmpty)
+    }
+
     @Test func theTextIsTheFragmentUnderTheHashOfItsContract() throws {
         for agents in [[], ["main"], ["main", "a.b/c"]] {
             for layout in OpenClawExport.AgentLayout.allCases {

@@ -195,11 +195,13 @@ struct MutationTests {
     }
 
     /// Members and elements of the fragment that may go without giving the agent anything.
-    private static func isHarmless(_ path: [Step]) -> Bool {
+    private static func isHarmless(_ path: [Step], _ policy: OpenClawPolicy) -> Bool {
         let names = path.map { step in if case .key(let key) = step { key } else { "#" } }.joined(separator: ".")
+        // Fewer tools, as long as one is left: an empty list is none.
+        let fewer = policy.allowed.count > 1 ? ["tools.allow.#", "tools.sandbox.tools.allow.#"] : []
         let harmless = [
-            // Fewer tools; no profile filters nothing.
-            "tools.allow.#", "tools.sandbox.tools.allow.#", "tools.profile",
+            // No profile filters nothing.
+            "tools.profile",
             // The proxy's own credential, and the models that it offers.
             "models.providers.clawproxy.apiKey", "models.providers.clawproxy.models",
         ]
@@ -208,7 +210,7 @@ struct MutationTests {
             "backend", "workspaceAccess", "docker", "docker.network", "docker.readOnlyRoot", "docker.capDrop",
             "docker.binds",
         ].map { "agents.defaults.sandbox.\($0)" }
-        return (harmless + defaults).contains(names)
+        return (fewer + harmless + defaults).contains(names)
     }
 
     private static func places(_ value: JSONValue, _ path: [Step] = []) -> [[Step]] {
@@ -226,7 +228,7 @@ struct MutationTests {
             let fragment = try Self.fragment(policy)
             for path in Self.places(fragment) {
                 let faults = try Samples.faults(fragment.setting(path[...], to: nil), policy)
-                if Self.isHarmless(path) {
+                if Self.isHarmless(path, policy) {
                     #expect(faults.isEmpty, "\(path): \(faults.map(\.line))")
                 } else {
                     #expect(!faults.isEmpty, "\(path) is gone")
@@ -240,11 +242,10 @@ struct MutationTests {
         let policy = try Samples.policy()
         let fragment = try Self.fragment(policy)
         let strange: [JSONValue] = [.null, true, 7, "${MODE}", [], [7], [:], ["x": [[]]]]
-        for path in Self.places(fragment) where !Self.isHarmless(path) {
+        for path in Self.places(fragment) where !Self.isHarmless(path, policy) {
             for value in strange {
                 let changed = fragment.setting(path[...], to: value)
-                // A list without an entry allows nothing.
-                guard changed != fragment, value != [] || path.last != .key("allow") else { continue }
+                guard changed != fragment else { continue }
                 #expect(!(try Samples.faults(changed, policy).isEmpty), "\(path) = \(JSONWriter.text(value))")
             }
         }

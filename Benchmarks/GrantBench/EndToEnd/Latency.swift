@@ -15,55 +15,56 @@ struct Latency {
         // are no more than the workers, so that batches are no smaller than they must.
         var rates = (options.rates ?? [100, 1_000]).map { (name: String($0), value: $0) }
         if options.rates == nil, let peak, peak > 1_500 { rates.append((name: "peak70", value: Int(peak * 0.7))) }
-        let seconds = options.amount(20, quick: 6)
-        let options = options
-        let wanted = rates
-        let figures = try await BenchStack.with(options, inputPartitions: Int32(options.workers)) { stack in
-            let playground = stack.playground
-            try await stack.startWorkers()
-            let watch = try GrantWatch(playground, notesArrivals: true)
-            try await watch.start()
-            var sent = 0
-            var all: [(name: String, value: Double, unit: FigureUnit)] = []
-            // The first decisions open connections and prepare statements.
-            try await Self.send(playground, watch, "warm", rate: 500, count: 1_000, &sent)
-            for (name, rate) in wanted {
-                options.progress("latency: \(rate) approvals a second for \(seconds) s")
-                let server = ServerCPU(playground)
-                let before = server.now()
-                let times = try await Self.send(
-                    playground, watch, "at-\(name)", rate: rate, count: rate * seconds, &sent
-                ).sorted()
-                let after = server.now()
-                func quantile(_ q: Double) -> Double { times[min(times.count - 1, Int(Double(times.count) * q))] * 1e3 }
-                func each(_ seconds: Double) -> Double { seconds / Double(times.count) * 1e6 }
-                all += [
-                    ("latency.\(name).rate", Double(rate), .perSecond),
-                    ("latency.\(name).p50", quantile(0.5), .milliseconds),
-                    ("latency.\(name).p99", quantile(0.99), .milliseconds),
-                    ("latency.\(name).max", quantile(1), .milliseconds),
-                    ("latency.\(name).worker_cpu_per_decision", each(after.workers - before.workers), .microseconds),
-                    (
-                        "latency.\(name).postgres_cpu_per_decision", each(after.postgres - before.postgres),
-                        .microseconds
-                    ),
-                    ("latency.\(name).broker_cpu_per_decision", each(after.broker - before.broker), .microseconds),
-                    (
-                        "latency.\(name).relay_and_reader_cpu_per_decision", each(after.own - before.own),
-                        .microseconds
-                    ),
-                ]
+        var checked = 0
+        for (name, rate) in rates {
+            // What one rate leaves in the broker's memory must not slow down the next.
+            let (figures, count) = try await BenchStack.with(options, inputPartitions: Int32(options.workers)) {
+                [report] stack in
+                var figures = report
+                let count = try await measure(name, rate, on: stack, into: &figures)
+                return (figures, count)
             }
-            await watch.stop()
-            options.progress("latency: checking every record")
-            try await playground.waitForStatus("everything to be published") {
-                $0.unsealedGroups == 0 && $0.nextBatchToPublish == $0.batches
-            }
-            let checked = try await ReadBack(playground: playground).check(decisions: sent)
-            all.append(("latency.records_checked", Double(checked), .count))
-            return all
+            report = figures
+            checked += count
         }
-        for figure in figures { report.add(figure.name, figure.value, figure.unit) }
+        report.add("latency.records_checked", Double(checked), .count)
+    }
+
+    private func measure(
+        _ name: String, _ rate: Int, on stack: BenchStack, into report: inout BenchReport
+    ) async throws -> Int {
+        let playground = stack.playground
+        let seconds = options.amount(20, quick: 6)
+        try await stack.startWorkers()
+        let watch = try GrantWatch(playground, notesArrivals: true)
+        try await watch.start()
+        var sent = 0
+        // The first decisions open connections and prepare statements.
+        try await Self.send(playground, watch, "warm", rate: 500, count: 1_000, &sent)
+        options.progress("latency: \(rate) approvals a second for \(seconds) s")
+        let server = ServerCPU(playground)
+        let before = server.now()
+        let times = try await Self.send(
+            playground, watch, "at-\(name)", rate: rate, count: rate * seconds, &sent
+        ).sorted()
+        let after = server.now()
+        func quantile(_ q: Double) -> Double { times[min(times.count - 1, Int(Double(times.count) * q))] * 1e3 }
+        func each(_ seconds: Double) -> Double { seconds / Double(times.count) * 1e6 }
+        report.add("latency.\(name).rate", Double(rate), .perSecond)
+        report.add("latency.\(name).p50", quantile(0.5), .milliseconds)
+        report.add("latency.\(name).p99", quantile(0.99), .milliseconds)
+        report.add("latency.\(name).max", quantile(1), .milliseconds)
+        for (process, time) in [
+            ("worker", after.workers - before.workers), ("postgres", after.postgres - before.postgres),
+            ("broker", after.broker - before.broker), ("relay_and_reader", after.own - before.own),
+        ] {
+            report.add("latency.\(name).\(process)_cpu_per_decision", each(time), .microseconds)
+        }
+        await watch.stop()
+        try await playground.waitForStatus("everything to be published") {
+            $0.unsealedGroups == 0 && $0.nextBatchToPublish == $0.batches
+        }
+        return try await ReadBack(playground: playground).check(decisions: sent)
     }
 
     /// Sends at a rate and returns the time of each record in seconds.

@@ -23,6 +23,8 @@ public struct BenchReport: Sendable {
     public let options: BenchOptions
     /// Figures in the order of their making.
     public private(set) var figures: [Figure] = []
+    /// Why the run ended before its end: records are not as they must be (``BenchError``), or servers or clients failed.
+    public internal(set) var failure: (any Error)?
 
     init(machine: Machine, options: BenchOptions) {
         self.machine = machine
@@ -47,7 +49,8 @@ public struct BenchReport: Sendable {
         return [
             aim("batch.decisions_per_second", atLeast: 6_000), aim("single.decisions_per_second", atLeast: 3_500),
             aim("latency.1000.p99", atMost: 40), aim("batch.worker_cpu_per_decision", atMost: 80),
-            aim("batch.worker_memory", atMost: 150), aim("restart.max", atMost: 2_000),
+            aim("batch.worker_memory", atMost: 150), aim("repeats.refused_per_second", atLeast: 50_000),
+            aim("restart.max", atMost: 2_000),
             aim("million.decisions_per_second", atLeast: 6_000),
             aim("million.worker_memory", atMost: 150), aim("stop.acknowledged.p99", atMost: 50),
             aim("stop.frozen.max", atMost: 1_000), aim("stop.topic_to_cutoff.p99", atMost: 150),

@@ -145,14 +145,19 @@ struct Mount {
     private static let folders: Set<String> = [
         "", "/", "/run", "/var", "/var/run", "/run/podman", "/var/run/podman", "/run/containerd",
         "/var/run/containerd", "/run/docker", "/var/run/docker", "/run/crio", "/var/run/crio", "/run/user",
+        "/run/k3s", "/run/k3s/containerd", "/var/run/k3s", "/var/run/k3s/containerd", "/home", "/root", "/proc",
     ]
+    /// Folders of a user's home in which a user's engine keeps its socket.
+    private static let userFolders = [".docker", ".docker/run", ".docker/desktop", ".colima", ".rd"]
 
     /// True for a socket of a container engine and for a folder that may hold one.
     static func leadsToEngine(_ path: String) -> Bool {
         let path = normalized(path)
         let name = path.split(separator: "/").last.map(String.init) ?? ""
-        if sockets.contains(name) || name.hasSuffix("docker.sock") { return true }
-        if folders.contains(path) { return true }
+        if sockets.contains(name) || name.hasSuffix("docker.sock") || name == "docker_engine" { return true }
+        // The root of every process is the host's own.
+        if folders.contains(path) || path.hasPrefix("/proc/") { return true }
+        if userFolders.contains(where: { path == $0 || path.hasSuffix("/" + $0) }) { return true }
         // A user's own engine keeps its socket in a folder of the user's number.
         let parts = path.split(separator: "/")
         return parts.count <= 4 && parts.count > 2 && path.hasPrefix("/run/user/")

@@ -45,6 +45,12 @@ struct ToolCheck {
                     "put everything into allow")
             }
             for key in ["allow", "alsoAllow"] { entries(setting[key], &notes) }
+            if setting["allow"].value == [], !deniesEverything(setting) {
+                notes.add(
+                    .error, .noAllowList, setting["allow"].pointer,
+                    "an empty list allows every tool that is not denied",
+                    policy.allowed.isEmpty ? "deny \"*\" beside it" : "set it to \(names(policy.allowed))")
+            }
             for entry in setting["deny"].elements {
                 guard let name = entry.string, ToolNames.expand(name) == nil else { continue }
                 notes.add(
@@ -112,6 +118,8 @@ struct ToolCheck {
             denied.formUnion(entry.string.flatMap { ToolNames.expand($0) } ?? [])
         }
     }
+
+    private func deniesEverything(_ tools: Setting) -> Bool { tools["deny"].elements.contains { $0.string == "*" } }
 
     private func effective(_ tools: Setting) -> Set<String> {
         let allowed = tools["allow"].elements.reduce(into: Set<String>()) { allowed, entry in

@@ -39,7 +39,7 @@ public struct OpenClawExport: Sendable, Hashable {
     /// The fragment.
     public var fragment: JSONObject {
         var tools = toolRules
-        tools["sandbox"] = policy.requiresSandbox ? ["tools": ["allow": allowed]] : nil
+        tools["sandbox"] = policy.requiresSandbox ? ["tools": .object(sandboxedTools)] : nil
         var agents = JSONObject()
         var defaults = JSONObject()
         if policy.requiresSandbox { defaults["sandbox"] = .object(Self.sandbox) }
@@ -81,10 +81,19 @@ public struct OpenClawExport: Sendable, Hashable {
 
     private var allowed: JSONValue { .array(policy.allowed.sorted().map { .string($0) }) }
 
+    /// An empty list of allowed tools allows all that are not denied.
+    private var everything: [String] { policy.allowed.isEmpty ? ["*"] : [] }
+
+    private var sandboxedTools: JSONObject {
+        var tools: JSONObject = ["allow": allowed]
+        if !everything.isEmpty { tools["deny"] = .array(everything.map { .string($0) }) }
+        return tools
+    }
+
     private var toolRules: JSONObject {
         [
             // No filter before the list: a narrower profile would take away what the list allows.
-            "profile": "full", "allow": allowed, "deny": .array(policy.denials.map { .string($0) }),
+            "profile": "full", "allow": allowed, "deny": .array((everything + policy.denials).map { .string($0) }),
             "elevated": ["enabled": false], "exec": .object(Self.exec),
         ]
     }
