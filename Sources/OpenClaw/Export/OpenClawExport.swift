@@ -117,7 +117,7 @@ public struct OpenClawExport: Sendable, Hashable {
     ]
 
     /// JSON with a member a line, and short lists on one.
-    private static func lines(_ value: JSONValue, indent: String) -> String {
+    static func lines(_ value: JSONValue, indent: String) -> String {
         switch value {
         case .object(let object) where !object.isEmpty:
             let members = object.members.map { member in

@@ -10,6 +10,10 @@ public struct OpenClawError: Error, Hashable, Sendable, CustomStringConvertible 
         case unmapped
         /// The WPC allows what OpenClaw cannot restrict to the job.
         case notAllowable = "not_allowable"
+        /// The token allows nothing elevated.
+        case notElevated = "not_elevated"
+        /// The token is pinned to another WPC, or to none.
+        case otherPolicy = "other_policy"
     }
 
     /// What is wrong.

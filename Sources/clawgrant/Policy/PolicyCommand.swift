@@ -13,7 +13,7 @@ struct PolicyCommand: AsyncParsableCommand {
 struct OpenClawCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "openclaw", abstract: "OpenClaw's configuration.",
-        subcommands: [OpenClawExportCommand.self, OpenClawCheckCommand.self])
+        subcommands: [OpenClawExportCommand.self, OpenClawOverlayCommand.self, OpenClawCheckCommand.self])
 }
 
 /// The WPC that a configuration is made of or held against.
