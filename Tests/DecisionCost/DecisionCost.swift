@@ -9,9 +9,10 @@ import Kafka
 ///
 ///     decision-cost APPROVALS ROUNDS
 ///     decision-cost APPROVALS ROUNDS keys
+///     decision-cost ENTRIES ROUNDS activations|noise
 ///
 /// The second form does nothing but what keys demand where another process publishes: two signatures and one sealing for
-/// each approval.
+/// each approval. The third reads messages of so many entries.
 @main
 enum DecisionCost {
     private static let issuer = SeedSigner(seed: Array(repeating: 1, count: 32))
@@ -28,7 +29,12 @@ enum DecisionCost {
         guard numbers.count == 2, let issuer, let log, let emitter,
             let tokenIDSecret = TokenIDSecret(bytes: secret), let sealingSecret = SealingSecret(bytes: secret),
             let job = SealingPrivateKey(bytes: secret)
-        else { return print("usage: decision-cost APPROVALS ROUNDS [keys]") }
+        else { return print("usage: decision-cost APPROVALS ROUNDS [keys|activations|noise]") }
+        if let kind = arguments.last.flatMap(SourceReading.Kind.init(rawValue:)) {
+            let told = SourceReading.run(kind, entries: numbers[0], rounds: numbers[1], at: now)
+            let expected = kind == .activations ? numbers[0] * numbers[1] : 0
+            return print(told == expected ? "read" : "\(told) facts of \(expected) were read")
+        }
         let policy = try policy()
         let records = try records(numbers[0], emitter, job.publicKey, policy.policyHash)
         if arguments.last == "keys" {
