@@ -149,6 +149,22 @@ struct NativeSourceTests {
         #expect(Self.declared(Fixtures.read(denying, Self.topic))?.revokesLive == false)
     }
 
+    @Test("Whoever declares a stop is kept, in every form, and whoever cannot be read too")
+    func declarers() {
+        func people(_ value: JSONValue?) -> [Actor]? {
+            Self.declared(Fixtures.read(Fixtures.changing(Self.stopEvent(), "declared_by", to: value), Self.topic))?
+                .declaredBy
+        }
+        let mina = Actor(id: PersonID("mina"))
+        #expect(people(["id": "Mina"]) == [mina])
+        #expect(people("Mina") == [mina])
+        #expect(people([["id": "mina"], "jonas"]) == [mina, Actor(id: PersonID("jonas"))])
+        #expect(people(["mina", 7]) == [mina, .unreadable])
+        #expect(people(7) == [.unreadable])
+        #expect(people(["name": "Mina"]) == [.unreadable])
+        #expect(people(nil) == [])
+    }
+
     @Test("A stop of a foreign emitter is rejected, whoever may decide")
     func untrustedStop() {
         let reading = Fixtures.read(Self.stopEvent(source: "/marketing/webform"), Self.topic)
@@ -159,7 +175,8 @@ struct NativeSourceTests {
         "A trusted stop that cannot be read in full covers everything",
         arguments: [
             ("scope", nil), ("scope", 7), ("scope", ["kind": "galaxy", "value": "x"]), ("scope", ["kind": "job_class"]),
-            ("scope", ["kind": "tenant", "value": "x"]), ("scope", ["kind": "agent", "value": ["a"]]),
+            ("scope", ["kind": "tenant", "value": "x"]),
+            ("scope", ["kind": "job_class", "value": "prod_db_maintenance", "except": "agent-1"]), ("scope", ["kind": "agent", "value": ["a"]]),
             ("action", "pause"), ("action", nil),
         ] as [(String, JSONValue?)])
     func widenedStops(key: String, value: JSONValue?) throws {

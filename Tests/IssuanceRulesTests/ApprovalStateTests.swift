@@ -145,6 +145,28 @@ import Testing
         #expect(!state.isConcerned(by: Sample.fact(.grantEnded(.removed), approval: nil, entitlement: other)))
     }
 
+    @Test func anInvalidAccountConcernsEveryoneOnWhomAnApprovalRests() {
+        var state = ApprovalState(approvalID: ApprovalID("a1"))
+        var approved = Setup.approved("mina")
+        approved.requester = Setup.person("jonas")
+        state.apply(approved, from: SourceName("pim"), authenticity: .topic)
+        func fact(_ content: Fact.Content, _ person: String, _ at: String = "2026-11-20T09:30:00Z") -> Fact {
+            var fact = Fact(
+                recordIndex: 0, source: "test", sourceEventID: nil, occurredAt: time(at), approvalID: nil,
+                content: content)
+            fact.subject = Setup.person(person)
+            return fact
+        }
+        for person in ["mina", "jonas", "avery"] {
+            let invalid = Fact.Content.subjectInvalidated(reason: "account_compromised")
+            #expect(state.isConcerned(by: fact(invalid, person)), "\(person)")
+            #expect(!state.isConcerned(by: fact(invalid, person, "2026-11-20T08:00:00Z")), "\(person)")
+            #expect(state.isConcerned(by: fact(.grantEnded(.removed), person)) == (person == "avery"), "\(person)")
+        }
+        #expect(!state.isConcerned(by: fact(.subjectInvalidated(reason: "x"), "zoe")))
+        #expect(state.personIDs == ["avery", "jonas", "mina"].map { PersonID($0) })
+    }
+
     @Test func deploymentsWithoutAWindowLastAsLongAsTheirClass() {
         let environment = Entitlement(kind: .githubEnvironment, id: "harborline/ledger-api#production", scope: "5275a4")
         let map = EntitlementMap(

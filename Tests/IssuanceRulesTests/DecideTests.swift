@@ -35,6 +35,38 @@ import Testing
             try codes(requester: "jonas", subject: "avery", approver: "avery") == [.humanApprovalSeparationOfDuties])
     }
 
+    @Test func peopleOfTheRulesCompareWithoutCase() throws {
+        var owned = try Setup()
+        owned.rules = try RuleSet(yaml: Setup.text.replacing("owners: [mina]", with: "owners: [MINA]"))
+        owned.use("owned")
+        #expect(owned.decision.codes == [.humanApprovalSeparationOfDuties])
+        var group = try Setup()
+        group.rules = try RuleSet(
+            yaml: Setup.text.replacing("ops: [mina, jonas]", with: "ops: [Mina, JONAS]")
+                .replacing("members: [zoe]", with: "members: [Zoe]"))
+        group.use("group", approvers: ["mina", "jonas", "zoe"])
+        #expect(group.plan?.approvers.count == 3)
+    }
+
+    @Test func nobodyIsKnownToBeAnotherThanAnUnknownRequester() throws {
+        var setup = try Setup()
+        setup.forgetPeople()
+        #expect(setup.decision.codes == [.humanApprovalRequesterUnknown])
+        setup.subject = "avery"
+        #expect(setup.plan != nil)
+        setup.subject = nil
+        setup.rules = try RuleSet(
+            yaml: Setup.text.replacing(
+                "ref: {binding: reference,",
+                with: "ref: {binding: reference, separation_of_duties: {requester: false},"))
+        #expect(setup.plan != nil)
+        // An agent that asks on its own is no human, and is known.
+        var receipt = try Setup()
+        receipt.forgetPeople()
+        receipt.facts[0].subject = Actor(id: PersonID("did:key:z6mkagent"), kind: .system)
+        #expect(receipt.plan != nil)
+    }
+
     @Test func onlyTheListedPeopleCountForAList() throws {
         var setup = try Setup()
         setup.use("group", approvers: ["mina", "jonas", "zoe"])
@@ -187,6 +219,73 @@ import Testing
             $0.toolsDenied = ["read"]
         }
         #expect(setup.plan?.scope == ["proxy:call"])
+    }
+
+    private static func statements(_ statements: JSONValue, inherits: String? = nil) throws -> StatementPolicy {
+        var document: JSONObject = [
+            "policy_version": "2", "policy_id": "p", "issuer_did": "did:web:claw.example", "statements": statements,
+        ]
+        document["inherits"] = inherits.map { .string($0) }
+        return try StatementPolicy(.object(document))
+    }
+
+    @Test func statementsRestrictScopesActionsAndTools() throws {
+        let allow: JSONValue = ["sid": "a", "effect": "Allow", "actions": ["proxy:*", "tool:read"], "resources": ["*"]]
+        let deny: JSONValue = ["sid": "d", "effect": "Deny", "actions": ["*"], "resources": ["prod/*"]]
+        func codes(
+            _ policy: StatementPolicy?, _ change: (inout Setup) -> Void = { _ in }
+        ) throws -> [ReasonCode] {
+            var setup = try Setup()
+            setup.bind(.statements) { $0.statements = policy }
+            change(&setup)
+            return setup.decision.codes
+        }
+        #expect(try codes(Self.statements([allow])) == [])
+        #expect(try codes(Self.statements([allow, deny])) == [.scopeNotAllowed])
+        #expect(try codes(Self.statements([allow], inherits: "parent")) == [.scopeNotAllowed])
+        #expect(try codes(nil) == [.scopeNotAllowed])
+        let narrow: JSONValue = ["sid": "n", "effect": "Allow", "actions": ["*"], "resources": ["dev/*"]]
+        #expect(try codes(Self.statements([narrow])) == [.scopeNotAllowed])
+        #expect(try codes(Self.statements([allow])) { $0.tools = ["read"] } == [])
+        #expect(try codes(Self.statements([allow])) { $0.tools = ["exec"] } == [.policyToolNotAllowed])
+        let elevated: @Sendable (inout Setup) -> Void = { setup in
+            setup.use("elevated", approvers: ["mina", "jonas"])
+            setup.actions = ["access_production_data"]
+        }
+        #expect(try codes(Self.statements([allow]), elevated) == [.policyActionNotCovered])
+        let all: JSONValue = ["sid": "a", "effect": "Allow", "actions": ["*"], "resources": ["*"]]
+        #expect(try codes(Self.statements([all]), elevated) == [])
+        // A human has approved whatever is issued; a deny whose condition cannot be judged holds.
+        let unapproved: JSONValue = [
+            "sid": "u", "effect": "Deny", "actions": ["*"], "resources": ["*"],
+            "conditions": ["Bool": ["Request:HasHumanApproval": "false"]],
+        ]
+        #expect(try codes(Self.statements([all, unapproved])) == [])
+        let elsewhere: JSONValue = [
+            "sid": "e", "effect": "Deny", "actions": ["*"], "resources": ["*"],
+            "conditions": ["IpAddress": ["Request:SourceIp": "10.0.0.0/8"]],
+        ]
+        #expect(try codes(Self.statements([all, elsewhere])) == [.scopeNotAllowed])
+    }
+
+    @Test func providersAndRoutesOfTheWPCBoundTheScope() throws {
+        var setup = try Setup()
+        setup.rules = try RuleSet(
+            yaml: Setup.text.replacing(
+                "ref: {binding: reference, scopes: {allow: [proxy:call, clawproxy:call]}}",
+                with: "ref: {binding: reference, scopes: {allow: [proxy:provider:openai, proxy:provider:anthropic]}}"))
+        setup.scope = ["proxy:provider:anthropic"]
+        setup.bind(.v1)
+        #expect(setup.plan != nil)
+        setup.bind(.v1) { $0.allowedProviders = ["openai"] }
+        #expect(setup.decision.codes == [.scopeNotAllowed])
+        setup.scope = ["proxy:provider:openai"]
+        #expect(setup.plan?.scope == ["proxy:provider:openai"])
+        setup.bind(.runbook) { $0.allowedRoutes = ["openai/gpt-x"] }
+        setup.audience = ["internal.example"]
+        #expect(setup.plan != nil)
+        setup.scope = ["proxy:provider:anthropic"]
+        #expect(setup.decision.codes == [.scopeNotAllowed])
     }
 
     @Test func anUpgradeReplaces() throws {

@@ -86,7 +86,25 @@ import Testing
         policy.approvals = dice.subset(actions).map {
             .init(action: $0, require: dice.pick(["human_approval", "human_approval", "two_person", "oracle"]))
         }
+        if policy.form == .statements { policy.statements = statements(&dice) }
         return .available(policy, hash: dice.chance(95) ? Setup.hash : Digest(hashing: "other"))
+    }
+
+    private static func statements(_ dice: inout Dice) -> StatementPolicy? {
+        var statements: [JSONValue] = []
+        for index in 0...Int.random(in: 0...2, using: &dice) {
+            statements.append([
+                "sid": .string("s\(index)"), "effect": .string(dice.pick(["Allow", "Allow", "Deny"])),
+                "actions": [.string(dice.pick(["*", "proxy:*", "tool:*", "tool:read", "enable_elevated"]))],
+                "resources": [.string(dice.pick(["*", "*", "prod/*"]))],
+            ])
+        }
+        var document: JSONObject = [
+            "policy_version": "2", "policy_id": "p", "issuer_did": "did:web:claw.example",
+            "statements": .array(statements),
+        ]
+        if dice.chance(10) { document["inherits"] = "parent" }
+        return try? StatementPolicy(.object(document))
     }
 
     private static func facts(_ dice: inout Dice, _ request: CapabilityRequest) -> [Fact] {
@@ -207,6 +225,17 @@ import Testing
         if plan.policyHash != nil { #expect(policy.isRegistrable || !plan.audience.contains("clawproxy.com")) }
         for scope in plan.scope where scope.hasPrefix("tool:") {
             #expect(!policy.toolsDenied.contains(String(scope.dropFirst(5))))
+        }
+        if policy.form == .statements {
+            let statements = try #require(policy.statements)
+            for action in plan.scope + plan.elevatedActions + input.request.tools.map({ "tool:\($0)" }) {
+                for resource in ["*", "prod/*", "dev/db"] {
+                    let verdict = PolicyEvaluator.evaluate(
+                        statements, action: action, resource: resource,
+                        context: [PolicyEvaluator.humanApprovalKey: "true"], mode: .strict, parent: { _ in nil })
+                    #expect(verdict.isAllowed, "\(action) on \(resource): \(verdict.reason)")
+                }
+            }
         }
         for action in plan.elevatedActions {
             #expect(!policy.toolsDenied.contains(action))

@@ -277,6 +277,7 @@ import Testing
         Case(.humanApprovalApproverUnknown, "wait") {
             $0.facts = [Setup.fact(.decisionApproved(approver: nil)), Setup.started()]
         },
+        Case(.humanApprovalRequesterUnknown, "wait") { $0.forgetPeople() },
         Case(.humanApprovalSeparationOfDuties, "wait") { $0.use("owned") },
         Case(.humanApprovalTooFew, "wait") {
             $0.entitle()

@@ -47,6 +47,17 @@ import Testing
             audience: [x]
         """
 
+    @Test func peopleAreKeptInSmallLettersAndHashAlike() throws {
+        let text = Self.base + "\n    owners: [Avery]\n    approvals: {all_of: [{group: ops}, {members: [Mina, MINA]}]}"
+        let capitals = try RuleSet(yaml: text.replacing("ops: [mina]", with: "ops: [MINA]"))
+        let rule = try #require(capitals.jobClasses[JobClass("c")])
+        #expect(capitals.groups["ops"] == [PersonID("mina")] && rule.owners == [PersonID("avery")])
+        #expect(rule.approvals.allOf.last == .init(pool: .members([PersonID("mina")]), count: 1))
+        #expect(try RuleSet(yaml: text.lowercased()).hash == capitals.hash)
+        #expect(
+            problems(text.replacing("{members: [Mina, MINA]}", with: "{members: [Mina, MINA], count: 2}")).count == 1)
+    }
+
     @Test func theSmallestRulesAreRead() throws {
         let rules = try RuleSet(yaml: Self.base)
         let rule = try #require(rules.jobClasses[JobClass("c")])

@@ -187,7 +187,7 @@ import Testing
         #expect(stop.scope == StopScope(kind: .jobClass, value: "ledger_reconcile"))
         #expect(stop.revokesLive)
         #expect(stop.incident == "Q1")
-        #expect(stop.declaredBy?.id == PlaygroundCast.paloma.id)
+        #expect(stop.declaredBy.first?.id == PlaygroundCast.paloma.id)
         // What the event is signed for is the bridge's word: a worker that does not list it obeys nothing.
         var untrusting = SourceConfiguration(name: SourceName("b"), kind: .native, authenticity: .signed)
         untrusting.signers = [.init(publicKey: Webhook.signer.publicKey, mayStop: false)]

@@ -171,11 +171,7 @@ struct ControlDocument {
             let data = event.json
             stopID = data?["stop_id"]?.string.flatMap { TextRules.isIdentifier($0) && $0.utf8.count <= 512 ? $0 : nil }
             action = data?["action"]?.string
-            let listed = data?["declared_by"]
-            let given = listed?.array ?? listed.map { [$0] } ?? []
-            people = given.prefix(ControlDocument.maximumPeople).compactMap { element in
-                try? FieldReader(element, path: "data.declared_by").actor()
-            }
+            people = NativeStop.declarers(data?["declared_by"])
             reason = Self.text(data?["reason"], 4_096)
             incident = Self.text(data?["incident"], 128)
         }

@@ -33,15 +33,16 @@ struct StopReport {
     }
 
     /// Why a lift does not count, `nil` when it does: two people who did not declare the stop, and fresh authority.
-    private static func objection(to lift: StopLift, declarer: Actor?) -> String? {
+    private static func objection(to lift: StopLift, declarers: [Actor]?) -> String? {
         let people = Set(lift.liftedBy.filter { $0.kind == .human }.map(\.id))
-        if let declarer, people.contains(declarer.id) { return "lifted_by_declarer" }
+        let declarers = Set((declarers ?? []).map(\.id))
+        if !people.isDisjoint(with: declarers) { return "lifted_by_declarer" }
         if people.count < 2 { return "lift_needs_two_people" }
         return lift.reapproval == nil && lift.policyHash == nil ? "lift_needs_reapproval" : nil
     }
 
     private static func lift(of entry: Entry) -> (lift: StopLift, at: Timestamp?)? {
-        entry.lifts.first { objection(to: $0.lift, declarer: entry.declared?.stop.declaredBy) == nil }
+        entry.lifts.first { objection(to: $0.lift, declarers: entry.declared?.stop.declaredBy) == nil }
     }
 
     /// What holds an approval that could issue otherwise.
@@ -89,7 +90,7 @@ struct StopReport {
                 object["revoke_live"] = .bool(entry.declared?.stop.revokesLive ?? true)
                 if let lift = entry.lifts.first?.lift {
                     object["why"] = .optional(
-                        Self.objection(to: lift, declarer: entry.declared?.stop.declaredBy))
+                        Self.objection(to: lift, declarers: entry.declared?.stop.declaredBy))
                 }
                 return .object(object)
             })

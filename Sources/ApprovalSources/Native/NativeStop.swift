@@ -12,7 +12,7 @@ public enum NativeStop {
         return StopDeclaration(
             stopID: identifier(data?["stop_id"]) ?? event.id, scope: scope ?? StopScope(kind: .all, value: nil),
             revokesLive: action != "deny_new", reason: text(data?["reason"], 4_096),
-            incident: text(data?["incident"], 128), declaredBy: data?["declared_by"].flatMap { actor($0) },
+            incident: text(data?["incident"], 128), declaredBy: declarers(data?["declared_by"]),
             isWidened: scope == nil || (action != "deny_new" && action != "revoke_and_deny"))
     }
 
@@ -32,11 +32,13 @@ public enum NativeStop {
             throw SourceFault(.malformed, field: "data", "JSON data was expected")
         }
         let data = try FieldReader(json, path: "data")
+        try data.refuseMembers(besides: ["stop_id", "scope", "reason", "incident", "lifted_by", "reapproval"])
         var people: [Actor] = []
         for (i, element) in (try data.array("lifted_by", maximumCount: 64) ?? []).enumerated() {
             people.append(try FieldReader(element, path: "data.lifted_by[\(i)]").actor())
         }
         let reapproval = try data.object("reapproval")
+        try reapproval?.refuseMembers(besides: ["approval_id", "wpc_hash"])
         let scope = data.value("scope").flatMap { Self.scope($0) }
         guard scope != nil || data.value("scope") == nil else {
             throw SourceFault(.invalidValue, field: "data.scope", "the scope of a stop was expected")
@@ -55,7 +57,7 @@ public enum NativeStop {
         ]
         object["reason"] = stop.reason.map { .string($0) }
         object["incident"] = stop.incident.map { .string($0) }
-        object["declared_by"] = stop.declaredBy.map(\.json)
+        object["declared_by"] = stop.declarersJSON
         object["lift"] = ["requires": "reapproval", "min_approvers": 2]
         return .object(object)
     }
@@ -73,8 +75,10 @@ public enum NativeStop {
         return .object(object)
     }
 
+    /// A scope with members beside its two says more than is understood, so it is none.
     private static func scope(_ value: JSONValue) -> StopScope? {
-        guard let kind = value["kind"]?.string.flatMap({ StopScope.Kind(rawValue: $0) }) else { return nil }
+        guard let members = value.object?.members, members.allSatisfy({ $0.key == "kind" || $0.key == "value" }),
+            let kind = value["kind"]?.string.flatMap({ StopScope.Kind(rawValue: $0) }) else { return nil }
         let given = value["value"] ?? .null
         if kind == .all { return .everything }
         // A token has been issued, so there is nothing to stop: it is revoked.
@@ -92,7 +96,16 @@ public enum NativeStop {
         value?.string.map { TextRules.storable(String(String.UnicodeScalarView($0.unicodeScalars.prefix(characters)))) }
     }
 
-    private static func actor(_ value: JSONValue) -> Actor? {
-        try? FieldReader(value, path: "data.declared_by").actor()
+    /// The people who declare what takes away: one as an object or as an identifier, several as an array. Whoever cannot be
+    /// read stands as ``Actor/unreadable``: a lift must not be theirs.
+    static func declarers(_ value: JSONValue?) -> [Actor] {
+        guard let value, value != .null else { return [] }
+        let elements = value.array ?? [value]
+        return elements.prefix(64).map { declarer($0) } + (elements.count > 64 ? [.unreadable] : [])
+    }
+
+    private static func declarer(_ value: JSONValue) -> Actor {
+        if let id = identifier(value) { return Actor(id: PersonID(TextRules.folded(id))) }
+        return (try? FieldReader(value, path: "data.declared_by").actor()) ?? .unreadable
     }
 }

@@ -49,6 +49,12 @@ public struct IssuancePolicy: Sendable, Hashable {
     public var policyHashPinned: Bool
     /// `cst_requirements.job_scoped_binding`.
     public var jobScopedBinding: Bool
+    /// `statements`, of a document of that form; they are asked about every scope, action and tool.
+    public var statements: StatementPolicy?
+    /// The model providers that a token may name, `allowed_providers` of a v1 document; `nil` for any.
+    public var allowedProviders: [String]?
+    /// The model routes that a token may name, `model_policy.allowed_routes`; `nil` for any.
+    public var allowedRoutes: [String]?
     /// True when the gateway can fetch the document by its hash, so that the hash may be pinned in a token for it.
     public var isRegistrable: Bool
 
@@ -63,5 +69,36 @@ public struct IssuancePolicy: Sendable, Hashable {
         policyHashPinned = false
         jobScopedBinding = false
         isRegistrable = form == .v1 || form == .runbookInV1
+    }
+
+    /// True when the statements, where the document is of that form, allow a token this action. A token names no
+    /// resource, so what is denied for any resource is denied, and only what is allowed for all of them is allowed.
+    ///
+    /// - Parameter action: a scope string, an elevated action, or `tool:` and a tool's name.
+    public func statementsAllow(_ action: String) -> Bool {
+        guard form == .statements else { return true }
+        guard let statements else { return false }
+        return PolicyEvaluator.allowsEverywhere(
+            statements, action: action, context: [PolicyEvaluator.humanApprovalKey: "true"])
+    }
+
+    /// True when a scope string names no model provider, or one that the document allows: `proxy:provider:<name>`,
+    /// `proxy:call:<name>` and `clawproxy:call:<name>` (WIRE section 2). An entry of ``allowedRoutes`` is a provider, or a
+    /// provider and a model after a slash or a colon, or `*`.
+    public func allowsProvider(of scope: String) -> Bool {
+        guard let provider = Self.provider(of: scope) else { return true }
+        if let allowedProviders, !allowedProviders.contains(provider) { return false }
+        guard let allowedRoutes else { return true }
+        return allowedRoutes.contains { route in
+            route == "*" || route.lowercased().prefix { $0 != "/" && $0 != ":" } == provider
+        }
+    }
+
+    private static func provider(of scope: String) -> String? {
+        for prefix in ["proxy:provider:", "clawproxy:provider:", "proxy:call:", "clawproxy:call:"]
+        where scope.utf8.starts(with: prefix.utf8) {
+            return scope.dropFirst(prefix.count).lowercased()
+        }
+        return nil
     }
 }

@@ -69,6 +69,23 @@ public enum PolicyEvaluator {
             matched: parentAllows + ownAllows)
     }
 
+    /// Says whether a policy allows an action whatever the resource, in strict mode: some statement allows it for every
+    /// resource, and none denies it for any. What inherits from a policy that is not at hand allows nothing.
+    public static func allowsEverywhere(
+        _ policy: StatementPolicy, action: String, context: [String: String]
+    ) -> Bool {
+        guard policy.inherits == nil else { return false }
+        var isAllowed = false
+        for statement in policy.statements
+        where statement.actions.contains(where: { Glob.matches($0, action) }) && applies(statement, context, .strict) {
+            switch statement.effect {
+            case .deny: return false
+            case .allow: isAllowed = isAllowed || statement.resources.contains { Glob.matches($0, "*") }
+            }
+        }
+        return isAllowed
+    }
+
     private static func refusal(
         of policy: StatementPolicy, _ action: String, _ resource: String, _ context: [String: String],
         _ parent: (String) -> StatementPolicy?

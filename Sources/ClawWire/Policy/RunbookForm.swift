@@ -60,7 +60,7 @@ enum RunbookForm {
                 policy.requiresProxy = true
             }
         }
-        _ = try models.texts("allowed_routes", maximumCount: 256, maximum: 256)
+        policy.allowedRoutes = try models.texts("allowed_routes", maximumCount: 256, maximum: 256)
         policy.requiresReceipts = try models.flag("receipt_required") ?? false
         try models.close()
     }

@@ -11,7 +11,8 @@ enum V1Form {
         let policyID = try object.requiredText("policy_id", maximum: 128)
         let issuer = try object.requiredText("issuer_did", maximum: 256)
         guard issuer.utf8.starts(with: "did:".utf8) else { throw object.invalid("issuer_did", "no DID") }
-        for provider in try object.texts("allowed_providers", maximumCount: 16, maximum: 64) ?? []
+        let allowedProviders = try object.texts("allowed_providers", maximumCount: 16, maximum: 64)
+        for provider in allowedProviders ?? []
         where !providers.contains(provider) {
             throw object.invalid("allowed_providers", "\(provider.prefix(64)) is not a known provider")
         }
@@ -46,6 +47,7 @@ enum V1Form {
             policy.isRegistrable = true
         }
         policy.policyID = policyID
+        policy.allowedProviders = allowedProviders
         return policy
     }
 }

@@ -53,6 +53,7 @@ public struct WorkPolicyContract: Sendable, Hashable {
             let parsed = try StatementPolicy(value)
             var policy = IssuancePolicy(form: .statements)
             policy.policyID = parsed.policyID
+            policy.statements = parsed
             issuancePolicy = policy
             statements = parsed
         case (nil, .string("1")):

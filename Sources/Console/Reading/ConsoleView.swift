@@ -100,7 +100,7 @@ struct ConsoleView {
     private var stops: [JSONValue] {
         control.activeStops.map { stop in
             var object = stopObject(stop)
-            let needed = max(rules.control.liftMinimumPeople, max(1, stop.declarers.count) + 1)
+            let needed = rules.control.peopleToLift([stop])
             object["to_lift"] = .string(
                 stop.isForGood
                     ? "never: what was revoked here does not come back"

@@ -16,6 +16,8 @@ struct UnderstoodEntry: Sendable {
     var trace: TraceContext?
     /// When its record was put on its topic, at most the time at which it was read.
     var recordedAt: Timestamp?
+    /// Its record's value, should the entry be refused after all; `nil` for what no record brought.
+    var value: [UInt8]?
 
     /// The index of a vendor's answer: reading it twice says nothing new, and the ledger knows no event of it.
     static let noEvent = -1
@@ -33,7 +35,9 @@ struct RefusedEntry: Sendable {
     let source: SourceName
     let found: FoundRecord
     let reason: String
-    let detail: String
+    private let first: String
+    /// Why other entries of the record were refused, how often each.
+    private var others: [String: Int] = [:]
     let valueBytes: Int
     let excerpt: Redaction.Excerpt
 
@@ -41,10 +45,20 @@ struct RefusedEntry: Sendable {
         self.source = source
         self.found = found
         self.reason = reason
-        self.detail = detail
+        first = detail
         valueBytes = value?.count ?? 0
         excerpt = Redaction.excerpt(value ?? [])
     }
+
+    /// What was wrong with the first entry at fault, and how many others there are.
+    var detail: String {
+        guard !others.isEmpty else { return first }
+        let reasons = others.sorted { $0.key < $1.key }.prefix(8).map { "\($0.value) \($0.key)" }
+        return "\(first); \(others.values.reduce(0, +)) more entries were refused: \(reasons.joined(separator: ", "))"
+    }
+
+    /// Adds that another entry of the record was refused.
+    mutating func add(_ reason: String) { others[reason, default: 0] += 1 }
 }
 
 /// A stop or a lift among the records of a source of approvals.
@@ -149,7 +163,10 @@ struct BatchReader {
     ) {
         let found = found(record)
         // A record has one dead letter: the first of its faulty entries names the reason.
-        guard batch.refused.last?.found.origin != found.origin else { return }
+        guard batch.refused.last?.found.origin != found.origin else {
+            batch.refused[batch.refused.count - 1].add(reason)
+            return
+        }
         batch.refused.append(
             RefusedEntry(source: source, found: found, reason: reason, detail: detail, value: record.value ?? []))
     }
@@ -231,7 +248,7 @@ struct BatchReader {
             UnderstoodEntry(
                 source: source, found: found, facts: kept, authenticity: authenticity,
                 event: batch.read.events.count - 1, trace: RecordTrace.context(of: record),
-                recordedAt: record.timestamp.map { min($0, now) }))
+                recordedAt: record.timestamp.map { min($0, now) }, value: record.value))
         let isContained = kept.indices.contains { index in
             if case .capabilityRequested = kept[index].content { kept[index].approvalID != nil } else { false }
         }
@@ -272,6 +289,12 @@ struct BatchReader {
         }
     }
 
+    /// A ticket's number as it is kept, and as it was given: earlier versions kept that.
+    static func numbers(_ given: String?, _ compared: String?) -> [String] {
+        guard let given, let compared else { return [] }
+        return given == compared ? [compared] : [compared, given]
+    }
+
     /// Adds to the read what a fact may meet in the ledger.
     func need(_ fact: Fact, isContained: Bool, _ batch: inout UnderstoodBatch) {
         if case .capabilityRequested(let request) = fact.content {
@@ -284,17 +307,19 @@ struct BatchReader {
                     batch.read.approvalIDs.insert(approval)
                     batch.read.meetingApprovalIDs.insert(approval)
                 }
-                if let ticket = request.ticketNumber { batch.read.tickets.insert(ticket) }
+                batch.read.tickets.formUnion(Self.numbers(request.ticketNumber, request.comparedTicketNumber))
                 if let subject = request.subject { batch.read.subjects.insert(subject) }
             }
         }
         if let approval = fact.approvalID {
             batch.read.approvalIDs.insert(approval)
             if let subject = fact.subject?.id { batch.read.holders.insert(subject) }
+            if let requester = fact.requester?.id { batch.read.holders.insert(requester) }
+            if case .decisionApproved(let approver?) = fact.content { batch.read.holders.insert(approver.id) }
             if !isContained {
                 batch.read.meetingApprovalIDs.insert(approval)
                 if let subject = fact.subject?.id { batch.read.subjects.insert(subject) }
-                if let ticket = fact.ticket?.number { batch.read.tickets.insert(ticket) }
+                batch.read.tickets.formUnion(Self.numbers(fact.ticket?.number, fact.ticket?.comparedNumber))
             }
         }
         switch fact.content {

@@ -23,7 +23,7 @@ struct ApprovalMeetings {
     /// Approvals that carry the request, have its ticket, or are for its subject.
     func approvals(for request: CapabilityRequest) -> Set<ApprovalID> {
         var found = Set(byRequest[request.requestID] ?? [])
-        if let ticket = request.ticketNumber { found.formUnion(byTicket[ticket] ?? []) }
+        if let ticket = request.comparedTicketNumber { found.formUnion(byTicket[ticket] ?? []) }
         if let subject = request.subject { found.formUnion(bySubject[subject] ?? []) }
         return found
     }
@@ -38,7 +38,7 @@ struct WaitingRequests {
     init(_ requests: some Sequence<StoredRequest>) {
         for request in requests where request.state == .waiting {
             if let approval = request.approvalReference { byApproval[approval, default: []].append(request.requestID) }
-            if let ticket = request.ticketReference { byTicket[ticket, default: []].append(request.requestID) }
+            if let ticket = request.ticketReference.map({ Ticket(system: nil, number: $0) })?.comparedNumber { byTicket[ticket, default: []].append(request.requestID) }
             if let subject = request.subjectReference { bySubject[subject, default: []].append(request.requestID) }
         }
     }

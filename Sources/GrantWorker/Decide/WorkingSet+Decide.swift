@@ -69,7 +69,7 @@ extension WorkingSet {
         let stored = StoredRequest(
             requestID: asked.requestID, state: .waiting, jobID: asked.jobID, jobClass: asked.jobClass,
             agentDID: asked.agentDID, body: nil, receivedAt: now, waitUntil: nil, decidedAt: nil, approvals: [],
-            token: nil, revocation: nil, approvalReference: asked.approvalID, ticketReference: asked.ticketNumber,
+            token: nil, revocation: nil, approvalReference: asked.approvalID, ticketReference: asked.comparedTicketNumber,
             subjectReference: asked.subject)
         let entry = RequestEntry(
             request: asked, stored: stored, isNew: true, isChanged: false, source: source, authenticity: authenticity,
@@ -128,7 +128,21 @@ extension WorkingSet {
         if let end = stored.token?.expiresAt, isLive { isLive = end > now } else { isLive = false }
         return UpgradeTarget(
             requestID: earlier, jobID: stored.jobID, agentDID: stored.agentDID,
-            scope: stored.token?.scope ?? [], approvals: stored.approvals, isLive: isLive)
+            scope: stored.token?.scope ?? [], elevatedActions: elevatedActions(of: stored),
+            approvals: stored.approvals, isLive: isLive)
+    }
+
+    /// The elevated actions that a token was issued with, as far as its scope tells under the rules of today: those whose
+    /// own scopes it has; of an elevated token that has none of them, the only one that brings no scope of its own.
+    private func elevatedActions(of stored: StoredRequest) -> [String] {
+        guard let token = stored.token, token.control?.isElevated ?? true,
+            let rule = planner.rules.jobClasses[stored.jobClass]
+        else { return [] }
+        let own = rule.elevatedActions.mapValues { action in action.scopes.filter { !rule.scopes.contains($0) } }
+        let told = own.filter { !$0.value.isEmpty && $0.value.allSatisfy(token.scope.contains) }.keys.sorted()
+        guard told.isEmpty, token.control != nil else { return told }
+        let silent = own.filter(\.value.isEmpty).keys.sorted()
+        return silent.count == 1 ? silent : []
     }
 
     private mutating func issue(

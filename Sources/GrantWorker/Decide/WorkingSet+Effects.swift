@@ -230,6 +230,6 @@ extension WorkingSet {
         try quarantine(
             RefusedEntry(
                 source: entry.source, found: entry.found, reason: "event_conflict",
-                detail: "the event id is known with another content", value: nil))
+                detail: "the event id is known with another content", value: entry.value))
     }
 }

@@ -177,7 +177,7 @@ struct WorkingSet: ~Copyable {
             try quarantine(
                 RefusedEntry(
                     source: entry.source, found: entry.found, reason: Self.requestConflict,
-                    detail: "request \(contradicted) was made before with another content", value: nil))
+                    detail: "request \(contradicted) was made before with another content", value: entry.value))
             return
         }
         for index in facts.indices {
@@ -223,7 +223,7 @@ struct WorkingSet: ~Copyable {
             needs.holders.insert(holder)
         }
         guard !holderEnds.isEmpty, let state = approvals[id]?.state else { return }
-        for holder in state.subjectIDs {
+        for holder in state.personIDs {
             for end in holderEnds[holder] ?? [] where state.isConcerned(by: end.fact) {
                 var ended = state
                 ended.apply(end.fact, from: end.source, authenticity: end.authenticity)
@@ -273,7 +273,7 @@ struct WorkingSet: ~Copyable {
             requestID: asked.requestID, state: .waiting, jobID: asked.jobID, jobClass: asked.jobClass,
             agentDID: asked.agentDID, body: nil, receivedAt: now, waitUntil: nil, decidedAt: nil,
             approvals: [], token: nil, revocation: nil, approvalReference: approvalID ?? asked.approvalID,
-            ticketReference: asked.ticketNumber, subjectReference: asked.subject)
+            ticketReference: asked.comparedTicketNumber, subjectReference: asked.subject)
         requests[asked.requestID] = RequestEntry(
             request: asked, stored: stored, isNew: true, isChanged: true, source: entry.source,
             authenticity: entry.authenticity, input: input, trace: entry.trace)

@@ -63,18 +63,29 @@ final class TopicPolicySource: PolicySource {
         }
     }
 
-    private func take(_ records: [ConsumedRecord]) {
-        envelopes.withLock { envelopes in
+    private func take(_ records: [ConsumedRecord]) { take(records.map { ($0.key, $0.value) }) }
+
+    /// Takes keys and values: the newest of a key holds, and one without a value takes the WPC away.
+    func take(_ records: [(key: [UInt8]?, value: [UInt8]?)], capacity: Int = TopicPolicySource.capacity) {
+        let leftOut = envelopes.withLock { envelopes in
+            var leftOut = 0
             for record in records {
                 guard let key = record.key.flatMap({ String(validating: $0, as: UTF8.self) }), Digest(b64u: key) != nil
                 else { continue }
                 if let value = record.value {
-                    guard envelopes.count < Self.capacity || envelopes[key] != nil else { continue }
+                    guard envelopes.count < capacity || envelopes[key] != nil else {
+                        leftOut += 1
+                        continue
+                    }
                     envelopes[key] = value
                 } else {
                     envelopes[key] = nil
                 }
             }
+            return leftOut
+        }
+        if leftOut > 0 {
+            logger.log(.policyTopicFull, metadata: ["topic": "\(topic)", "left_out": "\(leftOut)"])
         }
     }
 

@@ -77,7 +77,7 @@ public struct Preflight: Sendable {
             read.jobIDs = [asked.jobID]
             read.requestIDs = Set([asked.requestID, asked.upgradesRequest].compactMap(\.self))
             read.approvalIDs = Set([asked.approvalID].compactMap(\.self))
-            read.tickets = Set([asked.ticketNumber].compactMap(\.self))
+            read.tickets = Set(BatchReader.numbers(asked.ticketNumber, asked.comparedTicketNumber))
             read.subjects = Set([asked.subject].compactMap(\.self))
         }
         var known: [Digest: WPCAvailability] = [:]

@@ -17,10 +17,14 @@ extension ApprovalState {
     /// The person the entitlement is for, by the earliest fact that names one.
     public var subject: Actor? { Self.first(ofAll { $0.subjects }) }
 
-    /// Everybody of whom somebody says that it is for them, in order.
-    public var subjectIDs: [PersonID] {
-        let all = claims.entries.indices.flatMap { claims.entries[$0].value.subjects.entries.map(\.key) }
-        return all.count < 2 ? all : Set(all).sorted()
+    /// Everybody on whom it rests, in order: subjects, those who asked, and approvers.
+    public var personIDs: [PersonID] {
+        var all = Set(requesters.entries.map(\.key))
+        for index in claims.entries.indices {
+            for entry in claims.entries[index].value.subjects.entries { all.insert(entry.key) }
+            for entry in claims.entries[index].value.approvers.entries { all.insert(entry.key) }
+        }
+        return all.sorted()
     }
 
     /// What is granted; the most specific when facts differ only in detail.
@@ -56,9 +60,9 @@ extension ApprovalState {
     /// The ticket named first.
     public var ticket: Ticket? { ofAll { $0.ticket?.value } }
 
-    /// Every ticket number named.
+    /// Every ticket number named, in the form in which tickets are compared.
     public var ticketNumbers: [String] {
-        let all = claims.entries.indices.compactMap { claims.entries[$0].value.ticket?.value.number }
+        let all = claims.entries.indices.compactMap { claims.entries[$0].value.ticket?.value.comparedNumber }
         return all.count < 2 ? all : Set(all).sorted()
     }
 
@@ -122,6 +126,12 @@ extension ApprovalState {
 
     /// True for the people who asked and the people it is for, whoever says so.
     func isRequesterOrSubject(_ person: PersonID) -> Bool { isRequester(person) || isSubject(person) }
+
+    /// True when somebody says who asked, or whom it is for.
+    var knowsRequesterOrSubject: Bool {
+        !requesters.entries.isEmpty
+            || claims.entries.indices.contains { !claims.entries[$0].value.subjects.entries.isEmpty }
+    }
 
     func isRequester(_ person: PersonID) -> Bool { requesters.entries.contains { $0.key == person } }
 

@@ -162,13 +162,17 @@ public struct ApprovalState: Sendable, Hashable {
     }
 
     /// True when a fact that names no approval is about this one: same subject, same entitlement where the fact names
-    /// one, and not from before this approval's first fact.
+    /// one, and not from before this approval's first fact. An account that is invalid concerns every approval that rests on
+    /// it: of its subject, of who asked, and of each approver (INTEGRATIONS section 1.3).
     public func isConcerned(by fact: Fact) -> Bool {
         if let named = fact.approvalID { return named == approvalID }
         let all = merged { _ in true }
-        guard let subject = fact.subject, all.subjects.entries.contains(where: { $0.key == subject.id }) else {
-            return false
+        guard let person = fact.subject?.id else { return false }
+        var isOurs = all.subjects.entries.contains { $0.key == person }
+        if case .subjectInvalidated = fact.content, !isOurs {
+            isOurs = isRequester(person) || all.approvers.entries.contains { $0.key == person }
         }
+        guard isOurs else { return false }
         if let first = firstOccurredAt, let at = fact.occurredAt, at < first { return false }
         guard let entitlement = fact.entitlement else { return true }
         let key = EntitlementKey(entitlement)

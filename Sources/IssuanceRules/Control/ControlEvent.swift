@@ -93,7 +93,7 @@ public struct ControlEvent: Sendable, Hashable {
             operation = .stop(
                 .init(
                     stopID: stop.stopID, scope: stop.scope, revokesLive: stop.revokesLive, isWidened: stop.isWidened))
-            people = stop.declaredBy.map { [$0] } ?? []
+            people = stop.declaredBy
             reason = stop.reason
             incident = stop.incident
         case .stopLifted(let lift):

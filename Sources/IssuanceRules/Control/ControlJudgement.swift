@@ -136,20 +136,27 @@ extension Decider {
         return findings.isEmpty ? nil : findings
     }
 
-    /// Why an approval is too old for what was lifted since; `nil` when it is not.
-    func stale(_ candidate: ApprovalCandidate, decidedAt: Timestamp?) -> [Finding]? {
+    /// Up to when the decisions of an approval are dead; `nil` where nothing was lifted or revoked.
+    func barrier(over state: ApprovalState) -> Barrier? {
         guard !input.control.index.barriers.isEmpty else { return nil }
-        let own = input.control.barrier(among: scopes(of: candidate.state))
-        guard let latest = [barrier, own].compactMap(\.self).max(by: { $0.at < $1.at }) else { return nil }
+        let own = input.control.barrier(among: scopes(of: state))
+        return [barrier, own].compactMap(\.self).max { $0.at < $1.at }
+    }
+
+    /// Why an approval is too old for what was lifted since; `nil` when it is not.
+    func stale(_ candidate: ApprovalCandidate, decidedAt: Timestamp?, _ latest: Barrier?) -> [Finding]? {
+        guard let latest else { return nil }
         let instant = [decidedAt, candidate.readAt].compactMap(\.self).min()
         if decidedAt != nil, let instant, instant > latest.at { return nil }
-        return [
-            finding(
-                .humanApprovalReapprovalRequired,
-                "\(candidate.state.approvalID) was decided before \(latest.at), from when \(quoted(latest.handle)) "
-                    + "demands a new one",
-                ".control", needed: "an approval decided after \(latest.at)")
-        ]
+        return [reapproval(of: candidate.state, since: latest)]
+    }
+
+    func reapproval(of state: ApprovalState, since latest: Barrier) -> Finding {
+        finding(
+            .humanApprovalReapprovalRequired,
+            "\(state.approvalID) was decided before \(latest.at), from when \(quoted(latest.handle)) "
+                + "demands a new one",
+            ".control", needed: "an approval decided after \(latest.at)")
     }
 
     /// A request that nothing fresh serves is as old as its receipt.

@@ -93,6 +93,9 @@ public struct StandingStop: Sendable, Hashable {
     /// Its end; `nil` while it holds.
     public internal(set) var lift: Ended?
 
+    /// True when nobody says who declared it, or somebody does who cannot be read.
+    public var hasUnknownDeclarer: Bool { declarers.isEmpty || declarers.contains(Actor.unreadable.id) }
+
     /// True when no lift ends it, because what it names never comes back.
     public var isForGood: Bool { isRevocation && scope.kind.isForGood }
 }

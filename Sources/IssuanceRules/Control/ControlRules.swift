@@ -49,6 +49,14 @@ public struct ControlRules: Sendable, Hashable {
         self.liftMinimumPeople = max(Self.leastPeople, liftMinimumPeople)
     }
 
+    /// Fewest people who lift stops together: one more than declared them, and one more still where a declarer is not known,
+    /// since one of those who lift may be that person.
+    public func peopleToLift(_ stops: [StandingStop]) -> Int {
+        let declarers = Set(stops.flatMap(\.declarers))
+        let least = max(liftMinimumPeople, max(1, declarers.count) + 1)
+        return stops.contains(where: \.hasUnknownDeclarer) ? least + 1 : least
+    }
+
     /// Nobody may sign anything.
     public static let none = ControlRules()
 }

@@ -78,8 +78,7 @@ extension ControlStep {
         }
         let declarers = Set(stops.flatMap(\.declarers))
         guard declarers.isDisjoint(with: pending.people) else { return .liftedByDeclarer }
-        let needed = max(context.rules.liftMinimumPeople, max(1, declarers.count) + 1)
-        guard pending.people.count >= needed else { return .tooFewPeople }
+        guard pending.people.count >= context.rules.peopleToLift(stops) else { return .tooFewPeople }
         guard stops.allSatisfy({ pending.declaredAt > $0.declaredAt }) else { return .olderThanRestriction }
         return weakness(of: lift, against: stops)
     }

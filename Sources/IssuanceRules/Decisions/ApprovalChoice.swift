@@ -101,9 +101,9 @@ extension Decider {
         case .contained: return carries(state)
         case .reference:
             if let id = request.approvalID { return state.approvalID == id }
-            guard let number = request.ticketNumber?.lowercased() else { return false }
+            guard let number = request.comparedTicketNumber else { return false }
             return state.claims.entries.contains {
-                $0.value.ticket?.value.number?.lowercased() == number && isPermitted($0.key)
+                $0.value.ticket?.value.comparedNumber == number && isPermitted($0.key)
             }
         case .entitlement:
             var claims = state.merged { isPermitted($0) }
@@ -188,10 +188,11 @@ extension Decider {
             minimum = max(minimum, humans)
             windowSeconds = seconds
         }
-        switch countApprovers(of: state, claims, minimum: minimum) {
+        let barrier = barrier(over: state)
+        switch countApprovers(of: state, claims, minimum: minimum, barrier: barrier) {
         case .failure(let result): return result
         case .success(let count):
-            if let findings = stale(candidate, decidedAt: count.decidedAt) { return .refused(findings) }
+            if let findings = stale(candidate, decidedAt: count.decidedAt, barrier) { return .refused(findings) }
             hasFreshAuthority = true
             let openFor = windowSeconds ?? (rule.window == .optional ? rule.maximumApprovalAgeSeconds : nil)
             window.open(for: openFor, from: count.decidedAt)
@@ -322,7 +323,7 @@ extension Decider {
         if let invalidated = state.invalidated {
             return .refused([
                 finding(
-                    .humanApprovalSubjectInvalidated, "the subject of \(id) is invalid: \(quoted(invalidated.value))",
+                    .humanApprovalSubjectInvalidated, "somebody on whom \(id) rests is invalid: \(quoted(invalidated.value))",
                     "binding", needed: "a valid account and a new approval")
             ])
         }

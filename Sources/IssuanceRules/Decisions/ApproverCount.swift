@@ -8,7 +8,7 @@ struct ApproverCount: Sendable {
 
 /// Why one approver does not count.
 private enum Exclusion: Int, CaseIterable {
-    case requester, separated, source, signer, unconfirmed, old, timeUnknown, system
+    case requester, separated, source, signer, unconfirmed, old, beforeBarrier, timeUnknown, system
 }
 
 extension ApproverCount {
@@ -23,13 +23,18 @@ extension Decider {
     private static let allowedSkewSeconds: Int64 = 300
 
     /// Counts the approvers of a state: distinct humans, permitted sources, fresh decisions, separated duties.
-    func countApprovers(of state: ApprovalState, _ claims: Claims, minimum: Int) -> ApproverCount.Outcome {
+    ///
+    /// - Parameter barrier: up to when a decision is dead, whoever else has decided since.
+    func countApprovers(
+        of state: ApprovalState, _ claims: Claims, minimum: Int, barrier: Barrier?
+    ) -> ApproverCount.Outcome {
+        if let unknown = unknownRequester(state) { return .failure(.waiting([unknown])) }
         var people: [PersonID] = []
         var old: [PersonID] = []
         var decidedAt: Timestamp?
         var excluded: Set<Exclusion> = []
         for entry in claims.approvers.entries {
-            if let exclusion = exclusion(of: entry.key, entry.value, state) {
+            if let exclusion = exclusion(of: entry.key, entry.value, state, barrier) {
                 excluded.insert(exclusion)
                 if exclusion == .old { old.append(entry.key) }
             } else {
@@ -39,6 +44,9 @@ extension Decider {
         }
         let shortfalls = shortfalls(people, minimum: minimum)
         if shortfalls.isEmpty { return .success(ApproverCount(people: people, decidedAt: decidedAt)) }
+        if excluded.contains(.beforeBarrier), let barrier {
+            return .failure(.refused([reapproval(of: state, since: barrier)]))
+        }
         if !old.isEmpty, self.shortfalls(people + old, minimum: minimum).isEmpty {
             return .failure(
                 .expired([
@@ -60,7 +68,18 @@ extension Decider {
         return .failure(.waiting(shortfalls + reasons))
     }
 
-    private func exclusion(of person: PersonID, _ record: ActorRecord, _ state: ApprovalState) -> Exclusion? {
+    /// Who asked is known to be nobody who approves only when somebody says who asked. An agent that asks on its own is
+    /// known: it is no human.
+    private func unknownRequester(_ state: ApprovalState) -> Finding? {
+        guard rule.separation.requester, request.subject == nil, !state.knowsRequesterOrSubject else { return nil }
+        return finding(
+            .humanApprovalRequesterUnknown, "nothing of \(state.approvalID) says who asked, or for whom",
+            "separation_of_duties.requester", needed: "a record that names the requester or the subject")
+    }
+
+    private func exclusion(
+        of person: PersonID, _ record: ActorRecord, _ state: ApprovalState, _ barrier: Barrier?
+    ) -> Exclusion? {
         if record.kind == .system { return .system }
         if rule.separation.requester, state.isRequester(person) { return .requester }
         if rule.separation.subject, person == request.subject || state.isSubject(person) {
@@ -68,7 +87,8 @@ extension Decider {
         }
         if rule.separation.jobOwner, rule.owners.contains(person) { return .separated }
         guard let at = record.at, at <= input.now.adding(seconds: Self.allowedSkewSeconds) else { return .timeUnknown }
-        return input.now.seconds(since: at) > rule.maximumApprovalAgeSeconds ? .old : nil
+        if input.now.seconds(since: at) > rule.maximumApprovalAgeSeconds { return .old }
+        return barrier.map { at <= $0.at } ?? false ? .beforeBarrier : nil
     }
 
     /// Why nothing that is stated of an approval counts for the class; `nil` when something does.
@@ -124,6 +144,10 @@ extension Decider {
             return finding(
                 .humanApprovalExpired, "a decision of \(id) is older than \(rule.maximumApprovalAgeSeconds) s",
                 "max_approval_age", needed: "a fresh approval")
+        case .beforeBarrier:
+            return finding(
+                .humanApprovalReapprovalRequired, "a decision of \(id) is older than a lift or a revocation",
+                ".control", needed: "a new approval")
         case .timeUnknown:
             return finding(
                 .humanApprovalTimeUnknown, "a decision of \(id) has no usable time", "max_approval_age",

@@ -88,7 +88,13 @@ extension Decider {
             return false
         }
         switch policy.form {
-        case .v1, .statements: return true
+        case .v1: return true
+        case .statements:
+            guard !policy.statementsAllow(action) else { return true }
+            leaveOut(
+                action, .policyActionNotCovered, "the WPC does not allow the action \(quoted(action))", "wpc",
+                needed: "a WPC with a statement that allows the action \(quoted(action))")
+            return false
         case .runbook, .runbookInV1:
             guard !policy.approvals.contains(where: { $0.action == action }) else { return true }
             leaveOut(
@@ -114,9 +120,11 @@ extension Decider {
         }
     }
 
-    /// Scopes of the form `tool:<name>` are under the WPC's tool policy; so is a scope named like a denied tool.
+    /// Scopes of the form `tool:<name>` are under the WPC's tool policy; so is a scope named like a denied tool. Scopes that
+    /// name a model provider are under its list of providers and routes, and every scope is under its statements.
     func isAllowedByPolicy(scope: String) -> Bool {
         guard let policy else { return true }
+        guard policy.statementsAllow(scope), policy.allowsProvider(of: scope) else { return false }
         let prefix = "tool:"
         if policy.toolsDenied.contains(scope) { return false }
         guard scope.hasPrefix(prefix) else { return true }
@@ -132,6 +140,10 @@ extension Decider {
                 refuse(
                     .policyToolDenied, "the WPC denies the tool \(quoted(tool))", "wpc",
                     needed: "a request without the tool \(quoted(tool))")
+            } else if !policy.statementsAllow("tool:\(tool)") {
+                refuse(
+                    .policyToolNotAllowed, "the WPC does not allow the tool \(quoted(tool))", "wpc",
+                    needed: "tools that a statement of the WPC allows")
             } else if let allowed = policy.toolsAllowed, !allowed.contains(tool) {
                 refuse(
                     .policyToolNotAllowed, "the WPC does not allow the tool \(quoted(tool))", "wpc",

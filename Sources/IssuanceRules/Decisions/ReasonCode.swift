@@ -76,6 +76,8 @@ public enum ReasonCode: String, Sendable, Hashable, CaseIterable {
     case humanApprovalSelfApproval = "HUMAN_APPROVAL_SELF_APPROVAL"
     /// The evidence says that it was approved, but not by whom.
     case humanApprovalApproverUnknown = "HUMAN_APPROVAL_APPROVER_UNKNOWN"
+    /// Nothing says who asked or for whom, so nobody is known to be another person than the requester.
+    case humanApprovalRequesterUnknown = "HUMAN_APPROVAL_REQUESTER_UNKNOWN"
     /// An approver is the subject or an owner of the job class, whose approval does not count.
     case humanApprovalSeparationOfDuties = "HUMAN_APPROVAL_SEPARATION_OF_DUTIES"
     /// Fewer distinct humans approved than are required.

@@ -52,6 +52,8 @@ extension ReasonCode {
         case .humanApprovalNoHuman: "The approval was given by a system, not by a human."
         case .humanApprovalSelfApproval: "The only approver is the person who asked."
         case .humanApprovalApproverUnknown: "The evidence says that it was approved, but not by whom."
+        case .humanApprovalRequesterUnknown:
+            "Nothing says who asked or for whom, so nobody is known to be another person than the requester."
         case .humanApprovalSeparationOfDuties:
             "An approver is the subject or an owner of the job class, whose approval does not count."
         case .humanApprovalTooFew: "Fewer distinct humans approved than are required."
@@ -169,6 +171,7 @@ extension ReasonCode {
         case .humanApprovalNoHuman: "Have a human approve."
         case .humanApprovalSelfApproval: "Have another person approve."
         case .humanApprovalApproverUnknown: "Send the record that names the approver."
+        case .humanApprovalRequesterUnknown: "Send the record that names the requester or the subject."
         case .humanApprovalSeparationOfDuties: "Have a person approve who is neither."
         case .humanApprovalTooFew: "Have more people approve."
         case .humanApprovalGroupNotMet: "Have members of the group approve."

@@ -159,6 +159,10 @@ extension Decider {
             scope.append(item)
         } else if rule.tooWide == .cut {
             notes.append(Reason(.scopeReduced, "the scope \(quoted(item)) is not allowed; it was left out"))
+        } else if allowed.contains(item) {
+            refuse(
+                .scopeNotAllowed, "the WPC does not allow the scope \(quoted(item))", "wpc",
+                needed: "scopes that the WPC allows")
         } else if let action = rule.elevatedActions.filter({ $0.value.scopes.contains(item) }).keys.min() {
             refuse(
                 .scopeNotAllowed, "the scope \(quoted(item)) belongs to the elevated action \(action)",

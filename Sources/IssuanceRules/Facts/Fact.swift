@@ -272,13 +272,13 @@ public struct StopDeclaration: Sendable, Hashable {
     public let reason: String?
     /// Incident number.
     public let incident: String?
-    /// Who declared it.
-    public let declaredBy: Actor?
+    /// Who declared it; whoever cannot be read stands among them as ``Actor/unreadable``. Empty when nobody is named.
+    public let declaredBy: [Actor]
     /// True when the declaration could not be read in full and covers everything for that reason.
     public let isWidened: Bool
     /// Makes a declaration.
     public init(
-        stopID: String, scope: StopScope, revokesLive: Bool, reason: String?, incident: String?, declaredBy: Actor?,
+        stopID: String, scope: StopScope, revokesLive: Bool, reason: String?, incident: String?, declaredBy: [Actor],
         isWidened: Bool = false
     ) {
         self.stopID = stopID
@@ -289,6 +289,31 @@ public struct StopDeclaration: Sendable, Hashable {
         self.declaredBy = declaredBy
         self.isWidened = isWidened
     }
+}
+
+extension StopDeclaration {
+    /// Makes a declaration of one person, or of nobody who is named.
+    public init(
+        stopID: String, scope: StopScope, revokesLive: Bool, reason: String?, incident: String?, declaredBy: Actor?,
+        isWidened: Bool = false
+    ) {
+        self.init(
+            stopID: stopID, scope: scope, revokesLive: revokesLive, reason: reason, incident: incident,
+            declaredBy: declaredBy.map { [$0] } ?? [], isWidened: isWidened)
+    }
+}
+
+extension StopDeclaration {
+    /// The declarer as an object, or several as an array; `nil` when nobody is named.
+    public var declarersJSON: JSONValue? {
+        guard let first = declaredBy.first else { return nil }
+        return declaredBy.count == 1 ? first.json : .array(declaredBy.map(\.json))
+    }
+}
+
+extension Actor {
+    /// Stands for a declarer who cannot be read: someone of whom nobody can say that another is not the same.
+    public static let unreadable = Actor(id: PersonID("(unreadable)"), kind: .system)
 }
 
 /// A lift as its source declared it.

@@ -75,7 +75,7 @@ extension Fact {
             if stop.isWidened { object["widened"] = true }
             object["reason"] = stop.reason.map { .string($0) }
             object["incident"] = stop.incident.map { .string($0) }
-            object["declared_by"] = stop.declaredBy?.json
+            object["declared_by"] = stop.declarersJSON
         case .stopLifted(let lift):
             object["stop_id"] = .string(lift.stopID)
             object["scope"] = lift.scope.map(\.json)

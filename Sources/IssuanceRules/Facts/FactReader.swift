@@ -95,7 +95,17 @@ private struct FactReader {
         guard let kind = Actor.Kind(rawValue: kind) else {
             throw FactError(path: path + "kind", expected: "human or system")
         }
-        return Actor(id: PersonID(try required("id")), name: try text("name"), upn: try text("upn"), kind: kind)
+        return Actor(id: PersonID(folding: try required("id")), name: try text("name"), upn: try text("upn"), kind: kind)
+    }
+
+    /// One person as an object, or several as an array.
+    func people(_ key: String) throws(FactError) -> [Actor] {
+        guard let elements = member(key)?.array else { return try actor(key).map { [$0] } ?? [] }
+        var people: [Actor] = []
+        for (index, value) in elements.enumerated() {
+            people.append(try FactReader(value: value, path: "\(path)\(key)[\(index)].").actor())
+        }
+        return people
     }
 
     func entitlement(_ key: String) throws(FactError) -> Entitlement? {
@@ -154,7 +164,7 @@ private struct FactReader {
 
     private func request() throws(FactError) -> CapabilityRequest {
         do {
-            return try CapabilityRequest(json: member("request") ?? .null)
+            return try CapabilityRequest(json: CapabilityRequest.foldingSubject(of: member("request") ?? .null))
         } catch {
             throw FactError(path: path + "request", expected: "a capability request (\(error.detail))")
         }
@@ -164,7 +174,7 @@ private struct FactReader {
         StopDeclaration(
             stopID: try required("stop_id"), scope: try scope(member("scope") ?? .null),
             revokesLive: member("revoke_live")?.bool ?? true, reason: try text("reason"),
-            incident: try text("incident"), declaredBy: try actor("declared_by"),
+            incident: try text("incident"), declaredBy: try people("declared_by"),
             isWidened: member("widened")?.bool ?? false)
     }
 

@@ -15,6 +15,13 @@ extension CapabilityRequest {
     /// - Throws: ``StorageError`` naming the member that is missing or of the wrong type.
     public init(json: JSONValue) throws(StorageError) { try self.init(stored: json) }
 
+    /// ``json`` with its subject in the form in which people are compared.
+    static func foldingSubject(of value: JSONValue) -> JSONValue {
+        guard var object = value.object, let subject = object["subject"]?.string else { return value }
+        object["subject"] = .string(PersonID(folding: subject).rawValue)
+        return .object(object)
+    }
+
     var storageBytes: [UInt8] {
         var writer = StorageWriter()
         write(to: &writer)

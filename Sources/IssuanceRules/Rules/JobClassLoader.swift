@@ -22,7 +22,7 @@ extension RulesLoader {
         let approvals = fields["approvals"].map { loadApprovals($0, isExtra: false) }
         return JobClassRule(
             name: name, summary: reader.text(own["description"]),
-            owners: Set(reader.texts(own["owners"], expected: "a person's identifier").map { PersonID($0) }),
+            owners: reader.people(own["owners"]),
             binding: binding,
             maximumGrantsPerWindow: reader.count(own["max_grants_per_window"], in: 1...1_000_000, default: 1),
             approvals: approvals
@@ -120,7 +120,7 @@ extension RulesLoader {
             size = groups[name]?.count ?? 0
             pool = .group(name)
         } else if let members = fields["members"] {
-            let people = Set(reader.texts(members, expected: "a person's identifier").map { PersonID($0) })
+            let people = reader.people(members)
             size = people.count
             pool = .members(people)
         } else {

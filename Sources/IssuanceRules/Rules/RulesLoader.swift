@@ -86,8 +86,7 @@ struct RulesLoader {
             classNames = Set(mapping.compactMap { $0.key.scalar?.string })
         }
         for (name, value) in reader.entries(fields["groups"]) {
-            let members = reader.texts(value, expected: "a person's identifier")
-            groups[name] = Set(members.map { PersonID($0) })
+            groups[name] = reader.people(value)
         }
         let sources = loadSources(fields["sources"])
         let entitlements = loadEntitlements(fields["entitlements"])

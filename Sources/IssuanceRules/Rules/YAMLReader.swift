@@ -103,6 +103,11 @@ struct YAMLReader {
         return texts
     }
 
+    /// People by their identifiers, each once, in the form in which they are compared.
+    mutating func people(_ value: YAMLValue?) -> Set<PersonID> {
+        Set(texts(value, expected: "a person's identifier").map { PersonID(folding: $0) })
+    }
+
     mutating func bool(_ value: YAMLValue?, default fallback: Bool) -> Bool {
         guard let value else { return fallback }
         guard case .scalar(let scalar) = value.node, scalar.style == .plain, let bool = Bool(scalar.string) else {

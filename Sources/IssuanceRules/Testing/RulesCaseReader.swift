@@ -195,7 +195,7 @@ private struct CaseReader {
             object["public_key_b64u"] = .string(Base64URL.encode([UInt8](repeating: 9, count: 32)))
         }
         do {
-            return try CapabilityRequest(json: .object(object))
+            return try CapabilityRequest(json: CapabilityRequest.foldingSubject(of: .object(object)))
         } catch {
             throw RulesCaseError(path: "request", detail: error.detail)
         }
@@ -225,7 +225,25 @@ private struct CaseReader {
         policy.maximumTTLSeconds = wpc["max_ttl_seconds"]?.integer
         policy.policyHashPinned = wpc["policy_hash_pinned"]?.bool ?? false
         policy.jobScopedBinding = wpc["job_scoped_binding"]?.bool ?? false
+        policy.allowedProviders = texts(wpc["allowed_providers"])
+        policy.allowedRoutes = texts(wpc["allowed_routes"])
+        policy.statements = try statements(wpc)
         return .available(policy, hash: hash)
+    }
+
+    /// The statements of a WPC of that form, in the words of the document.
+    private func statements(_ wpc: JSONValue) throws(RulesCaseError) -> StatementPolicy? {
+        guard let statements = wpc["statements"] else { return nil }
+        var document: JSONObject = [
+            "policy_version": "2", "policy_id": .string(wpc["policy_id"]?.string ?? "case"),
+            "issuer_did": "did:web:case.example", "statements": statements,
+        ]
+        document["inherits"] = wpc["inherits"]
+        do {
+            return try StatementPolicy(.object(document))
+        } catch {
+            throw RulesCaseError(path: "wpc.\(error.path)", detail: error.detail)
+        }
     }
 
     func upgrade(_ request: CapabilityRequest) -> UpgradeTarget? {

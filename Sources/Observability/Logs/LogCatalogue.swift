@@ -21,7 +21,7 @@ extension LogLine {
             "Deciding",
             [
                 .batchFenced, .batchLaidDown, .batchRetried, .batchHeldBack, .keyUnusable, .policyRefused,
-                .policyTopicRestarted, .sweepFailed, .ordersPruned,
+                .policyTopicRestarted, .policyTopicFull, .sweepFailed, .ordersPruned,
             ]
         ),
         (

@@ -208,6 +208,12 @@ extension LogLine {
         means: "The consumer failed; WPCs that are known stay known.",
         do: "See to the broker if it comes again and again.")
 
+    /// WPCs on the WPC topic are not kept.
+    public static let policyTopicFull = LogLine(
+        "decide.policy_topic_full", .error, "the WPC topic holds more WPCs than are kept",
+        means: "WPCs past the first 10 000 keys are not found here; requests that need them wait.",
+        do: "Delete the WPCs that are out of use from the topic, or name a registry beside it.")
+
     /// A sweep failed.
     public static let sweepFailed = LogLine(
         "decide.sweep_failed", .warning, "a sweep failed",

@@ -180,7 +180,7 @@ import Testing
             $0["ticket"] = "T-1"
         }
         let read = try #require(try ControlFixture.read(event).event)
-        #expect(read.declaredBy.isEmpty && read.reason == nil)
+        #expect(read.declaredBy == [.unreadable] && read.reason == nil)
     }
 
     // MARK: Keys of records

@@ -51,7 +51,7 @@ struct IncidentTests {
         #expect(stop.scope == StopScope(kind: .jobClass, value: "prod_db_maintenance"))
         #expect(stop.revokesLive)
         #expect(!stop.isWidened)
-        #expect(stop.declaredBy == Actor(id: PersonID("PXPGF42"), name: "Mina Castellanos"))
+        #expect(stop.declaredBy == [Actor(id: PersonID("PXPGF42"), name: "Mina Castellanos")])
         #expect(fact.sourceEventID == SourceEventID("5ac64822"))
         #expect(fact.occurredAt == Timestamp(rfc3339: "2026-11-20T09:00:00Z"))
     }
@@ -110,7 +110,7 @@ struct IncidentTests {
         let stop = try #require(Self.stops(Self.opsgenie(Self.alert)).first)
         #expect(stop.stopID == "opsgenie/052652ac-5d1c-464a-812a-7dd18bbfba8c")
         #expect(stop.scope == StopScope(kind: .jobClass, value: "prod_db_maintenance"))
-        #expect(stop.declaredBy?.id == PersonID("mina.castellanos@harborline.example"))
+        #expect(stop.declaredBy.first?.id == PersonID("mina.castellanos@harborline.example"))
         #expect(Self.opsgenie(Self.alert).only?.occurredAt == Timestamp(rfc3339: "2026-11-20T09:00:00Z"))
     }
 

@@ -81,6 +81,17 @@ struct DeadLetterTests {
         }
     }
 
+    @Test func theDeadLetterOfARecordCountsItsOtherEntries() {
+        let found = FoundRecord(
+            origin: ReceiptLog.RecordOrigin(topic: "t", partition: 0, offset: 1), digest: Digest(hashing: "x"))
+        var refused = RefusedEntry(
+            source: SourceName("s"), found: found, reason: "first", detail: "entry 0 was rejected", value: [1])
+        #expect(refused.detail == "entry 0 was rejected")
+        for reason in ["first", "other", "other"] { refused.add(reason) }
+        #expect(refused.detail == "entry 0 was rejected; 3 more entries were refused: 1 first, 2 other")
+        #expect(refused.reason == "first" && refused.valueBytes == 1)
+    }
+
     @Test mutating func textThatTheLedgerCannotStoreIsRefused() throws {
         for text in ["apr-\u{0}", "apr-\u{1F}x", "apr-\u{7}"] {
             var answer = Answer.contained("a")

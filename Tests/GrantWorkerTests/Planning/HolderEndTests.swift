@@ -70,6 +70,23 @@ struct HolderEndTests {
         #expect(ledger.request("a")?.state == .issued)
     }
 
+    @Test(arguments: [true, false])
+    func anApproverWhoseAccountIsInvalidGivesNothing(_ inOneBatch: Bool) throws {
+        var end = Self.invalidated
+        end.subject = PlanFixture.mina
+        var ledger = try Self.ledger()
+        let facts = [Self.opened, Self.approval, Self.started]
+        if inOneBatch {
+            try ledger.deliver(facts: facts + [end])
+        } else {
+            try ledger.deliver(facts: [end])
+            try ledger.deliver(facts: facts)
+        }
+        try ledger.deliver([try Self.request()])
+        #expect(ledger.request("a")?.state == .denied)
+        #expect(try ledger.reasons("a").contains("HUMAN_APPROVAL_SUBJECT_INVALIDATED"))
+    }
+
     @Test func theEndOfAnotherEntitlementEndsNothing() throws {
         var end = Self.removed
         end.entitlement = PlanFixture.group

@@ -97,6 +97,7 @@ struct Ask {
     var name: String
     var jobClass: String
     var scope = ["proxy:call"]
+    var actions: [String] = []
     var subject: String?
     var approval: String?
     var ticket: String?
@@ -114,7 +115,7 @@ struct Ask {
         CapabilityRequest(
             requestID: RequestID("req-\(name)"), jobID: JobID(job ?? "job-\(name)"), jobClass: JobClass(jobClass),
             agentDID: AgentDID("did:web:agents.harborline.example"), subject: subject.map { PersonID($0) },
-            scope: scope, ttlSeconds: 600, policyHash: policy, approvalID: approval.map { ApprovalID($0) },
+            scope: scope, actions: actions, ttlSeconds: 600, policyHash: policy, approvalID: approval.map { ApprovalID($0) },
             ticketNumber: ticket,
             delivery: delivery ?? .sealed(publicKey: PlanFixture.jobKey?.publicKey ?? []),
             upgradesRequest: upgrades.map { RequestID($0) }, reason: "reindex", requestedAt: PlanFixture.now)

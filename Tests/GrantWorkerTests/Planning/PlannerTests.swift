@@ -152,6 +152,8 @@ struct PlannerTests {
         #expect(summary.issued == 1)
         #expect(summary.quarantined == 1)
         #expect(try ledger.deadLetters().map(\.reason) == ["event_conflict"])
+        let value = try #require(try other.record().value)
+        #expect(try ledger.deadLetters().map(\.valueBytes) == [value.count])
         #expect(ledger.request("b") == nil)
     }
 
@@ -166,6 +168,7 @@ struct PlannerTests {
         let summary = try ledger.deliver([try other.record()])
         #expect(summary.quarantined == 1)
         #expect(try ledger.deadLetters().map(\.reason) == ["request_conflict"])
+        #expect(try ledger.deadLetters().first?.valueBytes == other.record().value?.count)
         #expect(ledger.request("a")?.state == .waiting)
     }
 
@@ -177,6 +180,49 @@ struct PlannerTests {
         try ledger.deliver([try ask.record()])
         #expect(try ledger.deliver([try other.record()]).quarantined == 1)
         #expect(try ledger.deadLetters().map(\.reason) == ["event_conflict"])
+    }
+
+    @Test(arguments: [true, false])
+    mutating func aTicketMeetsItsApprovalWithoutCase(_ requestFirst: Bool) throws {
+        var ask = Ask("a", "ref")
+        ask.ticket = "chg0034521"
+        var answer = Answer("a")
+        answer.entitlement = Entitlement(kind: .group, id: "g-ref", scope: "member", name: "ref")
+        answer.ticket = "CHG0034521"
+        answer.window = 3_600
+        let records = [try ask.record(), try answer.record()]
+        for record in requestFirst ? records : records.reversed() { try ledger.deliver([record]) }
+        #expect(ledger.request("a")?.state == .issued)
+    }
+
+    @Test mutating func anUpgradeKnowsTheElevatedActionsOfTheTokenItReplaces() throws {
+        let rules = PlanFixture.rulesText.replacing(
+            "run: {binding: contained, scopes: {allow: [proxy:call, clawproxy:call]}}",
+            with: "run: {binding: contained, scopes: {allow: [proxy:call, clawproxy:call]}, "
+                + "elevated_actions: {enable_elevated: {scopes: [control:x]}, access_data: {}}}")
+        for action in ["enable_elevated", "access_data"] {
+            ledger = PaperLedger(try PlanFixture(rules: rules))
+            var first = Answer.contained("a")
+            first.ask?.actions = [action]
+            #expect(try ledger.deliver([try first.record()]).issued == 1)
+            var same = Answer.contained("b")
+            same.ask?.job = "job-a"
+            same.ask?.upgrades = "req-a"
+            same.ask?.actions = [action]
+            #expect(try ledger.deliver([try same.record()]).denied == 1)
+            #expect(try ledger.reasons("b") == ["CAPABILITY_UPGRADE_NOT_WIDER"])
+            var less = same
+            less.name = "c"
+            less.ask?.name = "c"
+            less.ask?.actions = []
+            less.ask?.scope = ["proxy:call", "clawproxy:call"]
+            #expect(try ledger.deliver([try less.record()]).denied == 1)
+            var wider = same
+            wider.name = "d"
+            wider.ask?.name = "d"
+            wider.ask?.scope = ["proxy:call", "clawproxy:call"]
+            #expect(try ledger.deliver([try wider.record()]).issued == 1, "\(action)")
+        }
     }
 
     @Test mutating func theEndOfAnApprovalRevokesTheToken() throws {

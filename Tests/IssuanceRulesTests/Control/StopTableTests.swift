@@ -261,6 +261,50 @@ import Testing
         #expect(old.decision.codes == [.humanApprovalReapprovalRequired])
     }
 
+    @Test func aConsentFromBeforeTheLiftDoesNotCount() throws {
+        var bench = ControlBench()
+        try bench.apply(ControlBench.stop("s1", .everything), id: "e1")
+        bench.clock = 4_000
+        try bench.apply(ControlBench.lift(), id: "l1", by: ControlBench.lifters)
+        bench.clock = 4_300
+        func decision(_ approvals: (String, Int64)...) throws -> Decision {
+            try Setup.under(bench, decided: 4_100, received: 4_050) { setup in
+                setup.use("distinct", approvers: [])
+                setup.facts = approvals.map { person, at in
+                    Setup.approved(person, RFC3339.text(ControlBench.at(at)), jobClass: "distinct")
+                }
+                setup.facts.append(
+                    Setup.started(
+                        from: RFC3339.text(ControlBench.at(4_100)), to: RFC3339.text(ControlBench.at(7_000)),
+                        jobClass: "distinct"))
+            }.decision
+        }
+        #expect(try decision(("mina", 4_100), ("zoe", 4_200)).word == "issue")
+        let mixed = try decision(("mina", -60), ("zoe", 4_200))
+        #expect(mixed.word == "deny" && mixed.codes == [.humanApprovalReapprovalRequired])
+        // At the instant of the lift is not after it.
+        #expect(try decision(("mina", 4_000), ("zoe", 4_200)).codes == [.humanApprovalReapprovalRequired])
+        // Whoever decided before neither helps nor harms where enough others decided since.
+        #expect(try decision(("jonas", -60), ("mina", 4_100), ("zoe", 4_200)).word == "issue")
+    }
+
+    @Test func aStopOfAnUnknownDeclarerTakesOnePersonMore() throws {
+        for people in [[], [ControlBench.mina, Actor.unreadable]] {
+            var bench = ControlBench()
+            try bench.apply(
+                ControlBench.stop(), id: "e1", by: people,
+                origin: .approvalSource(SourceName("pager"), signer: KeyID("k")))
+            bench.clock = 4_000
+            let crowd = (1...5).map { Actor(id: PersonID("lifter-\($0)")) }
+            let needed = people.isEmpty ? 3 : 4
+            #expect(
+                try bench.apply(ControlBench.lift(), id: "l1", by: Array(crowd.prefix(needed - 1))).result
+                    == .refused(.tooFewPeople))
+            #expect(
+                try bench.apply(ControlBench.lift(), id: "l2", by: Array(crowd.prefix(needed))).result == .applied)
+        }
+    }
+
     @Test func aKeyThatMayOnlyStopLiftsNothing() throws {
         var bench = ControlBench()
         let key = try #require(Setup.signer?.publicKey)
