@@ -106,6 +106,8 @@ public struct SourceConfiguration: Sendable, Hashable {
     public var vendor: VendorRule
     /// Bounds.
     public var limits: Limits
+    /// Seconds that an event may be old which gives something; `nil` leaves it to the worker's own limit.
+    public var maximumEventAge: Int64?
     /// How event identifiers are made unique.
     public var eventIdentity: EventIdentity
     /// True on a control topic that only trusted emitters can write to: a record that cannot be read at all is then a
@@ -125,6 +127,7 @@ public struct SourceConfiguration: Sendable, Hashable {
         mapping = nil
         vendor = VendorRule()
         limits = Limits()
+        maximumEventAge = nil
         eventIdentity = .sourceAndID
         unreadableIsStop = false
     }
@@ -152,6 +155,7 @@ public struct SourceConfiguration: Sendable, Hashable {
         }
         mapping = SourceMapping(tenants: rule.tenants, entitlements: entitlements)
         vendor = rule.vendor
+        maximumEventAge = rule.maximumEventAgeSeconds
     }
 
     /// The listed key that `kid` names, by its DID or by its short key identifier.

@@ -42,6 +42,8 @@ public enum DeadLetterReason: String, Sendable, Hashable, CaseIterable {
     case jobClassUnknown = "job_class_unknown"
     /// The source may not approve this job class.
     case jobClassNotAllowed = "job_class_not_allowed"
+    /// A capability request only asks what would become of it.
+    case preflightRequest = "preflight_request"
     /// A human approval receipt does not bind the request it comes with.
     case receiptMismatch = "receipt_mismatch"
 }

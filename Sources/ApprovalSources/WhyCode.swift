@@ -56,6 +56,8 @@ public enum WhyCode: String, Sendable, Hashable, CaseIterable {
     case unparseableTime = "unparseable_time"
     /// Rejected: an entry of another shape than the vendor's.
     case malformed
+    /// Rejected: the members of an entry that tell its step contradict each other.
+    case contradictoryRecord = "contradictory_record"
     /// Rejected: an approval without an approver.
     case noApprover = "no_approver"
     /// Rejected: the request inside an approval names another approval.

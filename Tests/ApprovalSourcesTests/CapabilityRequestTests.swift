@@ -84,7 +84,10 @@ struct CapabilityRequestTests {
         "What a request must not be",
         arguments: [
             (["extra"], "x", DeadLetterReason.unknownMember), (["requested_scope", "extra"], 1, .unknownMember),
-            (["delivery", "url"], "x", .unknownMember), (["preflight"], true, .unknownMember),
+            (["delivery", "url"], "x", .unknownMember), (["preflight"], true, .preflightRequest),
+            (["preflight"], "no", .wrongType), (["plan_hash_b64u"], "short", .invalidValue),
+            (["binding"], ["run_id": ""], .invalidValue), (["binding"], ["nonce": "x"], .unknownMember),
+            (["binding"], "run", .wrongType),
             (["request_version"], "2", .invalidValue), (["request_version"], 1, .wrongType),
             (["request_id"], nil, .missingMember), (["request_id"], "", .invalidValue),
             (["request_id"], "a\u{0}b", .invalidValue),
@@ -112,6 +115,26 @@ struct CapabilityRequestTests {
         ] as [([String], JSONValue?, DeadLetterReason)])
     func faults(path: [String], value: JSONValue?, reason: DeadLetterReason) {
         #expect(Self.read(Self.changed(path, value)).fault == reason)
+    }
+
+    @Test("Members of the reference's requests are read, and restrict nothing")
+    func referenceMembers() throws {
+        for (member, value) in [
+            ("plan_hash_b64u", .string(Digest(hashing: "plan").b64u)), ("preflight", false), ("preflight", .null),
+            ("binding", ["run_id": "run-1"]), ("binding", [:]),
+        ] as [(String, JSONValue)] {
+            let fact = try #require(Self.read(Self.changed([member], value)).only, "\(member)")
+            #expect(fact.content == .capabilityRequested(Fixtures.request()))
+        }
+    }
+
+    @Test("A ticket is the same in small letters")
+    func ticket() throws {
+        let small = Self.changed(["approval"], ["ticket_number": "chg0034521"])
+        let fact = try #require(Self.read(small).only)
+        guard case .capabilityRequested(let request) = fact.content else { return #expect(Bool(false)) }
+        #expect(request.ticketNumber == "CHG0034521" && fact.ticket?.number == "CHG0034521")
+        #expect(Ticket(system: nil, number: "chg0034521ß") == Ticket(system: nil, number: "CHG0034521ß"))
     }
 
     @Test("Records that are no requests", arguments: ["", "[]", "7", "{}", "{\"a\":1,\"a\":2}"])

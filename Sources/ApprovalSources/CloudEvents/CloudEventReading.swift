@@ -222,11 +222,17 @@ extension SourceRecord {
 
 /// The bounded JSON reader with its faults in this module's terms.
 enum JSONSource {
+    /// The bytes behind a byte order mark, which some routers put before UTF-8 (RFC 8259 §8.1 lets a reader pass it over).
+    static func withoutMark(_ bytes: [UInt8]) -> [UInt8] {
+        bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? Array(bytes.dropFirst(3)) : bytes
+    }
+
     static func parse(
-        _ bytes: [UInt8], _ limits: JSONLimits, loneSurrogates: JSONReader.LoneSurrogates = .refuse
+        _ bytes: [UInt8], _ limits: JSONLimits, duplicates: JSONReader.Duplicates = .refuse,
+        loneSurrogates: JSONReader.LoneSurrogates = .refuse
     ) throws(SourceFault) -> JSONValue {
         do {
-            return try JSONReader.parse(bytes, limits: limits, loneSurrogates: loneSurrogates)
+            return try JSONReader.parse(bytes, limits: limits, duplicates: duplicates, loneSurrogates: loneSurrogates)
         } catch {
             throw SourceFault(
                 error.code == .tooLarge ? .tooLarge : .notJSON, field: "byte \(error.offset)",

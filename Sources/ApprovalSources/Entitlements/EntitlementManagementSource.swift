@@ -80,6 +80,11 @@ public enum EntitlementManagementSource: ApprovalSource {
         }
         switch callout.kind {
         case .add:
+            // Part of a delivery, or a state that this version does not know, opens nothing yet.
+            switch callout.state {
+            case "delivered", "delivering", nil: break
+            case .some: return PIMFacts.demandRequest(fact.with(.requestOpened))
+            }
             return PIMFacts.demandRequest(
                 fact.with(.grantStarted(notBefore: window.notBefore, notAfter: window.notAfter)))
         case .direct:

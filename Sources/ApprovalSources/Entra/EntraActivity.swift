@@ -5,6 +5,8 @@ enum EntraActivity: Hashable {
     case opened
     case routed
     case approved
+    /// Approved by a policy: whoever the record names as its initiator did not judge it.
+    case autoApproved
     case denied
     case timedOut
     case canceled
@@ -195,7 +197,7 @@ enum EntraActivity: Hashable {
         "user requests access package assignment": .opened,
         "user requests an access package assignment on behalf of service principal": .opened,
         "approve access package assignment request": .approved,
-        "auto approve access package assignment request": .approved,
+        "auto approve access package assignment request": .autoApproved,
         "deny access package assignment request": .denied,
         "cancel access package assignment request": .canceled,
         "access package assignment request timed out (no approver action taken)": .timedOut,

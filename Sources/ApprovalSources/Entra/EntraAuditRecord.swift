@@ -74,7 +74,7 @@ struct EntraAuditRecord {
     static func structured(_ value: JSONValue) -> JSONValue? {
         guard let text = value.string else { return value }
         guard let first = text.utf8.first, first == UInt8(ascii: "{") || first == UInt8(ascii: "[") else { return nil }
-        return try? JSONReader.parse(text)
+        return try? JSONReader.parse(Array(text.utf8), duplicates: .keepLastValue, loneSurrogates: .replace)
     }
 
     /// An identifier in lower case.
@@ -170,78 +170,9 @@ struct EntraAuditRecord {
         if let user = target("user"), let id = user.id {
             return Actor(id: PersonID(id), name: user.name, upn: user.upn, kind: .human)
         }
-        let holder = target("serviceprincipal", "application") ?? (isGroupEntitlement ? nil : target("group"))
+        let holder = target("serviceprincipal", "application") ?? (isOfGroup ? nil : target("group"))
         guard let holder, let id = holder.id else { return nil }
         return Actor(id: PersonID(id), name: holder.name, upn: nil, kind: .system)
-    }
-
-    // MARK: Entitlement
-
-    private var isGroupEntitlement: Bool {
-        switch category {
-        case "groupmanagement": true
-        case "rolemanagement", "resourcemanagement": false
-        default: target("group") != nil && target("user", "serviceprincipal") != nil
-        }
-    }
-
-    /// What it is about, by the category of the record and the types of its targets.
-    var entitlement: Entitlement? {
-        if service == .entitlementManagement {
-            guard let package = target("accesspackage"), let id = package.id else { return nil }
-            return Entitlement(kind: .accessPackage, id: id, name: package.name)
-        }
-        if isGroupEntitlement {
-            guard let group = target("group"), let id = group.id else { return nil }
-            return Entitlement(
-                kind: .group, id: id, scope: target("role")?.name.map { TextRules.folded($0) }, name: group.name)
-        }
-        guard let role = target("role"), let id = role.id else { return nil }
-        let resource = azureScope
-        if category == "resourcemanagement" || resource != nil {
-            // The definition in the details is the one Azure knows; a target may carry the approval system's own.
-            let definition = Self.identifier(detail("RoleDefinitionOriginId", "TemplateId").map { .string($0) }) ?? id
-            return Entitlement(
-                kind: .azureRole, id: definition.split(separator: "/").last.map(String.init) ?? id, scope: resource,
-                name: role.name)
-        }
-        return Entitlement(kind: .entraRole, id: id, scope: directoryScope, name: role.name)
-    }
-
-    /// `/` for the whole directory, else the administrative unit: a narrower grant must not count as the wide one.
-    private var directoryScope: String {
-        if let scope = Self.identifier(detail("DirectoryScopeId").map { .string($0) }) { return scope }
-        return target("administrativeunit").flatMap(\.id).map { "/administrativeunits/\($0)" } ?? "/"
-    }
-
-    /// The Azure resource a role is held on; `nil` when no part of the record says so exactly.
-    private var azureScope: String? {
-        func path(_ text: String?) -> String? {
-            guard let text = Self.identifier(text.map { .string($0) }),
-                text.hasPrefix("/subscriptions/") || text.hasPrefix("/providers/microsoft.management/")
-            else { return nil }
-            // An assignment's or a definition's own path ends in the provider that holds it.
-            let end = text.range(of: "/providers/microsoft.authorization/")?.lowerBound ?? text.endIndex
-            let scope = text[..<end]
-            return String(scope.last == "/" ? scope.dropLast() : scope)
-        }
-        for target in targets where target.type != "role" && target.type != "request" {
-            if let scope = path(target.id) ?? path(target.name) { return scope }
-            if target.type == "subscription", let id = target.id { return "/subscriptions/\(id)" }
-        }
-        let own = detail("Scope", "ResourceScope", "ScopeId", "ResourceId", "OriginRoleAssignmentId")
-        if let scope = path(own) { return scope }
-        if let id = Self.identifier(detail("SubscriptionId").map { .string($0) }),
-            TextRules.folded(detail("ResourceType") ?? "subscription") == "subscription"
-        {
-            return "/subscriptions/\(id)"
-        }
-        // A role definition's path names the subscription of the definition, which is the grant's scope only when a
-        // target names that subscription too.
-        guard let definition = path(detail("RoleDefinitionOriginId")),
-            targets.contains(where: { $0.id.map { definition.hasSuffix("/\($0)") } ?? false })
-        else { return nil }
-        return definition
     }
 
     // MARK: Core Directory
@@ -284,9 +215,4 @@ struct EntraAuditRecord {
             kind: .group, id: id, scope: scope,
             name: Self.text(modified("Group.DisplayName").map { .string($0) }) ?? target("group")?.name)
     }
-}
-
-extension String {
-    /// The range of the first occurrence of an ASCII text.
-    fileprivate func range(of text: String) -> Range<String.Index>? { ranges(of: text).first }
 }

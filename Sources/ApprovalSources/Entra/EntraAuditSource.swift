@@ -43,9 +43,11 @@ public enum EntraAuditSource: ApprovalSource {
         }
     }
 
-    /// A text cut in the middle of a surrogate pair is no reason to lose a message of many records.
+    /// A byte order mark, a repeated key in one record or a text cut in the middle of a surrogate pair is no reason to
+    /// lose a message of many records. Of a repeated key the last value counts, as for every other reader of the stream.
     static func parse(_ value: [UInt8], _ limits: JSONLimits) throws(SourceFault) -> JSONValue {
-        try JSONSource.parse(value, limits, loneSurrogates: .replace)
+        try JSONSource.parse(
+            JSONSource.withoutMark(value), limits, duplicates: .keepLastValue, loneSurrogates: .replace)
     }
 
     static func entries(
@@ -127,7 +129,7 @@ public enum EntraAuditSource: ApprovalSource {
         guard base.occurredAt != nil else { return base.with(WhyCode.unparseableTime.rejected) }
         var fact = base
         fact.subject = record.subject
-        fact.entitlement = record.entitlement
+        fact.entitlement = record.entitlement(configuration.mapping?.entitlements)
         let prefix = record.service == .entitlementManagement ? "entra-em" : "entra-pim"
         fact.approvalID = record.requestID.map { ApprovalID("\(prefix)/\(tenant)/\($0)") }
         return PIMFacts.complete(fact, activity, record, configuration)

@@ -24,6 +24,7 @@ enum PIMFacts {
     static func complete(
         _ initial: Fact, _ activity: EntraActivity, _ record: some PIMRecord, _ configuration: SourceConfiguration
     ) -> Fact {
+        guard !contradicts(activity, record) else { return initial.with(WhyCode.contradictoryRecord.rejected) }
         var fact = initial
         switch activity {
         case .ignored(let why): return fact.with(why.ignored)
@@ -36,6 +37,10 @@ enum PIMFacts {
         case .approved:
             fact.approverJustification = record.justification
             return demandRequest(fact.with(.decisionApproved(approver: record.initiator)))
+        case .autoApproved:
+            // The initiator is whoever asked, or the platform; either way no human said yes.
+            let platform = record.initiator.map { Actor(id: $0.id, name: $0.name, upn: $0.upn, kind: .system) }
+            return demandRequest(fact.with(.decisionApproved(approver: platform)))
         case .denied:
             fact.approverJustification = record.justification
             return demandRequest(fact.with(.decisionDenied(approver: record.initiator)))
@@ -100,6 +105,34 @@ enum PIMFacts {
         fact.justification = record.justification
         fact.ticket = record.ticket
         return content(fact, times[0], times[1])
+    }
+
+    /// The step that newer members of a record name.
+    private enum Step { case asked, given, taken }
+
+    /// True when newer members of a record say that it is another step than its activity gives. What takes away stands.
+    private static func contradicts(_ activity: EntraActivity, _ record: some PIMRecord) -> Bool {
+        let expected: Set<Step>
+        switch activity {
+        case .approved, .autoApproved: expected = []
+        case .started, .changed, .direct: expected = [.given]
+        case .opened, .routed: expected = [.asked]
+        case .denied, .timedOut, .canceled, .ended, .eligibilityEnded, .removedFromRoleInDirectory,
+            .removedFromGroupInDirectory, .subjectInvalidated, .ignored:
+            return false
+        }
+        // Names that are not known say nothing: nobody lists them all.
+        for name in ["EventName", "AuditType"] {
+            let step: Step
+            switch record.detail(name).map({ TextRules.folded($0) }) {
+            case "createrequestroleactivation": step = .asked
+            case "activaterole": step = .given
+            case "removeactivatedrole": step = .taken
+            case .some, nil: continue
+            }
+            if !expected.contains(step) { return true }
+        }
+        return record.detail("ActionType").map { TextRules.isSame($0, "revoke") } ?? false
     }
 
     private static func person(_ actor: Actor?) -> Actor? { actor?.kind == .human ? actor : nil }

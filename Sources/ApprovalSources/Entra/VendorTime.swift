@@ -7,7 +7,8 @@ import ClawWire
 enum VendorTime {
     static func parse(_ text: String) -> Timestamp? {
         guard text.utf8.count <= 64 else { return nil }
-        let trimmed = text.trimmingSpaces()
+        // Formats of newer locales put these before AM and PM.
+        let trimmed = text.replacing("\u{202F}", with: " ").replacing("\u{A0}", with: " ").trimmingSpaces()
         if let time = Timestamp(rfc3339: trimmed) { return time }
         let bytes = Array(trimmed.utf8)
         guard bytes.count >= 8 else { return nil }

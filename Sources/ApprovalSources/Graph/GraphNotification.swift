@@ -82,6 +82,10 @@ enum GraphNotification {
 
     private static func isGroup(_ notification: JSONValue, _ data: JSONValue) -> Bool {
         if let type = VendorRecord.word(VendorRecord.member(data, "@odata.type")) { return type.hasSuffix(".group") }
-        return VendorRecord.word(VendorRecord.member(notification, "resource"))?.hasPrefix("groups/") ?? false
+        // With or without a leading slash, as a path or as an OData key.
+        let resource = VendorRecord.word(VendorRecord.member(notification, "resource")).map { word in
+            word.hasPrefix("/") ? String(word.dropFirst()) : word
+        }
+        return resource.map { $0.hasPrefix("groups/") || $0.hasPrefix("groups(") } ?? false
     }
 }

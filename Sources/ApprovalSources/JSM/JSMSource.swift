@@ -15,9 +15,7 @@ public enum JSMSource: ApprovalSource {
         signatures: inout BatchSignatureCache
     ) -> SourceReading {
         WebhookRecord.read(record, configuration, as: vocabulary) { vendor throws(SourceFault) in
-            guard let event = vendor.value["webhookEvent"]?.string, let issue = vendor.value["issue"],
-                issue["fields"]?.object != nil
-            else {
+            guard let (event, issue) = eventAndIssue(vendor.value) else {
                 return vendor.value["webhookEvent"]?.string?.hasPrefix("jira:issue_") ?? true
                     ? vendor.rejected(.malformed) : vendor.ignored(.notADecision)
             }
@@ -29,6 +27,20 @@ public enum JSMSource: ApprovalSource {
             }
             return try JSMIssue(vendor, issue).facts(isDeleted: isDeleted)
         }
+    }
+
+    /// What a webhook tells of which issue. An automation rule sends the issue as the REST API has it, in `issue` or bare,
+    /// and names no event: that tells how the issue stands now.
+    private static func eventAndIssue(_ value: JSONValue) -> (event: String, issue: JSONValue)? {
+        if let event = value["webhookEvent"] {
+            guard let event = event.string, let issue = value["issue"], issue["fields"]?.object != nil else {
+                return nil
+            }
+            return (event, issue)
+        }
+        let issue = value["issue"] ?? value
+        guard issue["fields"]?.object != nil, issue["key"] != nil, issue["self"] != nil else { return nil }
+        return ("jira:issue_updated", issue)
     }
 }
 
@@ -86,12 +98,19 @@ private struct JSMIssue {
     private func approvals() throws(SourceFault) -> [JSONValue] {
         if vendor.configuration.vendor.fields[.approvals] == nil {
             let shaped = (fields.object?.members ?? []).filter { member in
-                guard let first = member.value.array?.first else { return false }
+                guard let first = Self.listed(member.value)?.array?.first else { return false }
                 return first["approvers"]?.array != nil && first["finalDecision"] != nil
             }
-            if shaped.count == 1 { return try vendor.list(shaped[0].value, "issue.fields.\(shaped[0].key)") }
+            if shaped.count == 1 {
+                return try vendor.list(Self.listed(shaped[0].value), "issue.fields.\(shaped[0].key)")
+            }
         }
-        return try vendor.list(field(.approvals), "issue.fields")
+        return try vendor.list(Self.listed(field(.approvals)), "issue.fields")
+    }
+
+    /// The list itself, or the one inside a page of the REST API.
+    private static func listed(_ value: JSONValue?) -> JSONValue? {
+        value?.object == nil ? value : value?["values"] ?? value
     }
 
     private func facts(

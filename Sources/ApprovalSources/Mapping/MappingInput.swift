@@ -42,8 +42,9 @@ public struct MappingInput: Sendable {
         }
     }
 
-    private static func parse(_ bytes: [UInt8], _ limits: JSONLimits) -> JSONValue? {
-        (try? JSONReader.parse(bytes, limits: limits))
+    private static func parse(_ marked: [UInt8], _ limits: JSONLimits) -> JSONValue? {
+        let bytes = JSONSource.withoutMark(marked)
+        return (try? JSONReader.parse(bytes, limits: limits))
             ?? {
                 // A lone surrogate is the reader's affair, not the layout's.
                 guard let value = try? JSONReader.parse(bytes, limits: limits, duplicates: .keepLastValue),
@@ -94,7 +95,8 @@ public struct MappingInput: Sendable {
     /// The kind of source a record looks like, for `--source auto`.
     public static func kind(of record: SourceRecord) -> SourceConfiguration.Kind? {
         guard let bytes = record.value else { return nil }
-        let value = try? JSONReader.parse(bytes, duplicates: .keepLastValue)
+        let value = try? JSONReader.parse(
+            JSONSource.withoutMark(bytes), duplicates: .keepLastValue, loneSurrogates: .replace)
         if CloudEvent.mode(of: record) != nil {
             let type = record.header("ce_type").map { String(decoding: $0, as: UTF8.self) } ?? value?["type"]?.string
             return type == EventType.capabilityRequest ? .capabilityRequest : .native

@@ -258,7 +258,7 @@ extension DeadLetterReason {
             .unknownMember, .wrongType, .invalidValue, .unparseableTime:
             true
         case .unsigned, .malformedSignature, .unknownSigner, .signatureInvalid, .signatureOutOfTime, .batchProofInvalid,
-            .signerNotAllowed, .jobClassUnknown, .jobClassNotAllowed, .receiptMismatch:
+            .signerNotAllowed, .jobClassUnknown, .jobClassNotAllowed, .preflightRequest, .receiptMismatch:
             false
         }
     }

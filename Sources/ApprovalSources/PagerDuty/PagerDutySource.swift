@@ -22,6 +22,7 @@ public enum PagerDutySource: ApprovalSource {
     private static func facts(_ event: JSONValue, _ type: String, _ vendor: WebhookRecord) -> [Fact] {
         let id = vendor.identifier(event["id"])
         let at = event["occurred_at"]?.string.flatMap { Timestamp(rfc3339: $0) }
+        let type = TextRules.folded(type)
         switch type {
         case "incident.triggered", "incident.reopened": break
         case "incident.resolved": return vendor.ignored(.resolveDoesNotLift, eventID: id, at: at)
@@ -33,7 +34,7 @@ public enum PagerDutySource: ApprovalSource {
         let covering: [VendorRule.Stop]
         let isWidened: Bool
         if let service = vendor.identifier(incident?["service"]?["id"]) {
-            covering = stops.filter { $0.match == service }
+            covering = stops.filter { TextRules.isSame($0.match, service) }
             guard !covering.isEmpty else { return vendor.ignored(.serviceNotMapped, eventID: id, at: at) }
             isWidened = name == nil
         } else {

@@ -16,7 +16,7 @@ public enum CapabilityRequestDocument {
 
     private static let members = [
         "request_version", "request_id", "job_id", "job_class", "agent_did", "subject", "requested_scope", "delivery",
-        "approval", "upgrades_request_id", "reason", "timestamp",
+        "approval", "upgrades_request_id", "reason", "timestamp", "plan_hash_b64u", "preflight", "binding",
     ]
 
     /// Reads a request.
@@ -46,6 +46,7 @@ public enum CapabilityRequestDocument {
         }
         let approval = try reader.object("approval")
         try approval?.refuseMembers(besides: ["approval_id", "ticket_number"])
+        try checkReferenceMembers(reader)
         let approvalID = try approval?.identifier("approval_id").map { ApprovalID($0) }
         let reason = try reader.required(try reader.string("reason", maximumBytes: maximumReasonBytes), "reason")
         return CapabilityRequest(
@@ -59,11 +60,30 @@ public enum CapabilityRequestDocument {
             audience: try Self.words(scope, "audience") ?? [],
             ttlSeconds: try scope.integer("ttl_seconds", in: 1...maximumTTLSeconds),
             policyHash: try scope.digest("policy_hash_b64u"), approvalID: approvalID ?? containedIn,
-            ticketNumber: try approval?.identifier("ticket_number", maximumBytes: 128),
+            ticketNumber: try approval?.identifier("ticket_number", maximumBytes: 128).map(Ticket.folded),
             delivery: try delivery(try reader.required(try reader.object("delivery"), "delivery")),
             upgradesRequest: try reader.identifier("upgrades_request_id").map { RequestID($0) },
             reason: reason.isEmpty ? nil : TextRules.storable(reason),
             requestedAt: try reader.required(try reader.time("timestamp"), "timestamp"))
+    }
+
+    /// Checks the members that the reference's requests have beside ours (WIRE section 11). They restrict nothing that a
+    /// token holds, so that no more is kept of them than the document's own digest.
+    private static func checkReferenceMembers(_ reader: FieldReader) throws(SourceFault) {
+        _ = try reader.digest("plan_hash_b64u")
+        if let binding = try reader.object("binding") {
+            try binding.refuseMembers(besides: ["run_id"])
+            _ = try binding.identifier("run_id")
+        }
+        guard let preflight = reader.value("preflight") else { return }
+        guard let isTrial = preflight.bool else {
+            throw SourceFault(.wrongType, field: reader.name("preflight"), "true or false was expected")
+        }
+        guard !isTrial else {
+            throw SourceFault(
+                .preflightRequest, field: reader.name("preflight"),
+                "a question is not answered by minting: ask POST /v1/capabilities/preflight")
+        }
     }
 
     /// Writes a request in the order of the schema.

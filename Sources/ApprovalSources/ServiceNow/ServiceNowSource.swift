@@ -26,16 +26,19 @@ public enum ServiceNowSource: ApprovalSource {
 
 /// One change at one moment.
 private struct ServiceNowChange {
-    /// Where a change stands, by the numbers of `change_request.state`.
+    /// Where a change stands, by the numbers of `change_request.state`, or by the label of an end where a flow wrote that.
     private enum Phase {
         case beforeApproval, ready, over(Fact.EndReason), unknown
 
         init(_ state: String?) {
-            switch state {
+            switch state.map({ TextRules.folded($0) }) {
             case "-5", "-4", "-3": self = .beforeApproval
             case "-2", "-1": self = .ready
             case "0", "3": self = .over(.changeClosed)
             case "4": self = .over(.changeCanceled)
+            // Labels count in the one direction that takes away.
+            case "canceled", "cancelled": self = .over(.changeCanceled)
+            case "closed", "review": self = .over(.changeClosed)
             default: self = .unknown
             }
         }
@@ -60,7 +63,7 @@ private struct ServiceNowChange {
             // A row of another record is nobody's answer to this change.
             let table = Self.field(row["source_table"]) ?? "change_request"
             let parent = Self.field(row["sysapproval"]) ?? Self.field(row["document_id"])
-            guard table == "change_request", parent == nil || parent == id,
+            guard table == "change_request", parent == nil || TextRules.isSame(parent ?? "", id ?? ""),
                 let approver = Self.person(row["approver"], vendor)
             else { return nil }
             return Row(

@@ -49,9 +49,10 @@ struct WebhookRecord {
         }
     }
 
-    /// A text cut in the middle of a surrogate pair is no reason to lose a record; a repeated member is.
+    /// A byte order mark or a text cut in the middle of a surrogate pair is no reason to lose a record; a repeated member
+    /// is.
     private static func parse(_ value: [UInt8], _ limits: JSONLimits) throws(SourceFault) -> JSONValue {
-        try JSONSource.parse(value, limits, loneSurrogates: .replace)
+        try JSONSource.parse(JSONSource.withoutMark(value), limits, loneSurrogates: .replace)
     }
 
     /// The facts of one entry need identifiers of their own.

@@ -143,6 +143,9 @@ public struct DeadLetterExplanation: Sendable, Hashable {
         "job_class_not_allowed": .init(
             "The source may not approve or request this job class.", .configuration,
             "If it should, add the class to may_approve or may_request of the source and redrive."),
+        "preflight_request": .init(
+            "A capability request with preflight: true only asks what would become of it.", .sender,
+            "Ask POST /v1/capabilities/preflight; send the request without preflight to have a token."),
         "receipt_mismatch": .init(
             "A receipt does not bind the request that it comes with.", .nothing,
             "Have it approved again; the two do not belong together."),
@@ -168,6 +171,9 @@ public struct DeadLetterExplanation: Sendable, Hashable {
         "no_subject": .init("An end or an invalidation names nobody.", .nothing, "Revoke by hand: `clawgrant revoke`."),
         "no_entitlement": .init(
             "An end by subject names no entitlement.", .nothing, "Revoke by hand: `clawgrant revoke`."),
+        "contradictory_record": .init(
+            "The members of the record that tell its step contradict each other.", .sender,
+            "Look at the record: of an approval that is genuine, the vendor's portal tells."),
         "no_approver": .init(
             "An approval is without an approver.", .sender, "Mend the emitter; have it approved again."),
         "request_names_other_approval": .init(
@@ -195,7 +201,7 @@ public struct DeadLetterExplanation: Sendable, Hashable {
             "The event is dated further ahead than limits.max_event_ahead_s allows.", .time,
             "Set the emitter's clock right; redrive when the event's time has come."),
         "event_too_old": .init(
-            "The event is dated further back than limits.max_event_age_s allows; its repeats could not be told.",
+            "The event is dated further back than limits.max_event_age_s, or max_event_age of its source, allows.",
             .nothing, "Have it approved again."),
         "event_conflict": .init(
             "The event's identifier is known with another content: one of the two is not what its source said.",

@@ -222,23 +222,18 @@ struct BatchReader {
         }
         if others { kept = facts.filter(\.isOfApprovals) }
         guard let first = kept.first else { return }
-        guard let eventID = first.sourceEventID, let occurredAt = first.occurredAt else {
+        guard let eventID = first.sourceEventID, var occurredAt = first.occurredAt else {
             refuse(record, source, "event_without_identity", "the event has no id or no time", &batch)
             return
         }
-        guard occurredAt.seconds(since: now) <= limits.maximumAhead else {
-            refuse(
-                record, source, "event_in_the_future",
-                "the event is dated \(occurredAt), more than \(limits.maximumAhead) s ahead of \(now)", &batch)
-            return
+        if let (reason, detail) = untimely(occurredAt, on: record.topic, at: now) {
+            let ends = kept.filter(\.onlyTakesAway)
+            if ends.count < kept.count { refuse(record, source, reason, detail, &batch) }
+            guard !ends.isEmpty else { return }
+            (kept, occurredAt) = timely(ends, occurredAt, at: now)
         }
-        guard now.seconds(since: occurredAt) <= limits.maximumAge else {
-            refuse(
-                record, source, "event_too_old",
-                "the event is dated \(occurredAt), more than \(limits.maximumAge) s before \(now)", &batch)
-            return
-        }
-        batch.lag[source] = max(batch.lag[source] ?? 0, now.seconds(since: occurredAt))
+        let age = now.seconds(since: first.occurredAt ?? occurredAt)
+        if age <= limits.maximumAge { batch.lag[source] = max(batch.lag[source] ?? 0, age) }
         let found = found(record)
         batch.read.events.append(
             EventKey(
@@ -253,6 +248,40 @@ struct BatchReader {
             if case .capabilityRequested = kept[index].content { kept[index].approvalID != nil } else { false }
         }
         for index in kept.indices { need(kept[index], isContained: isContained, &batch) }
+    }
+
+    /// Why an event that gives something is not taken for its time; `nil` when it is.
+    private func untimely(_ occurredAt: Timestamp, on topic: String, at now: Timestamp) -> (String, String)? {
+        guard occurredAt.seconds(since: now) <= limits.maximumAhead else {
+            return (
+                "event_in_the_future",
+                "the event is dated \(occurredAt), more than \(limits.maximumAhead) s ahead of \(now)"
+            )
+        }
+        let maximumAge = min(limits.maximumAge, sources[topic]?.maximumEventAge ?? .max)
+        guard now.seconds(since: occurredAt) <= maximumAge else {
+            return (
+                "event_too_old", "the event is dated \(occurredAt), more than \(maximumAge) s before \(now)"
+            )
+        }
+        return nil
+    }
+
+    /// Ends of whatever date, and the time under which their repeats are known.
+    ///
+    /// A clock that is ahead or a late delivery must not keep a token alive. An end from the future counts from the latest
+    /// time that an approval may have. An old one keeps its time, so that it ends nothing that began later; the days on
+    /// which repeats are kept reach back as far as the worker's limit.
+    private func timely(
+        _ ends: [Fact], _ occurredAt: Timestamp, at now: Timestamp
+    ) -> (facts: [Fact], keptAt: Timestamp) {
+        let latest = now.adding(seconds: limits.maximumAhead)
+        let facts = ends.map { end in
+            var end = end
+            end.occurredAt = end.occurredAt.map { min($0, latest) }
+            return end
+        }
+        return (facts, max(min(occurredAt, latest), now.adding(seconds: -limits.maximumAge)))
     }
 
     /// A stop or a lift: that source and key may declare it has been checked. Its age is not: a stop is never too old, and
@@ -334,6 +363,16 @@ struct BatchReader {
 }
 
 extension Fact {
+    /// True for what ends, denies or voids and gives nothing.
+    fileprivate var onlyTakesAway: Bool {
+        switch content {
+        case .decisionDenied, .decisionTimedOut, .decisionCanceled, .grantEnded, .subjectInvalidated: true
+        case .requestOpened, .requestRouted, .decisionApproved, .grantStarted, .grantChanged, .grantDirect,
+            .capabilityRequested, .stopDeclared, .stopLifted, .ignored, .rejected:
+            false
+        }
+    }
+
     /// True for what is folded into approvals or decided.
     fileprivate var isOfApprovals: Bool {
         switch content {

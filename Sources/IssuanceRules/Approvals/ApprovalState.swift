@@ -161,16 +161,24 @@ public struct ApprovalState: Sendable, Hashable {
         return Ticket(system: ticket?.system.flatMap { $0.isEmpty ? nil : short($0) }, number: short(number))
     }
 
+    /// True when an invalidation names a subject by its principal name: transmitters of signals know no other.
+    private static func isCalled(_ subject: Actor, _ record: ActorRecord, _ fact: Fact) -> Bool {
+        guard case .subjectInvalidated = fact.content, let upn = record.upn else { return false }
+        return upn.lowercased() == subject.id.rawValue.lowercased()
+    }
+
     /// True when a fact that names no approval is about this one: same subject, same entitlement where the fact names
     /// one, and not from before this approval's first fact. An account that is invalid concerns every approval that rests on
     /// it: of its subject, of who asked, and of each approver (INTEGRATIONS section 1.3).
     public func isConcerned(by fact: Fact) -> Bool {
         if let named = fact.approvalID { return named == approvalID }
         let all = merged { _ in true }
-        guard let person = fact.subject?.id else { return false }
-        var isOurs = all.subjects.entries.contains { $0.key == person }
+        guard let subject = fact.subject else { return false }
+        var isOurs = all.subjects.entries.contains {
+            $0.key == subject.id || Self.isCalled(subject, $0.value, fact)
+        }
         if case .subjectInvalidated = fact.content, !isOurs {
-            isOurs = isRequester(person) || all.approvers.entries.contains { $0.key == person }
+            isOurs = isRequester(subject.id) || all.approvers.entries.contains { $0.key == subject.id }
         }
         guard isOurs else { return false }
         if let first = firstOccurredAt, let at = fact.occurredAt, at < first { return false }

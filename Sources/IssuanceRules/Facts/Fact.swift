@@ -70,12 +70,18 @@ public struct Entitlement: Sendable, Hashable {
 public struct Ticket: Sendable, Hashable {
     /// The system, as its source spells it.
     public let system: String?
-    /// The number.
+    /// The number, its ASCII letters in capitals: people write it either way, and it is the same ticket.
     public let number: String?
     /// Makes a ticket.
     public init(system: String?, number: String?) {
         self.system = system
-        self.number = number
+        self.number = number.map(Self.folded)
+    }
+
+    /// A ticket's number with its ASCII letters in capitals.
+    public static func folded(_ number: String) -> String {
+        guard number.utf8.contains(where: { $0 >= 0x61 && $0 <= 0x7A }) else { return number }
+        return String(decoding: number.utf8.map { $0 >= 0x61 && $0 <= 0x7A ? $0 & 0xDF : $0 }, as: UTF8.self)
     }
 }
 

@@ -91,6 +91,18 @@ struct EntitlementManagementTests {
         #expect(Self.fixture.what(try Self.fixture.example(0).setting("body.\(member)", value)) == [what])
     }
 
+    @Test(
+        "A delivery opens the window only when it is one",
+        arguments: [
+            ("delivered", "grant.started"), ("Delivering", "grant.started"), (nil, "grant.started"),
+            ("partiallyDelivered", "request.opened"), ("pendingApproval", "request.opened"),
+            ("unknownFutureValue", "request.opened"), ("denied", "decision.denied"),
+            ("canceled", "decision.canceled"), ("deliveryFailed", "ignored:result_not_success"),
+        ] as [(JSONValue?, String)])
+    func deliveries(state: JSONValue?, what: String) throws {
+        #expect(Self.fixture.what(try Self.fixture.example(1).setting("body.state", state)) == [what])
+    }
+
     @Test("What an administrator assigns is direct, and an extension changes the window")
     func grantedByOthers() throws {
         func what(_ type: JSONValue) throws -> [String] {

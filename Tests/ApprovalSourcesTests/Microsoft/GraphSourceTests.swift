@@ -173,6 +173,12 @@ struct GraphSourceTests {
         #expect(
             Self.fixture.what(notification.setting("body.value.0.tenantId", "another")) == ["rejected:tenant_mismatch"])
         #expect(Self.fixture.what(notification.setting("receivedAt", nil)) == ["rejected:unparseable_time"])
+        let untyped = notification.setting("\(path).@odata.type", nil)
+        for resource in ["groups/x", "/groups/x", "Groups('x')", "/groups('x')"] {
+            let named = untyped.setting("body.value.0.resource", .string(resource))
+            #expect(Self.fixture.what(named) == Self.fixture.what(notification), "\(resource)")
+        }
+        #expect(Self.fixture.what(untyped.setting("body.value.0.resource", "/groupsettings/x")) == ["ignored:not_pim"])
         #expect(
             Self.fixture.what(notification.setting("\(path).@odata.type", "#Microsoft.Graph.User"))
                 == ["ignored:not_pim"])

@@ -121,6 +121,34 @@ struct JoinTests {
         #expect(encoded.count == 1, "\(name)")
     }
 
+    @Test("An automatic approval has no human behind it, whoever set it off", arguments: [true, false])
+    func automaticApproval(isAutomatic: Bool) throws {
+        let activity = isAutomatic ? "Auto approve" : "Approve"
+        let approved = Builder("\(activity) access package assignment request").with {
+            $0.service = "Entitlement Management"
+            $0.category = "EntitlementManagement"
+            $0.initiatedBy = Self.mina
+            $0.details = []
+            $0.targets = [
+                Builder.target("AccessPackageAssignmentRequest", "b17aded6-2942-5560-ab07-842b81e8882b"),
+                Builder.target("AccessPackage", Builder.package, "Vendor data export agent"), Builder.person,
+            ]
+        }
+        func assess(_ record: Builder) throws -> ApprovalAssessment {
+            let facts =
+                try [0, 1].flatMap { MicrosoftFixture.packages.facts(try MicrosoftFixture.packages.example($0)) }
+                + [record.fact()].compactMap(\.self)
+            var state = ApprovalState(approvalID: try #require(facts.first?.approvalID))
+            for fact in facts { state.apply(fact, from: SourceName("packages"), authenticity: .topic) }
+            return state.assess(at: Self.asOf, entitlements: Self.map)
+        }
+        let assessment = try assess(approved)
+        #expect(assessment.issue == !isAutomatic)
+        if isAutomatic { #expect(assessment.why == "no_human_approval") }
+        let nobody = approved.with { $0.initiatedBy = .null }
+        #expect(try assess(nobody).why == "approver_unknown")
+    }
+
     @Test("Whatever bytes come, each reader answers and answers the same", arguments: 0..<400)
     func mutations(seed: Int) throws {
         var random = SplitMix(seed: UInt64(seed))

@@ -77,9 +77,11 @@ struct IncidentTests {
     func services() throws {
         let other = Self.incident.setting("event", "data", "service", "id", to: "PZZZ")
         #expect(Fixtures.summary(Self.pagerDuty(other)) == ["ignored service_not_mapped"])
-        // Identifiers are compared as they are.
+        // A stop does not fail for the case of its letters.
         let lower = Self.incident.setting("event", "data", "service", "id", to: "pstop01")
-        #expect(Fixtures.summary(Self.pagerDuty(lower)) == ["ignored service_not_mapped"])
+        #expect(Fixtures.summary(Self.pagerDuty(lower)) == ["stop.declared"])
+        let shouted = Self.incident.setting("event", "event_type", to: "Incident.Triggered")
+        #expect(Fixtures.summary(Self.pagerDuty(shouted)) == ["stop.declared"])
         var configuration = Fixtures.configuration(.pagerDuty)
         configuration.vendor.stops.removeLast()
         for broken in [

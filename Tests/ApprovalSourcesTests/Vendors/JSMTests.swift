@@ -67,6 +67,41 @@ struct JSMTests {
         #expect(assessment.notAfter == Timestamp(rfc3339: "2026-11-20T09:40:00Z"))
     }
 
+    @Test("An automation rule sends the issue as the REST API has it, and names no event")
+    func automation() throws {
+        let page: JSONValue = ["values": [Self.approval()], "size": 1, "isLastPage": true]
+        let paged = Self.field("customfield_10055", page)
+        #expect(Self.reading(paged).facts.map(\.kind) == ["decision.approved", "grant.started"])
+        let eventless = Self.approved.setting("webhookEvent", to: nil)
+        let issue = try #require(Self.approved["issue"])
+        let dated = Self.approval().setting("completedDate", to: "2026-11-20T10:06:00.000+0100")
+        for record in [
+            eventless, issue, issue.setting("fields", "customfield_10055", to: page),
+            issue.setting("fields", "customfield_10055", to: [dated]),
+        ] {
+            let facts = Self.reading(record).facts
+            #expect(facts.map(\.kind) == ["decision.approved", "grant.started"])
+            #expect(facts.first?.approvalID == ApprovalID("jsm/harborline/claw-212/approval/7"))
+            #expect(facts.first?.occurredAt == Timestamp(rfc3339: "2026-11-20T09:06:00Z"))
+        }
+        let broken = ["key", "self", "fields"].map { issue.setting($0, to: nil) } + [["comment": [:]]]
+        for record in broken {
+            #expect(Fixtures.summary(Self.reading(record)) == ["rejected malformed"])
+        }
+        let wrong = Self.approved.setting("webhookEvent", to: 7)
+        #expect(Fixtures.summary(Self.reading(wrong)) == ["rejected malformed"])
+    }
+
+    @Test("A byte order mark is passed over, a repeated member is refused")
+    func marked() throws {
+        let text = JSONWriter.text(Self.approved)
+        let configuration = Fixtures.configuration(.jsm)
+        let marked = Fixtures.read([0xEF, 0xBB, 0xBF] + Array(text.utf8), configuration)
+        #expect(marked.facts.map(\.kind) == ["decision.approved", "grant.started"])
+        let repeated = text.replacing("{\"timestamp\":", with: "{\"timestamp\":1,\"timestamp\":")
+        #expect(Fixtures.read(Array(repeated.utf8), configuration).fault == .notJSON)
+    }
+
     @Test("One person who answers twice is one person")
     func distinctPeople() {
         let twice = Self.approval().setting(

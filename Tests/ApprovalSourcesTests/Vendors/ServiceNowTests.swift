@@ -64,13 +64,27 @@ struct ServiceNowTests {
             ("-5", ["decision.approved"]), ("-4", ["decision.approved"]), ("-3", ["decision.approved"]),
             ("-2", ["decision.approved", "grant.started"]), ("-1", ["decision.approved", "grant.started"]),
             ("0", ["grant.ended"]), ("3", ["grant.ended"]), ("4", ["grant.ended"]),
-            ("7", ["request.opened"]), ("Scheduled", ["request.opened"]),
+            ("7", ["request.opened"]), ("Scheduled", ["request.opened"]), ("Implement", ["request.opened"]),
+            ("Canceled", ["grant.ended"]), ("cancelled", ["grant.ended"]), ("Closed", ["grant.ended"]),
+            ("Review", ["grant.ended"]),
         ])
     func states(state: String, kinds: [String]) {
         let record = Self.change("state", .string(state))
         #expect(Self.reading(record).facts.map(\.kind) == kinds)
         let display: JSONValue = ["value": .string(state), "display_value": "whatever"]
         #expect(Self.reading(Self.change("state", display)).facts.map(\.kind) == kinds)
+    }
+
+    @Test("A label alone ends a change too, and a row names its change in any case")
+    func labels() throws {
+        let label: JSONValue = ["display_value": "Closed"]
+        #expect(Self.reading(Self.change("state", label)).facts.map(\.kind) == ["grant.ended"])
+        let row = Self.approved.setting(
+            "approvals", "0", "sysapproval", to: "03939F048A881CD73B51B04E35D628A5")
+        #expect(Self.reading(row).facts == Self.reading(row).facts)
+        #expect(Fixtures.assess([Self.reading(row)])?.issue == true)
+        let other = Self.approved.setting("approvals", "0", "sysapproval", to: "04939f048a881cd73b51b04e35d628a5")
+        #expect(Fixtures.assess([Self.reading(other)])?.issue == false)
     }
 
     @Test(

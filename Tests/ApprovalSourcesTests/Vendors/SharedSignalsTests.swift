@@ -115,6 +115,30 @@ struct SharedSignalsTests {
         #expect(reading.evidence?.authenticity == .signed([KeyID(signer.kid)]))
     }
 
+    @Test("A subject told by its principal name voids the approval of whoever has it", arguments: ["email", "account"])
+    func principalName(format: String) throws {
+        let name = "Avery.Okafor@harborline.example"
+        let subject: JSONValue =
+            format == "email"
+            ? ["format": "email", "email": .string(name)] : ["format": "account", "uri": .string("acct:\(name)")]
+        let reading = Fixtures.read(
+            try Self.compact(Self.claims.setting("sub_id", to: subject)), try Self.configuration())
+        let signal = try #require(reading.only)
+        let record = AuditRecordBuilder("Add member to role requested (PIM activation)").with {
+            $0.time = "2026-11-20T08:59:00Z"
+        }
+        let opened = try #require(record.fact())
+        func concerns(_ opened: Fact) throws -> Bool {
+            var state = ApprovalState(approvalID: try #require(opened.approvalID))
+            state.apply(opened, from: SourceName("entra"), authenticity: .topic)
+            return state.isConcerned(by: signal)
+        }
+        #expect(try concerns(opened))
+        var other = opened
+        other.subject = Actor(id: PersonID(AuditRecordBuilder.subject), upn: "jonas.lindqvist@harborline.example")
+        #expect(try !concerns(other))
+    }
+
     @Test("Every changed byte of a token is found out", arguments: Signer.allCases)
     func tampering(signer: Signer) throws {
         let token = try Self.compact(by: signer)

@@ -92,6 +92,68 @@ struct DeadLetterTests {
         #expect(refused.reason == "first" && refused.valueBytes == 1)
     }
 
+    @Test mutating func endsAreTakenWhateverTheirDate() throws {
+        for (name, seconds) in [("future", Int64(90_000)), ("ancient", -1_209_600)] {
+            var denied = Answer(name)
+            denied.verdict = .denied
+            denied.time = PlanFixture.now.adding(seconds: seconds)
+            #expect(try ledger.deliver([try denied.record()]).quarantined == 0, "\(name)")
+            let summary = try ledger.deliver([try denied.record()])
+            #expect(summary.repeats == 1, "\(name)")
+        }
+        #expect(ledger.approvals.count == 2)
+    }
+
+    /// An end from the future must reach what was approved just now; an old one must not reach what began after it.
+    @Test func anEndKeepsWhatOfItsTimeItCan() throws {
+        let reader = try PlanFixture().reader
+        func read(_ seconds: Int64) throws -> (fact: Timestamp?, day: Int32?) {
+            var denied = Answer("a")
+            denied.verdict = .denied
+            denied.time = PlanFixture.now.adding(seconds: seconds)
+            var signatures = BatchSignatureCache(capacity: 1)
+            let batch = reader.read(
+                [try denied.record()], fence: .offsets([]), at: PlanFixture.now, signatures: &signatures)
+            return (batch.entries.first?.facts.first?.occurredAt, batch.read.events.first?.day)
+        }
+        let future = try read(90_000)
+        #expect(future.fact == PlanFixture.now.adding(seconds: 300))
+        #expect(future.day == PlanFixture.now.adding(seconds: 300).day)
+        let old = try read(-1_209_600)
+        #expect(old.fact == PlanFixture.now.adding(seconds: -1_209_600))
+        #expect(old.day == PlanFixture.now.adding(seconds: -604_800).day)
+        #expect(try read(-60).fact == PlanFixture.now.adding(seconds: -60))
+    }
+
+    @Test func aSourceMayDemandYoungerEventsThanTheWorker() throws {
+        let text = PlanFixture.rulesText.replacing(
+            "may_approve: [run,", with: "max_event_age: 1d\n    may_approve: [run,")
+        var ledger = PaperLedger(try PlanFixture(rules: text))
+        var answer = Answer.contained("old")
+        answer.time = PlanFixture.now.adding(seconds: -2 * 86_400)
+        #expect(try ledger.deliver([try answer.record()]).quarantined == 1)
+        #expect(try ledger.deadLetters().last?.reason == "event_too_old")
+        var denied = Answer("old-end")
+        denied.verdict = .denied
+        denied.time = answer.time
+        #expect(try ledger.deliver([try denied.record()]).quarantined == 0)
+        answer = Answer.contained("young")
+        answer.time = PlanFixture.now.adding(seconds: -86_000)
+        #expect(try ledger.deliver([try answer.record()]).quarantined == 0)
+    }
+
+    @Test mutating func ticketsMeetInAnyCase() throws {
+        var answer = Answer("t")
+        answer.ticket = "chg0034521"
+        answer.entitlement = Entitlement(kind: .group, id: "g-ref", scope: "member", name: "reports")
+        answer.window = 3_600
+        var ask = Ask("t", "ref")
+        ask.ticket = "CHG0034521"
+        try ledger.deliver([try answer.record()])
+        try ledger.deliver([try ask.record(at: 1)])
+        #expect(ledger.request("t")?.state == .issued)
+    }
+
     @Test mutating func textThatTheLedgerCannotStoreIsRefused() throws {
         for text in ["apr-\u{0}", "apr-\u{1F}x", "apr-\u{7}"] {
             var answer = Answer.contained("a")
