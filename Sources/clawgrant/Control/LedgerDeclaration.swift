@@ -175,7 +175,7 @@ struct LedgerDeclaration {
     }
 
     /// An answer, or `nil` while the database cannot tell: what is acknowledged stays so meanwhile.
-    private static func whenReachable<Answer>(_ ask: () async throws(LedgerError) -> Answer) async throws -> Answer? {
+    private static func whenReachable<Answer>(_ ask: () async throws -> Answer) async throws -> Answer? {
         do {
             return try await ask()
         } catch let error as LedgerError where error.isRetriable {
