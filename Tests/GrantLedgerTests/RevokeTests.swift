@@ -70,7 +70,11 @@ struct RevokeTests {
         ])
         var read = ControlRead(worker: fixture.ledger.worker, eventID: nil)
         read.counted = ControlRead.CountedScope(kind: kind, value: value)
-        let live = try await ledger.control(read) { _ in [] } plan: { (ControlWrite(), $0.live) }
+        let live = try await ledger.control(read) { _ in
+            []
+        } plan: {
+            (ControlWrite(), $0.live)
+        }
         #expect(live == expected)
         try await fixture.control("s1") { [ControlFixture.run(kind, value, at: $0)] }
         let lease = try #require(try await ledger.claim(role: .revoker, for: fixture.ledger.worker))

@@ -75,7 +75,8 @@ public struct VerificationPolicy: Sendable, Hashable {
     ///   - refusesUnknownClaims: whether to refuse claims that no profile knows.
     public init(
         audiences: [String]?, scope: ScopeRequirement, job: JobRequirement = .bound, agent: AgentDID? = nil,
-        owner: String? = nil, policyHash: Digest? = nil, maximumLifetimeSeconds: Int64 = 3_600, clockSkewSeconds: Int64 = 60,
+        owner: String? = nil, policyHash: Digest? = nil, maximumLifetimeSeconds: Int64 = 3_600,
+        clockSkewSeconds: Int64 = 60,
         view: ViewRequirement = .strict(maximumAgeSeconds: 15), refusesUndetermined: Bool = true,
         refusesUnknownClaims: Bool = true
     ) {

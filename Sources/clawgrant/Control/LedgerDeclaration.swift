@@ -149,7 +149,9 @@ struct LedgerDeclaration {
                 // What is sealed is in a batch no later than the last one that the same snapshot shows.
                 if progress.isSealed { sealed = sealed ?? progress.lastBatch }
                 if progress.isSwept { swept = swept ?? progress.lastBatch }
-                if let text = line.take(progress, at: stopwatch.seconds) { tell(revoking: progress, voided, stopwatch, text) }
+                if let text = line.take(progress, at: stopwatch.seconds) {
+                    tell(revoking: progress, voided, stopwatch, text)
+                }
                 if !isPublished, let sealed, progress.nextBatchToPublish > sealed {
                     isPublished = true
                     tell(

@@ -148,7 +148,8 @@ extension StopTests {
                 try await stage.send(script)
                 try await stage.untilSettled()
                 let rows = try await playground.query(
-                    "SELECT encode(token_hash, 'hex'), extract(epoch FROM expires_at)::bigint::text FROM clawgrant.request")
+                    "SELECT encode(token_hash, 'hex'), extract(epoch FROM expires_at)::bigint::text FROM clawgrant.request"
+                )
                 let place = StatusPlace(
                     token: try #require(Digest(hex: try rows.string(0, 0))),
                     expiry: Timestamp(seconds: Int64(try rows.string(0, 1)) ?? 0))

@@ -417,7 +417,11 @@ extension LedgerScript {
             await stage.saw("counted \(kind)") {
                 var read = ControlRead(worker: Stage.first, eventID: nil)
                 read.counted = ControlRead.CountedScope(kind: kind, value: value)
-                return try await stage.one.control(read) { _ in [] } plan: { (ControlWrite(), $0.live ?? -1) }
+                return try await stage.one.control(read) { _ in
+                    []
+                } plan: {
+                    (ControlWrite(), $0.live ?? -1)
+                }
             }
         }
         await stage.saw("overview") {
