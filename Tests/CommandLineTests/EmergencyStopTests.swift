@@ -183,8 +183,11 @@ struct EmergencyStopTests {
             let token = try #require(try await tokens(playground)["req-a"])
             let hash = TokenHash(Digest(hashing: token)).hex
             for line in ["revoke --token-hash \(hash)", "revoke --request req-b"] {
-                let revoked = try await stop("\(line) --wait converged", worker)
+                let revoked = try await stop(line, worker)
                 #expect(revoked.code == 0, "\(revoked.errors)")
+                // Asked for without a question, it is declared before anything is counted, and counts by itself.
+                #expect(try revoked.lines.first?["step"]?.string == "acknowledged")
+                #expect(try revoked.step("acknowledged")["voided_tokens"]?.integer == 1)
                 #expect(try revoked.step("preview")["live_tokens"]?.integer == 1)
                 #expect(try revoked.step("converged")["revoked_tokens"]?.integer == 1)
             }
@@ -258,6 +261,132 @@ struct EmergencyStopTests {
             #expect(gone.errors.contains("touch ") && gone.errors.contains("kill -USR1"))
             let unknown = try await ProgramRun(["stop", "status"], config: worker.configurationFile)
             #expect(unknown.code == 1 && unknown.errors.contains("what is stopped is not known"))
+        }
+    }
+
+    /// Nothing may stand between a person and a stop.
+    @Test("A stop and a drill need no rules, a lift does")
+    func aStopNeedsNoRules() async throws {
+        try await playing { playground, worker in
+            try await approve(["a"], in: playground)
+            let rules = "\(playground.directory)/rules.yaml"
+            try Data("rules: [".utf8).write(to: URL(fileURLWithPath: rules))
+            for line in ["drill --all", "stop --job-class ledger_reconcile --id stop-1"] {
+                let run = try await stop(line, worker)
+                #expect(run.code == 0, "\(line): \(run.output) \(run.errors)")
+                #expect(run.errors.contains(rules) && run.errors.contains("going on without rules"))
+                #expect(try run.step("acknowledged")["result"]?.string == "applied")
+                _ = try run.step("converged")
+            }
+            let lift = try await stop("lift stop-1 --by x --by y --approval z", worker)
+            #expect(lift.code == 2 && lift.errors.contains(rules))
+            let key = "\(playground.directory)/keys/control.pem"
+            let sent = try await stop("stop --all --via-topic --sign-key \(key)", worker)
+            #expect(sent.code == 0, "\(sent.errors)")
+            #expect(try sent.step("acknowledged")["control_position"]?.integer == 3)
+        }
+    }
+
+    @Test("A stop that is killed at any point is declared once when it is typed again")
+    func killed() async throws {
+        try await playing { playground, worker in
+            let points = ["begun", "locked", "read", "planned", "committing", "committed"].map { "control.\($0)" }
+            for (index, point) in points.enumerated() {
+                let line = "stop --job-class prod_deploy --id stop-\(index) --json --yes --reason r"
+                    .split(separator: " ").map(String.init)
+                let dead = try await ProgramRun(line, config: worker.configurationFile, crash: point)
+                #expect(dead.code == 128 + SIGKILL, "\(point): \(dead.output) \(dead.errors)")
+                let again = try await ProgramRun(line, config: worker.configurationFile)
+                #expect(again.code == 0, "\(point): \(again.errors)")
+                let answer = try again.step("acknowledged")
+                #expect(answer["control_position"]?.integer == Int64(index + 1))
+                #expect(answer["result"]?.string == (point == "control.committed" ? "repeated" : "applied"))
+                _ = try again.step("converged")
+            }
+            let tail = try await ProgramRun(
+                ["tail", "--from-beginning", "--stream", "control", "--json"], config: worker.configurationFile)
+            #expect(try tail.lines.count == points.count, "\(tail.output)")
+            let events = try await playground.query("SELECT count(*)::text FROM clawgrant.control_event")
+            #expect(try events.string(0, 0) == "\(points.count)")
+        }
+    }
+
+    @Test("With the broker gone between acknowledgement and publication, a repeat follows the stop to its end")
+    func brokerComesBack() async throws {
+        try await playing { playground, worker in
+            try await approve(["a"], in: playground)
+            playground.broker.signal(.stop)
+            let line = "stop --job-class ledger_reconcile --id stop-1"
+            let stopped = try await stop("\(line) --wait acknowledged", worker)
+            #expect(try stopped.step("acknowledged")["result"]?.string == "applied")
+            let waiting = try await stop("\(line) --timeout 1", worker)
+            #expect(waiting.code == 1 && waiting.errors.contains("nothing moved for 1 s"), "\(waiting.errors)")
+            playground.broker.signal(.resume)
+            let followed = try await stop(line, worker)
+            #expect(followed.code == 0, "\(followed.errors)")
+            #expect(try followed.step("acknowledged")["result"]?.string == "repeated")
+            _ = try followed.step("published")
+            #expect(try followed.step("converged")["revoked_tokens"]?.integer == 1)
+        }
+    }
+
+    @Test("A worker halted while broker and database are gone issues nothing when both are back")
+    func haltedWithoutServers() async throws {
+        try await playing { playground, worker in
+            playground.broker.signal(.stop)
+            try await playground.postgres.stop(.immediate)
+            let pid = try #require(worker.pid)
+            #expect(kill(pid, SIGUSR1) == 0)
+            try await waitUntil(deadline: .seconds(20), description: "the worker to say that it is halted") {
+                worker.logTail(lines: 400).contains("halted by a signal")
+            }
+            try await playground.postgres.start()
+            playground.broker.signal(.resume)
+            try await playground.produce([
+                try ApprovalDraft("late", .reconcile, in: playground).record(signedBy: playground.keys.eventSigner)
+            ])
+            // It seals and publishes again, and lays down what it is asked to decide.
+            let drill = try await stop("drill --all", worker)
+            #expect(drill.code == 0, "\(drill.errors)")
+            try await waitUntil(deadline: .seconds(60), description: "a batch to be held back") {
+                worker.logTail(lines: 400).contains("held back")
+            }
+            let restart = Timestamp.playgroundNow
+            #expect(
+                try await playground.query("SELECT count(*)::text FROM clawgrant.request").string(0, 0) == "0")
+            try await worker.restart()
+            try await playground.waitUntilSettled(waiting: 0)
+            let decided = try await playground.query(
+                "SELECT (extract(epoch FROM decided_at) * 1000)::bigint FROM clawgrant.request WHERE request_id = 'req-late'"
+            )
+            #expect(try decided.int64(0, 0) >= restart.milliseconds)
+        }
+    }
+
+    @Test("SIGUSR1 ends no command that runs beside a worker")
+    func signalToOthers() async throws {
+        try await playing { _, worker in
+            let program = try #require(ProgramRun.path)
+            let tail = try ManagedProcess(
+                .init(executable: program, arguments: ["tail", "--config", worker.configurationFile]))
+            let pid = tail.pid
+            try await waitUntil(deadline: .seconds(20), description: "the signal to be ignored") {
+                let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
+                let line = status.split(separator: "\n").first { $0.hasPrefix("SigIgn:") }
+                let mask = line.flatMap { UInt64($0.split(separator: "\t").last ?? "", radix: 16) } ?? 0
+                return mask & 1 << UInt64(SIGUSR1 - 1) != 0
+            }
+            await tail.terminate(grace: .zero)
+        }
+    }
+
+    @Test("suspect-key refuses the key of the log, which signs no tokens")
+    func keyOfTheLog() async throws {
+        try await playing { playground, worker in
+            let refused = try await stop("control suspect-key \(playground.keys.log.kid)", worker)
+            #expect(refused.code == 1 && refused.errors.contains("signs no tokens"), "\(refused.errors)")
+            let events = try await playground.query("SELECT count(*)::text FROM clawgrant.control_event")
+            #expect(try events.string(0, 0) == "0")
         }
     }
 

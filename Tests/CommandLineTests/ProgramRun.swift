@@ -25,7 +25,11 @@ struct ProgramRun {
     }()
 
     /// Runs a command; what is to be typed comes through a pipe.
-    init(_ arguments: [String], typing text: String? = nil, config: String? = nil) async throws {
+    ///
+    /// - Parameter crash: Where the program is to kill itself; its code is then 128 and the signal, as shells say it.
+    init(
+        _ arguments: [String], typing text: String? = nil, config: String? = nil, crash: String? = nil
+    ) async throws {
         let program = try #require(Self.path)
         var all = arguments
         if let config { all += ["--config", config] }
@@ -34,11 +38,14 @@ struct ProgramRun {
             configuration = ManagedProcess.Configuration(
                 executable: "/bin/sh", arguments: ["-c", "printf '%s\\n' \"$0\" | \"$@\"", text, program] + all)
         }
+        if let crash { configuration.environment["CLAWGRANT_CRASH_AT"] = crash }
         let result = try await Command.run(configuration, within: .seconds(120))
-        guard case .code(let code) = result.status else {
+        switch result.status {
+        case .code(let code): self.code = code
+        case .signal(let number) where crash != nil: code = 128 + number
+        case .signal:
             throw DevStackError(.commandFailed, "\(arguments) ended with \(result.status): \(result.errors)")
         }
-        self.code = code
         output = result.output
         errors = result.errors
     }

@@ -56,6 +56,40 @@ struct RevokeTests {
         #expect(try await Self.revokedRows(fixture.ledger).count == 25)
     }
 
+    /// What a stop says of its tokens while it holds the lock is what its run then revokes.
+    @Test(arguments: [
+        ("agent", "did:key:zOther", 2), ("request", "r2", 1), ("job", "job-r2", 1),
+        ("token_hash", Digest(hashing: "r3").hex, 1), ("agent", "did:key:zNobody", 0),
+    ])
+    func liveTokensOfAScopeAreCountedUnderTheLock(_ kind: String, _ value: String, _ expected: Int64) async throws {
+        let fixture = try await ControlFixture.make()
+        let ledger = fixture.ledger.ledger
+        try await fixture.issue([
+            .init(name: "r1"), .init(name: "r2", agent: "did:key:zOther"), .init(name: "r3", agent: "did:key:zOther"),
+            .init(name: "r4", agent: "did:key:zOther", issuedIn: -9_000, expiresIn: -8_000),
+        ])
+        var read = ControlRead(worker: fixture.ledger.worker, eventID: nil)
+        read.counted = ControlRead.CountedScope(kind: kind, value: value)
+        let live = try await ledger.control(read) { _ in
+            []
+        } plan: {
+            (ControlWrite(), $0.live)
+        }
+        #expect(live == expected)
+        try await fixture.control("s1") { [ControlFixture.run(kind, value, at: $0)] }
+        let lease = try #require(try await ledger.claim(role: .revoker, for: fixture.ledger.worker))
+        let run = try await ledger.revokeNext(under: lease, limit: 10) { Self.effects($0) }
+        #expect(run?.revoked == expected)
+    }
+
+    @Test func whatNoIndexFindsIsNotCountedUnderTheLock() {
+        for kind in ["all", "job_class", "subject", "approval", "jti", "entitlement", "source", "policy_id"] {
+            #expect(ControlRead.CountedScope(kind: kind, value: "x") == nil, "\(kind)")
+        }
+        #expect(ControlRead.CountedScope(kind: "token_hash", value: "no digest") == nil)
+        #expect(ControlRead.CountedScope(kind: "agent", value: nil) == nil)
+    }
+
     @Test func anotherRevokerGoesOnWhereTheLastStopped() async throws {
         let fixture = try await ControlFixture.make()
         let ledger = fixture.ledger.ledger

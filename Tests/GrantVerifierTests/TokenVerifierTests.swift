@@ -265,6 +265,14 @@ struct TokenVerifierTests {
         #expect(try verify(unpinned) { $0.policyHash = Samples.policyHash } == .policyHash(nil))
     }
 
+    @Test func anotherTenantsTokenIsRefused() throws {
+        let claims = Samples.claims()
+        #expect(try verify(claims) { $0.owner = "did:key:z6MkOwner" } == .owner(nil))
+        let owned = Samples.rehashed(claims) { $0.ownerDID = "did:key:z6MkOwner" }
+        #expect(try verify(owned) { $0.owner = "did:key:z6MkOther" } == .owner("did:key:z6MkOwner"))
+        #expect(try verify(owned) { $0.owner = "did:key:z6MkOwner" }.isValid)
+    }
+
     // MARK: The view of revocations
 
     @Test func aStaleViewRefuses() throws {
@@ -306,6 +314,7 @@ struct TokenVerifierTests {
             .unknownKey(KeyID("k")), .keyExpired(KeyID("k")), .badSignature, .expired(at: Samples.noon),
             .notYetValid(from: Samples.noon), .issuedInFuture(at: Samples.noon), .lifetime(seconds: 9, maximum: 8),
             .scopeHash(.missing), .scopeHash(.mismatch), .audience(["a"]), .scope(.all(["a"])), .agent("a"), .job("a"),
+            .owner("a"),
             .policyHash("a"), .controlChain(.missing("no chain")), .controlChain(.subjectMismatch),
             .controlChain(.delegationMismatch("no delegate")), .controlChain(.delegationExpired(at: Samples.noon)),
             .keyNotProven, .revoked(revoked, token), .undetermined(cutoff), .staleView(.notLoaded),

@@ -249,6 +249,8 @@ struct WholeWayTests {
             let uri = StatusPlace.uri(base: Self.issuer + "/statuslists", list: place.list)
             try await waitUntil(deadline: .seconds(60), description: "the list to say \(status)") {
                 let list = try await Exchange.run(scene.client, "GET", "\(url)/statuslists/\(place.list)")
+                // None is signed while tokens are still revoked one by one.
+                if list.status == 503 { return false }
                 #expect(list.header("content-type") == StatusListToken.mediaType)
                 #expect(list.header("access-control-allow-origin") == "*")
                 #expect(list.header("cache-control")?.hasPrefix("public, max-age=") == true)

@@ -57,6 +57,25 @@ public struct ControlFence: Sendable, Hashable {
 
 /// What a control transaction needs.
 public struct ControlRead: Sendable {
+    /// A scope whose live tokens are counted while nothing is issued.
+    public struct CountedScope: Sendable, Hashable {
+        /// Counting ends there, so that nobody waits long for the lock.
+        public static let most: Int64 = 10_000
+
+        /// Its kind, as on the wire.
+        public let kind: String
+        /// Its normalized value.
+        public let value: String
+
+        /// A scope whose tokens an index finds; `nil` for every other: looking through all tokens under the lock would
+        /// hold up everything else.
+        public init?(kind: String, value: String?) {
+            guard let value, ReachIndex(scopeKind: kind, value: value) != .expiry else { return nil }
+            self.kind = kind
+            self.value = value
+        }
+    }
+
     /// Who applies the event.
     public var worker: WorkerID
     /// The fence of an event from the control topic; `nil` for one that comes straight to the ledger.
@@ -67,6 +86,8 @@ public struct ControlRead: Sendable {
     public var knownPosition: Int64 = 0
     /// The dead letter whose record the event is; in place of ``fence``, since its topic was read long ago.
     public var redrive: RedriveFence?
+    /// The scope of which ``ControlSnapshot/live`` is wanted.
+    public var counted: CountedScope?
     /// How long decide transactions in flight may keep the lock before they are ended.
     public var patience: Duration
     /// Makes a read.
@@ -136,6 +157,9 @@ public struct ControlSnapshot: Sendable {
     public let known: KnownEvent?
     /// How long the lock was waited for.
     public let waited: Duration
+    /// Live tokens of ``ControlRead/counted``; `nil` where there are more than ``ControlRead/CountedScope/most``, or none
+    /// is asked for.
+    public package(set) var live: Int64?
     /// The dead letter that was asked for, locked; `nil` when its redrive is not wanted any more, or somebody else is
     /// about to change it.
     public internal(set) var redrive: StoredDeadLetter?

@@ -68,6 +68,13 @@ extension PostgresLedger {
                 .execute(ControlStatements.advanceInput, Parameters(fence.topic, fence.from, fence.to)),
             ]
         }
+        let countStep = steps.count
+        if let scope = read.counted {
+            steps.append(
+                .execute(
+                    ControlStatements.countLive(by: ReachIndex(scopeKind: scope.kind, value: scope.value)),
+                    Parameters(scope.kind, scope.value, ControlRead.CountedScope.most + 1)))
+        }
         let redriveStep = steps.count
         if let redrive = read.redrive { steps += redriveSteps(redrive, .lockFreeWanted) }
         let results = try await transaction.run(steps)
@@ -91,6 +98,10 @@ extension PostgresLedger {
             now: try state.timestampValue(0, 2), position: try state.int64(0, 0),
             orders: try StoredRows.controlOrders(results[1]), counts: counts, newestIssuedAt: newest,
             latestExpiry: latest, known: known, waited: waited, approvals: [:])
+        if read.counted != nil {
+            let live = try results[countStep].int64(0, 0)
+            snapshot.live = live > ControlRead.CountedScope.most ? nil : live
+        }
         if read.redrive != nil, results[redriveStep + 1].rowCount == 1 {
             snapshot.redrive = try StoredRows.deadLetter(results[redriveStep + 1], 0)
         }

@@ -41,6 +41,21 @@ enum ControlStatements {
         FROM clawgrant.grant_tally GROUP BY job_class, kid, policy_hash
         """)
 
+    /// Live tokens of a scope, up to one more than are counted. The time is a constant of the statement, so that the index
+    /// leaves out what has expired.
+    static func countLive(by index: ReachIndex) -> PreparedStatement {
+        PreparedStatement(
+            "count_scope_by_\(index.rawValue)",
+            """
+            SELECT count(*) FROM (
+                SELECT 1 FROM clawgrant.request
+                WHERE expires_at IS NOT NULL AND revoked_at IS NULL AND expires_at > statement_timestamp()
+                    AND \(inScope(kind: "$1", value: "$2")) AND \(index.condition(value: "$2"))
+                LIMIT $3) live
+            """,
+            parameterTypes: [.text, .text, .int8])
+    }
+
     static let advanceInput = PreparedStatement(
         "advance_control_input",
         """

@@ -80,6 +80,9 @@ public struct TokenVerifier: Sendable {
         if let fault = ControlChain.fault(claims, now: now) { return .controlChain(fault) }
         if !isSufficient(claims.scope) { return .scope(policy.scope) }
         if let agent = policy.agent, !ExactText.equal(agent.rawValue, claims.subject) { return .agent(claims.subject) }
+        if let owner = policy.owner {
+            guard let named = claims.ownerDID, ExactText.equal(named, owner) else { return .owner(claims.ownerDID) }
+        }
         switch policy.job {
         case .bound:
             guard let job = claims.missionID, !ExactText.trimmed(job).isEmpty else { return .job(nil) }

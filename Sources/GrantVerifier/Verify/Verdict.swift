@@ -39,6 +39,8 @@ public enum Verdict: Sendable, Hashable {
     case scope(VerificationPolicy.ScopeRequirement)
     /// The token is another agent's.
     case agent(String)
+    /// The token is another owner's, or names none.
+    case owner(String?)
     /// The token is bound to another job, or to none.
     case job(String?)
     /// The token pins another WPC, or none.
@@ -115,6 +117,8 @@ extension Verdict {
         case scope = "TOKEN_INSUFFICIENT_SCOPE"
         /// See ``Verdict/agent(_:)``.
         case agent = "TOKEN_SUB_MISMATCH"
+        /// See ``Verdict/owner(_:)``. Ours.
+        case owner = "TOKEN_OWNER_MISMATCH"
         /// See ``Verdict/job(_:)``. Ours.
         case job = "TOKEN_JOB_MISMATCH"
         /// See ``Verdict/policyHash(_:)``.
@@ -163,6 +167,7 @@ extension Verdict {
         case .audience: .audience
         case .scope: .scope
         case .agent: .agent
+        case .owner: .owner
         case .job: .job
         case .policyHash: .policyHash
         case .controlChain(.missing): .controlChainMissing
@@ -180,7 +185,7 @@ extension Verdict {
     public var status: Int {
         switch self {
         case .valid: 200
-        case .audience, .scope, .policyHash, .job: 403
+        case .audience, .scope, .policyHash, .owner, .job: 403
         case .undetermined, .staleView: 503
         case .malformed, .unsupportedAlgorithm, .unknownVersion, .invalidClaims, .missingKid, .unknownKey, .keyExpired,
             .badSignature, .expired, .notYetValid, .issuedInFuture, .lifetime, .scopeHash, .agent, .controlChain,
@@ -214,6 +219,8 @@ extension Verdict {
         case .scope(.any(let needed)): "the token lacks a scope; one of \(Self.list(needed)) is needed"
         case .scope(.none): "the token lacks a scope"
         case .agent(let name): "the token was issued to \(Self.cut(name)), not to the agent that presents it"
+        case .owner(let name?): "the token's owner is \(Self.cut(name)), which is nobody here"
+        case .owner(nil): "the token names no owner"
         case .job(let name?): "the token is bound to job \(Self.cut(name)), which is not the job of this call"
         case .job(nil): "the token is bound to no job"
         case .policyHash(let hash?): "the token pins the WPC \(Self.cut(hash)), not the one that is required"
@@ -239,7 +246,7 @@ extension Verdict {
         case .valid(let token, _), .revoked(_, let token), .cutOff(_, let token): token
         case .malformed, .unsupportedAlgorithm, .unknownVersion, .invalidClaims, .missingKid, .unknownKey, .keyExpired,
             .badSignature, .expired, .notYetValid, .issuedInFuture, .lifetime, .scopeHash, .audience, .scope, .agent,
-            .job, .policyHash, .controlChain, .keyNotProven, .undetermined, .staleView:
+            .owner, .job, .policyHash, .controlChain, .keyNotProven, .undetermined, .staleView:
             nil
         }
     }

@@ -43,6 +43,9 @@ public struct VerificationPolicy: Sendable, Hashable {
     public var job: JobRequirement
     /// The agent that presents the token, where the gateway knows it, such as from `X-Client-DID`.
     public var agent: AgentDID?
+    /// Whose token it must be, by the claim `owner_did`: for a gateway that serves several tenants and several issuers'
+    /// tokens of one audience. A token without the claim is then refused. `nil` accepts any and none.
+    public var owner: String?
     /// The WPC that must be pinned; `nil` accepts any and none.
     public var policyHash: Digest?
     /// Longest `exp` − `iat`, in seconds.
@@ -63,6 +66,7 @@ public struct VerificationPolicy: Sendable, Hashable {
     ///   - scope: scope strings that are needed.
     ///   - job: the job of the call.
     ///   - agent: the agent of the call.
+    ///   - owner: the owner of the call's tenant.
     ///   - policyHash: the pinned WPC.
     ///   - maximumLifetimeSeconds: longest lifetime; an hour is the reference's longest.
     ///   - clockSkewSeconds: how far clocks may differ.
@@ -71,7 +75,8 @@ public struct VerificationPolicy: Sendable, Hashable {
     ///   - refusesUnknownClaims: whether to refuse claims that no profile knows.
     public init(
         audiences: [String]?, scope: ScopeRequirement, job: JobRequirement = .bound, agent: AgentDID? = nil,
-        policyHash: Digest? = nil, maximumLifetimeSeconds: Int64 = 3_600, clockSkewSeconds: Int64 = 60,
+        owner: String? = nil, policyHash: Digest? = nil, maximumLifetimeSeconds: Int64 = 3_600,
+        clockSkewSeconds: Int64 = 60,
         view: ViewRequirement = .strict(maximumAgeSeconds: 15), refusesUndetermined: Bool = true,
         refusesUnknownClaims: Bool = true
     ) {
@@ -79,6 +84,7 @@ public struct VerificationPolicy: Sendable, Hashable {
         self.scope = scope
         self.job = job
         self.agent = agent
+        self.owner = owner
         self.policyHash = policyHash
         self.maximumLifetimeSeconds = maximumLifetimeSeconds
         self.clockSkewSeconds = clockSkewSeconds

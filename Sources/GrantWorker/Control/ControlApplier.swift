@@ -12,7 +12,8 @@ public struct ControlAcknowledgement: Sendable, Hashable {
     public let position: Int64?
     /// Grants committed before it.
     public let grantsBefore: Int64
-    /// Live tokens that are void from now on; `nil` where they are counted while they are revoked one by one.
+    /// Live tokens that are void from now on; `nil` where they are counted while they are revoked one by one: for scopes
+    /// that no index of the ledger finds, and where there are very many.
     public let voidedTokens: Int64?
     /// Milliseconds from when it was read or typed until it was ready to commit.
     public let milliseconds: Double
@@ -90,6 +91,9 @@ public struct ControlApplier: Sendable {
         let before = try await knownState()
         var read = read
         read.knownPosition = before.position
+        read.counted = event.operation.scope.map(\.normalized).flatMap {
+            ControlRead.CountedScope(kind: $0.kind.rawValue, value: $0.value)
+        }
         let policies = verified
         let fence = read.fence
         return try await ledger.control(read) { snapshot in
@@ -248,7 +252,7 @@ public struct ControlApplier: Sendable {
         return LiftEvidence(approvals: approvals, policies: policies)
     }
 
-    /// Live tokens that the event voids, where the ledger's counts tell.
+    /// Live tokens that the event voids, where the ledger's counts or one of its indexes tell.
     private func voided(_ effects: ControlEffects, _ snapshot: ControlSnapshot) -> Int64? {
         var sum: Int64 = 0
         for revocation in effects.revocations {
@@ -262,7 +266,10 @@ public struct ControlApplier: Sendable {
                 sum += snapshot.counts.filter { $0.kid.rawValue == scope.value }.reduce(0) { $0 + $1.live }
             case .policyHash:
                 sum += snapshot.counts.filter { $0.policyHash?.b64u == scope.value }.reduce(0) { $0 + $1.live }
-            case .agent, .subject, .approval, .request, .entitlement, .policyID, .source, .token, .jti, .job: return nil
+            case .agent, .request, .token, .job:
+                guard let live = snapshot.live else { return nil }
+                sum += live
+            case .subject, .approval, .entitlement, .policyID, .source, .jti: return nil
             }
         }
         return sum

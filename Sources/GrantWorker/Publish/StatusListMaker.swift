@@ -15,8 +15,20 @@ public struct StatusListMaker: Sendable {
         public let signed: String
     }
 
+    /// No list can be signed now: tokens that a control event voids are still being revoked one by one, and a list would
+    /// call them valid.
+    public struct Withheld: Error, Hashable, CustomStringConvertible {
+        /// Position of the oldest control event whose tokens are not all revoked.
+        public let position: Int64
+
+        /// What is waited for, for the log.
+        public var description: String {
+            "no list is signed while the tokens that control position \(position) voids are revoked one by one"
+        }
+    }
+
     /// Longest life of a token, in seconds, and what clocks differ.
-    private static let horizon: Int64 = 3_600 + 300
+    private static let span: Int64 = 3_600 + 300
     private static let page = 5_000
 
     private let ledger: any Ledger
@@ -41,10 +53,13 @@ public struct StatusListMaker: Sendable {
 
     /// The lists as of an instant, one for each hour in which a living token may expire, in order.
     ///
-    /// - Throws: ``LedgerError``, `KeyError`, `StatusListError`.
+    /// - Parameter now: Not later than the call: what was voided up to it is revoked in the lists, or there are none.
+    /// - Throws: ``Withheld``, ``LedgerError``, `KeyError`, `StatusListError`.
     public func lists(at now: Timestamp) async throws -> [Made] {
+        let horizon = try await ledger.revocationHorizon()
+        guard horizon.sweptPosition > horizon.controlPosition else { throw Withheld(position: horizon.sweptPosition) }
         let first = Self.first(at: now)
-        let last = StatusPlace.spreadList(at: now.adding(seconds: Self.horizon))
+        let last = StatusPlace.spreadList(at: now.adding(seconds: Self.span))
         var lists: [Int64: StatusList] = [:]
         for number in first...last { lists[number] = StatusList(count: StatusPlace.spreadListSize) }
         var after = (Timestamp(seconds: first * StatusPlace.spreadListSeconds - 1), RequestID(""))

@@ -65,7 +65,11 @@ final class StatusListService: Sendable {
         let producer = try KafkaProducer(configuration: configuration, log: logger.kafka)
         do {
             while !stop() {
-                _ = try await producer.send(try await records())
+                do {
+                    _ = try await producer.send(try await records())
+                } catch let reason as StatusListMaker.Withheld {
+                    logger.log(.statusListFailed, metadata: ["error": "\(reason)"])
+                }
                 try await rest(until: stop)
             }
         } catch {

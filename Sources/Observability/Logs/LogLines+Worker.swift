@@ -251,8 +251,10 @@ extension LogLine {
     /// Status lists are not published; trying again.
     public static let statusListFailed = LogLine(
         "seal.status_list_failed", .warning, "status lists are not published; trying again",
-        means: "Verifiers keep the last list until its time is over.",
-        do: "See to the broker and the topic of status lists.")
+        means:
+            "Verifiers keep the last list until its time is over. None is signed while a stop's tokens are still revoked "
+            + "one by one: it would call them valid.",
+        do: "See to the broker and the topic of status lists, or wait until the stop has converged.")
 
     /// A status list is too large to publish.
     public static let statusListTooLarge = LogLine(

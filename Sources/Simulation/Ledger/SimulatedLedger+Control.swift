@@ -101,9 +101,18 @@ extension SimulatedLedger {
                 holds = false
             }
         }
-        let snapshot = ControlSnapshot(
+        var snapshot = ControlSnapshot(
             now: now, position: position, orders: orders, counts: counts, newestIssuedAt: newest, latestExpiry: latest,
             known: known, waited: waited, approvals: [:])
+        if let scope = read.counted {
+            try await session.statement("control.count_scope")
+            let end = database.clock
+            let live = database.tables.requests.values.count { row in
+                row.request.revocation == nil && row.request.token.map { $0.expiresAt > end } ?? false
+                    && Tables.isCovered(row.request, kind: scope.kind, value: scope.value)
+            }
+            snapshot.live = Int64(live) > ControlRead.CountedScope.most ? nil : Int64(live)
+        }
         return ControlLoaded(holds: holds, snapshot: snapshot)
     }
 

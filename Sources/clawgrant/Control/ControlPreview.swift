@@ -16,21 +16,26 @@ struct ControlPreview {
     private let live: Int64?
     /// Whether the rules know the job class or source that is meant; `nil` when that is not a question.
     private let isKnown: Bool?
+    /// Whether the event is in force already, and so holds itself.
+    private let isAfterwards: Bool
     /// What to think about before saying yes.
     let warnings: [String]
 
     init(
-        _ declaration: Declaration, _ overview: ControlOverview, _ state: ControlState, _ rules: RuleSet,
-        _ file: ConfigurationFile, live: Int64?
+        _ declaration: Declaration, _ overview: ControlOverview, _ state: ControlState, _ rules: RuleSet?,
+        _ file: ConfigurationFile, live: Int64?, isAfterwards: Bool = false
     ) {
+        self.isAfterwards = isAfterwards
         self.declaration = declaration
         self.overview = overview
         self.state = state
         self.live = live
         let scope = declaration.operation.scope
         grants = scope.flatMap { overview.grants(in: $0) }
-        let unknown = scope.flatMap { Self.unknown($0, rules, overview) }
-        isKnown = scope.flatMap { Self.isInRules($0.kind) ? unknown == nil : nil }
+        let unknown = scope.flatMap { scope in
+            rules == nil && Self.isInRules(scope.kind) ? nil : Self.unknown(scope, rules ?? .unread, overview)
+        }
+        isKnown = scope.flatMap { rules != nil && Self.isInRules($0.kind) ? unknown == nil : nil }
         var warnings = unknown.map { [$0] } ?? []
         if overview.liveWorkers == 0 {
             warnings.append("no worker is alive: nothing is issued now, and nothing is published until one runs")
@@ -90,7 +95,10 @@ struct ControlPreview {
         case .lift(let lift): return state.declarations(of: lift.stopID).filter { $0.lift == nil }
         case .stop, .revoke, .drill:
             let scope = declaration.operation.scope
-            return state.activeStops.filter { $0.scope == .everything || $0.scope == scope }
+            let own = isAfterwards ? declaration.event.handle : nil
+            return state.activeStops.filter {
+                ($0.scope == .everything || $0.scope == scope) && $0.stopID != own
+            }
         case .rotatePolicy, .disableElevated, .enableElevated, .requireProxy, .releaseProxy, .suspectKey: return []
         }
     }
@@ -128,8 +136,12 @@ struct ControlPreview {
         }
         for stop in holding { rows.append(["holds already", Console.plain(stop.line)]) }
         rows.append(["live workers", "\(overview.liveWorkers)"])
-        return Console.table(rows)
-            + warnings.map { Console.styled("warning", .yellow) + "        \(Console.plain($0))" }
+        return Console.table(rows) + warningLines
+    }
+
+    /// What to think about, for people.
+    var warningLines: [String] {
+        warnings.map { Console.styled("warning", .yellow) + "        \(Console.plain($0))" }
     }
 
     var json: JSONValue {

@@ -15,8 +15,8 @@ struct ControlReport {
     }
 
     /// One step with its time.
-    static func line(_ step: WaitLevel, _ milliseconds: Double, _ text: String) -> String {
-        let name = step.rawValue + String(repeating: " ", count: max(0, 13 - step.rawValue.count))
+    static func line(_ step: String, _ milliseconds: Double, _ text: String) -> String {
+        let name = step + String(repeating: " ", count: max(0, 13 - step.count))
         let time = "\(milliseconds) ms"
         return "\(name)  \(time)\(String(repeating: " ", count: max(1, 12 - time.count)))\(text)"
     }
@@ -50,7 +50,7 @@ struct ControlReport {
         var lines = [Console.hasColours ? headline : Console.plain(headline)]
         lines.append(
             Self.line(
-                .acknowledged, milliseconds,
+                WaitLevel.acknowledged.rawValue, milliseconds,
                 "control position \(position); \(answer.grantsBefore) grants of the ledger precede it"))
         var details: [String] = []
         switch declaration.operation {

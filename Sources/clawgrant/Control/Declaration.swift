@@ -2,6 +2,7 @@ import ApprovalSources
 import ClawWire
 import GrantWorker
 import IssuanceRules
+import Keys
 
 /// A control event that a command is about to declare.
 struct Declaration {
@@ -34,6 +35,36 @@ struct Declaration {
         ControlEmitter.event(
             operation, id: id, source: options.eventSource, by: options.people, at: declaredAt, reason: options.reason,
             incident: options.incident)
+    }
+
+    /// True for what takes away, and for a drill of it: nothing but the ledger may keep it from being declared.
+    var isUrgent: Bool { operation.kind.isRestrictive || operation.kind == .drill }
+
+    /// The issuance rules; `nil`, after a warning, when they cannot be read and the event is urgent.
+    ///
+    /// - Throws: when they cannot be read and the event gives back.
+    func rules(_ file: ConfigurationFile) throws -> RuleSet? {
+        do {
+            return try file.rules()
+        } catch let failure as CommandFailure where isUrgent {
+            Console.error(
+                "warning: \(failure.message)\nwarning: going on without rules: names are not checked, and what is taken "
+                    + "away holds all the same")
+            return nil
+        }
+    }
+
+    /// Refuses to suspect a key of this log: tokens are never signed with it, so that nothing would be void.
+    func refuseUseless(_ file: ConfigurationFile) throws {
+        guard case .suspectKey(let suspect) = operation,
+            let keys = try? KeyRing.load(file.worker.keys, required: [], at: declaredAt)
+        else { return }
+        for purpose in [KeyPurpose.receipt, .envelope]
+        where keys.acceptedKeys(for: purpose, at: declaredAt).contains(where: { $0.publicKey.kid == suspect.kid }) {
+            throw CommandFailure.negative(
+                "\(suspect.kid) is the key of purpose \(purpose.rawValue), which signs no tokens: nothing would be void",
+                remedy: "change it as docs/security/key-ceremony.md says; suspect the key of purpose token")
+        }
     }
 
     /// Declares the event the way that the options say.

@@ -49,13 +49,13 @@ struct DeclarationOptions: ParsableArguments {
             valueName: "id"))
     var id: String?
 
-    @Flag(help: "Do not ask.")
+    @Flag(help: "Do not ask. What takes away is declared first, and what it hits is told afterwards.")
     var yes = false
 
-    @Option(help: "Stay until it has come so far. Default: published.")
+    @Option(help: "Stay until it has come so far. Default: converged; over the topic published.")
     var wait: WaitLevel?
 
-    @Option(help: ArgumentHelp("Stay no longer than this.", valueName: "seconds"))
+    @Option(help: ArgumentHelp("Stay no longer than this while nothing moves.", valueName: "seconds"))
     var timeout: Int64 = 30
 
     @Flag(

@@ -16,19 +16,32 @@ struct LedgerDeclaration {
     }
 
     func declare() async throws {
-        let rules = try file.rules()
+        #if DEBUG
+            try CrashPlan.arm()
+        #endif
+        let rules = try declaration.rules(file)
+        try declaration.refuseUseless(file)
         try await LedgerAccess.ledger(file, ifUnreachable: Self.withoutDatabase(file)) { ledger in
-            let overview = try await ledger.controlOverview()
-            let preview = try await preview(overview, rules, ledger)
-            tell(preview)
-            try declaration.confirm()
+            // Whoever asks for no question wants the stop, not its preview: what it hits is counted by the stop itself.
+            let isFirst = options.yes && declaration.isUrgent
+            var overview: ControlOverview?
+            if !isFirst {
+                let read = try await ledger.controlOverview()
+                tell(try await preview(read, rules, ledger))
+                overview = read
+                try declaration.confirm()
+            }
             let stopwatch = Stopwatch()
-            let answer = try await apply(rules, ledger, stopwatch)
+            let answer = try await apply(rules ?? .unread, ledger, stopwatch)
             try tell(answer, stopwatch)
+            if isFirst {
+                overview = try await Self.whenReachable { try await ledger.controlOverview() }
+                if let overview { try tellAfterwards(overview, rules, answer) }
+            }
             // Nobody seals and publishes while no worker runs: there is nothing to wait for.
-            let level = options.wait ?? (overview.liveWorkers == 0 ? .acknowledged : .published)
+            let level = options.wait ?? (overview?.liveWorkers == 0 ? .acknowledged : .converged)
             if let position = answer.position, level > .acknowledged {
-                try await follow(position, until: level, ledger, stopwatch)
+                try await follow(position, of: answer.voidedTokens, until: level, ledger, stopwatch)
             }
         }
     }
@@ -43,7 +56,7 @@ struct LedgerDeclaration {
     // MARK: Before
 
     private func preview(
-        _ overview: ControlOverview, _ rules: RuleSet, _ ledger: PostgresLedger
+        _ overview: ControlOverview, _ rules: RuleSet?, _ ledger: PostgresLedger
     ) async throws -> ControlPreview {
         let state = try ControlState(overview)
         var live: Int64?
@@ -56,6 +69,22 @@ struct LedgerDeclaration {
             }
         }
         return ControlPreview(declaration, overview, state, rules, file, live: live)
+    }
+
+    /// What the preview would have said, once the event is in force: the numbers for machines, the warnings for everybody.
+    private func tellAfterwards(
+        _ overview: ControlOverview, _ rules: RuleSet?, _ answer: ControlAcknowledgement
+    ) throws {
+        let live =
+            answer.revocationRuns > 0
+            ? answer.voidedTokens : declaration.operation.scope.flatMap { overview.live(in: $0) }
+        let preview = ControlPreview(
+            declaration, overview, try ControlState(overview), rules, file, live: live, isAfterwards: true)
+        if options.output.isJSON {
+            Console.out(preview.json)
+        } else {
+            for line in preview.warningLines { Console.out(line) }
+        }
     }
 
     private func tell(_ preview: ControlPreview) {
@@ -109,16 +138,20 @@ struct LedgerDeclaration {
     // MARK: After
 
     private func follow(
-        _ position: Int64, until level: WaitLevel, _ ledger: PostgresLedger, _ stopwatch: Stopwatch
+        _ position: Int64, of voided: Int64?, until level: WaitLevel, _ ledger: PostgresLedger, _ stopwatch: Stopwatch
     ) async throws {
         var sealed: Int64?
         var swept: Int64?
         var isPublished = false
-        while stopwatch.seconds < options.timeout {
-            if let progress = try await Self.progress(ledger, position) {
+        var line = ProgressLine(voided: voided)
+        while stopwatch.seconds - line.changedAt < options.timeout {
+            if let progress = try await Self.whenReachable({ try await ledger.controlProgress(of: position) }) ?? nil {
                 // What is sealed is in a batch no later than the last one that the same snapshot shows.
                 if progress.isSealed { sealed = sealed ?? progress.lastBatch }
                 if progress.isSwept { swept = swept ?? progress.lastBatch }
+                if let text = line.take(progress, at: stopwatch.seconds) {
+                    tell(revoking: progress, voided, stopwatch, text)
+                }
                 if !isPublished, let sealed, progress.nextBatchToPublish > sealed {
                     isPublished = true
                     tell(
@@ -138,17 +171,32 @@ struct LedgerDeclaration {
         }
         throw CommandFailure.negative(
             "it is in force since control position \(position), and was not seen "
-                + (isPublished ? "to have converged" : "published") + " within \(options.timeout) s",
+                + (isPublished ? "to have converged" : "published") + ": nothing moved for \(options.timeout) s",
             remedy:
                 "look whether a worker runs and reaches the broker; `clawgrant stop status` tells how far it has come")
     }
 
-    /// Progress, or `nil` while the database cannot tell: what is acknowledged stays so meanwhile.
-    private static func progress(_ ledger: PostgresLedger, _ position: Int64) async throws -> ControlProgress? {
+    /// An answer, or `nil` while the database cannot tell: what is acknowledged stays so meanwhile.
+    private static func whenReachable<Answer>(_ ask: () async throws -> Answer) async throws -> Answer? {
         do {
-            return try await ledger.controlProgress(of: position)
-        } catch  where error.isRetriable {
+            return try await ask()
+        } catch let error as LedgerError where error.isRetriable {
             return nil
+        }
+    }
+
+    private func tell(
+        revoking progress: ControlProgress, _ voided: Int64?, _ stopwatch: Stopwatch, _ text: String
+    ) {
+        if options.output.isJSON {
+            var object: JSONObject = [
+                "step": "revoking", "ms": .number(stopwatch.milliseconds),
+                "revoked_tokens": .integer(progress.revokedTokens),
+            ]
+            object["voided_tokens"] = voided.map { .integer($0) }
+            Console.out(.object(object))
+        } else {
+            Console.out(ControlReport.line("revoking", stopwatch.milliseconds, text))
         }
     }
 
@@ -158,8 +206,45 @@ struct LedgerDeclaration {
             object["revoked_tokens"] = revoked.map { .integer($0) }
             Console.out(.object(object))
         } else {
-            Console.out(ControlReport.line(step, stopwatch.milliseconds, text))
+            Console.out(ControlReport.line(step.rawValue, stopwatch.milliseconds, text))
         }
+    }
+}
+
+/// Tells once a second how many tokens are revoked, and knows when anything last moved.
+struct ProgressLine {
+    private struct Moved: Hashable {
+        let isSealed: Bool
+        let isSwept: Bool
+        let openRuns: Int64
+        let revokedTokens: Int64
+        let nextBatchToPublish: Int64
+    }
+
+    /// Live tokens that are void; `nil` when nobody counted them.
+    let voided: Int64?
+    /// The second in which anything last moved.
+    private(set) var changedAt: Int64 = 0
+    private var last: Moved?
+    private var toldAt: Int64 = 0
+
+    init(voided: Int64?) { self.voided = voided }
+
+    /// Takes what is known now.
+    ///
+    /// - Parameter second: Whole seconds since the beginning.
+    /// - Returns: The line to show: while tokens are being revoked, one in each second.
+    mutating func take(_ progress: ControlProgress, at second: Int64) -> String? {
+        let moved = Moved(
+            isSealed: progress.isSealed, isSwept: progress.isSwept, openRuns: progress.openRuns,
+            revokedTokens: progress.revokedTokens, nextBatchToPublish: progress.nextBatchToPublish)
+        if moved != last {
+            if last != nil { changedAt = second }
+            last = moved
+        }
+        guard progress.openRuns > 0, second > toldAt else { return nil }
+        toldAt = second
+        return "\(progress.revokedTokens)" + (voided.map { " of \(max($0, progress.revokedTokens))" } ?? "") + " tokens"
     }
 }
 

@@ -22,7 +22,10 @@ struct TopicDeclaration {
         let record = try ControlEmitter(signer: KeyArguments.signer(signKey), source: options.eventSource).record(
             declaration.operation, id: declaration.id, by: options.people, at: declaration.declaredAt,
             reason: options.reason, incident: options.incident, topic: topic)
-        _ = try Self.reading(of: record, under: file.rules(), at: declaration.declaredAt)
+        try declaration.refuseUseless(file)
+        if let rules = try declaration.rules(file) {
+            _ = try Self.reading(of: record, under: rules, at: declaration.declaredAt)
+        }
         if !options.output.isJSON {
             Console.out(Console.styled(Console.plain(declaration.title), .bold))
             Console.out("what it hits is in the ledger, which is not asked with --via-topic")
@@ -69,7 +72,7 @@ struct TopicDeclaration {
         case let result:
             return
                 "\(result) at control position \(position ?? 0); \(answer["grants_before"]?.integer ?? 0) grants precede "
-                + "it; in force \(answer["effective_ms"]?.integer ?? 0) ms after a worker had read it"
+                + "it"
         }
     }
 
@@ -108,6 +111,12 @@ struct TopicDeclaration {
                     remedy: "what is not obeyed goes to "
                         + "\(file.worker.outputs.name(.deadLetters)); ask `clawgrant stop status` where the database is"
                 )
+            }
+            // That it was in force before is learned with its publication.
+            if let position = answer["control_position"]?.integer, let time = answer["effective_ms"]?.integer {
+                tell(
+                    "acknowledged", stopwatch, "control position \(position); \(time) ms after a worker had read it",
+                    ["control_position": .integer(position), "effective_ms": .integer(time)])
             }
             tell("published", stopwatch, Self.text(answer), ["answer": answer])
         }

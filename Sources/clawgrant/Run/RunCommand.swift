@@ -1,6 +1,5 @@
 import ArgumentParser
 import CLinux
-import CrashPoints
 import Glibc
 import GrantWorker
 import Logging
@@ -25,7 +24,7 @@ struct RunCommand: AsyncParsableCommand {
 
     mutating func run() async throws {
         #if DEBUG
-            try Self.planCrash()
+            try CrashPlan.arm()
         #endif
         let file = try source.load()
         var configuration = file.worker
@@ -65,16 +64,4 @@ struct RunCommand: AsyncParsableCommand {
             throw CommandFailure.negative("the worker ended: \(error)")
         }
     }
-
-    #if DEBUG
-        /// Lets a test say where this process is to kill itself, see ``CrashPoint/arm(killingAt:)``.
-        private static func planCrash() throws {
-            guard let plan = unsafe getenv("CLAWGRANT_CRASH_AT") else { return }
-            do {
-                try unsafe CrashPoint.arm(killingAt: String(cString: plan))
-            } catch {
-                throw ValidationError("CLAWGRANT_CRASH_AT: \(error)")
-            }
-        }
-    #endif
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import ClawWire
 import Foundation
+import Glibc
 import GrantWorker
 
 /// Parses, runs, and turns every way to fail into one exit code and one message.
@@ -11,6 +12,9 @@ enum CommandRunner {
     static func run(_ arguments: [String]) async -> Int32 {
         do {
             var command = try await Clawgrant.asyncParseAsRoot(arguments)
+            // Whoever halts all workers of a machine by name hits what runs beside them, too: a surface or a bridge must
+            // not end of it. A worker that has not come to listen yet ends, and so issues nothing.
+            if !(command is RunCommand) { _ = signal(SIGUSR1, SIG_IGN) }
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {

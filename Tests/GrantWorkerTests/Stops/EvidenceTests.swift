@@ -6,6 +6,7 @@ import GrantVerifier
 import GrantWorker
 import IssuanceRules
 import Kafka
+import Keys
 import Playground
 import Postgres
 import ReceiptLog
@@ -131,6 +132,53 @@ extension StopTests {
                     }
                     return told == [.invalid, .valid]
                 }
+                try await stage.check()
+            }
+        }
+
+        /// A stop voids by its cut-off at once; until its tokens are revoked one by one, a list would call them valid.
+        @Test func noStatusListIsSignedWhileTokensAreStillRevoked() async throws {
+            try await Stage.run(.stops) { stage in
+                let playground = stage.playground
+                let worker = try playground.startWorker("one")
+                try await stage.untilAtWork([worker])
+                var script = Script(playground)
+                try script.add(ApprovalDraft("a", .reconcile, in: playground), .issued, in: playground)
+                script.expectRevoked(1)
+                try await stage.send(script)
+                try await stage.untilSettled()
+                let rows = try await playground.query(
+                    "SELECT encode(token_hash, 'hex'), extract(epoch FROM expires_at)::bigint::text FROM clawgrant.request"
+                )
+                let place = StatusPlace(
+                    token: try #require(Digest(hex: try rows.string(0, 0))),
+                    expiry: Timestamp(seconds: Int64(try rows.string(0, 1)) ?? 0))
+                let key = LoadedKey(
+                    KeyConfiguration(purpose: .receipt, location: .file("receipt.pem")),
+                    signer: try #require(SeedSigner(seed: [UInt8](repeating: 7, count: 32))))
+                let keys = try KeyRing([key], required: [.receipt], at: .playgroundNow)
+                var configuration = try PostgresConfiguration(uri: playground.conninfo)
+                PostgresLedger.configure(&configuration, worker: WorkerID("lists"))
+                let pool = PostgresPool(configuration)
+                let ledger = PostgresLedger(pool: pool, configuration: configuration)
+                let maker = StatusListMaker(
+                    ledger: ledger, keys: keys, uriBase: "https://status.northquay.example", timeToLive: 30)
+                func status() async throws -> StatusList.Status? {
+                    try await maker.lists(at: .playgroundNow).first { $0.number == place.list }?.list.list
+                        .status(at: place.index)
+                }
+                #expect(try await status() == .valid)
+                let holder = try await stage.block("request")
+                _ = try await stage.apply(
+                    .stop(.init(stopID: "stop", scope: .everything, revokesLive: true)), id: "stop")
+                let reason = await #expect(throws: StatusListMaker.Withheld.self) { try await status() }
+                #expect(reason?.position == 1)
+                _ = try await holder.simple("COMMIT")
+                await holder.close()
+                try await stage.untilSwept()
+                #expect(try await status() == .invalid)
+                await ledger.close()
+                await pool.shutdown()
                 try await stage.check()
             }
         }

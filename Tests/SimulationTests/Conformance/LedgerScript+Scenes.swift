@@ -413,6 +413,17 @@ extension LedgerScript {
                 try await stage.one.liveTokens(scopeKind: kind, value: value, atMost: 9, within: .seconds(5)) ?? -1
             }
         }
+        for (kind, value) in [("agent", "did:key:zAgent"), ("job", "job-r1"), ("request", "r2"), ("jti", "jti-r2")] {
+            await stage.saw("counted \(kind)") {
+                var read = ControlRead(worker: Stage.first, eventID: nil)
+                read.counted = ControlRead.CountedScope(kind: kind, value: value)
+                return try await stage.one.control(read) { _ in
+                    []
+                } plan: {
+                    (ControlWrite(), $0.live ?? -1)
+                }
+            }
+        }
         await stage.saw("overview") {
             let overview = try await stage.one.controlOverview()
             return "\(overview.position) \(overview.orders.map(\.key)) \(overview.openRuns.map(\.handle)) "
