@@ -176,7 +176,8 @@ struct NativeSourceTests {
         arguments: [
             ("scope", nil), ("scope", 7), ("scope", ["kind": "galaxy", "value": "x"]), ("scope", ["kind": "job_class"]),
             ("scope", ["kind": "tenant", "value": "x"]),
-            ("scope", ["kind": "job_class", "value": "prod_db_maintenance", "except": "agent-1"]), ("scope", ["kind": "agent", "value": ["a"]]),
+            ("scope", ["kind": "job_class", "value": "prod_db_maintenance", "except": "agent-1"]),
+            ("scope", ["kind": "agent", "value": ["a"]]),
             ("action", "pause"), ("action", nil),
         ] as [(String, JSONValue?)])
     func widenedStops(key: String, value: JSONValue?) throws {

@@ -230,7 +230,9 @@ import Testing
     }
 
     @Test func statementsRestrictScopesActionsAndTools() throws {
-        let allow: JSONValue = ["sid": "a", "effect": "Allow", "actions": ["proxy:*", "tool:read"], "resources": ["*"]]
+        let allow: JSONValue = [
+            "sid": "a", "effect": "Allow", "actions": ["proxy:*", "tool:read"], "resources": ["*"],
+        ]
         let deny: JSONValue = ["sid": "d", "effect": "Deny", "actions": ["*"], "resources": ["prod/*"]]
         func codes(
             _ policy: StatementPolicy?, _ change: (inout Setup) -> Void = { _ in }

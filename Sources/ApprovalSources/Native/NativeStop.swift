@@ -78,7 +78,8 @@ public enum NativeStop {
     /// A scope with members beside its two says more than is understood, so it is none.
     private static func scope(_ value: JSONValue) -> StopScope? {
         guard let members = value.object?.members, members.allSatisfy({ $0.key == "kind" || $0.key == "value" }),
-            let kind = value["kind"]?.string.flatMap({ StopScope.Kind(rawValue: $0) }) else { return nil }
+            let kind = value["kind"]?.string.flatMap({ StopScope.Kind(rawValue: $0) })
+        else { return nil }
         let given = value["value"] ?? .null
         if kind == .all { return .everything }
         // A token has been issued, so there is nothing to stop: it is revoked.

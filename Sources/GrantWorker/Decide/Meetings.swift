@@ -38,7 +38,8 @@ struct WaitingRequests {
     init(_ requests: some Sequence<StoredRequest>) {
         for request in requests where request.state == .waiting {
             if let approval = request.approvalReference { byApproval[approval, default: []].append(request.requestID) }
-            if let ticket = request.ticketReference.map({ Ticket(system: nil, number: $0) })?.comparedNumber { byTicket[ticket, default: []].append(request.requestID) }
+            let named = Ticket(system: nil, number: request.ticketReference)
+            if let ticket = named.comparedNumber { byTicket[ticket, default: []].append(request.requestID) }
             if let subject = request.subjectReference { bySubject[subject, default: []].append(request.requestID) }
         }
     }

@@ -69,7 +69,8 @@ extension WorkingSet {
         let stored = StoredRequest(
             requestID: asked.requestID, state: .waiting, jobID: asked.jobID, jobClass: asked.jobClass,
             agentDID: asked.agentDID, body: nil, receivedAt: now, waitUntil: nil, decidedAt: nil, approvals: [],
-            token: nil, revocation: nil, approvalReference: asked.approvalID, ticketReference: asked.comparedTicketNumber,
+            token: nil, revocation: nil, approvalReference: asked.approvalID,
+            ticketReference: asked.comparedTicketNumber,
             subjectReference: asked.subject)
         let entry = RequestEntry(
             request: asked, stored: stored, isNew: true, isChanged: false, source: source, authenticity: authenticity,

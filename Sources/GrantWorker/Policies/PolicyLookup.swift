@@ -50,7 +50,7 @@ public struct PolicyLookup: Sendable {
     }
 
     private func stands(_ hash: Digest, _ sources: [any PolicySource]) async -> Bool {
-        let cache = PolicyCache(sources: sources, signers: signers, logger: logger)
+        let cache = PolicyCache(sources: sources, signers: signers, patience: .seconds(10), logger: logger)
         await cache.load([hash])
         if case .available? = cache.known()[hash] { return true }
         return false

@@ -323,7 +323,8 @@ extension Decider {
         if let invalidated = state.invalidated {
             return .refused([
                 finding(
-                    .humanApprovalSubjectInvalidated, "somebody on whom \(id) rests is invalid: \(quoted(invalidated.value))",
+                    .humanApprovalSubjectInvalidated,
+                    "somebody on whom \(id) rests is invalid: \(quoted(invalidated.value))",
                     "binding", needed: "a valid account and a new approval")
             ])
         }

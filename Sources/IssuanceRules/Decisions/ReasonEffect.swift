@@ -20,7 +20,8 @@ extension ReasonCode {
             .note
         case .capabilityRequiresApproval, .humanApprovalNotYetActive, .humanApprovalNoExpiry, .humanApprovalTimeUnknown,
             .humanApprovalNoHuman, .humanApprovalSelfApproval, .humanApprovalApproverUnknown,
-            .humanApprovalRequesterUnknown, .humanApprovalSeparationOfDuties, .humanApprovalTooFew, .humanApprovalGroupNotMet,
+            .humanApprovalRequesterUnknown, .humanApprovalSeparationOfDuties, .humanApprovalTooFew,
+            .humanApprovalGroupNotMet,
             .humanApprovalDirectAssignment, .humanApprovalExtensionOnly, .humanApprovalEntitlementUnmapped,
             .humanApprovalContradictory, .humanApprovalOverflow, .humanApprovalSourceNotAllowed,
             .humanApprovalSignerNotAllowed, .humanApprovalNotConfirmed, .humanApprovalSourceSilent,

@@ -95,7 +95,8 @@ private struct FactReader {
         guard let kind = Actor.Kind(rawValue: kind) else {
             throw FactError(path: path + "kind", expected: "human or system")
         }
-        return Actor(id: PersonID(folding: try required("id")), name: try text("name"), upn: try text("upn"), kind: kind)
+        return Actor(
+            id: PersonID(folding: try required("id")), name: try text("name"), upn: try text("upn"), kind: kind)
     }
 
     /// One person as an object, or several as an array.

@@ -115,7 +115,8 @@ struct Ask {
         CapabilityRequest(
             requestID: RequestID("req-\(name)"), jobID: JobID(job ?? "job-\(name)"), jobClass: JobClass(jobClass),
             agentDID: AgentDID("did:web:agents.harborline.example"), subject: subject.map { PersonID($0) },
-            scope: scope, actions: actions, ttlSeconds: 600, policyHash: policy, approvalID: approval.map { ApprovalID($0) },
+            scope: scope, actions: actions, ttlSeconds: 600, policyHash: policy,
+            approvalID: approval.map { ApprovalID($0) },
             ticketNumber: ticket,
             delivery: delivery ?? .sealed(publicKey: PlanFixture.jobKey?.publicKey ?? []),
             upgradesRequest: upgrades.map { RequestID($0) }, reason: "reindex", requestedAt: PlanFixture.now)
