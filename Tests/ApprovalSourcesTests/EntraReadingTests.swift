@@ -333,7 +333,7 @@ struct EntraReadingTests {
         arguments: [
             ("", DeadLetterReason.notJSON), ("{", .notJSON), ("not json", .notJSON), ("7", .malformed),
             ("\"text\"", .malformed), ("{\"records\":{}}", .malformed), ("{\"records\":null}", .malformed),
-            ("{\"records\":[],\"records\":[]}", .notJSON), ("[1e999]", .notJSON),
+            ("[1e999]", .notJSON),
         ])
     func deadLetters(text: String, reason: DeadLetterReason) {
         #expect(Builder.reading(Array(text.utf8)).fault == reason)

@@ -97,7 +97,8 @@ private struct ServiceNowChange {
             TextRules.isWord(text) && text.utf8.count <= 128 ? JobClass(text) : nil
         }
         common.justification = TextRules.justification(Self.field(change["justification"]))
-        let phase = Phase(Self.field(change["state"]))
+        let label = Self.field(change["state"]?["display_value"]).flatMap { Int64($0) == nil ? $0 : nil }
+        let phase = Phase(Self.field(change["state"]) ?? label)
         switch phase {
         case .over(let reason): return [common.with(.grantEnded(reason))]
         case .beforeApproval, .ready, .unknown: break
