@@ -17,6 +17,8 @@ public struct RunMaterial: Sendable {
     public var agentEvents: [RunEvent] = []
     /// Signed approval receipts that the inputs of receipts are, by their origin.
     public var approvalEnvelopes: [RecordOrigin: JSONValue] = [:]
+    /// Records on which grants rest that were not found.
+    public var approvalsNotFound = 0
     /// The last signed head of the revocations topic, as published.
     public var revocationHead: [UInt8]?
     /// Whose gateway receipts count; nobody's signature is known when it is empty.

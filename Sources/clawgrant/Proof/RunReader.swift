@@ -146,9 +146,12 @@ struct RunReader {
         var wanted: [TopicPartition: [Int64: EvidenceInput]] = [:]
         for receipt in material.log.receipts.compactMap(\.receipt) {
             guard case .grantIssued = receipt.content else { continue }
-            for input in receipt.provenance.inputs where topics[input.origin.topic] != nil {
+            for input in receipt.provenance.inputs {
                 let partition = TopicPartition(topic: input.origin.topic, partition: input.origin.partition)
-                guard wanted[partition, default: [:]].count < 256 else { continue }
+                guard topics[input.origin.topic] != nil, wanted[partition, default: [:]].count < 256 else {
+                    material.approvalsNotFound += 1
+                    continue
+                }
                 wanted[partition, default: [:]][input.origin.offset] = input
             }
         }
@@ -156,7 +159,10 @@ struct RunReader {
             let consumer = try consumer(events)
             do {
                 for (offset, input) in inputs.sorted(by: { $0.key < $1.key }) {
-                    guard let value = try await record(at: offset, of: partition, consumer) else { continue }
+                    guard let value = try await record(at: offset, of: partition, consumer) else {
+                        material.approvalsNotFound += 1
+                        continue
+                    }
                     material.approvalEnvelopes[input.origin] = ApprovalRecords.envelope(in: value, digest: input.digest)
                 }
                 await consumer.close(deadline: .seconds(2))
