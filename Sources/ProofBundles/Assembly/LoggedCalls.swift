@@ -16,11 +16,16 @@ enum LoggedCalls {
         _ leaves: [LoggedReceipt], _ calls: [GatewayCall]
     ) -> (lost: [LoggedReceipt], unlogged: [GatewayCall]) {
         let given = Set(calls.map(\.payloadHash.b64u))
-        let logged = Set(leaves.compactMap { hash(of: $0) })
+        let logged = hashes(leaves)
         return (
             leaves.filter { leaf in hash(of: leaf).map { !given.contains($0) } ?? true },
-            calls.filter { !logged.contains($0.payloadHash.b64u) }
+            calls.filter { !logged.contains($0.payloadHash) }
         )
+    }
+
+    /// The payload hashes of the calls that the log has a receipt of.
+    static func hashes(_ receipts: [LoggedReceipt]) -> Set<Digest> {
+        Set(leaves(receipts).compactMap { hash(of: $0).flatMap { Digest(b64u: $0) } })
     }
 
     private static func hash(of leaf: LoggedReceipt) -> String? {

@@ -417,7 +417,7 @@ enum CallChecks {
             return false
         }
         if call.policyHash == nil, let pinned = candidates.first(where: { $0.policyHash != nil })?.policyHash {
-            list.skip(
+            list.pass(
                 "GATEWAY_POLICY_UNSTATED", "\(binding).policy_hash",
                 "the token is under the policy \(pinned); the gateway does not say which one it enforced")
         }
