@@ -3,6 +3,7 @@ import ClawWire
 import Foundation
 import GrantLedger
 import GrantWorker
+import IssuanceRules
 import Kafka
 import Keys
 import Primitives
