@@ -48,7 +48,8 @@ struct CompatibleVectorTests {
     func fixtures(_ vector: VectorCase) throws {
         let path = try #require(vector["path"]?.string)
         let document = try SharedVectors.load("fixtures/\(path.dropLast(".json".count))")
-        let lists = try SharedVectors.load("fixtures/protocol-conformance/clawverify.config.conformance.v1")["allowlists"]
+        let lists = try SharedVectors.load("fixtures/protocol-conformance/clawverify.config.conformance.v1")[
+            "allowlists"]
         var options = ReferenceOptions()
         options.members["allowlistedReceiptSignerDids"] = lists?["gateway_receipt_signer_dids"]
         options.members["allowlistedDerivationAttestationSignerDids"] =

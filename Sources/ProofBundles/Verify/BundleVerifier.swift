@@ -139,7 +139,8 @@ struct BundleVerifier {
             if Self.unconfigured.contains(refusal.code) {
                 list.skip(refusal.code, path, refusal.detail)
             } else {
-                list.fail(refusal.code, path, "the reference's \(verifier.rawValue) verifier refuses it: \(refusal.detail)")
+                list.fail(
+                    refusal.code, path, "the reference's \(verifier.rawValue) verifier refuses it: \(refusal.detail)")
             }
         }
     }

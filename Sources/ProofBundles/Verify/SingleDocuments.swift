@@ -281,7 +281,8 @@ struct SingleDocuments {
     mutating func commitSignature(_ value: JSONValue) {
         let verdict = ReferenceCommandLine.verify(commitSignature: value)
         if !verdict.passes { list.fail(verdict.reasonCode, "", "the signed reference to a commit does not hold") }
-        list.skip("SIGNER_NOT_LISTED", "did", "the signature fits the key that the document names; whose it is, is open")
+        list.skip(
+            "SIGNER_NOT_LISTED", "did", "the signature fits the key that the document names; whose it is, is open")
     }
 
     /// Weighs a log proof that the gateway put into the payload after signing it.
@@ -293,7 +294,8 @@ struct SingleDocuments {
                 list.pass("LOG_PROOF", path, "leaf \(proof.leafIndex) of \(proof.treeSize), root signed by the gateway")
             } else {
                 list.skip(
-                    "UNSIGNED_PROOF", path, "the proof is not under the receipt's signature, and nobody who is trusted signed its root")
+                    "UNSIGNED_PROOF", path,
+                    "the proof is not under the receipt's signature, and nobody who is trusted signed its root")
             }
         } catch {
             list.fail(error.code.rawValue, error.field.map { "\(path).\($0)" } ?? path, error.detail)
@@ -312,7 +314,8 @@ struct SingleDocuments {
             if isWorkers {
                 list.pass(
                     "ATTESTATION", "",
-                    "the worker's word for \(receipt.kind.rawValue) by \(receipt.approverSubject), not the approver's own")
+                    "the worker's word for \(receipt.kind.rawValue) by \(receipt.approverSubject), not the approver's own"
+                )
                 return
             }
             list.pass("APPROVAL", "", "\(receipt.kind.rawValue) by \(receipt.approverSubject)")

@@ -152,7 +152,8 @@ struct UsageBookTests {
             snapshot: before.state)
         #expect(after.marks == ["cost/EUR:100:3"])
         // A model without a price is told where there is a budget in money, and nowhere else.
-        let unpriced = try judge([UsageSample.call("3", job: "a", model: "o9")], [UsageSample.grant("a")], prices: price)
+        let unpriced = try judge(
+            [UsageSample.call("3", job: "a", model: "o9")], [UsageSample.grant("a")], prices: price)
         #expect(unpriced.codes == [])
     }
 
