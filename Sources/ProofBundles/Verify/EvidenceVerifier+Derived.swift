@@ -128,6 +128,8 @@ extension EvidenceVerifier {
     ) -> [GatewayCall] {
         var ofTheRun: [GatewayCall] = []
         let hashes = Set(bundle.events.map(\.hash))
+        list.expect(
+            value?.array != nil, "MISSING_REQUIRED_FIELD", at("gateway_receipts"), "a list, empty or not, was expected")
         guard (value?.array?.count ?? 0) <= CallFilter.maximumCalls else {
             list.fail("LIMIT_EXCEEDED", at("gateway_receipts"), "more than \(CallFilter.maximumCalls) receipts")
             return []
