@@ -70,6 +70,55 @@ struct AssemblyTests {
         #expect(run.proofBundle["payload"]?["receipts"]?.array?.count == 2)
     }
 
+    /// Whoever may write to the gateways' topic can put nothing into the place of a call.
+    @Test func forgedCallsTakeNoPlace() throws {
+        let run = try SampleRun.assembled(
+            SampleRun.Options(change: { material in
+                let call = material.calls[0]
+                let early = SampleRun.noon.adding(seconds: 1)
+                var forged = try #require(
+                    SampleRun.call(7, event: call.eventHash, scope: call.scopeHash, at: early, id: "rcpt-0").object)
+                forged["signature_b64u"] = .string(Base64URL.encode([UInt8](repeating: 1, count: 64)))
+                material.calls.append(try GatewayCall(.object(forged)))
+                material.calls.append(
+                    try GatewayCall(
+                        try SampleRun.call(
+                            8, event: call.eventHash, scope: call.scopeHash, at: early, by: "stranger", id: "rcpt-1")))
+            }))
+        let receipts = run.proofBundle["payload"]?["receipts"]?.array ?? []
+        #expect(receipts.compactMap { $0["payload"]?["tokens_input"]?.integer } == [900, 901])
+        let aside = try #require(run.evidence["gateway_receipts"]?.array)
+        #expect(Set(aside.compactMap { $0["reason"]?.string }) == ["signature_invalid", "signer_unknown"])
+    }
+
+    /// Of two calls that one gateway signed under one identifier, the one that was counted stands.
+    @Test func theLoggedCallStands() throws {
+        let material = try SampleRun.loggedMaterial(change: { material in
+            let call = material.calls[0]
+            material.calls.append(
+                try GatewayCall(
+                    try SampleRun.call(
+                        7, event: call.eventHash, scope: call.scopeHash, at: SampleRun.noon.adding(seconds: 1),
+                        id: "rcpt-0")))
+        })
+        let run = RunRecord(material)
+        #expect(run.calls.map(\.tokensInput) == [900, 901])
+        #expect(run.setAside.map(\.reason) == [.replayed])
+    }
+
+    @Test func strangersTakeNoRoomFromCalls() throws {
+        let material = try SampleRun.loggedMaterial()
+        var collector = CallCollector(
+            jobID: SampleRun.job, log: material.log, signers: [SampleRun.signer("gateway").publicKey.did])
+        let junk = JSONWriter.bytes(
+            try SampleRun.call(9, event: nil, scope: nil, at: SampleRun.noon, by: "stranger"))
+        for _ in 0..<(CallCollector.maximumStrangers + 20) { collector.take(junk) }
+        for call in material.calls { collector.take(JSONWriter.bytes(call.envelope.json)) }
+        #expect(collector.calls.count == CallCollector.maximumStrangers + 2)
+        #expect(collector.unreadable == 20)
+        #expect(Array(collector.calls.suffix(2)) == material.calls)
+    }
+
     @Test func agentsOwnChainIsKept() throws {
         func entry(_ id: String, _ previous: Digest?) -> RunEvent {
             RunEvent(
@@ -177,6 +226,22 @@ struct OpenRunsTests {
         #expect(open.ended(at: later, settle: 0).isEmpty && open.count == 0)
         open.take(log.records[0])
         #expect(open.ended(at: later, settle: 0).count == 1)
+    }
+
+    /// While a log is read that never pauses, the time is that of its last batch.
+    @Test func theLastBatchTellsTheTime() throws {
+        let (grant, _) = try SampleRun.grant(evidence: Digest(hashing: "e"))
+        var log = try SampleRun.Log()
+        try log.seal([grant], at: SampleRun.noon)
+        try log.seal([SampleRun.stranger(0)], at: SampleRun.noon.adding(seconds: 601))
+        var open = OpenRuns()
+        #expect(open.sealedAt == nil)
+        open.take(log.records[0])
+        let first = try #require(open.sealedAt)
+        #expect(open.ended(at: first, settle: 0).isEmpty)
+        open.take(log.records[1])
+        let second = try #require(open.sealedAt)
+        #expect(open.ended(at: second, settle: 0).count == 1)
     }
 
     @Test func fileNamesStayInTheirFolder() {

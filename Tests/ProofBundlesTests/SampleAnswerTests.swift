@@ -140,7 +140,7 @@ struct SampleAnswerTests {
         var other = try SampleRun.Log()
         try other.seal([SampleRun.stranger(9)], at: SampleRun.noon)
         #expect(pair(other.checkpoints[0].encoded, []).failures.map(\.code) == ["SPLIT_VIEW"])
-        var claimed = LogClaims()
+        var claimed = LogClaims(trust: SampleRun.trust)
         claimed.add(log.records[0], named: "a")
         #expect(claimed.contradictions.isEmpty)
         claimed.add(other.records[0], named: "b")

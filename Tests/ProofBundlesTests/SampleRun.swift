@@ -171,6 +171,8 @@ enum SampleRun {
         var approvalEnvelope: SignedEnvelope?
         var isPolicyKnown = true
         var agent = SampleRun.agent
+        /// The log's receipts of calls.
+        var leaves: [Receipt] = []
         /// The span that the calls declare.
         var span: String?
         var change: (inout RunMaterial) throws -> Void = { _ in }
@@ -186,6 +188,7 @@ enum SampleRun {
         if let seconds = options.revokedAfter, let revocation = revocation(of: grant, after: seconds) {
             try log.seal([stranger(3), revocation], at: noon.adding(seconds: 121))
         }
+        if !options.leaves.isEmpty { try log.seal(options.leaves, at: noon.adding(seconds: 150)) }
         try log.seal([stranger(4)], at: noon.adding(seconds: 180))
         var collector = try RunCollector(jobID: job, logID: logID, logKeys: [signer("log").publicKey])
         for (offset, record) in log.records.enumerated() { try collector.add(record, at: Int64(offset)) }

@@ -35,9 +35,43 @@ struct StrictVectorTests {
         ).verdict
         let isRefused = ["core", "service"].contains { vector[$0]?["status"]?.string == "INVALID" }
         // Some are refused for an option of the caller's, not for themselves.
-        let isForTheOptions = vector.options.text("causal_policy_profile") != nil
+        let isForTheOptions = vector.options.members.keys.contains { $0 != "allowlistedReceiptSignerDids" }
         if isRefused, !isForTheOptions { #expect(verdict != .valid) }
         if document["envelope_type"] == nil { #expect(verdict == .invalid) }
+    }
+
+    /// The reference's own scenarios, with everybody trusted who signed anything in them.
+    @Test(arguments: SuiteVectorTests.cases.filter { $0.holdsDocument("input_text") })
+    func neverMoreLenientThanTheReferencesScenarios(_ vector: VectorCase) throws {
+        let document = try vector.document("input_text")
+        var trust = trust(vector, document)
+        let everyone = signers(document)
+        trust.bundleSigners = everyone
+        trust.envelopeSigners = everyone
+        trust.approvers = everyone
+        if trust.gatewaySigners.isEmpty { trust.gatewaySigners = everyone }
+        let verdict = ProofVerifier.verify(
+            Array((vector["input_text"]?.string ?? "").utf8), trust: trust, now: vectorClock
+        ).verdict
+        let options = ReferenceOptions(["allowlistedReceiptSignerDids": .array(everyone.sorted().map { .string($0) })])
+        let isRefused = ReferenceVerifier.allCases.contains {
+            $0.verify(document, options: options, now: vectorClock).status == .invalid
+        }
+        let isForTheOptions = vector.options.members.keys.contains { $0 != "allowlistedReceiptSignerDids" }
+        let wasRefused = ["core", "service"].contains { vector[$0]?["status"]?.string == "INVALID" }
+        if isRefused || wasRefused && !isForTheOptions { #expect(verdict != .valid) }
+    }
+
+    private func signers(_ value: JSONValue) -> Set<String> {
+        switch value {
+        case .object(let object):
+            object.members.reduce(into: []) { found, member in
+                if let did = member.value.string, did.hasPrefix("did:key:z6Mk") { found.insert(did) }
+                found.formUnion(signers(member.value))
+            }
+        case .array(let array): array.reduce(into: []) { $0.formUnion(signers($1)) }
+        case .null, .bool, .number, .string: []
+        }
     }
 
     @Test(arguments: SharedVectors.cases("export-bundles").filter { $0.holdsDocument("input_text") })
@@ -58,7 +92,7 @@ struct StrictVectorTests {
         let verification = ProofVerifier.verify(
             JSONWriter.bytes(document), trust: trust, now: Timestamp(seconds: 1_772_366_700))
         guard vector["status"]?.string == "INVALID" else { return }
-        // A proof that the gateway's log put in afterwards is taken out again; then the signature holds.
+        // The receipt's own proof that the gateway's log put in afterwards is taken out again; then the signature holds.
         let isStripped = (try? GatewayCall(document))?.strippedProof != nil
         if !isStripped { #expect(verification.verdict != .valid, "\(vector["error"]?.string ?? "")") }
     }

@@ -165,38 +165,6 @@ struct StrictVerifyTests {
         }
     }
 
-    /// Signs an export bundle again, so that only what is inside can give a lie away.
-    private func resigned(_ export: JSONValue) throws -> JSONValue {
-        var object = try #require(export.object)
-        for key in ["bundle_hash_b64u", "hash_algorithm", "signature_b64u", "algorithm"] { object[key] = nil }
-        let signer = SampleRun.signer("envelope")
-        var bundle = try #require(object["artifacts"]?["proof_bundle_envelope"]?.object)
-        var payload = try #require(bundle["payload"]?.object)
-        var metadata = try #require(payload["metadata"]?["clawgrant"]?.object)
-        let evidence = try #require(object["metadata"]?["clawgrant"])
-        metadata["evidence_sha256_b64u"] = .string(evidence.canonicalDigest.b64u)
-        payload["metadata"] = ["clawgrant": .object(metadata)]
-        bundle = try #require(
-            SignedEnvelope.sign(
-                type: "proof_bundle", payload: payload, rule: .document, signer: signer,
-                issuedAt: SampleRun.noon.adding(seconds: 180)
-            ).json.object)
-        object["artifacts"] = ["proof_bundle_envelope": .object(bundle)]
-        let bytes = JSONWriter.bytes(.object(bundle), order: .canonical)
-        var manifest = try #require(object["manifest"]?.object)
-        var entry = try #require(manifest["entries"]?.array?.first?.object)
-        entry["sha256_b64u"] = .string(Digest(hashing: bytes).b64u)
-        entry["size_bytes"] = .integer(bytes.count)
-        manifest["entries"] = [.object(entry)]
-        object["manifest"] = .object(manifest)
-        let hash = JSONValue.object(object).canonicalDigest.b64u
-        object["bundle_hash_b64u"] = .string(hash)
-        object["hash_algorithm"] = "SHA-256"
-        object["signature_b64u"] = .string(try signer.sign(Array(hash.utf8)).b64u)
-        object["algorithm"] = "Ed25519"
-        return .object(object)
-    }
-
     /// What the assembler may say without anything else in the bundle to hold it to.
     private func isTheAssemblersWord(_ path: String) -> Bool {
         [
@@ -212,11 +180,11 @@ struct StrictVerifyTests {
 
     @Test func aLieThatTheAssemblerSignsIsNamed() throws {
         let export = try SampleRun.assembled().exportBundle
-        #expect(SampleRun.verify(try resigned(export)).verdict == .valid)
+        #expect(SampleRun.verify(try SampleRun.resigned(export)).verdict == .valid)
         let root = ["metadata", "clawgrant"]
         let evidence = try #require(export["metadata"]?["clawgrant"])
         for path in leaves(evidence) where !isTheAssemblersWord(path.joined(separator: ".")) {
-            let lie = try resigned(altered(export, at: (root + path)[...]))
+            let lie = try SampleRun.resigned(altered(export, at: (root + path)[...]))
             let verification = SampleRun.verify(lie)
             #expect(verification.verdict == .invalid, "\(path.joined(separator: "."))")
             let section = "metadata.clawgrant.\(path[0])"
@@ -233,7 +201,7 @@ struct StrictVerifyTests {
         var evidence = try #require(object["metadata"]?["clawgrant"]?.object)
         evidence["receipts"] = .array(Array(try #require(evidence["receipts"]?.array).dropLast()))
         object["metadata"] = ["clawgrant": .object(evidence)]
-        let found = codes(try resigned(.object(object)))
+        let found = codes(try SampleRun.resigned(.object(object)))
         #expect(found.contains("RECEIPT_POSITION_MISSING"))
         #expect(found.contains("EVENT_UNPROVEN"))
     }

@@ -34,6 +34,9 @@ public struct PriceTable: Sendable, Hashable {
     /// Makes a table.
     public init(_ lines: [Line] = []) { self.lines = lines }
 
+    /// The currencies that lines are in.
+    public var currencies: Set<String> { Set(lines.map(\.currency)) }
+
     /// What a call costs, in millionths of a minor unit; `nil` when no line of the currency fits.
     public func cost(
         provider: String, model: String, inputTokens: Int64, outputTokens: Int64, in currency: String

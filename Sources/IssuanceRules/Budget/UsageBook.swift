@@ -211,8 +211,11 @@ public struct UsageBook: Sendable {
         touched.insert(job)
         let budget = budget(of: job, grant.jobClass)
         var entry = state.jobs[job] ?? JobUsage()
+        // A budget in money may come later: what is spent before it counts in whatever has a price.
+        let budgeted = Set(budget.map { Array($0.costs.keys) } ?? [])
         let unpriced = entry.usage.add(
-            call, prices: rules.prices, currencies: budget.map { $0.costs.keys.sorted() } ?? [])
+            call, prices: rules.prices, currencies: budgeted.union(rules.prices.currencies)
+        ).filter { budgeted.contains($0) }
         if let spentAt = entry.spentAt, call.calledAt <= spentAt { entry.callsInFlight += 1 }
         var marks: [BudgetMark] = []
         if let budget {

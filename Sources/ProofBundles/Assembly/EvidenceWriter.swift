@@ -240,24 +240,19 @@ struct EvidenceWriter {
         note("EVENTS_LEFT_OUT", run.eventsLeftOut, "entries had no room in the chain")
         note("POLICY_NOT_FOUND", policies.filter { $0["envelope"] == nil }.count, "no envelope of the WPC was found")
         note(
+            "APPROVALS_NOT_FOUND", run.material.approvalsNotFound,
+            "records on which grants rest are not in their topics any more")
+        note(
             "CLAIMS_NOT_DERIVED", run.tokens.filter { $0.claims == nil }.count,
             "the receipt does not say all that the token's scope hash covers")
         note("CALLS_UNREADABLE", run.material.unreadableCalls, "gateway receipts could not be read")
         note("CALLS_SET_ASIDE", run.setAside.count, "gateway receipts are no full evidence of the run")
-        let leaves = log.receipts.filter { $0.kind == "gateway.receipt" }
+        let leaves = LoggedCalls.leaves(log.receipts)
         if !leaves.isEmpty {
-            let calls = run.calls + run.setAside.map(\.call)
-            let unlogged = calls.filter { call in
-                let hash = Array(call.payloadHash.b64u.utf8)
-                return !leaves.contains { ByteSearch.contains(hash, in: $0.bytes) }
-            }
+            let (lost, unlogged) = LoggedCalls.differences(leaves, run.calls + run.setAside.map(\.call))
             note("CALLS_NOT_IN_LOG", unlogged.count, "gateway receipts have no receipt of the log")
-            let known = Set(calls.map(\.payloadHash.b64u))
-            let lost = leaves.filter { leaf in
-                leaf.document["gateway_call"]?["payload_hash_b64u"]?.string.map { !known.contains($0) } ?? true
-            }
             note(
-                "GATEWAY_RECEIPTS_NOT_FOUND", lost.count, "the log has gateway receipts whose envelopes were not found")
+                LoggedCalls.notFound, lost.count, "the log has gateway receipts whose envelopes were not found")
         }
         if run.tokens.isEmpty { note("NO_TOKEN", 1, "the log holds no issuance for the job") }
         return missing

@@ -36,7 +36,7 @@ public struct GatewayCall: Sendable, Hashable {
 
     /// Reads an envelope. A log proof that stands in its metadata is removed when only then the hash is right.
     ///
-    /// - Throws: ``DocumentFault`` when it is no gateway receipt.
+    /// - Throws: ``DocumentFault`` when it is no gateway receipt, or has the log proof of another (WIRE section 8.2).
     public init(_ value: JSONValue) throws(DocumentFault) {
         var envelope = try Self.envelope(value)
         var stripped: JSONValue?
@@ -44,6 +44,11 @@ public struct GatewayCall: Sendable, Hashable {
             let proof = envelope.payload["metadata"]?["log_inclusion_proof"], var object = value.object,
             var payload = object["payload"]?.object, var metadata = payload["metadata"]?.object
         {
+            guard let leaf = proof["leaf_hash_b64u"]?.string, ExactText.equal(leaf, envelope.payloadHash.text) else {
+                throw DocumentFault(
+                    "HASH_MISMATCH", "payload.metadata.log_inclusion_proof.leaf_hash_b64u",
+                    "the attached inclusion proof is another receipt's")
+            }
             metadata["log_inclusion_proof"] = nil
             payload["metadata"] = metadata.isEmpty ? nil : .object(metadata)
             object["payload"] = .object(payload)

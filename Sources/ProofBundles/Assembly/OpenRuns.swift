@@ -20,6 +20,8 @@ public struct OpenRuns: Sendable {
     }
 
     private var runs: [String: Run] = [:]
+    /// When the last batch that was taken was sealed.
+    public private(set) var sealedAt: Timestamp?
 
     /// Nothing is open.
     public init() {}
@@ -32,6 +34,7 @@ public struct OpenRuns: Sendable {
         guard let batch = try? JSONReader.parse(record, limits: JSONLimits(maximumBytes: 1 << 20)),
             let first = batch["header"]?["first_position"]?.integer, let receipts = batch["receipts"]?.array
         else { return }
+        if let time = batch["header"]?["sealed_at"]?.string.flatMap({ Timestamp(rfc3339: $0) }) { sealedAt = time }
         for (index, receipt) in receipts.enumerated() {
             guard let job = receipt["job_id"]?.string else { continue }
             var run = runs[job]

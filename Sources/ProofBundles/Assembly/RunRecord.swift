@@ -17,6 +17,8 @@ public struct RunMaterial: Sendable {
     public var agentEvents: [RunEvent] = []
     /// Signed approval receipts that the inputs of receipts are, by their origin.
     public var approvalEnvelopes: [RecordOrigin: JSONValue] = [:]
+    /// Records on which grants rest that were not found.
+    public var approvalsNotFound = 0
     /// The last signed head of the revocations topic, as published.
     public var revocationHead: [UInt8]?
     /// Whose gateway receipts count; nobody's signature is known when it is empty.
@@ -113,15 +115,20 @@ public struct RunRecord: Sendable {
         self.material = material
         runID = material.jobID.rawValue
         tokens = RunTokens.tokens(in: material.log.receipts, jobID: material.jobID)
-        var seen: [String: GatewayCall] = [:]
+        // One name in the log is signer and identifier. What the log knows comes first: whoever writes to the gateways'
+        // topic can put no call of his own into the place of one that was counted.
+        let logged = LoggedCalls.hashes(material.log.receipts)
+        var seen: [String: Digest] = [:]
+        var keptIDs: Set<String> = []
+        var repeats: Set<GatewayCall> = []
         var kept: [GatewayCall] = []
+        var doubles: [GatewayCall] = []
         var aside: [SetAsideCall] = []
-        for call in material.calls.sorted(by: GatewayCall.precedes) {
-            if let first = seen[call.receiptID] {
-                if first.payloadHash != call.payloadHash { aside.append(SetAsideCall(call: call, reason: .replayed)) }
-                continue
-            }
-            seen[call.receiptID] = call
+        let ordered = material.calls.sorted {
+            let known = (logged.contains($0.payloadHash), logged.contains($1.payloadHash))
+            return known.0 != known.1 ? known.0 : GatewayCall.precedes($0, $1)
+        }
+        for call in ordered where repeats.insert(call).inserted {
             guard call.isIntact else {
                 aside.append(SetAsideCall(call: call, reason: .signatureInvalid))
                 continue
@@ -130,18 +137,34 @@ public struct RunRecord: Sendable {
                 aside.append(SetAsideCall(call: call, reason: .signerUnknown))
                 continue
             }
+            let name = "\(call.envelope.signerDID) \(call.receiptID)"
+            if let first = seen[name] {
+                if first != call.payloadHash { aside.append(SetAsideCall(call: call, reason: .replayed)) }
+                continue
+            }
+            seen[name] = call.payloadHash
             guard let run = call.runID, ExactText.equal(run, material.jobID.rawValue) else {
                 aside.append(SetAsideCall(call: call, reason: .otherRun))
                 continue
             }
+            guard keptIDs.insert(call.receiptID).inserted else {
+                // Another gateway's call of the same identifier: the reference takes one of them for a replay.
+                doubles.append(call)
+                continue
+            }
             kept.append(call)
         }
+        kept.sort(by: GatewayCall.precedes)
         let built = RunChain(material, calls: kept)
         chain = built.events
         eventHashes = built.hashes
         eventsLeftOut = built.leftOut
         agentContinuesOurs = built.agentContinuesOurs
         let hashes = Set(chain.map(\.hash))
+        for call in doubles {
+            let isBound = call.eventHash.map { hashes.contains($0) } ?? false
+            aside.append(SetAsideCall(call: call, reason: isBound ? .contradictory : .notInChain))
+        }
         var bound: [GatewayCall] = []
         for call in kept {
             guard let hash = call.eventHash, hashes.contains(hash) else {

@@ -80,6 +80,7 @@ struct BundleVerifier {
                 at("issued_at"), "the bundle is dated \(envelope.issuedAt), in the future")
         }
         payload(envelope, run)
+        reference(value)
     }
 
     /// `expires_at` may lie in the past by the skew.
@@ -117,6 +118,35 @@ struct BundleVerifier {
         approvals(payload, run)
         summary(payload, run)
     }
+
+    /// Nothing is valid here that one of the reference's verifiers refuses.
+    private mutating func reference(_ value: JSONValue) {
+        for key in (value["payload"]?["metadata"]?.object ?? [:]).keys where key != BundleAssembler.metadataKey {
+            list.skip(
+                "UNSIGNED_ENTRIES", at("payload.metadata.\(key.prefix(64))"),
+                "the word of the bundle's signer, and nothing else")
+        }
+        let signers = trust.gatewaySigners.sorted().map { JSONValue.string($0) }
+        let options = ReferenceOptions([
+            "allowlistedReceiptSignerDids": .array(signers),
+            "ttlSkewMs": .integer(trust.maximumSkewSeconds * 1_000),
+        ])
+        var told = Set(list.checks.filter { $0.outcome == .failed }.map(\.code))
+        for verifier in ReferenceVerifier.allCases {
+            let verdict = verifier.verify(value, options: options, now: now)
+            guard let refusal = verdict.refusal, told.insert(refusal.code).inserted else { continue }
+            let path = at(refusal.field ?? "")
+            if Self.unconfigured.contains(refusal.code) {
+                list.skip(refusal.code, path, refusal.detail)
+            } else {
+                list.fail(
+                    refusal.code, path, "the reference's \(verifier.rawValue) verifier refuses it: \(refusal.detail)")
+            }
+        }
+    }
+
+    /// Refusals of the reference that speak of what was not handed over with the bundle.
+    private static let unconfigured: Set<String> = ["URM_MISSING", "DEPENDENCY_NOT_CONFIGURED"]
 
     // MARK: Chain
 
@@ -239,6 +269,15 @@ struct BundleVerifier {
     ]
 
     private func toolReceipt(_ entry: JSONValue, _ agent: String, _ run: RunFacts?) throws(DocumentFault) {
+        let payload = try signedToolReceipt(entry)
+        guard payload["agent_did"]?.string.map({ ExactText.equal($0, agent) }) ?? false else {
+            throw DocumentFault("PROOF_BUNDLE_AGENT_MISMATCH", "payload.agent_did", "the receipt is another agent's")
+        }
+        try binding(payload, run)
+    }
+
+    /// Verifies form, hash, signatures and expiry of a tool receipt; returns its payload.
+    func signedToolReceipt(_ entry: JSONValue) throws(DocumentFault) -> JSONObject {
         guard let object = entry.object, let payload = object["payload"]?.object else {
             throw DocumentFault("UNSIGNED_RECEIPT", "", "a tool receipt without an envelope is nobody's word")
         }
@@ -271,10 +310,7 @@ struct BundleVerifier {
                 throw DocumentFault("EXPIRED_TTL", "expires_at", "the receipt has expired")
             }
         }
-        guard payload["agent_did"]?.string.map({ ExactText.equal($0, agent) }) ?? false else {
-            throw DocumentFault("PROOF_BUNDLE_AGENT_MISMATCH", "payload.agent_did", "the receipt is another agent's")
-        }
-        try binding(payload, run)
+        return payload
     }
 
     private func signature(
@@ -381,28 +417,40 @@ enum CallChecks {
                 "no token of the run has this scope hash: the call was made with another token")
             return false
         }
+        if call.policyHash == nil, let pinned = candidates.first(where: { $0.policyHash != nil })?.policyHash {
+            list.pass(
+                "GATEWAY_POLICY_UNSTATED", "\(binding).policy_hash",
+                "the token is under the policy \(pinned); the gateway does not say which one it enforced")
+        }
         if let policy = call.policyHash, !candidates.contains(where: { $0.policyHash == policy }) {
             list.fail(
                 "POLICY_HASH_MISMATCH", "\(binding).policy_hash", "the run's tokens pin another policy than the call's")
             return false
         }
-        let time = "\(path).payload.timestamp"
+        return isAlive(candidates, at: call.timestamp, trust, "\(path).payload.timestamp", &list)
+    }
+
+    /// Notes when none of some tokens was alive at the time of a call.
+    static func isAlive(
+        _ candidates: [RunToken], at called: Timestamp, _ trust: TrustConfiguration, _ time: String,
+        _ list: inout CheckList
+    ) -> Bool {
         // Receipts say the second in which a token was issued, gateways the millisecond of a call.
-        if candidates.contains(where: { $0.grant.token.issuedAt <= call.timestamp && call.timestamp < $0.voidFrom }) {
+        if candidates.contains(where: { $0.grant.token.issuedAt <= called && called < $0.voidFrom }) {
             return true
         }
         guard
-            let last = candidates.filter({ $0.grant.token.issuedAt <= call.timestamp }).max(by: {
+            let last = candidates.filter({ $0.grant.token.issuedAt <= called }).max(by: {
                 $0.voidFrom < $1.voidFrom
             })
         else {
-            let first = candidates.map(\.grant.token.issuedAt).min() ?? call.timestamp
-            if call.timestamp.adding(seconds: trust.maximumSkewSeconds) >= first { return true }
-            list.fail("RECEIPT_BEFORE_ISSUANCE", time, "the call is dated \(call.timestamp), the token \(first)")
+            let first = candidates.map(\.grant.token.issuedAt).min() ?? called
+            if called.adding(seconds: trust.maximumSkewSeconds) >= first { return true }
+            list.fail("RECEIPT_BEFORE_ISSUANCE", time, "the call is dated \(called), the token \(first)")
             return false
         }
         let code = last.ending != nil ? "RECEIPT_AFTER_REVOCATION" : "RECEIPT_AFTER_EXPIRY"
-        list.fail(code, time, "the call is dated \(call.timestamp); its token was void from \(last.voidFrom)")
+        list.fail(code, time, "the call is dated \(called); its token was void from \(last.voidFrom)")
         return false
     }
 }

@@ -33,54 +33,93 @@ public struct CompatibleAnswer: Sendable, Hashable {
     /// 0 when all say VALID, 1 when one does not, 2 when there is no answer.
     public var exitCode: Int32 { answers.isEmpty ? 2 : answers.allSatisfy(\.isValid) ? 0 : 1 }
 
-    /// Asks about a document, with the gateways of the trust configuration as the allowlist.
-    public init(_ bytes: [UInt8], trust: TrustConfiguration, now: Timestamp) {
+    /// Asks about a document.
+    ///
+    /// A document that stands in a fixture's `bundle`, `envelope` or `inclusion_proof_v1` is taken out of it.
+    ///
+    /// - Parameters:
+    ///   - bytes: the document.
+    ///   - trust: whose gateways are the allowlist of receipts, unless the options name one.
+    ///   - now: the time of verification.
+    ///   - options: the options of the reference's caller, by the reference's names.
+    public init(
+        _ bytes: [UInt8], trust: TrustConfiguration, now: Timestamp, options: ReferenceOptions = ReferenceOptions()
+    ) {
         guard
-            let value = try? JSONReader.parse(
+            let document = try? JSONReader.parse(
                 bytes, limits: ReferenceVerifier.limits, duplicates: .keepLastValue)
         else {
             kind = .unknown
             answers = []
             return
         }
+        var options = options
+        let value = Self.unwrapped(document)
+        if value != document, options.urm == nil { options.members["urm"] = document["urm"] }
+        if !options.members.contains("allowlistedReceiptSignerDids") {
+            options.members["allowlistedReceiptSignerDids"] = .array(
+                trust.gatewaySigners.sorted().map { .string($0) })
+        }
         kind = ProofVerifier.kind(of: value)
-        let signers = trust.gatewaySigners.sorted()
-        let options = ReferenceOptions(["allowlistedReceiptSignerDids": .array(signers.map { .string($0) })])
+        answers = Self.answers(about: value, kind, options, now)
+    }
+
+    private static func unwrapped(_ document: JSONValue) -> JSONValue {
+        guard ProofVerifier.kind(of: document) == .unknown else { return document }
+        return ["envelope", "bundle", "inclusion_proof_v1"].compactMap { document[$0] }
+            .first { ProofVerifier.kind(of: $0) != .unknown } ?? document
+    }
+
+    private static func answers(
+        about value: JSONValue, _ kind: DocumentKind, _ options: ReferenceOptions, _ now: Timestamp
+    ) -> [Answer] {
         switch kind {
         case .proofBundle:
-            answers = ReferenceVerifier.allCases.map { verifier in
+            ReferenceVerifier.allCases.map { verifier in
                 let verdict = verifier.verify(value, options: options, now: now)
                 return Answer(
                     verifier: verifier.rawValue, isValid: verdict.status == .valid, code: verdict.code,
                     field: verdict.field, tier: verdict.proofTier?.rawValue)
             }
-        case .exportBundle:
-            let verdict = ExportVerifier(options: options, now: now).verify(value)
-            answers = [
-                Answer(
-                    verifier: "library", isValid: verdict.status == .valid, code: verdict.code, field: verdict.field,
-                    tier: verdict.proofTier?.rawValue)
-            ]
+        case .exportBundle: [Answer(ExportVerifier(options: options, now: now).verify(value))]
+        case .aggregate: [Answer(ExportVerifier(options: options, now: now).verify(aggregate: value))]
+        case .commitSignature:
+            [Answer(ReferenceCommandLine.verify(commitSignature: value))]
         case .gatewayReceipt:
-            let verdict = GatewayReceiptVerdict(envelope: value, signers: signers)
-            answers = [
-                Answer(
-                    verifier: "library", isValid: verdict.status == .valid, code: verdict.code, field: verdict.field,
-                    tier: nil)
-            ]
-        case .compatibleProof:
-            do {
-                _ = try LogInclusionProof.verify(value)
-                answers = [Answer(verifier: "library", isValid: true, code: nil, field: nil, tier: nil)]
-            } catch {
-                answers = [
-                    Answer(
-                        verifier: "library", isValid: false, code: error.code.rawValue, field: error.field, tier: nil)
-                ]
-            }
-        case .batch, .checkpointPair, .checkpoint, .inclusionProof, .receipt, .token, .policy, .approval, .grant,
-            .revocationHead, .unknown:
-            answers = []
+            [Answer(GatewayReceiptVerdict(envelope: value, signers: options.receiptSigners))]
+        case .compatibleProof: [inclusionProof(value)]
+        case .batch, .checkpointPair, .checkpoint, .inclusionProof, .receipt, .token, .policy, .toolReceipt, .approval,
+            .grant, .revocationHead, .unknown:
+            []
         }
+    }
+
+    private static func inclusionProof(_ value: JSONValue) -> Answer {
+        do {
+            _ = try LogInclusionProof.verify(value)
+            return Answer(verifier: "library", isValid: true, code: nil, field: nil, tier: nil)
+        } catch {
+            return Answer(
+                verifier: "library", isValid: false, code: error.code.rawValue, field: error.field, tier: nil)
+        }
+    }
+}
+
+extension CompatibleAnswer.Answer {
+    fileprivate init(_ verdict: ExportVerdict) {
+        self.init(
+            verifier: "library", isValid: verdict.status == .valid, code: verdict.code, field: verdict.field,
+            tier: verdict.proofTier?.rawValue)
+    }
+
+    fileprivate init(_ verdict: GatewayReceiptVerdict) {
+        self.init(
+            verifier: "library", isValid: verdict.status == .valid, code: verdict.code, field: verdict.field, tier: nil)
+    }
+
+    fileprivate init(_ verdict: ReferenceCommandLine.Verdict) {
+        self.init(
+            verifier: "command line", isValid: verdict.passes, code: verdict.passes ? nil : verdict.reasonCode,
+            field: nil, tier: nil)
     }
 }

@@ -7,11 +7,42 @@ extension EvidenceVerifier {
         compare(
             evidence["tokens"], .array(run.tokens.map { EvidenceWriter.token($0, sealedAt: sealedAt) }), "tokens")
         approvals(evidence["approvals"], run, bundle)
-        let aside = setAside(evidence["gateway_receipts"], run, bundle)
+        var known = bundle.calls
+        let aside = setAside(evidence["gateway_receipts"], run, bundle, &known)
         compare(
             evidence["usage"], EvidenceWriter.usage(bound: bundle.calls, unbound: aside, receipts: receipts), "usage")
         compare(evidence["revocations"]?["positions"], EvidenceWriter.endings(receipts), "revocations.positions")
         completeness(evidence)
+        logged(known, run, evidence["completeness"]?["missing"]?.array ?? [])
+    }
+
+    /// Holds the calls against the log's receipts of them: what is in the log and not here must be stated.
+    private mutating func logged(_ calls: [GatewayCall], _ run: RunFacts, _ missing: [JSONValue]) {
+        let leaves = LoggedCalls.leaves(receipts)
+        guard !leaves.isEmpty else { return }
+        let (lost, unlogged) = LoggedCalls.differences(leaves, calls)
+        let stated = missing.first { $0["code"]?.string == LoggedCalls.notFound }?["count"]?.integer ?? 0
+        for leaf in lost {
+            let path = at("receipts[\(receipts.firstIndex { $0.position == leaf.position } ?? 0)]")
+            if lost.count > stated {
+                list.fail(
+                    "CALL_WITHHELD", path,
+                    "the log has a gateway's receipt of a call at position \(leaf.position) that is not here")
+            } else {
+                list.skip("CALL_NOT_GIVEN", path, "the envelope of the call at position \(leaf.position) is not here")
+            }
+            guard let call = leaf.document["gateway_call"],
+                let called = call["called_at"]?.string.flatMap({ Timestamp(rfc3339: $0) })
+            else { continue }
+            let scope = call["token_scope_hash_b64u"]?.string
+            let tokens = run.tokens.filter { $0.grant.token.scopeHash.b64u == scope }
+            if !tokens.isEmpty { _ = CallChecks.isAlive(tokens, at: called, trust, "\(path).text", &list) }
+        }
+        for call in unlogged {
+            list.skip(
+                "CALL_NOT_IN_LOG", at("receipts"),
+                "the log has no receipt of the call \(call.receiptID.prefix(64)), and has of others")
+        }
     }
 
     /// Names the first places at which two values differ.
@@ -93,10 +124,12 @@ extension EvidenceVerifier {
 
     /// Checks that calls are set aside for the reasons that are stated, and whether they are dated within the run.
     private mutating func setAside(
-        _ value: JSONValue?, _ run: RunFacts, _ bundle: BundleVerifier
+        _ value: JSONValue?, _ run: RunFacts, _ bundle: BundleVerifier, _ known: inout [GatewayCall]
     ) -> [GatewayCall] {
         var ofTheRun: [GatewayCall] = []
         let hashes = Set(bundle.events.map(\.hash))
+        list.expect(
+            value?.array != nil, "MISSING_REQUIRED_FIELD", at("gateway_receipts"), "a list, empty or not, was expected")
         guard (value?.array?.count ?? 0) <= CallFilter.maximumCalls else {
             list.fail("LIMIT_EXCEEDED", at("gateway_receipts"), "more than \(CallFilter.maximumCalls) receipts")
             return []
@@ -112,6 +145,7 @@ extension EvidenceVerifier {
                 list.fail(error.under("\(path).envelope"))
                 continue
             }
+            known.append(call)
             guard let reason = SetAsideCall.Reason(rawValue: entry["reason"]?.string ?? "") else {
                 list.fail("MALFORMED", "\(path).reason", "no reason that is known")
                 continue

@@ -65,9 +65,7 @@ struct EvidenceVerifier {
             return nil
         }
         list.pass("CHECKPOINT", at("log.checkpoint"), "\(checkpoint.checkpoint.size) batches of \(name)")
-        list.expect(
-            checkpoint.cosignatures.count >= log.requiredWitnesses, "WITNESSES_MISSING", at("log.checkpoint"),
-            "\(checkpoint.cosignatures.count) witnesses cosigned, \(log.requiredWitnesses) are required")
+        list.expectWitnesses(checkpoint, of: log, at("log.checkpoint"))
         list.expect(
             value?["size"]?.integer == Int64(clamping: checkpoint.checkpoint.size), "EVIDENCE_MISMATCH",
             at("log.size"), "the checkpoint is of \(checkpoint.checkpoint.size) batches")
@@ -246,18 +244,41 @@ struct EvidenceVerifier {
         for (index, entry) in (value?.array ?? []).enumerated() where index < tokens.count {
             // More inputs than the receipt names are a mismatch, which is found later; none of them is looked at here.
             let named = tokens[index].issuance.receipt?.provenance.inputs.count ?? 0
+            var isGiven = false
             for (place, input) in (entry["inputs"]?.array ?? []).prefix(named).enumerated() {
                 guard let document = input["envelope"] else { continue }
                 let path = at("approvals[\(index)].inputs[\(place)].envelope")
                 do {
                     hashes.insert(try original(document, input, tokens[index], runID))
+                    isGiven = true
                     list.pass("APPROVAL", path, "signed by an approver that is trusted")
                 } catch {
                     list.fail(error.under(path))
                 }
             }
+            if !isGiven { noOriginal(tokens[index], at("approvals[\(index)].inputs")) }
         }
         return hashes
+    }
+
+    /// Notes that who approved a grant rests on the worker's word: enough for those alone who list no approvers.
+    private mutating func noOriginal(_ token: RunToken, _ path: String) {
+        guard !trust.approvers.isEmpty else {
+            list.pass(
+                "APPROVAL_ATTESTED", path,
+                "by the worker's word and the log's; no approver is listed whose own signature could be asked for")
+            return
+        }
+        switch token.issuance.receipt?.provenance.authenticity {
+        case .confirmed, .topic:
+            list.skip(
+                "APPROVAL_WITHOUT_SIGNATURE", path,
+                "the approval's source signs nothing: that it was given is the word of the source and of the worker")
+        case .signed, nil:
+            list.skip(
+                "APPROVAL_NOT_GIVEN", path,
+                "the grant rests on a signed approval, and no envelope that an approver signed is here")
+        }
     }
 
     private func original(
@@ -292,6 +313,14 @@ struct EvidenceVerifier {
         if let run = receipt.binding?.runID, !ExactText.equal(run, runID) {
             throw DocumentFault(
                 "APPROVAL_FOREIGN", "payload.binding.run_id", "the approval is of run \"\(run.prefix(64))\"")
+        }
+        for pinned in [receipt.policyHash, receipt.binding?.policyHash].compactMap({ $0 }) {
+            guard token.policyHash.map({ HashText($0) == pinned }) ?? false else {
+                throw DocumentFault(
+                    "APPROVAL_POLICY_MISMATCH", "payload.policy_hash_b64u",
+                    "the approval is under the policy \(pinned.text.prefix(64)), the token under "
+                        + (token.policyHash?.b64u ?? "none"))
+            }
         }
         // A token is issued in whole seconds, which may be up to one before the approval that it rests on.
         guard issued.adding(seconds: 1) >= receipt.timestamp else {

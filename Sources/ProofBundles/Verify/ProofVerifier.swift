@@ -51,6 +51,9 @@ public enum ProofVerifier {
         case .receipt: documents.receipt(bytes)
         case .token: documents.token(value["token"]?.string ?? "")
         case .policy: documents.policy(value)
+        case .aggregate: documents.aggregate(value)
+        case .commitSignature: documents.commitSignature(value)
+        case .toolReceipt: documents.toolReceipt(value)
         case .gatewayReceipt: documents.gatewayReceipt(value)
         case .approval: documents.approval(value)
         case .grant: documents.grant(bytes)
@@ -68,6 +71,8 @@ public enum ProofVerifier {
         if let type = object["envelope_type"]?.string {
             return switch type {
             case "proof_bundle": .proofBundle
+            case "aggregate_bundle": .aggregate
+            case ToolReceipt.envelopeType: .toolReceipt
             case WPCEnvelope.type: .policy
             case GatewayCall.envelopeType: .gatewayReceipt
             case HumanApprovalReceipt.envelopeType: .approval
@@ -86,6 +91,7 @@ public enum ProofVerifier {
         if object.contains("head_version") { return .revocationHead }
         if object.contains("receipt_version"), object.contains("kind") { return .receipt }
         if object["token"]?.string != nil { return .token }
+        if object["type"] == "message_signature", object["message"]?.string != nil { return .commitSignature }
         return .unknown
     }
 

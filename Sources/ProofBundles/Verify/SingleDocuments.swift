@@ -42,6 +42,12 @@ struct SingleDocuments {
                 } else {
                     list.pass("CHECKPOINT", "checkpoint", "signed, for the size of the log after the batch")
                 }
+                if log.requiredWitnesses > 0 {
+                    list.skip(
+                        "WITNESSES_MISSING", "checkpoint",
+                        "\(log.requiredWitnesses) witnesses are required, and a batch is published before any of them "
+                            + "can cosign it; give a cosigned checkpoint")
+                }
                 if header.number.value == 0 {
                     let isGenesis = header.previousHeaderHash == LogTail.genesis(of: header.logID)
                     list.expect(
@@ -69,9 +75,7 @@ struct SingleDocuments {
             let verified = try LogChecks.verify(note, of: log)
             list.isProven = true
             list.pass("CHECKPOINT", path, "\(checkpoint.size) batches of \(checkpoint.origin)")
-            list.expect(
-                verified.cosignatures.count >= log.requiredWitnesses, "WITNESSES_MISSING", path,
-                "\(verified.cosignatures.count) witnesses cosigned, \(log.requiredWitnesses) are required")
+            list.expectWitnesses(verified, of: log, path)
             return verified
         } catch {
             list.fail(DocumentFault(error).under(path))
@@ -132,6 +136,7 @@ struct SingleDocuments {
             let verified = try LogChecks.verify(proof, receipt: receipt, of: log)
             list.isProven = true
             list.pass("INCLUDED", at, "the receipt stands at position \(verified.position) of \(verified.logID)")
+            list.expectWitnesses(verified.checkpoint, of: log, at.isEmpty ? "checkpoint" : "\(at).checkpoint")
         } catch {
             list.fail(DocumentFault(error).under(at))
         }
@@ -239,6 +244,7 @@ struct SingleDocuments {
             try EnvelopeChecks.verify(call.envelope, signers: trust.gatewaySigners, now: now)
             list.isProven = true
             list.pass("GATEWAY_RECEIPT", "", "call \(call.receiptID) of \(call.provider)/\(call.model)")
+            if let proof = call.strippedProof { attachedProof(proof) }
             list.expect(
                 call.timestamp <= now.adding(seconds: trust.maximumSkewSeconds), "FUTURE_TIMESTAMP_POISONING",
                 "payload.timestamp", "the receipt is dated \(call.timestamp), in the future")
@@ -247,12 +253,71 @@ struct SingleDocuments {
         }
     }
 
+    /// Verifies who signed a tool receipt; what it says follows from a receipt of the log, which it does not hold.
+    mutating func toolReceipt(_ value: JSONValue) {
+        let bundle = BundleVerifier(trust: trust, now: now, prefix: "")
+        do {
+            _ = try bundle.signedToolReceipt(value)
+            list.isProven = true
+            list.pass("TOOL_RECEIPT", "", "\(value["payload"]?["tool_name"]?.string?.prefix(64) ?? "")")
+            list.skip(
+                "EVIDENCE_NOT_GIVEN", "payload.binding", "the entry that it names is in the export bundle of its run")
+        } catch {
+            list.fail(error)
+        }
+    }
+
+    /// Refuses what the reference refuses; each member has to be verified by itself.
+    mutating func aggregate(_ value: JSONValue) {
+        let signers = trust.gatewaySigners.sorted().map { JSONValue.string($0) }
+        let options = ReferenceOptions(["allowlistedReceiptSignerDids": .array(signers)])
+        if let refusal = ExportVerifier(options: options, now: now).verify(aggregate: value).refusal {
+            list.fail(refusal.code, refusal.field ?? "", refusal.detail)
+        }
+        list.skip("MEMBERS_NOT_CHECKED", "payload.artifacts.member_bundles", "give each of the bundles by itself")
+    }
+
+    /// Refuses what the reference refuses; no list of the trust configuration is of keys that sign commits.
+    mutating func commitSignature(_ value: JSONValue) {
+        let verdict = ReferenceCommandLine.verify(commitSignature: value)
+        if !verdict.passes { list.fail(verdict.reasonCode, "", "the signed reference to a commit does not hold") }
+        list.skip(
+            "SIGNER_NOT_LISTED", "did", "the signature fits the key that the document names; whose it is, is open")
+    }
+
+    /// Weighs a log proof that the gateway put into the payload after signing it.
+    private mutating func attachedProof(_ value: JSONValue) {
+        let path = "payload.metadata.log_inclusion_proof"
+        do {
+            let proof = try LogInclusionProof.verify(value)
+            if trust.gatewaySigners.contains(proof.signerDID) {
+                list.pass("LOG_PROOF", path, "leaf \(proof.leafIndex) of \(proof.treeSize), root signed by the gateway")
+            } else {
+                list.skip(
+                    "UNSIGNED_PROOF", path,
+                    "the proof is not under the receipt's signature, and nobody who is trusted signed its root")
+            }
+        } catch {
+            list.fail(error.code.rawValue, error.field.map { "\(path).\($0)" } ?? path, error.detail)
+        }
+    }
+
     mutating func approval(_ value: JSONValue) {
         do {
             let envelope = try EnvelopeChecks.parse(value, type: HumanApprovalReceipt.envelopeType)
-            try EnvelopeChecks.verify(envelope, signers: trust.approvers, now: now)
+            let isWorkers =
+                !trust.approvers.contains(envelope.signerDID) && trust.envelopeSigners.contains(envelope.signerDID)
+            try EnvelopeChecks.verify(
+                envelope, signers: isWorkers ? trust.envelopeSigners : trust.approvers, now: now)
             let receipt = try EnvelopeChecks.approval(envelope)
             list.isProven = true
+            if isWorkers {
+                list.pass(
+                    "ATTESTATION", "",
+                    "the worker's word for \(receipt.kind.rawValue) by \(receipt.approverSubject), not the approver's own"
+                )
+                return
+            }
             list.pass("APPROVAL", "", "\(receipt.kind.rawValue) by \(receipt.approverSubject)")
             if let ttl = receipt.ttlSeconds, now > receipt.timestamp.adding(seconds: ttl) {
                 list.fail(
@@ -262,6 +327,16 @@ struct SingleDocuments {
         } catch {
             list.fail(error)
         }
+    }
+}
+
+extension CheckList {
+    /// Demands that as many witnesses cosigned a checkpoint as the trust configuration asks for.
+    mutating func expectWitnesses(_ checkpoint: VerifiedCheckpoint, of log: TrustConfiguration.Log, _ path: String) {
+        let count = checkpoint.witnessCount
+        expect(
+            count >= log.requiredWitnesses, "WITNESSES_MISSING", path,
+            "\(count) witnesses cosigned, \(log.requiredWitnesses) are required")
     }
 }
 

@@ -46,6 +46,12 @@ public enum DocumentKind: String, Sendable, Hashable, CaseIterable {
     case exportBundle = "export_bundle"
     /// A record of the batch topic.
     case batch
+    /// Bundles of several runs in one envelope.
+    case aggregate = "aggregate_bundle"
+    /// A signed reference to a commit.
+    case commitSignature = "commit_signature"
+    /// A tool receipt in its envelope.
+    case toolReceipt = "tool_receipt"
     /// Two checkpoints with the proof between them.
     case checkpointPair = "checkpoint_pair"
     /// A checkpoint alone.

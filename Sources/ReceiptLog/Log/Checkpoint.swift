@@ -78,6 +78,9 @@ public struct VerifiedCheckpoint: Sendable, Hashable {
     /// Known witnesses that cosigned, with their times.
     public let cosignatures: [SignedNote.Verified]
 
+    /// How many witnesses cosigned: one that signed twice, or under two names, counts once.
+    public var witnessCount: Int { Set(cosignatures.map(\.key.publicKey)).count }
+
     /// Verifies a note as a checkpoint of a log.
     ///
     /// - Parameters:
@@ -103,7 +106,7 @@ public struct VerifiedCheckpoint: Sendable, Hashable {
         }
         self.checkpoint = checkpoint
         self.note = note
-        cosignatures = verified.filter { $0.key != key }
+        cosignatures = verified.filter { $0.key.publicKey != logKey }
     }
 
     /// Checks that this checkpoint and a later one belong to one history.

@@ -3,6 +3,7 @@ import ClawWire
 import Foundation
 import GrantLedger
 import GrantWorker
+import IssuanceRules
 import Kafka
 import Keys
 import Primitives
@@ -103,7 +104,7 @@ struct ProofAssembleCommand: AsyncParsableCommand {
     @Option(
         name: .customLong("gateway"),
         help: ArgumentHelp(
-            "A gateway whose receipts count, as a did:key; may be repeated. Default: all with a right signature.",
+            "A gateway whose receipts count, as a did:key; may be repeated. Default: those of the rules.",
             valueName: "did"))
     var gateways: [String] = []
 
@@ -149,7 +150,7 @@ struct ProofAssembleCommand: AsyncParsableCommand {
         let checkpoint = cosigned ? try await CosignedLog.newest(file) : nil
         let index = try state.map { StoredIndex(path: $0, signer: try ring.signer(for: .envelope, at: now)) }
         let reader = RunReader(
-            file: file, jobID: jobID, logKeys: logKeys, index: index,
+            file: file, jobID: jobID, logKeys: logKeys, index: index, gateways: try gatewaySigners(file),
             batchLimit: checkpoint.map { Int(clamping: $0.size) })
         var material = try await reader.material(
             gatewayTopic: gatewayTopic ?? file.worker.gatewayReceipts.topic ?? "claw.gateway-receipts.v1")
@@ -159,7 +160,6 @@ struct ProofAssembleCommand: AsyncParsableCommand {
                 "the log \(file.worker.logID) of \(material.log.receiptCount) receipts has none for job "
                     + Console.plain(jobID.rawValue))
         }
-        material.gatewaySigners = Set(try gateways.flatMap(KeyArguments.publicKeys).map(\.did))
         if let events {
             do {
                 material.agentEvents = try RunEvent.agentChain(
@@ -173,6 +173,12 @@ struct ProofAssembleCommand: AsyncParsableCommand {
         if key != nil { options.issuer = try? ring.signer(for: .envelope, at: now) }
         options.approver = try approverKey.map(KeyArguments.signer)
         return try BundleAssembler.assemble(material, signer: signer, options: options)
+    }
+
+    /// The gateways that are named here, else those of the rules.
+    private func gatewaySigners(_ file: ConfigurationFile) throws -> Set<String> {
+        let named = try gateways.flatMap(KeyArguments.publicKeys)
+        return Set((named.isEmpty ? try file.rules().gateways.signers : named).map(\.did))
     }
 
     private func one(_ jobID: JobID, _ file: ConfigurationFile) async throws {

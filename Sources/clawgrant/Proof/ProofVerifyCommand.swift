@@ -29,12 +29,53 @@ struct ProofVerifyCommand: AsyncParsableCommand {
     var compat = false
 
     @Option(
+        name: .customLong("compat-options"),
+        help: ArgumentHelp(
+            "With --compat: a JSON object of the options that the reference's caller gives, by the reference's names.",
+            valueName: "file"), completion: .file(extensions: ["json"]))
+    var compatOptions: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "With --compat: the run manifest document that a bundle refers to, which is not in it.", valueName: "file"),
+        completion: .file(extensions: ["json"]))
+    var urm: String?
+
+    @Option(
         name: .customLong("at"),
         help: ArgumentHelp("The time of verification. Default: now.", valueName: "time"),
         transform: { try Timestamp(argument: $0) })
     var time: Timestamp?
 
     @OptionGroup var output: OutputOptions
+
+    mutating func validate() throws {
+        guard compat || compatOptions == nil && urm == nil else {
+            throw ValidationError("--compat-options and --urm are of --compat")
+        }
+    }
+
+    /// What the reference's caller would say.
+    private func referenceOptions() throws -> ReferenceOptions {
+        func document(_ path: String) throws -> JSONValue {
+            do {
+                return try JSONReader.parse(
+                    try InputFile.bytes(path, atMost: 16 << 20), limits: ReferenceVerifier.limits,
+                    duplicates: .keepLastValue)
+            } catch let error as JSONError {
+                throw CommandFailure.usage("\(path): \(error)")
+            }
+        }
+        var options = ReferenceOptions()
+        if let compatOptions {
+            guard let object = try document(compatOptions).object else {
+                throw CommandFailure.usage("\(compatOptions): a JSON object of options was expected")
+            }
+            options = ReferenceOptions(object)
+        }
+        if let urm { options.members["urm"] = try document(urm) }
+        return options
+    }
 
     mutating func run() async throws {
         let trusted: TrustConfiguration
@@ -46,16 +87,17 @@ struct ProofVerifyCommand: AsyncParsableCommand {
         }
         let now = time ?? Clock.now
         var code: Int32 = 0
-        var claims = LogClaims()
+        var claims = LogClaims(trust: trusted)
+        let options = try referenceOptions()
         for path in paths {
             for (name, bytes) in documents(try InputFile.bytes(path, atMost: ProofVerifier.limits.maximumBytes), path) {
                 if compat {
-                    code = max(code, tell(CompatibleAnswer(bytes, trust: trusted, now: now), name))
+                    code = max(code, tell(CompatibleAnswer(bytes, trust: trusted, now: now, options: options), name))
                 } else {
                     let verification = ProofVerifier.verify(bytes, trust: trusted, now: now)
                     code = worse(code, verification.exitCode)
                     tell(verification, name)
-                    if verification.verdict != .invalid { claims.add(bytes, named: name) }
+                    claims.add(bytes, named: name)
                 }
             }
         }

@@ -39,12 +39,17 @@ struct RunFollower {
 
     private func follow(_ consumer: KafkaConsumer, _ isStopped: () -> Bool) async throws {
         var open = OpenRuns()
+        var due = ContinuousClock.now + .seconds(1)
         while !isStopped() {
             let batch = try await consumer.nextBatch(
                 maximumRecords: 200, maximumBytes: 16 << 20, linger: .zero, timeout: .milliseconds(500))
             for record in batch.records { if let value = record.value { open.take(value) } }
-            guard batch.records.isEmpty else { continue }
-            for run in open.ended(at: Clock.now, settle: settle) where !isStopped() { try await emit(run) }
+            // A log that never pauses must not keep ended runs waiting. While there is more to read, the time is that of
+            // the last batch: what comes later may grant a job another token.
+            guard batch.records.isEmpty || ContinuousClock.now >= due else { continue }
+            due = ContinuousClock.now + .seconds(1)
+            let now = batch.records.isEmpty ? Clock.now : open.sealedAt ?? Timestamp(seconds: 0)
+            for run in open.ended(at: now, settle: settle) where !isStopped() { try await emit(run) }
         }
     }
 
@@ -55,9 +60,12 @@ struct RunFollower {
             guard let bytes = try await assemble(run.jobID) else { return }
             try Data(bytes).write(to: URL(fileURLWithPath: path), options: .atomic)
             Console.out(path)
-        } catch let failure as CommandFailure {
+        } catch let error as CancellationError {
+            throw error
+        } catch {
             // One run that cannot be put together must not keep the others from their evidence.
-            Console.error("clawgrant: \(Console.plain(run.jobID.rawValue)): \(failure.message)")
+            let what = (error as? CommandFailure)?.message ?? "\(error)"
+            Console.error("clawgrant: \(Console.plain(run.jobID.rawValue)): \(what)")
         }
     }
 }

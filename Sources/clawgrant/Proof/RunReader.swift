@@ -13,6 +13,8 @@ struct RunReader {
     let logKeys: [Ed25519PublicKey]
     /// Where the log is read from, and what this reading leaves for the next; `nil` reads it from its beginning.
     let index: StoredIndex?
+    /// Whose gateway receipts count; all with a right signature do when it is empty.
+    let gateways: Set<String>
     /// The number of batches after which reading the log ends; `nil` reads all.
     var batchLimit: Int?
 
@@ -124,19 +126,13 @@ struct RunReader {
         _ topic: String, _ topics: [String: ClusterMetadata.Topic], _ events: KafkaEvents, _ material: inout RunMaterial
     ) async throws {
         guard topics[topic]?.partitions.isEmpty == false else { return }
-        let filter = CallFilter(jobID: jobID, log: material.log)
-        var calls: [GatewayCall] = []
-        var unreadable = 0
+        var collector = CallCollector(jobID: jobID, log: material.log, signers: gateways)
         try await read(topic, topics, events) { record in
-            guard let value = record.value, filter.mayConcern(value) else { return }
-            guard calls.count < CallFilter.maximumCalls, let call = try? CallFilter.call(value) else {
-                unreadable += 1
-                return
-            }
-            calls.append(call)
+            if let value = record.value { collector.take(value) }
         }
-        material.calls = calls
-        material.unreadableCalls = unreadable
+        material.calls = collector.calls
+        material.unreadableCalls = collector.unreadable
+        material.gatewaySigners = gateways
     }
 
     /// Reads the records on which the run's grants rest, each at its offset.
@@ -146,9 +142,12 @@ struct RunReader {
         var wanted: [TopicPartition: [Int64: EvidenceInput]] = [:]
         for receipt in material.log.receipts.compactMap(\.receipt) {
             guard case .grantIssued = receipt.content else { continue }
-            for input in receipt.provenance.inputs where topics[input.origin.topic] != nil {
+            for input in receipt.provenance.inputs {
                 let partition = TopicPartition(topic: input.origin.topic, partition: input.origin.partition)
-                guard wanted[partition, default: [:]].count < 256 else { continue }
+                guard topics[input.origin.topic] != nil, wanted[partition, default: [:]].count < 256 else {
+                    material.approvalsNotFound += 1
+                    continue
+                }
                 wanted[partition, default: [:]][input.origin.offset] = input
             }
         }
@@ -156,7 +155,10 @@ struct RunReader {
             let consumer = try consumer(events)
             do {
                 for (offset, input) in inputs.sorted(by: { $0.key < $1.key }) {
-                    guard let value = try await record(at: offset, of: partition, consumer) else { continue }
+                    guard let value = try await record(at: offset, of: partition, consumer) else {
+                        material.approvalsNotFound += 1
+                        continue
+                    }
                     material.approvalEnvelopes[input.origin] = ApprovalRecords.envelope(in: value, digest: input.digest)
                 }
                 await consumer.close(deadline: .seconds(2))

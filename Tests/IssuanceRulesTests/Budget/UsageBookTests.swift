@@ -139,6 +139,24 @@ struct UsageBookTests {
         #expect(both.codes == [.priceUnknown, .budgetExceeded])
     }
 
+    /// What was spent before a budget in money was known counts when it comes.
+    @Test func aLaterBudgetKnowsWhatWasSpent() throws {
+        let price = UsageSample.price(input: 3, output: 0)
+        let before = try judge(
+            [UsageSample.call("1", job: "a", input: 1_000_000)], [UsageSample.grant("a")], prices: price)
+        #expect(before.codes == [] && before.marks.isEmpty)
+        #expect(before.state.jobs[JobID("a")]?.usage.costs == ["EUR": 3_000_000])
+        let budget = "{cost: {currency: EUR, amount_minor: 3}, thresholds: []}"
+        let after = UsageBook.judge(
+            [UsageSample.call("2", job: "a", input: 0)], rules: try UsageSample.rules(budget: budget, prices: price),
+            snapshot: before.state)
+        #expect(after.marks == ["cost/EUR:100:3"])
+        // A model without a price is told where there is a budget in money, and nowhere else.
+        let unpriced = try judge(
+            [UsageSample.call("3", job: "a", model: "o9")], [UsageSample.grant("a")], prices: price)
+        #expect(unpriced.codes == [])
+    }
+
     @Test func wallTimeRunsFromTheFirstCallToTheLast() throws {
         let now = UsageSample.now
         let calls = [
