@@ -36,7 +36,9 @@ import Testing
         let policies = object["actor"]?["authorizations"]?.array?.compactMap { $0["policy"]?["uid"]?.string } ?? []
         #expect(policies.first?.hasPrefix("rule:") == true)
         #expect(policies.last == Digest(hashing: "wpc").b64u)
-        let observables = object["observables"]?.array?.map { [$0["name"]?.string ?? "", "\($0["type_id"]?.integer ?? 0)"] }
+        let observables = object["observables"]?.array?.map { observable in
+            [observable["name"]?.string ?? "", "\(observable["type_id"]?.integer ?? 0)"]
+        }
         #expect(observables == [["session.uid", "10"], ["user.name", "4"]])
     }
 

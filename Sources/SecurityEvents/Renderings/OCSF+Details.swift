@@ -85,7 +85,9 @@ extension OCSF {
         var actor = actor(event)
         var details: JSONObject = ["privileges": privileges(event, scope: scope), "user": .object(user(event))]
         let decided: JSONObject = ["name": .string(rule), "uid": .string("rule:\(rule)")]
-        let contract = event.receipt.provenance.policyHash.map { ["name": "WPC", "uid": .string($0.b64u)] as JSONObject }
+        let contract = event.receipt.provenance.policyHash.map { hash -> JSONObject in
+            ["name": "WPC", "uid": .string(hash.b64u)]
+        }
         let policies = [rule.isEmpty ? nil : decided, contract].compactMap { $0 }
         let authorizations: [JSONValue] = policies.map { ["decision": .string(decision), "policy": .object($0)] }
         actor["authorizations"] = .array(
