@@ -187,6 +187,25 @@ def check_kubernetes(folder, schemas):
             if document["kind"] == "Secret":
                 find(place, "secrets are made by the site's secret store, not here")
     check_together(folder, everything)
+    check_metrics_callers(folder)
+
+
+def check_metrics_callers(folder):
+    """Whoever monitors the pods must be let in: by a caller with the scope, and under the name of the certificate."""
+    for path in sorted((folder / "overlays").glob("*/kustomization.yaml")):
+        (document, *_) = documents(path) or [{}]
+        if not any(Path(name).name == "prometheus" for name in document.get("components", [])):
+            continue
+        (settings, *_) = documents(path.parent / "clawgrant.yaml") or [{}]
+        callers = (settings.get("http") or {}).get("callers") or {}
+        if not any("metrics" in caller.get("scopes", []) and caller.get("token_hashes_file") for caller in callers.values()):
+            find(path, "has a PodMonitor and no caller with the scope metrics: every scrape would be answered 401")
+        patches = [document for other in sorted(path.parent.glob("*.yaml")) for document in documents(other)]
+        issuer = re.search(r"CLAWGRANT_HTTP_ISSUER.*?https://([^\"'\s/:}]+)", (path.parent / "issuer.yaml").read_text("utf-8"))
+        names = {endpoint["tlsConfig"]["serverName"] for patch in patches if patch.get("kind") == "PodMonitor"
+                 for endpoint in patch["spec"]["podMetricsEndpoints"]}
+        if issuer and names != {issuer[1]}:
+            find(path, f"the PodMonitor does not expect the certificate of {issuer[1]}")
 
 
 def check_kustomization(path, document):

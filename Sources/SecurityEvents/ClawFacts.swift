@@ -68,6 +68,8 @@ enum ClawFacts {
             ] {
                 if let value = payload[name], !value.isNull { facts[name] = value }
             }
+            let declarers = payload["declared_by"]?.array ?? []
+            if !declarers.isEmpty { facts["declared_by"] = .array(declarers) }
         case .gatewayReceipt(let call):
             facts["gateway"] = .string(call.signerDID)
             facts["gateway_receipt_id"] = .string(call.receiptID)

@@ -100,6 +100,18 @@ public struct SecurityEvent: Sendable, Hashable {
         }
     }
 
+    /// Who stands behind it: those who declared a control event, those who approved a grant.
+    var people: [String] {
+        if case .grantIssued(let grant) = receipt.content { return grant.approverIDs.map(\.rawValue) }
+        return control?["declared_by"]?.array?.compactMap(\.string) ?? []
+    }
+
+    /// Whether a control event takes away one token alone. The receipt of the token's revocation tells it once more.
+    private static func isOfOneToken(_ control: JSONObject) -> Bool {
+        control["operation"] == "revoke"
+            && ["token_hash", "jti"].contains(control["data"]?["scope"]?["kind"]?.string ?? "")
+    }
+
     /// How it went: refusals, dead letters and findings are failures.
     public var outcome: Outcome {
         switch receipt.content {
@@ -121,7 +133,8 @@ public struct SecurityEvent: Sendable, Hashable {
             .informational
         case .decisionExpired, .deadLetterRedriven, .deadLetterDiscarded: .low
         case .decisionDenied, .decisionQuarantined, .revocation: .medium
-        case .stopLifted, .controlApplied: .high
+        case .stopLifted: .high
+        case .controlApplied(let payload): Self.isOfOneToken(payload) ? .medium : .high
         case .stopDeclared: .critical
         case .keyChanged(let change):
             switch change.change {

@@ -16,8 +16,8 @@ public enum SecurityEventFormat: String, Sendable, Hashable, CaseIterable {
     /// The event as a line, without its end. No rendering holds a line break.
     public func line(_ event: SecurityEvent) -> String {
         switch self {
-        case .ocsf: JSONWriter.text(.object(OCSF.object(event)), order: .asGiven)
-        case .ecs: JSONWriter.text(.object(ECS.object(event)), order: .asGiven)
+        case .ocsf: SingleLine.jsonText(.object(OCSF.object(event)))
+        case .ecs: SingleLine.jsonText(.object(ECS.object(event)))
         case .cef: CEF.line(event)
         case .syslog: SyslogMessage.text(event, body: .ocsf)
         case .syslogCEF: SyslogMessage.text(event, body: .cef)

@@ -62,6 +62,12 @@ struct ManifestTests {
         Fault(
             "kubernetes/overlays/production/kustomization.yaml", "issuer.yaml",
             to: "issuers.yaml", finds: "which is not there"),
+        Fault(
+            "kubernetes/overlays/production/clawgrant.yaml", "scopes: [metrics]",
+            to: "scopes: [read]", finds: "answered 401"),
+        Fault(
+            "kubernetes/overlays/production/metrics.yaml", "serverName: issuer.harborline.example",
+            to: "serverName: clawgrant.example", finds: "expect the certificate"),
         Fault(compose, "restart: unless-stopped", to: "restarts: always", finds: "unexpected"),
         Fault(compose, "postgres:15.14-bookworm", to: "postgres", finds: "full version"),
         Fault(compose, "read_only: true\n  cap_drop: [ALL]", to: "cap_drop: [ALL]", finds: "read-only root"),
@@ -174,6 +180,7 @@ struct ManifestTests {
             done
             for name in token-id sealing; do \(try #require(Tree.program)) keys secret --out \(folder)/secrets/$name; done
             for name in kafka-password database-password; do echo placeholder >\(folder)/secrets/$name; done
+            printf %s placeholder | sha256sum | cut -c1-64 >\(folder)/secrets/prometheus-token-hashes
             """)
         try await checkConfiguration(
             "deploy/kubernetes/overlays/production/clawgrant.yaml",

@@ -6,6 +6,7 @@ import GrantVerifier
 import GrantWorker
 import IssuanceRules
 import Kafka
+import Keys
 import Playground
 import Postgres
 import Primitives
@@ -206,6 +207,7 @@ struct WholeWayTests {
             for url in scene.surfaces { #expect(try await scene.isActive(url, e) == true) }
             try await story(scene, revoked: [a, b, c, d], live: e)
             try await documents(scene)
+            try await unissued(scene)
             try await blind(scene, live: e, void: a)
         }
     }
@@ -268,6 +270,47 @@ struct WholeWayTests {
         #expect(try await Exchange.run(scene.client, "GET", url + "/statuslists/1").status == 404)
         #expect(try await Exchange.run(scene.client, "GET", url + "/statuslists/x").status == 404)
         #expect(try await Exchange.run(scene.client, "GET", url + "/statuslists/1?time=5").status == 501)
+    }
+
+    /// Tokens that the ledger never issued: one made with the stolen key, by itself, and one of which only the hash is known.
+    /// Both are revoked for whoever reads the streams.
+    private func unissued(_ scene: Scene) async throws {
+        let (client, url) = (scene.client, scene.surfaces[0])
+        let now = Timestamp.testNow
+        let names: [(KeyPurpose, String)] = [(.token, "token"), (.receipt, "receipt"), (.envelope, "envelope")]
+        let ring = try KeyRing.load(
+            names.map {
+                KeyConfiguration(purpose: $0, location: .file("\(scene.playground.directory)/keys/\($1).pem"))
+            }, at: now)
+        let claims = CSTClaims.jobToken(
+            sub: AgentDID("did:key:z6MkAgentForged"), aud: ["clawproxy.com"], scope: ["proxy:call"], iat: now,
+            exp: now.adding(seconds: 600), ownerRef: Digest(hashing: "nothing"), policyHash: nil,
+            missionID: JobID("job-forged"), jti: TokenID("jti-forged"), nonce: "n")
+        let forged = try CST.mint(claims, signer: ring.signer(for: .token, at: now))
+        let unknown = Digest(hashing: "a token that nobody has seen")
+        #expect(try await Exchange.form(client, url + "/revoke", "token=\(forged.token.exposed)").status == 200)
+        let answer = try await Exchange.json(client, url + "/v1/tokens/revoke", #"{"token_hash":"\#(unknown.hex)"}"#)
+        let told = try #require(answer.json["event_key"]?.string)
+        #expect(answer.json["status"] == "revoked" && told.hasSuffix(":\(unknown.hex)"))
+        let again = try await Exchange.json(client, url + "/v1/tokens/revoke", #"{"token_hash":"\#(unknown.hex)"}"#)
+        #expect(again.json["status"] == "already_revoked" && again.json["event_key"] == nil)
+        for hash in [forged.hash.digest, unknown] {
+            try await waitUntil(deadline: .seconds(30), description: "the streams to hold \(hash.hex)") {
+                let page = try await Exchange.run(
+                    client, "GET", "\(url)/v1/revocations/stream?limit=200", bearer: TestCaller.token)
+                let dense = try await Exchange.run(
+                    client, "GET", "\(url)/v1/revocations?limit=500", bearer: TestCaller.token)
+                let events = page.json["events"]?.array ?? []
+                let isDense = dense.json["events"]?.array?.contains { $0["record"]?["token_hash"]?.string == hash.hex }
+                guard let event = events.first(where: { $0["record"]?["token_hash"]?.string == hash.hex }),
+                    isDense == true
+                else { return false }
+                // Who revoked is who asked, and the key is the one that was answered.
+                #expect(event["record"]?["revoked_by"]?.string == "http:gateway")
+                if hash == unknown { #expect(event["key"]?.string == told) }
+                return true
+            }
+        }
     }
 
     /// The public documents: what a verifier reads, read as a verifier does.

@@ -51,7 +51,7 @@ struct OperationsFilesTests {
         for definition in MetricCatalogue.all where definition.section != .bridge {
             let isShown = shown.contains { $0 == definition.name || $0.hasPrefix(definition.name + "_") }
             let isDetail = [
-                "clawgrant_siem_", "clawgrant_http_rev", "process_max_fds", "process_virtual",
+                "process_max_fds", "process_virtual",
             ].contains { definition.name.hasPrefix($0) }
             #expect(isShown || isDetail, "\(definition.name) is on no panel")
         }
@@ -94,6 +94,13 @@ struct OperationsFilesTests {
         for query in queries {
             for name in Self.names(in: query) { #expect(exposed.contains(name), "\(name) does not exist") }
         }
+    }
+
+    @Test func everyAlertHasATest() throws {
+        let rules = try ObservationPeers.text(Self.rules)
+        let tests = try ObservationPeers.text("deploy/observability/clawgrant.rules.test.yaml")
+        let tested = Set(tests.matches(of: /alertname: ([A-Za-z]+)/).map { String($0.1) })
+        for alert in rules.matches(of: /alert: (\S+)/) { #expect(tested.contains(String(alert.1)), "\(alert.1)") }
     }
 
     @Test func everyAlertLeadsToASectionThatExists() throws {

@@ -36,7 +36,7 @@ enum Events {
 
     /// What strangers may write into a reason: line ends, quotes, separators, escapes, a forged record.
     static let hostile =
-        "a\nCEF:0|x|y|1|z|forged|10|\r\n<130>1 - - - - - - \u{1B}[2Jb\u{2028}c=d|e\\f]g\"h \u{202E}İstanbul 本番 ✅\u{0}"
+        "a\nCEF:0|x|y|1|z|forged|10|\r\n<130>1 - - - - - - \u{1B}[2Jb\u{2028}\u{7F}\u{9B}31m\u{85}c=d|e\\f]g\"h \u{202E}İstanbul 本番 ✅\u{0}"
 
     static let attack = event(
         Receipt(

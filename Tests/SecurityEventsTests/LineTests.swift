@@ -11,10 +11,7 @@ import Testing
     func everyEventIsOneLine(format: SecurityEventFormat, event: SecurityEvent) {
         let line = format.line(event)
         #expect(!line.isEmpty)
-        for scalar in line.unicodeScalars { #expect(!SingleLine.isBreak(scalar) || scalar.value >= 0x80) }
-        if format == .cef || format == .syslogCEF {
-            for scalar in line.unicodeScalars { #expect(!SingleLine.isBreak(scalar)) }
-        }
+        #expect(!line.unicodeScalars.contains(where: SingleLine.isBreak))
     }
 
     @Test func hostileTextComesBackWholeFromJSON() throws {
@@ -23,6 +20,32 @@ import Testing
         #expect(object["unmapped"]?["claw"]?["request_id"]?.string == "req\n=|]")
         let document = try JSONReader.parse(SecurityEventFormat.ecs.line(Events.attack))
         #expect(document["event"]?["reason"]?.string == "CAPABILITY_DENIED: \(Events.hostile)")
+    }
+
+    @Test func severitiesOfCEFAreThoseOfTheTable() throws {
+        let events = [
+            (Events.event(Samples.grant()), "3"), (Events.event(Samples.denial()), "5"),
+            (Events.event(Samples.revocation()), "5"), (Events.stop, "10"),
+        ]
+        for (event, severity) in events { #expect(try CEFReader.read(CEF.line(event)).header[6] == severity) }
+    }
+
+    @Test(arguments: SecurityEventFormat.allCases) func everyFormatSaysWhoDeclaredAStop(format: SecurityEventFormat) {
+        #expect(format.line(Events.stop).contains("jonas.lindqvist@harborline.example"))
+    }
+
+    @Test func whoStandsBehindAnEventHasAFieldOfItsOwn() throws {
+        let (declarer, approver) = ("jonas.lindqvist@harborline.example", "5d0c0b1e-approver")
+        let grant = Events.event(Samples.grant())
+        #expect(try CEFReader.read(CEF.line(Events.stop)).fields["suser"] == declarer)
+        #expect(try CEFReader.read(CEF.line(grant)).fields["suser"] == approver)
+        #expect(ECS.object(Events.stop)["user"]?["name"]?.string == declarer)
+        #expect(ECS.object(grant)["user"]?["name"]?.string == grant.receipt.subject.agentDID?.rawValue)
+        #expect(LogsIngestion.row(Events.stop)["Approver"]?.string == declarer)
+        #expect(LogsIngestion.row(grant)["Approver"]?.string == approver)
+        let telemetry = String(decoding: OTLPLogs.recordBytes(Events.stop), as: UTF8.self)
+        #expect(telemetry.contains("claw.declared_by") && telemetry.contains(declarer))
+        #expect(String(decoding: SplunkHEC.body([Events.stop]), as: UTF8.self).contains(declarer))
     }
 
     @Test func aLineOfCEFHasSevenBarsAndFieldsOfItsOwnAlone() throws {

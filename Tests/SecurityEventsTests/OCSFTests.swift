@@ -33,6 +33,13 @@ import Testing
         #expect(object["privileges"] == ["proxy:call", "clawproxy:call", "job_class:prod_db_maintenance"])
         #expect(object["group"] == nil)
         #expect(object["unmapped"]?["claw"]?["approvers"] == ["5d0c0b1e-approver"])
+        let policies = object["actor"]?["authorizations"]?.array?.compactMap { $0["policy"]?["uid"]?.string } ?? []
+        #expect(policies.first?.hasPrefix("rule:") == true)
+        #expect(policies.last == Digest(hashing: "wpc").b64u)
+        let observables = object["observables"]?.array?.map { observable in
+            [observable["name"]?.string ?? "", "\(observable["type_id"]?.integer ?? 0)"]
+        }
+        #expect(observables == [["session.uid", "10"], ["user.name", "4"]])
     }
 
     @Test func aRefusalSaysWhy() {
@@ -42,6 +49,31 @@ import Testing
         #expect(object["status_code"] == "CAPABILITY_DENIED")
         #expect(object["disposition_id"]?.integer == 25)
         #expect(object["severity_id"]?.integer == 3)
+        let authorization = object["actor"]?["authorizations"]?.array?.first
+        #expect(authorization?["decision"] == "Denied")
+        #expect(authorization?["policy"]?["uid"]?.string?.hasPrefix("rule:") == true)
+    }
+
+    @Test func aLiftIsApprovedAndHasAComment() {
+        let object = OCSF.object(
+            Events.event(
+                Receipt(
+                    content: .stopLifted(["stop_id": "stop-1", "operation": "lift", "data": ["stop_id": "stop-1"]]),
+                    subject: Receipt.Subject(), provenance: Samples.provenance(), occurredAt: Samples.noon)))
+        #expect(object["disposition_id"]?.integer == 8)
+        #expect(object["comment"] == object["message"])
+    }
+
+    @Test(arguments: [("token_hash", 3), ("jti", 3), ("job_class", 4)])
+    func aRevocationOfOneTokenIsNoAlarmOfItsOwn(kind: String, severity: Int64) {
+        let object = OCSF.object(
+            Events.event(
+                Receipt(
+                    content: .controlApplied([
+                        "stop_id": "revoke-1", "operation": "revoke",
+                        "data": ["scope": ["kind": .string(kind), "value": "x"]],
+                    ]), subject: Receipt.Subject(), provenance: Samples.provenance(), occurredAt: Samples.noon)))
+        #expect(object["severity_id"]?.integer == severity)
     }
 
     @Test func aRevocationNamesTheToken() {

@@ -11,7 +11,7 @@ enum Canaries {
     /// Forged records and fields, steering of terminals and readers of lines, for every format.
     static let hostile =
         "x\nCEF:0|Claw Bureau|clawgrant|9|grant.issued|forged|10|cn1=1\r\n<130>1 - - - - - [claw@32473 sequence=\"1\"] "
-        + "{\"forged\":1}\n\u{1B}[2J\u{1B}]0;x\u{07}\u{2028}a\u{2029}b\u{85}c=d|e\\f]g\"h'\u{0}\u{202E}İstanbul 本番 ✅ 12 "
+        + "{\"forged\":1}\n\u{1B}[2J\u{1B}]0;x\u{07}\u{2028}a\u{2029}b\u{85}\u{7F}\u{9B}31mc=d|e\\f]g\"h'\u{0}\u{202E}İstanbul 本番 ✅ 12 "
 
     /// What sites put where it does not belong: a token in a reason.
     static let bearer = "eyJhbGciOiJFZERTQSIsInR5cCI6IkpXVCJ9.eyJqdGkiOiJjYW5hcnkifQ.Y2FuYXJ5LXNpZ25hdHVyZQ"

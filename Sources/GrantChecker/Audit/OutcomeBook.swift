@@ -43,9 +43,10 @@ struct OutcomeBook {
             ? nil : "\(approval) has an outcome of its own already"
     }
 
+    /// A token that bears no `jti` here was revoked by its hash alone, whether or not anybody ever issued it.
     mutating func revoke(_ revocation: Receipt.Revocation) -> String? {
         let token = Fingerprint(revocation.tokenHash)
-        if !tokens.contains(token) { awaited[token] = revocation.tokenHash }
+        if revocation.jti != nil, !tokens.contains(token) { awaited[token] = revocation.tokenHash }
         return revoked.insert(token).inserted ? nil : "token \(revocation.tokenHash.hex) is revoked twice"
     }
 

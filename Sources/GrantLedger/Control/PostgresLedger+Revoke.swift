@@ -37,7 +37,9 @@ extension PostgresLedger {
         _ plan: @Sendable (RevocationChunk) throws -> [Effect]
     ) async throws -> RevocationRun {
         CrashPoint.pass(.revokeRead)
-        let run = try Self.run(found, row: 0)
+        let event: [UInt8]? = try found.optional(0, 16)
+        let run = try Self.run(found, row: 0, declaredBy: Self.declarer(event))
+        let unknown = try found.bool(0, 17) ? run.scopeValue.flatMap { Digest(hex: $0) } : nil
         let now = try found.timestampValue(0, 14)
         let part = run.part.stored
         let rows = try await transaction.execute(
@@ -51,7 +53,9 @@ extension PostgresLedger {
         CrashPoint.pass(.revokeTokensRead)
         let isLast = tokens.count < limit
         let effects = try plan(
-            RevocationChunk(run: run, tokens: tokens, now: now, controlPosition: try found.int64(0, 15)))
+            RevocationChunk(
+                run: run, tokens: tokens, now: now, controlPosition: try found.int64(0, 15),
+                unknownToken: tokens.isEmpty && run.revoked == 0 ? unknown : nil))
         CrashPoint.pass(.revokePlanned)
         var steps: [PipelineStep] = []
         var (cursorTime, cursorID) = (try found.timestamp(0, 12), try found.string(0, 13))
@@ -76,7 +80,13 @@ extension PostgresLedger {
             position: run.position, ordinal: run.ordinal, handle: run.handle, scopeKind: run.scopeKind,
             scopeValue: run.scopeValue, part: run.part, cause: run.cause, detail: run.detail,
             issuedBefore: run.issuedBefore, revoked: run.revoked + Int64(tokens.count), startedAt: run.startedAt,
-            finishedAt: isLast ? now : nil)
+            finishedAt: isLast ? now : nil, declaredBy: run.declaredBy)
+    }
+
+    /// The first who declared a stored control event.
+    private static func declarer(_ body: [UInt8]?) -> String? {
+        let event = body.flatMap { try? JSONReader.parse($0) }
+        return event?["declared_by"]?.array?.first?["id"]?.string
     }
 
     /// See ``Ledger/revokedTokens(after:_:limit:)``.
@@ -101,7 +111,7 @@ extension PostgresLedger {
         }
     }
 
-    static func run(_ rows: PostgresResult, row: Int) throws -> RevocationRun {
+    static func run(_ rows: PostgresResult, row: Int, declaredBy: String? = nil) throws -> RevocationRun {
         guard let part = RevocationRun.Part(name: try rows.string(row, 5), value: try rows.optional(row, 6)) else {
             throw corrupted("the revocation run of control position \(try rows.int64(row, 0))")
         }
@@ -110,6 +120,6 @@ extension PostgresLedger {
             scopeKind: try rows.string(row, 3), scopeValue: try rows.optional(row, 4), part: part,
             cause: try rows.string(row, 7), detail: try rows.string(row, 8),
             issuedBefore: try rows.timestampValue(row, 9), revoked: try rows.int64(row, 10),
-            startedAt: try rows.timestampValue(row, 11))
+            startedAt: try rows.timestampValue(row, 11), declaredBy: declaredBy)
     }
 }

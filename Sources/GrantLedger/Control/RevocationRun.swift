@@ -71,12 +71,14 @@ public struct RevocationRun: Sendable, Hashable {
     public let startedAt: Timestamp
     /// When the last token was revoked; `nil` while there may be more.
     public let finishedAt: Timestamp?
+    /// Who declared the control event, the first of them; `nil` where it was not read or nobody is named.
+    public let declaredBy: String?
 
     /// Makes a run.
     public init(
         position: Int64, ordinal: Int32, handle: String, scopeKind: String, scopeValue: String?, part: Part,
         cause: String, detail: String, issuedBefore: Timestamp, revoked: Int64 = 0, startedAt: Timestamp,
-        finishedAt: Timestamp? = nil
+        finishedAt: Timestamp? = nil, declaredBy: String? = nil
     ) {
         self.position = position
         self.ordinal = ordinal
@@ -90,6 +92,7 @@ public struct RevocationRun: Sendable, Hashable {
         self.revoked = revoked
         self.startedAt = startedAt
         self.finishedAt = finishedAt
+        self.declaredBy = declaredBy
     }
 }
 
@@ -156,8 +159,14 @@ public struct RevocationChunk: Sendable {
     public let now: Timestamp
     /// Position of the last control event.
     public let controlPosition: Int64
+    /// The token that the run is about, when it names one by its hash that the ledger has neither living nor revoked, and
+    /// that no run before named: it has no request, and its revocation must be told all the same.
+    public let unknownToken: Digest?
 
-    package init(run: RevocationRun, tokens: [VoidedToken], now: Timestamp, controlPosition: Int64) {
+    package init(
+        run: RevocationRun, tokens: [VoidedToken], now: Timestamp, controlPosition: Int64, unknownToken: Digest? = nil
+    ) {
+        self.unknownToken = unknownToken
         self.run = run
         self.tokens = tokens
         self.now = now

@@ -133,8 +133,21 @@ enum ControlStatements {
         """
         SELECT position, ordinal, handle, scope_kind, scope_value, part, part_value, cause, detail, issued_before,
             revoked, started_at, cursor_expires_at, cursor_request_id, clock_timestamp(),
-            (SELECT control_position FROM clawgrant.control_state)
-        FROM clawgrant.revocation_run WHERE finished_at IS NULL ORDER BY position, ordinal LIMIT 1 FOR UPDATE
+            (SELECT control_position FROM clawgrant.control_state),
+            (SELECT body FROM clawgrant.control_event e WHERE e.position = run.position),
+            CASE WHEN scope_kind = 'token_hash' AND scope_value ~ '^[0-9a-f]{64}$' THEN
+                NOT EXISTS (
+                    SELECT 1 FROM clawgrant.request WHERE expires_at IS NOT NULL AND revoked_at IS NULL
+                        AND token_hash = decode(scope_value, 'hex'))
+                AND NOT EXISTS (
+                    SELECT 1 FROM clawgrant.request
+                    WHERE revoked_at IS NOT NULL AND token_hash = decode(scope_value, 'hex'))
+                AND NOT EXISTS (
+                    SELECT 1 FROM clawgrant.revocation_run earlier
+                    WHERE earlier.scope_kind = run.scope_kind AND earlier.scope_value = run.scope_value
+                        AND (earlier.position, earlier.ordinal) < (run.position, run.ordinal))
+            ELSE false END
+        FROM clawgrant.revocation_run run WHERE finished_at IS NULL ORDER BY position, ordinal LIMIT 1 FOR UPDATE
         """)
 
     /// The condition that a request's token is in a scope, given the parameters of its kind and value.

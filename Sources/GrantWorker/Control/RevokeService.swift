@@ -1,5 +1,6 @@
 import ClawWire
 import GrantLedger
+import IssuanceRules
 import Logging
 import Observability
 import Primitives
@@ -57,15 +58,26 @@ final class RevokeService: Sendable {
         }
         let reasons = [Receipt.Reason(code: "TOKEN_REVOKED", detail: chunk.run.detail)]
         let provenance = Receipt.Provenance(workerID: worker, controlPosition: chunk.controlPosition)
-        return try chunk.tokens.map { token in
+        // Of a single token the answer has told when: its record says the same second.
+        let isOfOneToken = chunk.run.scopeKind == StopScope.Kind.token.rawValue
+        let at = isOfOneToken ? chunk.run.startedAt : chunk.now
+        var revoked = chunk.tokens.map { token in
+            (
+                token.tokenHash, token.tokenID as TokenID?,
+                Receipt.Subject(
+                    requestID: token.requestID, approvalIDs: token.approvals, jobID: token.jobID,
+                    jobClass: token.jobClass, agentDID: token.agentDID)
+            )
+        }
+        // One that the ledger never issued, or does not have yet: who reads the topic refuses it by its hash.
+        if let unknown = chunk.unknownToken { revoked.append((unknown, nil, Receipt.Subject())) }
+        return try revoked.map { hash, tokenID, subject in
             let receipt = Receipt(
                 content: .revocation(
                     Receipt.Revocation(
-                        tokenHash: token.tokenHash, jti: token.tokenID, cause: cause, revokedBy: worker.rawValue)),
-                subject: Receipt.Subject(
-                    requestID: token.requestID, approvalIDs: token.approvals, jobID: token.jobID,
-                    jobClass: token.jobClass, agentDID: token.agentDID),
-                provenance: provenance, reasons: reasons, occurredAt: chunk.now)
+                        tokenHash: hash, jti: tokenID, cause: cause,
+                        revokedBy: chunk.run.declaredBy ?? worker.rawValue)),
+                subject: subject, provenance: provenance, reasons: reasons, occurredAt: at)
             let encoded = try receipt.encoded()
             let outputs = RevocationRecord(encoded).map {
                 [OutputRecord(stream: .revocations, key: $0.recordKey, value: $0.canonicalBytes)]

@@ -6,6 +6,9 @@ import Primitives
 final class IssuerKeyDocuments: Sendable {
     /// For how long a snapshot is given out again (WIRE section 5).
     static let snapshotSeconds: Int64 = 300
+    /// For how long a key that signs no more is accepted: as long as a token may live. The documents always say it,
+    /// whether or not a key is being replaced (WIRE section 5).
+    static let overlapSeconds: Int64 = 3_600
 
     private struct State {
         var accepted: (second: Int64, keys: AcceptedKeys)?
@@ -45,8 +48,7 @@ final class IssuerKeyDocuments: Sendable {
     /// The roster at an instant; `nil` without an active key.
     func roster(at now: Timestamp) -> KeyRoster? {
         let keys = accepted(at: now)
-        let ends = keys.accepted(at: now).compactMap(\.notAfter).map { $0 - now.seconds }
-        return KeyRoster(keys, overlapSeconds: max(0, ends.max() ?? 0), now: now)
+        return KeyRoster(keys, overlapSeconds: Self.overlapSeconds, now: now)
     }
 
     /// The signed snapshot: the last one while it is young and says what holds, else a new one.

@@ -134,15 +134,18 @@ struct RevocationRoutes: RouteGroup {
         ]
         members["reason"] = record.reason.map { .string($0) }
         members["revoked_by"] = .string(record.revokedBy)
-        let inverted = String(9_999_999_999 - record.revokedAt.seconds)
-        let key =
-            "events:revocations:\(String(repeating: "0", count: max(0, 10 - inverted.count)))\(inverted):"
-            + record.tokenHash.hex
         var object = JSONObject()
         object["sequence"] = number.map { .integer(Int64($0)) }
-        object["key"] = .string(key)
+        object["key"] = .string(eventKey(record.tokenHash.hex, at: record.revokedAt))
         object["record"] = .object(members)
         return .object(object)
+    }
+
+    /// The reference's key of a revocation: the newest sorts first.
+    static func eventKey(_ tokenHash: String, at revokedAt: Timestamp) -> String {
+        let inverted = String(9_999_999_999 - revokedAt.seconds)
+        let zeros = String(repeating: "0", count: max(0, 10 - inverted.count))
+        return "events:revocations:\(zeros)\(inverted):\(tokenHash)"
     }
 
     // MARK: Both

@@ -71,12 +71,12 @@ struct RevocationEndpoints: RouteGroup {
             if let text = reason { reason = String(decoding: text.utf16.prefix(Self.reasonUnits), as: UTF16.self) }
             let result = try await revoke(hash, request, reason: reason?.isEmpty == false ? reason : nil)
             let at = Timestamp(seconds: result.at.seconds)
-            return .json(
-                200,
-                [
-                    "status": result.isNew ? "revoked" : "already_revoked", "token_hash": .string(hash.hex),
-                    "revoked_at": .integer(at.seconds), "revoked_at_iso": .string(at.iso8601),
-                ], fields: [.noStore])
+            var answer: JSONObject = [
+                "status": result.isNew ? "revoked" : "already_revoked", "token_hash": .string(hash.hex),
+                "revoked_at": .integer(at.seconds), "revoked_at_iso": .string(at.iso8601),
+            ]
+            if result.isNew { answer["event_key"] = .string(RevocationRoutes.eventKey(hash.hex, at: at)) }
+            return .json(200, .object(answer), fields: [.noStore])
         } catch {
             return error.response(.reference)
         }

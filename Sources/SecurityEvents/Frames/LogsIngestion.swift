@@ -30,7 +30,7 @@ public enum LogsIngestion {
 
     /// A row as it stands in a body.
     public static func rowBytes(_ event: SecurityEvent) -> [UInt8] {
-        JSONWriter.bytes(.object(row(event)), order: .asGiven)
+        SingleLine.json(.object(row(event)))
     }
 
     /// A row of the table; its columns are those of the documentation of this sink.
@@ -48,6 +48,7 @@ public enum LogsIngestion {
         ] {
             row[column] = facts[name]
         }
+        row["Approver"] = event.people.first.map { .string(TokenMask.masked($0)) }
         row["Reason"] = event.reason.map { .string($0.code) }
         row["Raw"] = .object(OCSF.object(event))
         return row

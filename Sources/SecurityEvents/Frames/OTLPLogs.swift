@@ -11,7 +11,7 @@ public enum OTLPLogs {
 
     /// A record as it stands in a request.
     public static func recordBytes(_ event: SecurityEvent) -> [UInt8] {
-        JSONWriter.bytes(.object(record(event)), order: .asGiven)
+        SingleLine.json(.object(record(event)))
     }
 
     /// One export request of records that are rendered already.
@@ -43,7 +43,7 @@ public enum OTLPLogs {
             ]
         ]
         // The list is the last thing in the request but brackets.
-        let bytes = JSONWriter.bytes(.object(request), order: .asGiven)
+        let bytes = SingleLine.json(.object(request))
         let end = (bytes.lastIndex(of: UInt8(ascii: "[")) ?? 0) + 1
         return (Array(bytes[..<end]), Array(bytes[end...]))
     }

@@ -20,7 +20,7 @@ public enum SplunkHEC {
     /// One object for each event, one after the other without anything between, as the collector reads them.
     public static func body(_ events: [SecurityEvent], target: Target = Target()) -> [UInt8] {
         var body: [UInt8] = []
-        for event in events { body += JSONWriter.bytes(.object(object(event, target)), order: .asGiven) }
+        for event in events { body += SingleLine.json(.object(object(event, target))) }
         return body
     }
 

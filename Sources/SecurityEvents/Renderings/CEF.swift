@@ -7,7 +7,7 @@ public enum CEF {
     public static func line(_ event: SecurityEvent) -> String {
         let header = [
             "CEF:0", EventProducer.vendor, EventProducer.product, event.producer.version, event.code, title(event),
-            String(event.severity.rawValue * 2),
+            String(severity(event.severity)),
         ]
         let fields = fields(event).map { "\($0.key)=\(escaped(value: $0.value))" }
         return TokenMask.masked(
@@ -21,6 +21,7 @@ public enum CEF {
             ("act", event.code), ("outcome", event.outcome.rawValue),
             ("dvchost", receipt.provenance.workerID.rawValue), ("msg", event.message),
         ]
+        if let person = event.people.first { fields.append(("suser", person)) }
         if let agent = receipt.subject.agentDID { fields.append(("duser", agent.rawValue)) }
         if let reason = event.reason { fields.append(("reason", "\(reason.code): \(reason.detail)")) }
         let facts = Dictionary(ClawFacts.texts(event).map { ($0.name, $0.value) }) { first, _ in first }
@@ -37,6 +38,17 @@ public enum CEF {
         fields.append(("cn2Label", "batch"))
         fields.append(("cn2", String(event.batch.value)))
         return fields
+    }
+
+    /// From 0 to 10: 3 for what is expected, 5 for what was refused or taken away, 10 for a stop.
+    private static func severity(_ severity: SecurityEvent.Severity) -> Int {
+        switch severity {
+        case .informational: 3
+        case .low: 4
+        case .medium: 5
+        case .high: 8
+        case .critical: 10
+        }
     }
 
     /// The name of an event: the same for all of its kind, as the format asks.
@@ -96,22 +108,5 @@ public enum CEF {
             }
         }
         return output
-    }
-}
-
-/// What ends a line for some reader of logs, or steers a terminal: never passed on as it is.
-enum SingleLine {
-    static func isBreak(_ scalar: Unicode.Scalar) -> Bool {
-        switch scalar.value {
-        case 0..<0x20, 0x7F..<0xA0, 0x2028, 0x2029: true
-        default: false
-        }
-    }
-
-    /// The text with a space for each such character.
-    static func text(_ text: String) -> String {
-        var output = String.UnicodeScalarView()
-        for scalar in text.unicodeScalars { output.append(isBreak(scalar) ? " " : scalar) }
-        return String(output)
     }
 }

@@ -28,8 +28,10 @@ public enum ECS {
                 "version": .string(event.producer.version),
             ],
         ]
-        if let agent = receipt.subject.agentDID?.rawValue {
-            object["user"] = ["id": .string(agent), "name": .string(agent)]
+        // The user of a token is its agent; that of a control event is who declared it.
+        let declarer = event.control == nil ? nil : event.people.first
+        if let user = receipt.subject.agentDID?.rawValue ?? declarer {
+            object["user"] = ["id": .string(user), "name": .string(user)]
         }
         object["organization"] = event.producer.tenant.map { ["id": .string($0)] }
         object["rule"] = receipt.provenance.policyHash.map { ["id": .string($0.b64u), "name": "WPC"] }
@@ -40,10 +42,7 @@ public enum ECS {
     }
 
     private static func related(_ event: SecurityEvent) -> [String] {
-        var people = [event.receipt.subject.agentDID?.rawValue].compactMap { $0 }
-        if case .grantIssued(let grant) = event.receipt.content { people += grant.approverIDs.map(\.rawValue) }
-        people += event.control?["declared_by"]?.array?.compactMap(\.string) ?? []
-        return people
+        [event.receipt.subject.agentDID?.rawValue].compactMap { $0 } + event.people
     }
 
     private static func classification(of event: SecurityEvent) -> (categories: [String], types: [String]) {

@@ -7,7 +7,8 @@ extension OCSF {
         let receipt = event.receipt
         switch receipt.content {
         case .grantIssued(let grant):
-            var details = assignment(event, scope: grant.granted.scope, decision: "Approved")
+            var details = assignment(
+                event, scope: grant.granted.scope, rule: grant.rule, decision: "Approved", session: grant.token.jti)
             details["session"] = [
                 "created_time": .integer(grant.token.issuedAt.milliseconds),
                 "expiration_time": .integer(grant.token.expiresAt.milliseconds),
@@ -17,7 +18,7 @@ extension OCSF {
             control(&details, action: (1, "Allowed"), disposition: (8, "Approved"))
             return details
         case .decisionDenied(let refusal), .decisionExpired(let refusal):
-            var details = assignment(event, scope: refusal.asked?.scope ?? [], decision: "Denied")
+            var details = assignment(event, scope: refusal.asked?.scope ?? [], rule: refusal.rule, decision: "Denied")
             control(&details, action: (2, "Denied"), disposition: (25, "Rejected"))
             return details
         case .revocation(let revocation):
@@ -39,7 +40,7 @@ extension OCSF {
             return details
         case .stopLifted:
             var details = controlled(event)
-            control(&details, action: (1, "Allowed"), disposition: (1, "Allowed"))
+            control(&details, action: (1, "Allowed"), disposition: (8, "Approved"))
             return details
         case .stopDrilled, .controlApplied, .controlRepeated: return controlled(event)
         case .keyChanged(let change):
@@ -77,22 +78,32 @@ extension OCSF {
         }
     }
 
-    private static func assignment(_ event: SecurityEvent, scope: [String], decision: String) -> JSONObject {
+    /// What was decided over an agent's privileges, by which rule and under which WPC.
+    private static func assignment(
+        _ event: SecurityEvent, scope: [String], rule: String, decision: String, session: TokenID? = nil
+    ) -> JSONObject {
         var actor = actor(event)
         var details: JSONObject = ["privileges": privileges(event, scope: scope), "user": .object(user(event))]
-        var authorization: JSONObject = ["decision": .string(decision)]
-        if let hash = event.receipt.provenance.policyHash {
-            let policy: JSONObject = ["name": "WPC", "uid": .string(hash.b64u)]
-            authorization["policy"] = .object(policy)
-            details["policy"] = .object(policy)
+        let decided: JSONObject = ["name": .string(rule), "uid": .string("rule:\(rule)")]
+        let contract = event.receipt.provenance.policyHash.map { hash -> JSONObject in
+            ["name": "WPC", "uid": .string(hash.b64u)]
         }
-        actor["authorizations"] = [.object(authorization)]
+        let policies = [rule.isEmpty ? nil : decided, contract].compactMap { $0 }
+        let authorizations: [JSONValue] = policies.map { ["decision": .string(decision), "policy": .object($0)] }
+        actor["authorizations"] = .array(
+            authorizations.isEmpty ? [["decision": .string(decision)]] : authorizations)
+        details["policy"] = (contract ?? policies.first).map { .object($0) }
         details["actor"] = .object(actor)
-        if let agent = event.receipt.subject.agentDID {
-            details["observables"] = [
-                ["name": "user.uid", "type": "Resource UID", "type_id": 10, "value": .string(agent.rawValue)]
-            ]
+        var observables: [JSONValue] = []
+        if let session {
+            observables.append(
+                ["name": "session.uid", "type": "Resource UID", "type_id": 10, "value": .string(session.rawValue)])
         }
+        if let agent = event.receipt.subject.agentDID {
+            observables.append(
+                ["name": "user.name", "type": "User Name", "type_id": 4, "value": .string(agent.rawValue)])
+        }
+        if !observables.isEmpty { details["observables"] = .array(observables) }
         return details
     }
 
@@ -136,7 +147,7 @@ extension OCSF {
                 "name": .string(event.scope), "type": "Control Scope", "uid": .string(event.scope),
             ],
         ]
-        details["comment"] = payload["reason"]
+        details["comment"] = .string(payload["reason"]?.string ?? event.message)
         return details
     }
 

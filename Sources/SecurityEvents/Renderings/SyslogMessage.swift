@@ -31,7 +31,7 @@ public enum SyslogMessage {
         ]
         let message =
             switch body {
-            case .ocsf: JSONWriter.text(.object(OCSF.object(event)), order: .canonical)
+            case .ocsf: SingleLine.jsonText(.object(OCSF.object(event)), order: .canonical)
             case .cef: CEF.line(event)
             }
         return TokenMask.masked(header.joined(separator: " ") + " " + data(event, enterprise) + " " + message)

@@ -1,7 +1,7 @@
 public import ClawWire
 import ReceiptLog
 
-/// A revocation as other systems understand it: the event `session-revoked` of OpenID CAEP in the claims of a Security Event
+/// A revocation, or a stop that revokes, as other systems understand it: the event `session-revoked` of OpenID CAEP in the claims of a Security Event
 /// Token (RFC 8417).
 ///
 /// The claims follow from the receipt and the audience alone, so a repeat is the same token under the same identifier.
@@ -9,7 +9,7 @@ public enum SessionRevoked {
     /// The event's type.
     public static let eventType = "https://schemas.openid.net/secevent/caep/event-type/session-revoked"
 
-    /// The claims of the token that tells a revocation; `nil` for every other event.
+    /// The claims of the token that tells a revocation or a stop that revokes; `nil` for every other event.
     ///
     /// There is neither `sub` nor `exp`, so that no reader takes it for an access token (RFC 8417 sections 2.2 and 4.5).
     ///
@@ -18,16 +18,31 @@ public enum SessionRevoked {
     ///   - issuer: `iss`; also the issuer of the revoked token.
     ///   - audience: `aud`.
     public static func claims(_ event: SecurityEvent, issuer: String, audience: String) -> JSONObject? {
-        guard case .revocation(let revocation) = event.receipt.content else { return nil }
-        var details: JSONObject = [
+        if case .revocation(let revocation) = event.receipt.content {
+            return claims(
+                event, issuer, audience, cause: revocation.cause, transaction: transaction(event, revocation),
+                subject: subject(event, revocation, issuer))
+        }
+        guard case .stopDeclared(let stop) = event.receipt.content,
+            stop["data"]?["action"] == "revoke_and_deny"
+        else { return nil }
+        return claims(
+            event, issuer, audience, cause: .stopped, transaction: transaction(event, stop: stop),
+            subject: subject(event, issuer))
+    }
+
+    private static func claims(
+        _ event: SecurityEvent, _ issuer: String, _ audience: String, cause: RevocationCause, transaction: String,
+        subject: JSONObject
+    ) -> JSONObject {
+        let details: JSONObject = [
             "event_timestamp": .integer(event.receipt.occurredAt.seconds),
-            "initiating_entity": .string(initiator(revocation.cause)),
+            "initiating_entity": .string(initiator(cause)), "reason_admin": ["en": .string(reason(cause))],
         ]
-        details["reason_admin"] = ["en": .string(reason(revocation.cause))]
         return [
             "iss": .string(issuer), "jti": .string(identifier(event.receipt.id, audience: audience)),
             "iat": .integer(max(event.sealedAt, event.receipt.occurredAt).seconds), "aud": .string(audience),
-            "txn": .string(transaction(event, revocation)), "sub_id": .object(subject(event, revocation, issuer)),
+            "txn": .string(transaction), "sub_id": .object(subject),
             "events": .object([eventType: .object(details)]),
         ]
     }
@@ -47,6 +62,15 @@ public enum SessionRevoked {
         ])
     }
 
+    /// That of a stop: the one of the revocations that follow from it, whose sentence names the stop and its reason.
+    private static func transaction(_ event: SecurityEvent, stop: JSONObject) -> String {
+        let reason = stop["reason"]?.string.map { ": \($0)" } ?? ""
+        return digest([
+            "clawgrant-txn-v1", event.producer.logID.rawValue, RevocationCause.stopped.rawValue,
+            "stop \(stop["stop_id"]?.string ?? "")\(reason)", "",
+        ])
+    }
+
     private static func digest(_ parts: [String]) -> String {
         JSONValue.array(parts.map { .string($0) }).canonicalDigest.b64u
     }
@@ -62,6 +86,19 @@ public enum SessionRevoked {
             ?? ["format": "opaque", "id": .string("sha256:\(revocation.tokenHash.hex)")]
         subject["user"] = event.receipt.subject.agentDID.map {
             ["format": "iss_sub", "iss": .string(issuer), "sub": .string($0.rawValue)]
+        }
+        subject["tenant"] = event.producer.tenant.map { ["format": "opaque", "id": .string($0)] }
+        return subject
+    }
+
+    /// All tokens of a stop's scope: those of one agent have it as their user, any other scope is a group.
+    private static func subject(_ event: SecurityEvent, _ issuer: String) -> JSONObject {
+        var subject: JSONObject = ["format": "complex"]
+        let scope = event.control?["data"]?["scope"]
+        if scope?["kind"] == "agent", let agent = scope?["value"]?.string {
+            subject["user"] = ["format": "iss_sub", "iss": .string(issuer), "sub": .string(agent)]
+        } else {
+            subject["group"] = ["format": "opaque", "id": .string(TokenMask.masked(event.scope))]
         }
         subject["tenant"] = event.producer.tenant.map { ["format": "opaque", "id": .string($0)] }
         return subject

@@ -17,7 +17,7 @@ public enum SharedSignalsMetadata {
         [
             "spec_version": "1_0", "issuer": .string(issuer), "jwks_uri": .string(keySet),
             "delivery_methods_supported": ["urn:ietf:rfc:8935"], "default_subjects": "ALL",
-            "critical_subject_members": ["session"],
+            "critical_subject_members": ["session", "group"],
         ]
     }
 }

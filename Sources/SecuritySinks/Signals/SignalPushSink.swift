@@ -5,7 +5,7 @@ public import SecurityEvents
 
 /// Tells revocations to one receiver: a Security Event Token each, by HTTP push (RFC 8935).
 ///
-/// Events that are no revocation are delivered by doing nothing.
+/// Events that revoke nothing are delivered by doing nothing.
 public final class SignalPushSink: SecurityEventSink {
     /// As configured.
     public let name: String
@@ -31,7 +31,7 @@ public final class SignalPushSink: SecurityEventSink {
     /// Bounded by the number of events; a token has about a thousand bytes.
     public var maximumBytes: Int { 1 << 20 }
 
-    /// The claims of the token; nothing for an event that is no revocation. It is signed when it is sent.
+    /// The claims of the token; nothing for an event that revokes nothing. It is signed when it is sent.
     public func rendered(_ event: SecurityEvent) -> [UInt8] {
         SessionRevoked.claims(event, issuer: settings.parties.issuer, audience: settings.parties.audience)
             .map { JSONWriter.bytes(.object($0)) } ?? []

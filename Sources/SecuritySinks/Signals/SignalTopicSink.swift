@@ -7,7 +7,7 @@ public import SecurityEvents
 
 /// Tells revocations on a topic: the compact form of a Security Event Token as the data of a CloudEvent in binary mode.
 ///
-/// The key is the revoked token's `jti`. Events that are no revocation are delivered by doing nothing.
+/// The key is the revoked token's `jti`; that of a stop is its group or agent. Events that revoke nothing are delivered by doing nothing.
 public final class SignalTopicSink: SecurityEventSink {
     /// As configured.
     public let name: String
@@ -45,7 +45,7 @@ public final class SignalTopicSink: SecurityEventSink {
     /// Bounded by the number of events; a token has about a thousand bytes.
     public var maximumBytes: Int { 4 << 20 }
 
-    /// The claims of the token; nothing for an event that is no revocation. It is signed when it is written.
+    /// The claims of the token; nothing for an event that revokes nothing. It is signed when it is written.
     public func rendered(_ event: SecurityEvent) -> [UInt8] {
         SessionRevoked.claims(event, issuer: settings.parties.issuer, audience: settings.parties.audience)
             .map { JSONWriter.bytes(.object($0)) } ?? []

@@ -27,10 +27,13 @@ struct SignedSignal {
     var identifier: String { claims["jti"]?.string ?? "" }
     /// Claim `iat`.
     var issuedAt: Timestamp { Timestamp(seconds: claims["iat"]?.integer ?? 0) }
-    /// The revoked token: its `jti`, or its hash.
+    /// The revoked token, its `jti` or its hash; else the group or the agent whose tokens are revoked.
     var session: String {
-        let session = claims["sub_id"]?["session"]
-        return (session?["jti"] ?? session?["id"])?.string ?? ""
+        let subject = claims["sub_id"]
+        let named = [
+            subject?["session"]?["jti"], subject?["session"]?["id"], subject?["group"]?["id"], subject?["user"]?["sub"],
+        ]
+        return named.lazy.compactMap { $0?.string }.first ?? ""
     }
 }
 

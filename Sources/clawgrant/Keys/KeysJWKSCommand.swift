@@ -43,8 +43,8 @@ struct KeysJWKSCommand: AsyncParsableCommand {
             Console.out(JWKS.document(keys, signals: signals, now: now))
             return
         }
-        let ends = accepted.filter { !$0.isActive }.compactMap { $0.notAfter?.seconds(since: now) }
-        guard let roster = KeyRoster(keys, overlapSeconds: max(0, ends.max() ?? 0), now: now) else {
+        // As long as a token may live, whether or not a key is being replaced (WIRE section 5).
+        guard let roster = KeyRoster(keys, overlapSeconds: 3_600, now: now) else {
             throw CommandFailure.negative("there is no active \(purpose) key; docs/keys.md tells how to make one")
         }
         Console.out(RotationContract(roster: roster).json)
