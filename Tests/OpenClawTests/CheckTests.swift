@@ -70,9 +70,8 @@ struct CheckTests {
     }
 
     @Test(arguments: [
-        "/home/u/.docker/run", "/root/.docker", "/run/k3s/containerd", "/proc", "/proc/1/root", "/home",
-        "/home/u/.docker/desktop/",
-        "//./pipe/docker_engine", "/run/user/1000", "/var/run/../run/docker.sock",
+        "/srv/u/.docker/run", "/srv/u/.docker", "/run/k3s/containerd", "/proc", "/proc/1/cwd", "/home",
+        "/srv/u/.docker/desktop/", "//./pipe/docker_engine", "/run/user/1000", "/var/run/../run/docker.sock",
     ])
     func aFolderThatMayHoldAnEnginesSocketIsRefused(_ path: String) throws {
         let text = "{agents: {defaults: {sandbox: {docker: {binds: ['\(path):/x:ro']}}}}}"
