@@ -86,7 +86,9 @@ public struct IssuancePolicy: Sendable, Hashable {
     /// `proxy:call:<name>` and `clawproxy:call:<name>` (WIRE section 2). An entry of ``allowedRoutes`` is a provider, or a
     /// provider and a model after a slash or a colon, or `*`.
     public func allowsProvider(of scope: String) -> Bool {
-        guard let provider = Self.provider(of: scope) else { return true }
+        guard allowedProviders != nil || allowedRoutes != nil, let provider = Self.provider(of: scope) else {
+            return true
+        }
         if let allowedProviders, !allowedProviders.contains(provider) { return false }
         guard let allowedRoutes else { return true }
         return allowedRoutes.contains { route in

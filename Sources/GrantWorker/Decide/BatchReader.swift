@@ -336,19 +336,25 @@ struct BatchReader {
                     batch.read.approvalIDs.insert(approval)
                     batch.read.meetingApprovalIDs.insert(approval)
                 }
-                batch.read.tickets.formUnion(Self.numbers(request.ticketNumber, request.comparedTicketNumber))
+                if request.ticketNumber != nil {
+                    batch.read.tickets.formUnion(Self.numbers(request.ticketNumber, request.comparedTicketNumber))
+                }
                 if let subject = request.subject { batch.read.subjects.insert(subject) }
             }
         }
         if let approval = fact.approvalID {
             batch.read.approvalIDs.insert(approval)
             if let subject = fact.subject?.id { batch.read.holders.insert(subject) }
-            if let requester = fact.requester?.id { batch.read.holders.insert(requester) }
+            if let requester = fact.requester?.id, requester != fact.subject?.id {
+                batch.read.holders.insert(requester)
+            }
             if case .decisionApproved(let approver?) = fact.content { batch.read.holders.insert(approver.id) }
             if !isContained {
                 batch.read.meetingApprovalIDs.insert(approval)
                 if let subject = fact.subject?.id { batch.read.subjects.insert(subject) }
-                batch.read.tickets.formUnion(Self.numbers(fact.ticket?.number, fact.ticket?.comparedNumber))
+                if let ticket = fact.ticket {
+                    batch.read.tickets.formUnion(Self.numbers(ticket.number, ticket.comparedNumber))
+                }
             }
         }
         switch fact.content {
