@@ -118,7 +118,7 @@ extension CloudEvent {
             guard let text = TextRules.text(bytes) else {
                 throw SourceFault(.invalidAttribute, field: header.name, "the header is not UTF-8")
             }
-            guard !bytes.contains(0xF4) || !text.unicodeScalars.contains(where: Self.isReserved) else {
+            guard !Self.holdsReserved(text.utf8.span) else {
                 throw SourceFault(
                     .invalidAttribute, field: header.name, "the header has a character that no JSON here takes")
             }
@@ -143,8 +143,16 @@ extension CloudEvent {
         return bytes.count == 3 || bytes[3] < 0x80 || name.hasPrefix("ce_")
     }
 
-    /// U+10F000 to U+10F7FF, which the reader of JSON refuses: an event has the same canonical form in both modes.
-    private static func isReserved(_ scalar: Unicode.Scalar) -> Bool { (0x10_F000...0x10_F7FF).contains(scalar.value) }
+    /// Whether one of U+10F000 to U+10F7FF is in a text, which the reader of JSON refuses: an event has the same canonical
+    /// form in both modes.
+    private static func holdsReserved(_ text: Span<UInt8>) -> Bool {
+        var i = 0
+        while i + 3 < text.count {
+            if text[i] == 0xF4, text[i + 1] == 0x8F, text[i + 2] < 0xA0 { return true }
+            i += 1
+        }
+        return false
+    }
 
     private static func assemble(
         _ attributes: AttributeList, _ payload: Payload, _ limits: SourceConfiguration.Limits
