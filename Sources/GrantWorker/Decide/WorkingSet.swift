@@ -188,6 +188,7 @@ struct WorkingSet: ~Copyable {
                 takeUp(request, entry: entry, containedIn: containing, input: input)
             }
             try observe(fact, entry, input)
+            try report(fact, entry, input)
             if let id = fact.approvalID {
                 try fold(fact, into: id, entry.source, entry.authenticity, input, of: entry)
                 try applyEarlierEnds(to: id)

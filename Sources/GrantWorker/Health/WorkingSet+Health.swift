@@ -46,6 +46,13 @@ extension WorkingSet {
                 decidedAt: fact.occurredAt, input: input))
     }
 
+    /// Reports a role that was given past the approval system: no approval comes of it, and somebody has to hear of it.
+    mutating func report(_ fact: Fact, _ entry: UnderstoodEntry, _ input: EvidenceInput) throws {
+        guard case .grantDirect(_, outsidePIM: true, _, _) = fact.content else { return }
+        try raise(
+            .assignedOutside(entry.source, to: fact.subject, fact.entitlement, evidence: input.digest, at: now), input)
+    }
+
     /// Judges the approvals of the batch, before anything is decided on them.
     mutating func judgeObserved() throws {
         for observation in observed {

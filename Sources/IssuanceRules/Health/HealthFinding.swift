@@ -17,11 +17,13 @@ public struct HealthFinding: Sendable, Hashable {
         case unusualClass = "APPROVER_UNUSUAL_CLASS"
         /// An approval came sooner after the question than a human can read it.
         case tooFast = "APPROVAL_TOO_FAST"
+        /// Somebody was given a role past the approval system.
+        case assignedOutside = "ROLE_ASSIGNED_OUTSIDE_PIM"
 
         /// How grave it is.
         public var severity: UsageFinding.Severity {
             switch self {
-            case .sourceSilent, .tooFast: .critical
+            case .sourceSilent, .tooFast, .assignedOutside: .critical
             case .sourceLimitReached, .approverLimitReached, .approvalBurst, .unusualClass: .warning
             }
         }
@@ -35,6 +37,17 @@ public struct HealthFinding: Sendable, Hashable {
     public let detail: String
     /// What names this occasion, then the digest of the record that led to it, where one did.
     public let evidence: [Digest]
+
+    /// A record says that a person got an entitlement past the approval system.
+    public static func assignedOutside(
+        _ source: SourceName, to person: Actor?, _ entitlement: Entitlement?, evidence: Digest, at now: Timestamp
+    ) -> HealthFinding {
+        let what = entitlement.map { "the \($0.kind) \($0.id)" } ?? "a role"
+        return HealthFinding(
+            .assignedOutside, of: source, nil,
+            "\(person.map { $0.id.rawValue } ?? "somebody") was given \(what) and nobody was asked", evidence: evidence,
+            at: now)
+    }
 
     init(
         _ code: Code, of source: SourceName, _ person: PersonID?, _ detail: String, evidence: Digest? = nil,

@@ -187,6 +187,24 @@ struct HealthPlanningTests {
         #expect(summary.findings == ["APPROVER_UNUSUAL_CLASS": 1])
     }
 
+    /// Nobody has to ask for it: a source that says so says it for good.
+    @Test(arguments: [true, false])
+    func aRoleGivenPastTheApprovalSystemIsReportedOnce(_ isOutside: Bool) throws {
+        var ledger = PaperLedger(try PlanFixture())
+        var fact = Fact(
+            recordIndex: 0, source: "itsm", sourceEventID: SourceEventID("audit-1"), occurredAt: PlanFixture.now,
+            approvalID: nil,
+            content: .grantDirect(
+                assignedBy: PlanFixture.mina, outsidePIM: isOutside, notBefore: PlanFixture.now, notAfter: nil))
+        fact.subject = PlanFixture.avery
+        fact.entitlement = PlanFixture.group
+        try ledger.deliver(facts: [fact])
+        try ledger.deliver(facts: [fact])
+        let findings = try Self.findings(ledger)
+        #expect(findings.map(\.finding.code) == (isOutside ? ["ROLE_ASSIGNED_OUTSIDE_PIM"] : []))
+        #expect(findings.allSatisfy { $0.finding.about == "source:itsm" && $0.finding.evidence.count == 2 })
+    }
+
     @Test func whereNobodyWatchesNothingIsCounted() throws {
         var ledger = PaperLedger(try PlanFixture())
         try ledger.deliver([try Answer.contained("a").record()])
