@@ -363,6 +363,26 @@ struct EmergencyStopTests {
         }
     }
 
+    @Test("A worker that is asked to leave leaves, whoever else is gone")
+    func leavesWithoutServers() async throws {
+        var options = PlaygroundOptions()
+        options.limits["drain_timeout_ms"] = 500
+        options.limits["lease_lifetime_ms"] = 3_000
+        let playground = try await Playground.start(options)
+        let worker = try playground.startWorker("w1")
+        try await playground.waitUntilAtWork([worker])
+        try await approve(["a"], in: playground)
+        try await playground.waitUntilSettled(waiting: 0)
+        // As when a machine goes down: all of it at the same moment.
+        let pid = try #require(worker.pid)
+        #expect(kill(pid, SIGTERM) == 0)
+        playground.broker.signal(.kill)
+        try await playground.postgres.stop(.immediate)
+        try await waitUntil(deadline: .seconds(90), description: "the worker to end") { !worker.isRunning }
+        #expect([0, 1].contains { worker.exitStatus == .code($0) }, "\(String(describing: worker.exitStatus))")
+        await playground.stop()
+    }
+
     @Test("SIGUSR1 ends no command that runs beside a worker")
     func signalToOthers() async throws {
         try await playing { _, worker in

@@ -60,6 +60,14 @@ extension LogLine {
         means: "limits.drain_timeout_ms was over. Nothing is lost: another worker decides it.",
         do: "Look why the database is slow if it comes often.")
 
+    /// The worker did not come to its end in time, and its process is ended.
+    public static let workerAbandoned = LogLine(
+        "worker.abandoned", .error, "the worker did not come to its end in time, and its process is ended",
+        means:
+            "Twice limits.drain_timeout_ms, two lifetimes of a lease and ten seconds are over since the signal. Nothing is lost: "
+            + "what was not committed is decided by others.",
+        do: "Look whether broker and database were gone; report it if they were not.")
+
     /// A companion failed and is started again.
     public static let companionFailed = LogLine(
         "worker.companion_failed", .error, "a companion failed and is started again",

@@ -48,7 +48,10 @@ struct RunCommand: AsyncParsableCommand {
             companions.append(SecurityEventStream(settings, version: Version.text))
         }
         let worker = Worker(configuration: configuration, companions: companions, logger: logger)
-        let signals = StopSignals {
+        // Finishing and publishing have the drain's time each; what hangs behind them must not keep the process.
+        let limits = configuration.limits
+        let patience = limits.drainTimeout * 2 + limits.leaseLifetime * 2 + .seconds(10)
+        let signals = StopSignals(patience: (patience, { logger.log(.workerAbandoned) })) {
             logger.log(.workerStopping)
             worker.stop()
         } onHalt: {

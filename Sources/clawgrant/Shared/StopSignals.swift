@@ -12,13 +12,27 @@ final class StopSignals {
     /// Begins to listen for SIGTERM and SIGINT, and for SIGUSR1 where there is something to halt.
     ///
     /// - Parameters:
+    ///   - patience: how long after the first the process may go on, and what to do before it is ended then; `nil` for
+    ///     as long as it takes.
     ///   - onFirst: called once, on a queue of its own.
     ///   - onHalt: called at each SIGUSR1, on the same queue; `nil` leaves that signal alone.
-    init(onFirst: @escaping @Sendable () -> Void, onHalt: (@Sendable () -> Void)? = nil) {
+    init(
+        patience: (limit: Duration, onEnd: @Sendable () -> Void)? = nil, onFirst: @escaping @Sendable () -> Void,
+        onHalt: (@Sendable () -> Void)? = nil
+    ) {
         let queue = DispatchQueue(label: "clawgrant.signals")
         let first = FirstCall()
         var sources = [SIGTERM, SIGINT].map { number in
-            Self.source(number, queue) { if first.take() { onFirst() } else { _exit(Self.impatientExitCode) } }
+            Self.source(number, queue) {
+                guard first.take() else { _exit(Self.impatientExitCode) }
+                onFirst()
+                guard let patience else { return }
+                let milliseconds = Int(patience.limit / .milliseconds(1))
+                queue.asyncAfter(deadline: .now() + .milliseconds(milliseconds)) {
+                    patience.onEnd()
+                    _exit(CommandFailure.Kind.negative.rawValue)
+                }
+            }
         }
         if let onHalt { sources.append(Self.source(SIGUSR1, queue, onHalt)) }
         self.sources = sources
