@@ -130,12 +130,9 @@ final class DecideLane: Sendable {
         for case .remove(_, let continuation) in rest { continuation.resume() }
     }
 
+    /// Takes one command after the other: when one fails, whoever waits for those behind it is told by ``finish()``.
     private func obeyCommands() async throws {
-        let todo = commands.withLock { commands in
-            defer { commands.waiting.removeAll() }
-            return commands.waiting
-        }
-        for command in todo {
+        while let command = commands.withLock({ $0.waiting.isEmpty ? nil : $0.waiting.removeFirst() }) {
             switch command {
             case .add(let leases):
                 var positions: [TopicPartition: Int64] = [:]
