@@ -6,20 +6,39 @@ import Primitives
 /// A worker's copy of the control state. It is never trusted by itself: each decide transaction asks the ledger for what
 /// has changed since, under the stop lock.
 final class ControlView: Sendable {
-    private let state = Lock(ControlState.none)
+    /// What is known, and of which database: a replica that took over without the last control events counts its positions
+    /// anew, and what stands at one of them is not what this worker has read there.
+    struct Known: Sendable {
+        var state = ControlState.none
+        var incarnation: LedgerIncarnation?
+    }
+
+    private let known = Lock(Known())
     /// What halts this worker alone.
     let localStop: LocalStop?
 
     init(localStop: LocalStop? = nil) { self.localStop = localStop }
 
     /// The state as of the last transaction that this worker saw.
-    var current: ControlState { state.withLock { $0 } }
+    var current: Known { known.withLock { $0 } }
 
     /// The state of a transaction: what was known before it, and what it found changed.
-    func state(_ known: ControlState, advancedBy snapshot: DecideSnapshot) throws -> ControlState {
-        guard snapshot.controlPosition > known.position || !snapshot.newControlOrders.isEmpty else { return known }
-        let fresh = try known.advanced(to: snapshot.controlPosition, with: snapshot.newControlOrders)
-        state.withLock { if fresh.position > $0.position { $0 = fresh } }
+    ///
+    /// - Throws: ``LedgerError/Code/conflict`` when the database is another one than that of which something was known;
+    ///   that is forgotten, and the transaction is to be made again.
+    func state(_ before: Known, advancedBy snapshot: DecideSnapshot) throws -> ControlState {
+        guard before.state.position == 0 || before.incarnation == snapshot.incarnation else {
+            known.withLock { if $0.incarnation == before.incarnation { $0 = Known() } }
+            throw LedgerError(.conflict, "the database is another one: control events are read from the first on")
+        }
+        guard snapshot.controlPosition > before.state.position || !snapshot.newControlOrders.isEmpty else {
+            return before.state
+        }
+        let fresh = try before.state.advanced(to: snapshot.controlPosition, with: snapshot.newControlOrders)
+        known.withLock { known in
+            guard known.incarnation != snapshot.incarnation || fresh.position > known.state.position else { return }
+            known = Known(state: fresh, incarnation: snapshot.incarnation)
+        }
         return fresh
     }
 }

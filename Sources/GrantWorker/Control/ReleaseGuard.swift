@@ -35,7 +35,7 @@ public final class ReleaseGuard: Sendable {
     }
 
     /// The control position up to which the guard knows what is stopped.
-    public var knownPosition: Int64 { view.current.position }
+    public var knownPosition: Int64 { view.current.state.position }
 
     /// What is stopped, as a transaction of the ledger saw it.
     ///

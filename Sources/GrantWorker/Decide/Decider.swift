@@ -211,7 +211,7 @@ final class Decider: Sendable {
             tracing: tracing, kept: kept)
         let known = control.current
         var batch = batch
-        batch.read.knownControlPosition = known.position
+        batch.read.knownControlPosition = known.state.position
         batch.read.readsUsage = readsUsage.withLock { $0 }
         let understood = batch
         return try await ledger.decide(understood.read) { snapshot in
