@@ -4,7 +4,8 @@ extension LogLine {
         (
             "The process",
             [
-                .workerStarts, .workerLeft, .workerStopping, .workerHalted, .drainTimedOut, .workerAbandoned, .companionFailed,
+                .workerStarts, .workerLeft, .workerStopping, .workerHalted, .drainTimedOut, .workerAbandoned,
+                .companionFailed,
                 .budgetsUnenforced, .confirmationMissing, .metricsFileFailed, .spansLost, .ledgerUnmeasured,
                 .lagUnmeasured, .serveStopping, .ledgerBehind, .ledgerNotCompared, .ledgerChanged, .ledgerUnidentified,
             ]
