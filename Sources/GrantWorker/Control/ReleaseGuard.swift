@@ -34,13 +34,20 @@ public final class ReleaseGuard: Sendable {
             maximumDifference: configuration.limits.maximumClockDifference)
     }
 
-    /// The control position up to which the guard knows what is stopped.
-    public var knownPosition: Int64 { view.current.state.position }
+    /// What the guard knows of stops, to be asked from on and given back with the answer.
+    public struct Known: Sendable {
+        fileprivate let known: ControlView.Known
+        /// The control position up to which it reaches.
+        public var position: Int64 { known.state.position }
+    }
 
-    /// What is stopped, as a transaction of the ledger saw it.
+    /// What is known now.
+    public var known: Known { Known(known: view.current) }
+
+    /// What is stopped, as a transaction of the ledger saw it that asked for what changed since `known`.
     ///
     /// - Throws: ``Held``; ``LedgerError`` when a stored order does not read.
-    public func state(of snapshot: DecideSnapshot) throws -> ControlState {
+    public func state(of snapshot: DecideSnapshot, since known: Known) throws -> ControlState {
         if let why = view.localStop?.reason { throw Held(description: HeldBack.localStop(why).description) }
         if let lineage, !lineage.isCompared(snapshot.incarnation) {
             throw Held(description: "the database was not held against the topics yet")
@@ -56,7 +63,7 @@ public final class ReleaseGuard: Sendable {
                 throw Held(description: HeldBack.staleView(ageSeconds: age, limitSeconds: limit).description)
             }
         }
-        return try view.state(view.current, advancedBy: snapshot)
+        return try view.state(known.known, advancedBy: snapshot)
     }
 }
 

@@ -70,7 +70,8 @@ public struct Preflight: Sendable {
         let source = source ?? Self.source(for: request, in: rules)
         let asked = sight == .everything ? request : request.withoutUpgrade
         var read = DecideRead(worker: worker, fence: .offsets([]))
-        read.knownControlPosition = release.knownPosition
+        let stops = release.known
+        read.knownControlPosition = stops.position
         let watched = rules.healthRules
         if !watched.isEmpty { read.health = HealthRead(sources: Array(watched.keys), locks: false) }
         if sight == .everything {
@@ -85,7 +86,7 @@ public struct Preflight: Sendable {
         for _ in 0..<Self.rounds {
             let snapshot = try await ledger.preview(read)
             let planner = try planner(known)
-            let control = try release.state(of: snapshot)
+            let control = try release.state(of: snapshot, since: stops)
             try planner.holdBack(snapshot, control)
             var work = try WorkingSet(planner: planner, snapshot: snapshot, control: control, read: read)
             try work.watch(UnderstoodBatch(read: read))

@@ -164,12 +164,13 @@ public struct GrantClaims: RouteGroup {
     ) async throws -> (answer: HTTPServiceResponse, isFirst: Bool) {
         typealias Taken = (answer: HTTPServiceResponse, isFirst: Bool)
         let judgement = ClaimJudgement(proof: proof, retryWindow: settings.retryWindow)
+        let stops = release.known
         let read = ClaimRead(
             worker: worker, requestID: requestID, proof: proof.digest,
             proofExpiry: proof.issuedAt.adding(seconds: proofLife.components.seconds),
-            knownControlPosition: release.knownPosition)
+            knownControlPosition: stops.position)
         let taken = try await ledger.claim(read) { snapshot -> (ClaimWrite?, Result<Taken, ClaimJudgement.Refused>) in
-            let control = try release.state(of: snapshot.control)
+            let control = try release.state(of: snapshot.control, since: stops)
             let grant: ClaimJudgement.Grant
             do throws(ClaimJudgement.Refused) {
                 grant = try judgement.judge(snapshot, under: control)

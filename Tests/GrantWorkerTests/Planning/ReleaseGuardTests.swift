@@ -64,7 +64,7 @@ import Testing
         let guarded = try Self.release()
         #expect(try guarded.state(of: Self.snapshot()).withholding(Self.request) == nil)
         let state = try guarded.state(of: Self.snapshot([Self.stop(scope)]))
-        #expect(guarded.knownPosition == 1)
+        #expect(guarded.known.position == 1)
         #expect(state.withholding(Self.request)?.contains("the stop s1 of") == true)
     }
 
@@ -104,5 +104,35 @@ import Testing
         try room.write("stop", "")
         let held = #expect(throws: ReleaseGuard.Held.self) { try byFile.state(of: Self.snapshot()) }
         #expect(held?.description.contains("/stop") == true)
+    }
+
+    /// A replica that took over without the last control events gives their positions to others.
+    @Test func whatWasKnownOfAnotherDatabaseIsForgottenWhoeverAskedBefore() throws {
+        let guarded = try Self.release()
+        func database(_ seconds: Int64) -> LedgerIncarnation {
+            LedgerIncarnation(startedAt: Timestamp(seconds: seconds), table: 1)
+        }
+        var before = Self.snapshot([Self.stop(.everything)])
+        before.incarnation = database(1)
+        _ = try guarded.state(of: before)
+        let (first, second) = (guarded.known, guarded.known)
+        #expect(first.position == 1)
+        var after = Self.snapshot()
+        after.incarnation = database(2)
+        #expect(throws: LedgerError.self) { try guarded.state(of: after, since: first) }
+        #expect(guarded.known.position == 0)
+        // Asked before the first one was answered: what it asked for begins behind a position of the other database.
+        #expect(throws: LedgerError.self) { try guarded.state(of: after, since: second) }
+        var anew = Self.snapshot([Self.stop(.everything)])
+        anew.incarnation = database(2)
+        _ = try guarded.state(of: anew)
+        #expect(guarded.known.position == 1)
+    }
+}
+
+extension ReleaseGuard {
+    /// What is stopped, to somebody who asked just now.
+    fileprivate func state(of snapshot: DecideSnapshot) throws -> ControlState {
+        try state(of: snapshot, since: known)
     }
 }
