@@ -98,7 +98,8 @@ struct OperationsFilesTests {
 
     @Test func everyAlertHasATest() throws {
         let rules = try ObservationPeers.text(Self.rules)
-        let tests = try ObservationPeers.text("deploy/observability/clawgrant.rules.test.yaml")
+        let tests = try ["clawgrant.rules.test.yaml", "clawgrant.rules.days.test.yaml"]
+            .map { try ObservationPeers.text("deploy/observability/\($0)") }.joined()
         let tested = Set(tests.matches(of: /alertname: ([A-Za-z]+)/).map { String($0.1) })
         for alert in rules.matches(of: /alert: (\S+)/) { #expect(tested.contains(String(alert.1)), "\(alert.1)") }
     }
@@ -124,6 +125,7 @@ struct OperationsFilesTests {
         .enabled(if: ObservationPeers.hasPromtool),
         arguments: [
             ["check", "rules", "clawgrant.rules.yaml"], ["test", "rules", "clawgrant.rules.test.yaml"],
+            ["test", "rules", "clawgrant.rules.days.test.yaml"],
             ["check", "config", "--syntax-only", "prometheus.example.yaml"],
         ])
     func promtoolIsContent(_ arguments: [String]) async throws {
