@@ -48,9 +48,10 @@ public struct Bench: Sendable {
         }
         if sections.contains(.restart) { try await Restart(options: options).measure(into: &report) }
         if sections.contains(.rows) {
-            for (name, rows) in [("rows_1e5", 100_000), ("rows_1e6", 1_000_000)] {
+            for rows in options.rows ?? [100_000, 1_000_000] {
                 var backlog = Backlog(
-                    options: options, name: name, signing: together, count: options.amount(60_000, quick: 10_000))
+                    options: options, name: "rows_\(rows)", signing: together,
+                    count: options.amount(60_000, quick: 10_000))
                 backlog.rows = rows
                 try await backlog.measure(into: &report)
             }
@@ -59,6 +60,7 @@ public struct Bench: Sendable {
             try await Backlog(options: options, name: "million", signing: together, count: 1_000_000)
                 .measure(into: &report)
         }
+        if sections.contains(.soak) { try await Soak(options: options).measure(into: &report) }
         if sections.contains(.stop) { try await Stop(options: options).measure(into: &report) }
     }
 

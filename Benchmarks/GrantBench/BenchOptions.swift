@@ -24,12 +24,14 @@ public enum BenchSection: String, Sendable, Hashable, CaseIterable {
     case rows
     /// A backlog of a million records.
     case million
+    /// Memory of workers that go on for long at a steady rate.
+    case soak
     /// Emergency stops: how soon they are acknowledged and visible, and that no grant passes one.
     case stop
 
-    /// The sections of a run that names none: all but those that take long in a quick one.
+    /// The sections of a run that names none: all but the long soak, and in a quick one all but those that take long.
     static func standard(quick: Bool) -> Set<BenchSection> {
-        var all = Set(allCases)
+        var all = Set(allCases).subtracting([.soak])
         if quick { all.subtract([.rows, .million]) }
         return all
     }
@@ -47,6 +49,10 @@ public struct BenchOptions: Sendable {
     public var lanes = 2
     /// Approvals a second at which times are measured; `nil` for 100, 1 000 and 70 % of the peak of the same run.
     public var rates: [Int]?
+    /// Decisions that the ledger holds beforehand where its size is measured; `nil` for 10⁵ and 10⁶.
+    public var rows: [Int]?
+    /// How long a soak lasts.
+    public var soakMinutes = 60
     /// Worker processes where stops are measured.
     public var stopWorkers = 3
     /// Decide lanes of each worker where stops are measured.

@@ -38,6 +38,17 @@ struct BenchCommand: AsyncParsableCommand {
     var rates: [Int] = []
 
     @Option(
+        name: .customLong("rows"),
+        help: ArgumentHelp(
+            "Decisions that the ledger holds beforehand where its size is measured; may be given several times.",
+            valueName: "count"))
+    var rows: [Int] = []
+
+    @Option(
+        name: .customLong("soak-minutes"), help: "How long a soak lasts, which is measured only when it is asked for.")
+    var soakMinutes = 60
+
+    @Option(
         name: .customLong("stops"),
         help: "Stops in quick succession at full load: 100 in a quick run, 2000 in a full one; 0 leaves that part out.")
     var stops: Int?
@@ -65,6 +76,9 @@ struct BenchCommand: AsyncParsableCommand {
         guard rates.allSatisfy((1...100_000).contains) else {
             throw ValidationError("times are measured at 1 to 100000 approvals a second")
         }
+        guard rows.allSatisfy((1...100_000_000).contains), (1...10_080).contains(soakMinutes) else {
+            throw ValidationError("ledgers of 1 to 100000000 decisions and soaks of 1 minute to a week can be measured")
+        }
         guard (1...64).contains(stopWorkers), (1...16).contains(stopLanes), (0...1_000_000).contains(stops ?? 1),
             (1...10_000_000).contains(stopTokens ?? 1)
         else {
@@ -81,6 +95,8 @@ struct BenchCommand: AsyncParsableCommand {
         options.lanes = lanes
         options.eventsPerSignature = eventsPerSignature
         options.rates = rates.isEmpty ? nil : rates
+        options.rows = rows.isEmpty ? nil : rows
+        options.soakMinutes = soakMinutes
         options.stopWorkers = stopWorkers
         options.stopLanes = stopLanes
         options.stops = stops

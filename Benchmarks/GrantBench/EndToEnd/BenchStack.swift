@@ -8,7 +8,15 @@ struct BenchStack {
     let playground: Playground
     private let options: BenchOptions
 
-    static func start(_ options: BenchOptions, inputPartitions: Int32? = nil) async throws -> BenchStack {
+    /// - Parameters:
+    ///   - inputPartitions: partitions of each input topic; outputs have one then.
+    ///   - fetchWaitMilliseconds: `fetch.wait.max.ms` of every consumer: what a record may lie unread, and how often
+    ///     this broker looks through its log for each of them.
+    ///   - limits: of each worker, beside the number of lanes.
+    static func start(
+        _ options: BenchOptions, inputPartitions: Int32? = nil, fetchWaitMilliseconds: Int = 10,
+        limits: [String: Int] = [:]
+    ) async throws -> BenchStack {
         var wanted = PlaygroundOptions()
         if let inputPartitions {
             wanted.inputPartitions = inputPartitions
@@ -17,11 +25,11 @@ struct BenchStack {
         wanted.broker = .tansu
         wanted.tools = options.tools
         // This broker lets a fetch wait its full time although records have come; others answer at once.
-        wanted.kafkaProperties = ["fetch.wait.max.ms": "10"]
+        wanted.kafkaProperties = ["fetch.wait.max.ms": "\(fetchWaitMilliseconds)"]
         wanted.durability = .durable
         // The rest is as PostgreSQL is shipped, but for what every installation of some size sets.
         wanted.databaseSettings = ["shared_buffers": "512MB", "max_wal_size": "4GB", "checkpoint_timeout": "15min"]
-        wanted.limits = ["lanes": options.lanes]
+        wanted.limits = limits.merging(["lanes": options.lanes]) { given, _ in given }
         wanted.workerProgram = options.workerProgram
         wanted.logLevel = "warning"
         wanted.keepsDirectory = options.keepsDirectories
@@ -30,9 +38,11 @@ struct BenchStack {
 
     /// Runs something on a stack of its own, and takes the stack down whatever happens.
     static func with<Result>(
-        _ options: BenchOptions, inputPartitions: Int32? = nil, _ body: (BenchStack) async throws -> Result
+        _ options: BenchOptions, inputPartitions: Int32? = nil, fetchWaitMilliseconds: Int = 10,
+        limits: [String: Int] = [:], _ body: (BenchStack) async throws -> Result
     ) async throws -> Result {
-        let stack = try await start(options, inputPartitions: inputPartitions)
+        let stack = try await start(
+            options, inputPartitions: inputPartitions, fetchWaitMilliseconds: fetchWaitMilliseconds, limits: limits)
         do {
             let result = try await body(stack)
             await stack.playground.stop()

@@ -22,7 +22,10 @@ final class GrantWatch: Sendable {
     init(_ playground: Playground, notesArrivals: Bool = false) throws {
         self.playground = playground
         self.notesArrivals = notesArrivals
-        consumer = try KafkaConsumer(configuration: playground.clientConfiguration)
+        var configuration = playground.clientConfiguration
+        // What is measured is when a grant could be read, not how often this reader asks.
+        configuration["fetch.wait.max.ms"] = "10"
+        consumer = try KafkaConsumer(configuration: configuration)
     }
 
     /// Grants read so far.

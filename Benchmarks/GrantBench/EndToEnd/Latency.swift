@@ -11,15 +11,17 @@ struct Latency {
     let options: BenchOptions
 
     func measure(peak: Double?, into report: inout BenchReport) async throws {
-        // This broker keeps every produced batch as an object of its own and looks through them at each fetch: partitions
-        // are no more than the workers, so that batches are no smaller than they must.
+        // This broker keeps every produced batch as an object of its own and looks through them at each fetch, records or
+        // not: partitions are no more than the workers, so that batches are no smaller than they must, and whoever finds
+        // nothing asks again after a time at which asking takes less of the processors than deciding does.
         var rates = (options.rates ?? [100, 1_000]).map { (name: String($0), value: $0) }
         if options.rates == nil, let peak, peak > 1_500 { rates.append((name: "peak70", value: Int(peak * 0.7))) }
         var checked = 0
         for (name, rate) in rates {
             // What one rate leaves in the broker's memory must not slow down the next.
-            let (figures, count) = try await BenchStack.with(options, inputPartitions: Int32(options.workers)) {
-                [report] stack in
+            let (figures, count) = try await BenchStack.with(
+                options, inputPartitions: Int32(options.workers), fetchWaitMilliseconds: 50
+            ) { [report] stack in
                 var figures = report
                 let count = try await measure(name, rate, on: stack, into: &figures)
                 return (figures, count)
