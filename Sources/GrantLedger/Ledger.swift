@@ -140,9 +140,14 @@ public protocol Ledger: Sendable {
 
     /// Records a signing key's first use.
     ///
+    /// - Parameter effect: makes its receipt, dated by the ledger's clock as every receipt is; not asked for a key that
+    ///   is known.
     /// - Returns: true when the key was not known.
-    func registerKey(kid: KeyID, purpose: String, publicKey: Ed25519PublicKey, effect: Effect, worker: WorkerID)
-        async throws(LedgerError) -> Bool
+    /// - Throws: ``LedgerError``; what `effect` throws, and then nothing is recorded.
+    func registerKey(
+        kid: KeyID, purpose: String, publicKey: Ed25519PublicKey, worker: WorkerID,
+        effect: @Sendable (Timestamp) throws -> Effect
+    ) async throws -> Bool
 
     /// Everything the ledger knows of a request, for `clawgrant explain`.
     func history(of request: RequestID) async throws(LedgerError) -> RequestHistory?

@@ -434,7 +434,8 @@ extension LedgerScript {
         for _ in 0..<2 {
             await stage.saw("key") {
                 try await stage.one.registerKey(
-                    kid: KeyID("kid-9"), purpose: "token", publicKey: key, effect: effect("key"), worker: Stage.first)
+                    kid: KeyID("kid-9"), purpose: "token", publicKey: key, worker: Stage.first
+                ) { _ in effect("key") }
             }
         }
         await stage.saw("folded") { try await stage.one.foldTallies() }
