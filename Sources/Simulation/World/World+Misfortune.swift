@@ -19,12 +19,7 @@ extension World {
                 database.node.clockOffset = scheduler.dice.within(-20_000_000...20_000_000)
                 database.node.note("the clock is set by \(database.node.clockOffset) us")
             case 3 where plan.faults.contains(.clock):
-                guard let node = victim else { return }
-                faults.count(.clock)
-                // By less than an event may be ahead, or by so much that the worker must hold back.
-                let step = scheduler.dice.once(in: 2) ? scheduler.dice.within(1...200_000_000) : 900_000_000
-                node.clockOffset = scheduler.dice.once(in: 2) ? step : -step
-                node.note("the clock is set by \(node.clockOffset) us")
+                if let victim { setClock(of: victim) }
             case 4 where plan.faults.contains(.crash):
                 guard let node = victim else { return }
                 faults.count(.crash)
@@ -42,11 +37,30 @@ extension World {
         }
     }
 
+    /// A worker's clock is wrong from now on.
+    func setClock(of node: Node) {
+        faults.count(.clock)
+        // By less than an event may be ahead, or by so much that the worker must hold back.
+        let step = scheduler.dice.once(in: 2) ? scheduler.dice.within(1...200_000_000) : 900_000_000
+        node.clockOffset = scheduler.dice.once(in: 2) ? step : -step
+        node.note("the clock is set by \(node.clockOffset) us")
+    }
+
     /// A replica stops receiving, and takes over some time later.
     func scheduleLoss() {
         scheduler.at(scheduler.dice.within(500_000_000...workload.length)) { [self] in
             let standby = database.standby
-            scheduler.after(scheduler.dice.within(1_000_000...1_500_000_000)) { [self] in
+            let lag = scheduler.dice.within(1_000_000...1_500_000_000)
+            if plan.faults.contains(.pause), scheduler.dice.once(in: 2) {
+                // Whoever sleeps through it holds what is gone.
+                scheduler.after(scheduler.dice.within(0...lag)) { [self] in
+                    guard faults.isActive, let sleeper = victim else { return }
+                    faults.count(.pause)
+                    sleeper.freeze()
+                    scheduler.after(lag + scheduler.dice.within(100_000_000...8_000_000_000)) { sleeper.thaw() }
+                }
+            }
+            scheduler.after(lag) { [self] in
                 guard faults.isActive else { return }
                 faults.count(.lag)
                 lostCommits = true

@@ -16,6 +16,7 @@ extension World {
         let node = Node("worker-\(slot).\(births)", scheduler)
         crew[slot] = node
         node.note("starts")
+        if faults.isActive, plan.faults.contains(.clock), scheduler.dice.once(in: 10) { setClock(of: node) }
         node.onPoint = { [unowned node] point in self.faults.pass(point, node) }
         let worker = WorkerID(node.name)
         let ledger = SimulatedLedger(database, worker: worker, client: node)
