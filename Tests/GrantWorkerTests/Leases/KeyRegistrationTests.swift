@@ -13,13 +13,21 @@ import Testing
 struct KeyRegistrationTests {
     private static let worker = WorkerID("key-test")
 
-    /// Runs a body with an empty ledger.
-    private static func run(_ body: (PostgresLedger, PostgresConnection) async throws -> Void) async throws {
+    /// One server for the suite, a database for each test.
+    private static let server = Task {
         let directory = try TemporaryDirectory(prefix: "clawgrant-keys")
         let server = try PrivatePostgres(directory: directory.path("pg"), options: .forTests)
         try await server.start(within: .seconds(60))
-        try await server.createDatabase("ledger")
-        let configuration = try PostgresConfiguration(uri: server.conninfo(database: "ledger"))
+        return (server, directory)
+    }
+
+    /// Runs a body with an empty ledger.
+    private static func run(
+        _ database: String, _ body: (PostgresLedger, PostgresConnection) async throws -> Void
+    ) async throws {
+        let server = try await server.value.0
+        try await server.createDatabase(database)
+        let configuration = try PostgresConfiguration(uri: server.conninfo(database: database))
         let connection = try await PostgresConnection.connect(configuration)
         _ = try await Migrator.migrate(connection, pastDays: 8)
         var own = configuration
@@ -29,7 +37,6 @@ struct KeyRegistrationTests {
         await connection.close()
         await ledger.close()
         await ledger.pool.shutdown()
-        try await server.stop()
     }
 
     private static func keys(at now: Timestamp) throws -> KeyRing {
@@ -41,8 +48,11 @@ struct KeyRegistrationTests {
             }, required: [.token, .receipt], at: now)
     }
 
+    private static let groups = PreparedStatement(
+        "groups_of_test", "SELECT body FROM clawgrant.effect_group ORDER BY group_id")
+
     private static func receipts(_ connection: PostgresConnection) async throws -> [JSONValue] {
-        let rows = try await connection.simple("SELECT body FROM clawgrant.effect_group ORDER BY group_id")[0]
+        let rows = try await connection.execute(groups, Parameters())
         return try (0..<rows.rowCount).flatMap { row in
             try EffectCodec.decode(try rows.bytes(row, 0)).map { try JSONReader.parse($0.receipt) }
         }
@@ -51,7 +61,7 @@ struct KeyRegistrationTests {
     /// Nothing holds a worker back at its start whose clock is wrong; batches are dated by the ledger's, and so are the
     /// receipts in them.
     @Test func theLedgerDatesTheReceiptsWhateverTheWorkersClockSays() async throws {
-        try await Self.run { ledger, connection in
+        try await Self.run("dates") { ledger, connection in
             let before = try await ledger.controlState(after: 0).now
             let own = before.adding(seconds: 900)
             try await KeyRegistration(ledger: ledger, worker: Self.worker).register(try Self.keys(at: own), at: own)
@@ -68,7 +78,7 @@ struct KeyRegistrationTests {
 
     /// A replica that took over lacks the receipts; whoever records the keys again leaves them once.
     @Test func keysThatTheLedgerForgotAreRecordedAgainAndOthersAreNot() async throws {
-        try await Self.run { ledger, connection in
+        try await Self.run("again") { ledger, connection in
             let now = try await ledger.controlState(after: 0).now
             let registration = KeyRegistration(ledger: ledger, worker: Self.worker)
             let keys = try Self.keys(at: now)
