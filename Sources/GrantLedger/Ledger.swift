@@ -105,8 +105,13 @@ public protocol Ledger: Sendable {
     /// read.
     func controlOffset(of topic: String) async throws(LedgerError) -> Int64
 
-    /// Notes that the control topic was just polled to its end.
-    func noteControlPoll(under lease: RoleLease) async throws(LedgerError)
+    /// Notes that the control topic was just polled to its end by a reader for whom the ledger covers it up to an offset.
+    ///
+    /// - Throws: ``LedgerError/Code/fenced`` when the role is another's, and when the ledger covers the topic up to
+    ///   elsewhere: a replica that took over may lack events that its reader had applied, and is to read them again.
+    func noteControlPoll(
+        of topic: String, coveredTo offset: Int64, under lease: RoleLease
+    ) async throws(LedgerError)
 
     /// The control state as of now: its position and the orders that changed after a position.
     func controlState(after position: Int64) async throws(LedgerError) -> ControlStateRows
@@ -140,9 +145,14 @@ public protocol Ledger: Sendable {
 
     /// Records a signing key's first use.
     ///
+    /// - Parameter effect: makes its receipt, dated by the ledger's clock as every receipt is; not asked for a key that
+    ///   is known.
     /// - Returns: true when the key was not known.
-    func registerKey(kid: KeyID, purpose: String, publicKey: Ed25519PublicKey, effect: Effect, worker: WorkerID)
-        async throws(LedgerError) -> Bool
+    /// - Throws: ``LedgerError``; what `effect` throws, and then nothing is recorded.
+    func registerKey(
+        kid: KeyID, purpose: String, publicKey: Ed25519PublicKey, worker: WorkerID,
+        effect: @Sendable (Timestamp) throws -> Effect
+    ) async throws -> Bool
 
     /// Everything the ledger knows of a request, for `clawgrant explain`.
     func history(of request: RequestID) async throws(LedgerError) -> RequestHistory?

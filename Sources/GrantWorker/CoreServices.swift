@@ -89,6 +89,7 @@ package struct CoreServices: Sendable {
     let consumers: [any RecordConsumer]
     private let ledger: any Ledger
     private let lineage: LineageGuard?
+    private let base: LedgerBase
     private let publisher: Publisher
     private let leases: LeaseService
     private let sweep: SweepService
@@ -115,25 +116,20 @@ package struct CoreServices: Sendable {
         _ configuration: WorkerConfiguration, _ foundation: WorkerFoundation, policies: PolicyCache,
         localStop: LocalStop, logger: Logger, until isStopping: @escaping @Sendable () -> Bool
     ) async throws -> CoreServices {
-        try await foundation.ledger.openLog(configuration.logID)
-        CrashPoint.pass(.logOpened)
-        let days = DayPartitions(ledger: foundation.ledger, limits: configuration.limits)
-        try await days.ensure()
-        CrashPoint.pass(.daysMade)
+        let base = LedgerBase(configuration, foundation)
+        try await base.open()
         try await foundation.lineage?.compare(until: isStopping)
         let services = try CoreServices(
-            configuration, foundation, policies: policies, localStop: localStop, days: days, logger: logger)
+            configuration, foundation, policies: policies, localStop: localStop, base: base, logger: logger)
         try await services.publisher.checkProperties()
         CrashPoint.pass(.propertiesChecked)
-        try await KeyRegistration(ledger: foundation.ledger, worker: configuration.workerID).register(
-            foundation.keys, at: foundation.clock())
-        CrashPoint.pass(.keysRegistered)
+        try await base.registerKeys()
         return services
     }
 
     private init(
         _ configuration: WorkerConfiguration, _ foundation: WorkerFoundation, policies: PolicyCache,
-        localStop: LocalStop, days: DayPartitions, logger: Logger
+        localStop: LocalStop, base: LedgerBase, logger: Logger
     ) throws {
         let ledger = foundation.ledger
         let rules = foundation.rules
@@ -173,8 +169,8 @@ package struct CoreServices: Sendable {
             Publisher(
                 lane: lane, ledger: ledger, renderer: renderer, configuration: configuration.kafka,
                 clients: foundation.clients, usesTransactions: configuration.usesTransactions,
-                topics: configuration.outputs, admin: foundation.cluster, metrics: metrics, tracer: foundation.tracer,
-                clock: clock, logger: logger)
+                topics: configuration.outputs, admin: foundation.cluster, lineage: foundation.lineage, metrics: metrics,
+                tracer: foundation.tracer, clock: clock, logger: logger)
         }
         publisher = makePublisher(.main)
         self.applier = applier
@@ -183,6 +179,7 @@ package struct CoreServices: Sendable {
         self.lanes = lanes
         self.ledger = ledger
         lineage = foundation.lineage
+        self.base = base
         self.consumers = consumers
         self.limits = limits
         self.logger = logger
@@ -190,7 +187,7 @@ package struct CoreServices: Sendable {
             ledger: ledger, worker: worker, lanes: lanes, topics: foundation.sources.keys.sorted(),
             admin: foundation.cluster, offsets: consumers[0], limits: limits, logger: logger)
         sweep = SweepService(
-            ledger: ledger, worker: worker, decider: decider, days: days, limits: limits, logger: logger)
+            ledger: ledger, worker: worker, decider: decider, days: base.days, limits: limits, logger: logger)
         seal = SealService(
             ledger: ledger, worker: worker, logID: configuration.logID, keys: foundation.keys,
             publisher: publisher, controlPublisher: makePublisher(.control),
@@ -268,7 +265,15 @@ package struct CoreServices: Sendable {
         var readers = others
         for lane in lanes { readers.append { try await lane.run(until: $0) } }
         readers.append { [leases] in try await leases.run(until: $0) }
-        if let lineage { readers.append { try await lineage.run(until: $0) } }
+        if let lineage {
+            readers.append { [base] in
+                // A replica may have taken over that lacks what the start had written.
+                try await lineage.run(until: $0) {
+                    try await base.open()
+                    try await base.registerKeys()
+                }
+            }
+        }
         readers.append { [sweep] in try await sweep.run(until: $0) }
         readers.append { [revoke] in try await revoke.run(until: $0) }
         if let control { readers.append { try await control.run(until: $0) } }

@@ -33,7 +33,11 @@ struct SimulateCommand: ParsableCommand {
     var replay: UInt64?
     @Flag(help: "Print every step.")
     var trace = false
-    @Option(help: "Crash at named points of a small world instead: `single` or `pairs`.")
+    @Option(
+        help: """
+            Crash at named points of a small world instead: `single` or `pairs`; or `takeover`: sleep there while a \
+            replica takes over that lacks the last commits.
+            """)
     var crashPoints: CrashPointMode?
     @Flag(help: "Count every exchange with the simulated servers, and every statement, among the points.")
     var everyStatement = false
@@ -49,7 +53,7 @@ struct SimulateCommand: ParsableCommand {
     var json = false
 
     enum CrashPointMode: String, ExpressibleByArgument, CaseIterable {
-        case single, pairs
+        case single, pairs, takeover
     }
 
     func run() throws {
@@ -61,11 +65,15 @@ struct SimulateCommand: ParsableCommand {
         }
         let summary: CampaignSummary
         let deadline = minutes.map { ContinuousClock.now + .seconds($0 * 60) }
-        if let crashPoints {
+        switch crashPoints {
+        case .single, .pairs:
             summary = try campaign.crashes(
                 pairs: crashPoints == .pairs, everyStatement: everyStatement, chosen: names(points),
                 until: deadline, report: show)
-        } else {
+        case .takeover:
+            summary = try campaign.takeovers(
+                everyStatement: everyStatement, chosen: names(points), until: deadline, report: show)
+        case nil:
             let first = replay ?? first
             let last = replay ?? (deadline == nil ? first + max(1, seeds) - 1 : .max)
             summary = try campaign.seeds(first...last, until: deadline, stopAtFirst: stopAtFirst, report: show)

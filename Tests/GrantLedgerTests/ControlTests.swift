@@ -198,13 +198,33 @@ struct ControlTests {
         let ledger = fixture.ledger.ledger
         let lease = try #require(try await ledger.claim(role: .control, for: fixture.ledger.worker))
         let before = try await ledger.controlState(after: 0).polledAt
-        try await ledger.noteControlPoll(under: lease)
+        try await ledger.noteControlPoll(of: "control", coveredTo: 0, under: lease)
         let after = try await ledger.controlState(after: 0).polledAt
         #expect(after > before)
         try await ledger.leave(worker: fixture.ledger.worker)
-        let error = await #expect(throws: LedgerError.self) { try await ledger.noteControlPoll(under: lease) }
+        let error = await #expect(throws: LedgerError.self) {
+            try await ledger.noteControlPoll(of: "control", coveredTo: 0, under: lease)
+        }
         #expect(error?.code == .fenced)
         #expect(try await ledger.controlState(after: 0).polledAt == after)
+    }
+
+    /// The reader has applied an event, and a replica took over that lacks it: the poll would say that it is obeyed.
+    @Test func thePollIsNotedForWhatTheLedgerCoversOnly() async throws {
+        let fixture = try await ControlFixture.make()
+        let ledger = fixture.ledger.ledger
+        let lease = try #require(try await ledger.claim(role: .control, for: fixture.ledger.worker))
+        try await fixture.control("e1", fence: ControlFence(lease: lease, topic: "control", from: 0, to: 1))
+        try await fixture.control("e2", fence: ControlFence(lease: lease, topic: "control", from: 1, to: 2))
+        try await ledger.noteControlPoll(of: "control", coveredTo: 2, under: lease)
+        _ = try await fixture.ledger.sql("UPDATE clawgrant.control_input SET next_offset = 1")
+        let before = try await ledger.controlState(after: 0).polledAt
+        let error = await #expect(throws: LedgerError.self) {
+            try await ledger.noteControlPoll(of: "control", coveredTo: 2, under: lease)
+        }
+        #expect(error?.code == .fenced)
+        #expect(try await ledger.controlState(after: 0).polledAt == before)
+        #expect(try await ledger.controlOffset(of: "control") == 1)
     }
 
     // MARK: Counts

@@ -62,6 +62,18 @@ struct SimulatorTests {
         #expect(run.code == 0, "\(run.output)")
     }
 
+    /// Whoever sleeps while a replica takes over that lacks the last commits publishes, seals, obeys and signs nothing of
+    /// what is gone, or every worker finds it out.
+    @Test(
+        arguments: [
+            "start.keys_registered,start.key_recorded", "publish.rendered,publish_control.rendered",
+            "publish.begun,publish_control.sent", "seal.committed,seal.handed_on", "control.committed,control.poll_noted",
+        ])
+    func takeoversAtPointsKeepEveryProperty(points: String) async throws {
+        let run = try await SimulatorProgram.run(["--crash-points", "takeover", "--points", points])
+        #expect(run.code == 0, "\(run.output)")
+    }
+
     /// The table of points in the documentation is the list in the code.
     @Test func theDocumentationNamesEveryPoint() throws {
         let file = URL(filePath: #filePath).deletingLastPathComponent().appending(

@@ -223,8 +223,10 @@ struct HeadAudit {
         } else if nextSequence == nil, next != 0, plan.isWholeLog, !isCompacted {
             book.add(.headSequence, at: place, "next_sequence is \(next), and no record stands before the head")
         }
-        if let asOf, at < asOf { book.add(.headTimeReversed, at: place, "as_of \(at) is before \(asOf)") }
-        if position < controlPosition {
+        if let asOf, at < asOf {
+            // An older head knows less, and rightly so; readers keep the younger one.
+            book.add(.headTimeReversed, at: place, "as_of \(at) is before \(asOf)")
+        } else if position < controlPosition {
             book.add(.headControlPosition, at: place, "control_position \(position) is less than \(controlPosition)")
         }
         asOf = max(asOf ?? at, at)

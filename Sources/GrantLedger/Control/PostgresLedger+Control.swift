@@ -180,17 +180,22 @@ extension PostgresLedger {
         }
     }
 
-    /// See ``Ledger/noteControlPoll(under:)``.
-    public func noteControlPoll(under lease: RoleLease) async throws(LedgerError) {
+    /// See ``Ledger/noteControlPoll(of:coveredTo:under:)``.
+    public func noteControlPoll(
+        of topic: String, coveredTo offset: Int64, under lease: RoleLease
+    ) async throws(LedgerError) {
         let result = try await run(
             "noting a poll of the control topic",
             [
                 .execute(
                     ControlStatements.notePoll,
-                    Parameters(lease.role.rawValue, lease.owner.rawValue, lease.epoch.value))
+                    Parameters(lease.role.rawValue, lease.owner.rawValue, lease.epoch.value, topic, offset))
             ])
         guard result[0].affectedRows == 1 else {
-            throw LedgerError(.fenced, "the role \(lease.role.rawValue) is held by another worker")
+            throw LedgerError(
+                .fenced,
+                "the role \(lease.role.rawValue) is held by another worker, or the ledger does not cover \(topic) up to "
+                    + "offset \(offset)")
         }
     }
 

@@ -135,10 +135,11 @@ extension PostgresLedger {
         }
     }
 
-    /// See ``Ledger/registerKey(kid:purpose:publicKey:effect:worker:)``.
+    /// See ``Ledger/registerKey(kid:purpose:publicKey:worker:effect:)``.
     public func registerKey(
-        kid: KeyID, purpose: String, publicKey: Ed25519PublicKey, effect: Effect, worker: WorkerID
-    ) async throws(LedgerError) -> Bool {
+        kid: KeyID, purpose: String, publicKey: Ed25519PublicKey, worker: WorkerID,
+        effect: @Sendable (Timestamp) throws -> Effect
+    ) async throws -> Bool {
         let what = "recording the signing key \(kid)"
         do {
             return try await pool.withConnection { connection in
@@ -151,6 +152,7 @@ extension PostgresLedger {
                     guard results[0].rowCount == 1 else { return false }
                     let now = try results[0].timestampValue(0, 0)
                     let groupID = try results[1].int64(0, 0)
+                    let effect = try effect(now)
                     CrashPoint.pass(.keyInserted)
                     _ = try await transaction.commit(
                         with: Self.groupSteps([effect], [0..<1], [groupID], worker: worker, now: now))
@@ -158,7 +160,7 @@ extension PostgresLedger {
                     return true
                 }
             }
-        } catch {
+        } catch let error as PostgresError {
             throw Self.translate(error, what)
         }
     }

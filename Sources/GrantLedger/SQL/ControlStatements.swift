@@ -104,8 +104,9 @@ enum ControlStatements {
         """
         UPDATE clawgrant.control_state SET polled_at = clock_timestamp()
         WHERE EXISTS (SELECT 1 FROM clawgrant.role_lease WHERE role = $1 AND lease_owner = $2 AND lease_epoch = $3)
+            AND coalesce((SELECT next_offset FROM clawgrant.control_input WHERE topic = $4), 0) = $5
         """,
-        parameterTypes: [.text, .text, .int8])
+        parameterTypes: [.text, .text, .int8, .text, .int8])
 
     /// How long after its expiry a token is still revoked where no cut-off voids it, or where there are few, given the
     /// kind of the scope and the part: were the ledger's clock an hour ahead, every token that lives would seem to have

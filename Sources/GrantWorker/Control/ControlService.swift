@@ -102,7 +102,7 @@ final class ControlService: Sendable {
                 let end = try await consumer.watermarks(partition, timeout: .seconds(5)).high
                 if end <= reached {
                     CrashPoint.pass(.pollNoting)
-                    try await ledger.noteControlPoll(under: lease)
+                    try await ledger.noteControlPoll(of: topic, coveredTo: next, under: lease)
                     CrashPoint.pass(.pollNoted)
                 }
                 asked = SteadyTime.now

@@ -8,19 +8,28 @@ struct KeyRegistration {
     let ledger: any Ledger
     let worker: WorkerID
 
-    func register(_ keys: KeyRing, at now: Timestamp) async throws {
+    /// Records the keys that the ledger does not know.
+    ///
+    /// The receipts are dated by the ledger's clock: nothing holds the worker's own back here, and by one that is ahead
+    /// a key would be put into force after the batch was sealed that says so.
+    ///
+    /// - Parameter own: the worker's time, which says only whose turn a key's is.
+    func register(_ keys: KeyRing, at own: Timestamp) async throws {
+        let worker = worker
         for (purpose, written) in Self.purposes {
-            for key in keys.acceptedKeys(for: purpose, at: now) where key.isActive {
-                let receipt = Receipt(
-                    content: .keyChanged(
-                        Receipt.KeyChange(
-                            publicKey: key.publicKey, purpose: written, change: .activated,
-                            effectiveAt: now)),
-                    subject: Receipt.Subject(), provenance: Receipt.Provenance(workerID: worker), occurredAt: now)
-                let effect = Effect(
-                    receipt: try receipt.encoded().bytes, receiptKind: receipt.content.kind.rawValue, outputs: [])
+            for key in keys.acceptedKeys(for: purpose, at: own) where key.isActive {
+                let publicKey = key.publicKey
                 _ = try await ledger.registerKey(
-                    kid: key.kid, purpose: purpose.rawValue, publicKey: key.publicKey, effect: effect, worker: worker)
+                    kid: key.kid, purpose: purpose.rawValue, publicKey: publicKey, worker: worker
+                ) { now in
+                    let receipt = Receipt(
+                        content: .keyChanged(
+                            Receipt.KeyChange(
+                                publicKey: publicKey, purpose: written, change: .activated, effectiveAt: now)),
+                        subject: Receipt.Subject(), provenance: Receipt.Provenance(workerID: worker), occurredAt: now)
+                    return Effect(
+                        receipt: try receipt.encoded().bytes, receiptKind: receipt.content.kind.rawValue, outputs: [])
+                }
             }
         }
     }

@@ -68,21 +68,64 @@ public final class LineageGuard: Sendable {
         }
     }
 
+    /// Holds the compared database against its topics once more.
+    ///
+    /// The sealer does so behind the broker's fence: between the comparison and the fence a sealer that slept through the
+    /// change of the database may have published what it had sealed in the one that is gone. Behind the fence no such
+    /// thing comes any more.
+    ///
+    /// - Returns: the database for which it holds.
+    /// - Throws: ``LedgerError/Code/behind``, and then no database is compared any more; ``LedgerError`` for a database
+    ///   that was not compared before, or that does not answer.
+    func confirm() async throws -> LedgerIncarnation {
+        do {
+            let incarnation = try await comparison.run()
+            try requireCompared(incarnation)
+            return incarnation
+        } catch let error as LedgerError where error.code == .behind {
+            refuse(error)
+            throw error
+        }
+    }
+
+    /// Refuses to publish what the database that answers now does not hold: it was sealed in one that is gone.
+    ///
+    /// - Throws: ``LedgerError/Code/unavailable`` when it does not hold the batch; ``LedgerError`` when it does not answer.
+    func requireHeld(_ batch: SealedBatch) async throws(LedgerError) {
+        guard try await ledger.headerHash(ofBatch: batch.number) == batch.headerHash else {
+            throw LedgerError(
+                .unavailable,
+                "batch \(batch.number) is not in the database that answers now, so it is not published: the database was "
+                    + "replaced since it was sealed")
+        }
+    }
+
+    private func refuse(_ error: LedgerError) {
+        compared.withLock { $0 = nil }
+        report(false)
+        logger.log(.ledgerBehind, metadata: ["error": "\(error)"])
+    }
+
     /// Compares, for as long as it takes to reach both sides.
     ///
     /// - Throws: ``LedgerError/Code/behind``, and what else of the ledger no waiting cures; `CancellationError`.
     public func compare(until stop: @Sendable () -> Bool) async throws {
+        try await compare(until: stop, preparing: {})
+    }
+
+    private func compare(
+        until stop: @Sendable () -> Bool, preparing prepare: @Sendable () async throws -> Void
+    ) async throws {
         var backoff = Backoff()
         while !stop() {
             do {
                 let incarnation = try await comparison.run()
+                try await prepare()
                 compared.withLock { $0 = incarnation }
                 report(true)
                 return
             } catch let error as LedgerError where error.code == .behind {
-                compared.withLock { $0 = nil }
-                report(false)
-                logger.log(.ledgerBehind, metadata: ["error": "\(error)"])
+                refuse(error)
                 throw error
             } catch is CancellationError {
                 throw CancellationError()
@@ -97,8 +140,11 @@ public final class LineageGuard: Sendable {
 
     /// Watches which database answers, and compares whenever it is another one.
     ///
+    /// - Parameter prepare: writes into another database what its users rely on, before it counts as compared.
     /// - Throws: what ``compare(until:)`` throws.
-    public func run(until stop: @escaping @Sendable () -> Bool) async throws {
+    public func run(
+        until stop: @escaping @Sendable () -> Bool, preparing prepare: @Sendable () async throws -> Void = {}
+    ) async throws {
         while !stop() {
             try await SteadyTime.sleep(for: interval)
             do {
@@ -106,7 +152,7 @@ public final class LineageGuard: Sendable {
                 guard !isCompared(standing.incarnation) else { continue }
                 compared.withLock { $0 = nil }
                 logger.log(.ledgerChanged, metadata: ["database": "\(standing.incarnation)"])
-                try await compare(until: stop)
+                try await compare(until: stop, preparing: prepare)
             } catch let error as LedgerError where error.code != .behind {
                 // A database that does not answer is nobody's to compare; deciding and sealing wait for it as well.
                 logger.log(

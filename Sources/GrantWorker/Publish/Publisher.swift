@@ -51,6 +51,7 @@ final class Publisher: Sendable {
     private let usesTransactions: Bool
     private let topics: WorkerConfiguration.OutputTopics
     private let admin: any ClusterDescription
+    private let lineage: LineageGuard?
     private let metrics: WorkerMetrics
     private let tracer: WorkerTracer?
     private let clock: @Sendable () -> Timestamp
@@ -59,9 +60,10 @@ final class Publisher: Sendable {
     init(
         lane: PublishLane, ledger: any Ledger, renderer: BatchRenderer, configuration: KafkaConfiguration,
         clients: any KafkaClients, usesTransactions: Bool, topics: WorkerConfiguration.OutputTopics,
-        admin: any ClusterDescription, metrics: WorkerMetrics, tracer: WorkerTracer? = nil,
-        clock: @escaping @Sendable () -> Timestamp, logger: Logger
+        admin: any ClusterDescription, lineage: LineageGuard? = nil, metrics: WorkerMetrics,
+        tracer: WorkerTracer? = nil, clock: @escaping @Sendable () -> Timestamp, logger: Logger
     ) {
+        self.lineage = lineage
         self.tracer = tracer
         self.clock = clock
         self.lane = lane
@@ -201,6 +203,8 @@ final class Publisher: Sendable {
             : round.records.filter {
                 !present.contains(StreamPosition(stream: $0.stream.name, sequence: $0.sequence))
             }
+        // Right before it is sent: whoever slept since it was sealed may find another database, which does not hold it.
+        if !missing.isEmpty { try await lineage?.requireHeld(round.last) }
         let delivered = try await send(missing.map(\.record), producer)
         state.withLock { state in
             state.nextBatch = round.last.number + 1

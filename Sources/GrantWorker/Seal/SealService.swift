@@ -109,6 +109,8 @@ final class SealService: Sendable {
             try await publisher.recover()
             try await catchUp(publisher, lease)
         }
+        // Behind both fences, and for what follows: whatever this worker holds of a batch is of one database.
+        let database = try await lineage?.confirm()
         let (rounds, feed) = AsyncStream.makeStream(of: [SealedBatch].self, bufferingPolicy: .unbounded)
         let (controlRounds, controlFeed) = AsyncStream.makeStream(of: ControlWork.self, bufferingPolicy: .unbounded)
         let turns = SealTurns(distance: limits.sealInterval)
@@ -133,7 +135,7 @@ final class SealService: Sendable {
                     let turn = await turns.next(atMost: Self.lookInterval)
                     CrashPoint.pass(.sealDue)
                     let batches = try await self.sealOnce(
-                        lease, controlAlone: turn == .controlAlone, quiet: quiet, nextEnds: &ends)
+                        lease, in: database, controlAlone: turn == .controlAlone, quiet: quiet, nextEnds: &ends)
                     if batches.isEmpty {
                         // Not at each pause: when approvals come one by one, every one of them would pay for a commit.
                         if turn == .everything, SteadyTime.now - saved > Self.saveInterval {
@@ -216,10 +218,11 @@ final class SealService: Sendable {
     }
 
     /// - Parameters:
+    ///   - database: in which the topics were held against the ledger; `nil` where they are not.
     ///   - quiet: since when nothing was sealed.
     ///   - nextEnds: when to look for revocations that are over; moved on after a look.
     private func sealOnce(
-        _ lease: RoleLease, controlAlone: Bool, quiet: ContinuousClock.Instant,
+        _ lease: RoleLease, in database: LedgerIncarnation?, controlAlone: Bool, quiet: ContinuousClock.Instant,
         nextEnds: inout ContinuousClock.Instant
     ) async throws -> [SealedBatch] {
         let sealer = BatchSealer(logID: logID, signer: try keys.signer(for: .receipt, at: clock()))
@@ -246,6 +249,10 @@ final class SealService: Sendable {
                 whenIdle: isHeartbeatDue ? beat : nil, ending: ending
             ) { input in
                 try lineage?.requireCompared(input.incarnation)
+                if let database, let present = input.incarnation, present != database {
+                    throw LedgerError(
+                        .unavailable, "the database is another one than sealing began in; sealing begins anew")
+                }
                 return try sealer.seal(input)
             }
             // There may be more at once; what is left of less than a chunk can wait.

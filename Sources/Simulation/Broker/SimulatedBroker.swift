@@ -65,6 +65,8 @@ final class SimulatedBroker: @unchecked Sendable {
     private var open: [String: Transaction] = [:]
     private var nextTransaction = 0
     private var listeners: [() -> Void] = []
+    /// Told of each record that a worker puts onto a topic.
+    var published: ((ProducerRecord, Node) -> Void)?
 
     init(_ scheduler: Scheduler, faults: Faults, flaws: Set<BrokerFlaw>) {
         self.scheduler = scheduler

@@ -230,7 +230,7 @@ final class SimulatedProducer: RecordProducer, @unchecked Sendable {
 
     private func store(_ records: [ProducerRecord], in partition: TopicPartition) -> Result<[Int64], KafkaError> {
         guard let transactionalID else {
-            let offsets = records.map { broker.append($0, to: partition) }
+            let offsets = records.map { put($0, partition) }
             // A client that tries again, and a broker that does not know that it has them already.
             if broker.faults.mayStrike(.broker, oncein: 80) {
                 for record in records { broker.append(record, to: partition) }
@@ -240,7 +240,12 @@ final class SimulatedProducer: RecordProducer, @unchecked Sendable {
         guard !broker.isFenced(transactionalID, epoch) else { return .failure(Self.fenced(.produce)) }
         let transaction = broker.transaction(transactionalID, epoch)
         broker.join(partition, transactionalID, epoch)
-        return .success(records.map { broker.append($0, to: partition, in: transaction) })
+        return .success(records.map { put($0, partition, in: transaction) })
+    }
+
+    private func put(_ record: ProducerRecord, _ partition: TopicPartition, in transaction: Int? = nil) -> Int64 {
+        broker.published?(record, client)
+        return broker.append(record, to: partition, in: transaction)
     }
 
     func commitTransaction(timeout: Duration) async throws(KafkaError) {

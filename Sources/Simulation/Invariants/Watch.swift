@@ -28,8 +28,9 @@ final class Watch {
     private(set) var grants = 0
     /// Control events that were committed.
     private(set) var controlEvents = 0
-    /// True once the ledger lacks what is published: from then on nothing may be decided or sealed.
-    var mustRest = false
+    /// What must not happen any more, once the ledger lacks what is published.
+    enum Rest { case nothing, sealing, everything }
+    var rests = Rest.nothing
     private static let most = 20
 
     func found(_ property: String, _ detail: String) {
@@ -69,7 +70,7 @@ final class Watch {
     /// Requests get their outcomes.
     func decided(_ requests: [StoredRequest], at position: Int64) {
         for request in requests where request.state != .waiting {
-            if mustRest { found("P1", "request \(request.requestID) was decided in a ledger that lost its end") }
+            if rests == .everything { found("P1", "request \(request.requestID) was decided in a ledger that lost its end") }
             outcomes += 1
             if let state = states.updateValue(request.state, forKey: request.requestID), state != request.state {
                 found("P1", "request \(request.requestID) was \(state) and is \(request.state)")
@@ -108,7 +109,7 @@ final class Watch {
 
     /// A batch is sealed.
     func sealed(_ batches: [SealedBatch], under lease: RoleLease, _ tables: Tables) {
-        if mustRest { found("P1", "\(lease.owner) sealed in a ledger that lost its end") }
+        if rests != .nothing { found("P1", "\(lease.owner) sealed in a ledger that lost its end") }
         if !tables.holds(lease) { found("P10", "\(lease.owner) sealed without the role sealer") }
     }
 }

@@ -50,6 +50,13 @@ final class SimulatedDatabase: @unchecked Sendable {
     private var nextSession = 1
     /// Transactions committed.
     private(set) var commits = 0
+    /// The greatest batch of which each worker was told that the ledger holds it.
+    var lastHeld: [WorkerID: Int64] = [:]
+    /// Whether it remembers how it was before its last commits.
+    var keepsPast = false
+    /// How it was before each of its last commits.
+    private var past: [Standby] = []
+    private static let longestPast = 64
 
     init(_ scheduler: Scheduler, faults: Faults, bugs: Set<PlantedBug>, watch: Watch, epoch: Timestamp) {
         self.watch = watch
@@ -130,11 +137,15 @@ final class SimulatedDatabase: @unchecked Sendable {
     /// A replica that receives nothing more from now on.
     var standby: Standby { Standby(tables: tables, nextGroupID: nextGroupID) }
 
+    /// A replica that did not receive the last commits.
+    func standby(lacking count: Int) -> Standby { past.suffix(count).first ?? standby }
+
     // MARK: Transactions
 
     /// Makes what a transaction wrote true.
     func apply(_ writes: [(inout Tables) -> Void]) {
         commits += 1
+        if keepsPast { past = past.suffix(Self.longestPast - 1) + [standby] }
         for write in writes { write(&tables) }
     }
 

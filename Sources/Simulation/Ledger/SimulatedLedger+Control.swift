@@ -315,11 +315,13 @@ extension SimulatedLedger {
         try await read("control_input_offset") { $0.tables.controlInput[topic] ?? 0 }
     }
 
-    func noteControlPoll(under lease: RoleLease) async throws(LedgerError) {
+    func noteControlPoll(
+        of topic: String, coveredTo offset: Int64, under lease: RoleLease
+    ) async throws(LedgerError) {
         let isNoted = try await run("note_control_poll") { session in
             try await session.statement("note_control_poll.update")
             let database = session.database
-            guard database.tables.holds(lease) else { return false }
+            guard database.tables.holds(lease), database.tables.controlInput[topic] ?? 0 == offset else { return false }
             try await session.lock(.controlState)
             let now = database.clock
             session.write { $0.polledAt = now }

@@ -45,30 +45,27 @@ extension SimulatedLedger {
     }
 
     func registerKey(
-        kid: KeyID, purpose: String, publicKey: Ed25519PublicKey, effect: Effect, worker: WorkerID
-    ) async throws(LedgerError) -> Bool {
-        let what = "recording the signing key \(kid)"
-        do {
-            return try await transaction(what) { session in
-                let found = try await session.exchange("register_key.insert") { session -> (Timestamp, [Int64])? in
-                    let database = session.database
-                    try await session.statement("register_key.insert_key")
-                    if !database.tables.keys.contains(kid) { try await session.lock(.signingKey(kid)) }
-                    guard !database.tables.keys.contains(kid) else { return nil }
-                    session.write { $0.keys.insert(kid) }
-                    return (database.clock, Self.drawGroupIDs(1, database))
-                }
-                guard let (now, ids) = found else { return false }
-                CrashPoint.pass(.keyInserted)
-                try await session.exchange("register_key.write", commits: true) { session in
-                    try await Self.put(Self.groups([effect], ids, at: now), "register_key", session)
-                    try await session.commit("register_key")
-                }
-                CrashPoint.pass(.keyRecorded)
-                return true
+        kid: KeyID, purpose: String, publicKey: Ed25519PublicKey, worker: WorkerID,
+        effect: @Sendable (Timestamp) throws -> Effect
+    ) async throws -> Bool {
+        try await transaction("recording the signing key \(kid)") { session in
+            let found = try await session.exchange("register_key.insert") { session -> (Timestamp, [Int64])? in
+                let database = session.database
+                try await session.statement("register_key.insert_key")
+                if !database.tables.keys.contains(kid) { try await session.lock(.signingKey(kid)) }
+                guard !database.tables.keys.contains(kid) else { return nil }
+                session.write { $0.keys.insert(kid) }
+                return (database.clock, Self.drawGroupIDs(1, database))
             }
-        } catch {
-            throw error as? LedgerError ?? Self.translate(error, what)
+            guard let (now, ids) = found else { return false }
+            let effect = try effect(now)
+            CrashPoint.pass(.keyInserted)
+            try await session.exchange("register_key.write", commits: true) { session in
+                try await Self.put(Self.groups([effect], ids, at: now), "register_key", session)
+                try await session.commit("register_key")
+            }
+            CrashPoint.pass(.keyRecorded)
+            return true
         }
     }
 
@@ -81,8 +78,11 @@ extension SimulatedLedger {
     }
 
     func headerHash(ofBatch number: Int64) async throws(LedgerError) -> Digest? {
-        try await read("header_hash") { database in
-            database.tables.batches.first { $0.number == number }?.headerHash
+        let worker = worker
+        return try await read("header_hash") { database in
+            guard let batch = database.tables.batches.first(where: { $0.number == number }) else { return nil }
+            database.lastHeld[worker] = max(database.lastHeld[worker] ?? -1, number)
+            return batch.headerHash
         }
     }
 

@@ -126,19 +126,56 @@ public struct Campaign: Sendable {
 
     /// The points that the small world comes to, and how often.
     ///
-    /// - Parameter everyStatement: whether the statements and exchanges of the simulated servers count beside the points
-    ///   that are named in the code.
+    /// - Parameters:
+    ///   - everyStatement: whether the statements and exchanges of the simulated servers count beside the points that
+    ///     are named in the code.
+    ///   - comparing: whether the workers hold the ledger against its topics.
     /// - Throws: what keeps a world from being made.
-    public func points(everyStatement: Bool) throws -> [String: Int] {
+    public func points(everyStatement: Bool, comparing: Bool = false) throws -> [String: Int] {
         let named = Set(CrashPoint.allCases.map(\.rawValue))
-        return try simulator.run(small).visits.filter { everyStatement || named.contains($0.key) }
+        var plan = small
+        plan.hasTakeover = comparing
+        return try simulator.run(plan).visits.filter { everyStatement || named.contains($0.key) }
+    }
+
+    private func visits(_ chosen: [String], everyStatement: Bool, comparing: Bool = false) throws -> [String: Int] {
+        let visits = try points(everyStatement: everyStatement, comparing: comparing)
+        if let stray = chosen.first(where: { visits[$0] == nil }) {
+            throw SimulationError("the small world does not come to \"\(stray)\"; --list-points tells where it comes")
+        }
+        return chosen.isEmpty ? visits : visits.filter { chosen.contains($0.key) }
+    }
+
+    /// The first time that somebody comes to a point, the second, the last, and one between: what comes first is seldom
+    /// what matters.
+    private static func occurrences(_ count: Int) -> [Int] {
+        Set([1, 2, (count + 1) / 2, count]).sorted().filter { $0 <= count }
+    }
+
+    /// Runs the small world with what is planned at points.
+    private func run(
+        _ planned: [PlannedCrash], _ takeover: PlannedTakeover? = nil, into summary: inout CampaignSummary,
+        _ report: (RunReport, String) -> Void
+    ) throws {
+        var plan = small
+        plan.crashes = planned
+        plan.takeover = takeover
+        plan.hasTakeover = takeover != nil
+        let run = try simulator.run(plan)
+        var name = planned.map { "\($0.point)#\($0.occurrence)" }.joined(separator: ", ")
+        if let takeover { name += ", asleep for \(takeover.sleep / 1_000_000) ms, \(takeover.lost) commits lost" }
+        guard run.strikes[takeover == nil ? .crash : .lag] ?? 0 > 0 else {
+            throw SimulationError("nothing happened at \(name)")
+        }
+        summary.add(run, name)
+        report(run, name)
     }
 
     /// Crashes the worker that comes to each point, or to each pair of points one after the other.
     ///
     /// - Parameters:
     ///   - pairs: whether a second worker, or the same after its return, crashes at a second point.
-    ///   - everyStatement: see ``points(everyStatement:)``.
+    ///   - everyStatement: see ``points(everyStatement:comparing:)``.
     ///   - chosen: the points to take; all when it is empty.
     ///   - deadline: when to run no more.
     ///   - report: told of every run, with its name.
@@ -149,31 +186,47 @@ public struct Campaign: Sendable {
     ) throws -> CampaignSummary {
         var summary = CampaignSummary()
         let start = ContinuousClock.now
-        let visits = try points(everyStatement: everyStatement)
-        if let stray = chosen.first(where: { visits[$0] == nil }) {
-            throw SimulationError("the small world does not come to \"\(stray)\"; --list-points tells where it comes")
-        }
-        let points = chosen.isEmpty ? visits.keys.sorted() : chosen
-        func crash(_ planned: [PlannedCrash]) throws {
-            if let deadline, ContinuousClock.now >= deadline { return }
-            var plan = small
-            plan.crashes = planned
-            let run = try simulator.run(plan)
-            let name = planned.map { "\($0.point)#\($0.occurrence)" }.joined(separator: ", ")
-            guard run.strikes[.crash] ?? 0 > 0 else { throw SimulationError("nobody crashed at \(name)") }
-            summary.add(run, name)
-            report(run, name)
-        }
+        let visits = try visits(chosen, everyStatement: everyStatement)
+        let points = visits.keys.sorted()
         for point in points {
-            if pairs {
-                for second in points {
-                    try crash([PlannedCrash(point: point, occurrence: 1), PlannedCrash(point: second, occurrence: 1)])
-                }
-            } else {
-                // The first time, the last, and one between: what comes first is seldom what matters.
-                let count = visits[point] ?? 1
-                for occurrence in Set([1, 2, (count + 1) / 2, count]).sorted() where occurrence <= count {
-                    try crash([PlannedCrash(point: point, occurrence: occurrence)])
+            let plans =
+                pairs
+                ? points.map { [PlannedCrash(point: point, occurrence: 1), PlannedCrash(point: $0, occurrence: 1)] }
+                : Self.occurrences(visits[point] ?? 1).map { [PlannedCrash(point: point, occurrence: $0)] }
+            for plan in plans {
+                if let deadline, ContinuousClock.now >= deadline { break }
+                try run(plan, into: &summary, report)
+            }
+        }
+        summary.seconds = (ContinuousClock.now - start) / .seconds(1)
+        return summary
+    }
+
+    /// Has the worker that comes to each point sleep while a replica takes over that lacks the last commits: for shorter
+    /// than a lease and for longer, with one commit gone and with several.
+    ///
+    /// - Parameters:
+    ///   - everyStatement: see ``points(everyStatement:comparing:)``.
+    ///   - chosen: the points to take; all when it is empty.
+    ///   - deadline: when to run no more.
+    ///   - report: told of every run, with its name.
+    /// - Throws: what keeps a world from being made; ``SimulationError`` when nothing took over.
+    public func takeovers(
+        everyStatement: Bool, chosen: [String] = [], until deadline: ContinuousClock.Instant? = nil,
+        report: (RunReport, String) -> Void = { _, _ in }
+    ) throws -> CampaignSummary {
+        var summary = CampaignSummary()
+        let start = ContinuousClock.now
+        let visits = try visits(chosen, everyStatement: everyStatement, comparing: true)
+        for (point, count) in visits.sorted(by: { $0.key < $1.key }) {
+            for occurrence in Self.occurrences(count) {
+                for lost in [1, 6] {
+                    for sleep: Int64 in [300_000_000, 6_000_000_000] {
+                        if let deadline, ContinuousClock.now >= deadline { break }
+                        try run(
+                            [PlannedCrash(point: point, occurrence: occurrence)],
+                            PlannedTakeover(lost: lost, sleep: sleep), into: &summary, report)
+                    }
                 }
             }
         }

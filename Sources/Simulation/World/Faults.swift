@@ -51,6 +51,20 @@ public struct PlannedCrash: Sendable, Hashable {
     }
 }
 
+/// A worker sleeps at a point while a replica takes over that lacks the last commits.
+public struct PlannedTakeover: Sendable, Hashable {
+    /// How many commits are gone.
+    public let lost: Int
+    /// How long the worker sleeps, in nanoseconds.
+    public let sleep: Int64
+
+    /// Plans a takeover.
+    public init(lost: Int, sleep: Int64) {
+        self.lost = lost
+        self.sleep = sleep
+    }
+}
+
 /// Decides at every named point what happens there.
 final class Faults: @unchecked Sendable {
     // Safe to send: see `Scheduler`.
@@ -59,6 +73,8 @@ final class Faults: @unchecked Sendable {
     let kinds: Set<FaultKind>
     /// True while faults strike by chance.
     var isActive = false
+    /// What befalls whoever comes to a planned point; a crash when nothing is said.
+    var befall: ((Node) -> Void)?
     /// How often each point was come to.
     private(set) var visits: [String: Int] = [:]
     /// How often something of each kind went wrong.
@@ -156,6 +172,6 @@ final class Faults: @unchecked Sendable {
         planned.removeFirst()
         // What is planned next is counted from here.
         visits = [:]
-        kill(client)
+        if let befall { befall(client) } else { kill(client) }
     }
 }

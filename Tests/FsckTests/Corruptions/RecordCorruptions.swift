@@ -237,6 +237,15 @@ extension Corruption {
                 let older = try headed { $0.asOf = Forge.noon }
                 log.topics["revocations"]?.append(older.with(offset: 3))
             },
+        // A sealer that slept may send one over a broker that fences nobody: it is behind, and has forgotten nothing.
+        Corruption("an older head that knew less", .headTimeReversed, at: "claw.revocations.v1/0@3")
+            .spoiled { log in
+                let older = try headed {
+                    $0.asOf = Forge.noon
+                    $0.controlPosition = 5
+                }
+                log.topics["revocations"]?.append(older.with(offset: 3))
+            },
         Corruption("a head that forgot a control event", .headControlPosition, at: "claw.revocations.v1/0@3")
             .spoiled { log in
                 let other = try headed { $0.controlPosition = 5 }

@@ -261,8 +261,17 @@ extension LedgerScript {
             await stage.saw("offset") { try await stage.one.controlOffset(of: "control") }
         }
         await stage.saw("offset of none") { try await stage.one.controlOffset(of: "other") }
-        await stage.saw("polled") { try await stage.one.noteControlPoll(under: lease) }
-        await stage.saw("polled by another") { try await stage.one.noteControlPoll(under: older) }
+        for (name, lease, offset) in [
+            ("polled", lease, Int64(2)), ("polled by another", older, 2), ("polled further", lease, 3),
+            ("polled less far", lease, 1),
+        ] {
+            await stage.saw(name) {
+                try await stage.one.noteControlPoll(of: "control", coveredTo: offset, under: lease)
+            }
+        }
+        await stage.saw("polled, never read") {
+            try await stage.one.noteControlPoll(of: "other", coveredTo: 0, under: lease)
+        }
         await stage.saw("state") {
             let state = try await stage.one.controlState(after: 2)
             return "\(state.position) \(state.orders.map { "\($0.key)@\($0.position)" })"
@@ -434,7 +443,8 @@ extension LedgerScript {
         for _ in 0..<2 {
             await stage.saw("key") {
                 try await stage.one.registerKey(
-                    kid: KeyID("kid-9"), purpose: "token", publicKey: key, effect: effect("key"), worker: Stage.first)
+                    kid: KeyID("kid-9"), purpose: "token", publicKey: key, worker: Stage.first
+                ) { _ in effect("key") }
             }
         }
         await stage.saw("folded") { try await stage.one.foldTallies() }
