@@ -49,7 +49,7 @@ public enum GrantChecker {
     ) async throws -> CheckReport {
         var outputs = read
         try await reader.bodies { bytes, place in outputs.scan(bytes, place) }
-        var ledger = LedgerAudit(outputs)
+        var ledger = LedgerAudit(outputs, policies: try await reader.policies())
         try await reader.requests { ledger.take($0) }
         try await reader.approvals { ledger.take(approval: $0, usedBy: $1, isClosed: $2, hasDeadline: $3) }
         let effects = try await reader.effects()

@@ -137,7 +137,9 @@ package struct CoreServices: Sendable {
         let limits = configuration.limits
         let clock = foundation.clock
         let metrics = foundation.metrics
-        let applier = ControlApplier(ledger: ledger, rules: rules, worker: worker) { hash in
+        let applier = ControlApplier(
+            ledger: ledger, rules: rules, worker: worker, otherKeys: foundation.keys.withoutTokens
+        ) { hash in
             await policies.load([hash])
             if case .available = policies.known()[hash] { return true }
             return false

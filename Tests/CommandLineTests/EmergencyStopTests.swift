@@ -205,6 +205,8 @@ struct EmergencyStopTests {
                 #expect(answer["result"]?.string == "applied")
                 #expect(answer["control_position"]?.integer == Int64(index + 3))
                 _ = try run.step("published")
+                // A drill goes on to where gateways read.
+                #expect(try run.lines.contains { $0["step"]?.string == "seen" } == line.hasPrefix("drill"), "\(line)")
             }
             let idle = try await stop("control enable-elevated --job-class prod_deploy", worker)
             #expect(idle.code == 0)
@@ -219,6 +221,7 @@ struct EmergencyStopTests {
             let drill = try await stop("drill --all --via-topic --sign-key \(keys)/control.pem", worker)
             #expect(drill.code == 0, "\(drill.errors)")
             #expect(try drill.step("published")["answer"]?["result"]?.string == "applied")
+            #expect(try drill.step("seen")["control_position"]?.integer == 1)
             let idle = try await stop(
                 "control enable-elevated --all --via-topic --sign-key \(keys)/control.pem", worker)
             #expect(try idle.step("published")["answer"]?["result"]?.string == "without_effect")
@@ -284,6 +287,20 @@ struct EmergencyStopTests {
             let sent = try await stop("stop --all --via-topic --sign-key \(key)", worker)
             #expect(sent.code == 0, "\(sent.errors)")
             #expect(try sent.step("acknowledged")["control_position"]?.integer == 3)
+
+            // What is signed is for the workers to judge, what gives back too; what they could not read is not sent.
+            let printed = try await stop("control enable-elevated --all --id on-1 --print", worker)
+            let path = "\(playground.directory)/event.json"
+            func send(_ text: String) async throws -> ProgramRun {
+                try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+                return try await ProgramRun(
+                    ["control", "send", path, "--sign-key", key, "--json"], config: worker.configurationFile)
+            }
+            let idle = try await send(printed.output)
+            #expect(idle.code == 0 && idle.errors.contains("going on without rules"), "\(idle.errors)")
+            #expect(try idle.step("published")["answer"]?["result"]?.string == "without_effect")
+            let unknown = try await send(printed.output.replacing("enable-elevated", with: "enable-everything"))
+            #expect(unknown.code == 1 && unknown.errors.contains("nothing was sent"), "\(unknown.errors)")
         }
     }
 
@@ -326,6 +343,43 @@ struct EmergencyStopTests {
             #expect(followed.code == 0, "\(followed.errors)")
             #expect(try followed.step("acknowledged")["result"]?.string == "repeated")
             _ = try followed.step("published")
+            #expect(try followed.step("converged")["revoked_tokens"]?.integer == 1)
+        }
+    }
+
+    @Test("With the broker gone between publication and convergence, the command says what is known")
+    func brokerGoesInBetween() async throws {
+        try await playing { playground, worker in
+            try await approve(["a"], in: playground)
+            // Nothing is revoked one by one until it is let go.
+            let holder = try await PostgresConnection.connect(try PostgresConfiguration(uri: playground.conninfo))
+            _ = try await holder.simple("BEGIN; LOCK TABLE clawgrant.request IN SHARE MODE")
+            let line = "stop --job-class ledger_reconcile --id stop-1"
+            async let following = stop("\(line) --timeout 5", worker)
+            try await waitUntil(deadline: .seconds(60), description: "the stop to be published") {
+                let row = try await playground.query(
+                    """
+                    SELECT EXISTS (SELECT 1 FROM clawgrant.control_event)
+                        AND NOT EXISTS (SELECT 1 FROM clawgrant.unsealed)
+                        AND (SELECT min(next_batch) FROM clawgrant.publish_position)
+                            = (SELECT max(number) + 1 FROM clawgrant.receipt_batch)
+                    """)
+                return try row.string(0, 0) == "t"
+            }
+            try await playground.broker.stop()
+            _ = try await holder.simple("COMMIT")
+            await holder.close()
+            let gone = try await following
+            #expect(gone.code == 1, "\(gone.errors)")
+            #expect(try gone.step("acknowledged")["voided_tokens"]?.integer == 1)
+            _ = try gone.step("published")
+            #expect(try !gone.lines.contains { $0["step"]?.string == "converged" })
+            #expect(gone.errors.contains("it is in force since control position 1"), "\(gone.errors)")
+            #expect(gone.errors.contains("gateways refuse what they cover"), "\(gone.errors)")
+            try await playground.broker.start()
+            let followed = try await stop("\(line) --timeout 60", worker)
+            #expect(followed.code == 0, "\(followed.errors)")
+            #expect(try followed.step("acknowledged")["result"]?.string == "repeated")
             #expect(try followed.step("converged")["revoked_tokens"]?.integer == 1)
         }
     }
@@ -403,8 +457,21 @@ struct EmergencyStopTests {
     @Test("suspect-key refuses the key of the log, which signs no tokens")
     func keyOfTheLog() async throws {
         try await playing { playground, worker in
-            let refused = try await stop("control suspect-key \(playground.keys.log.kid)", worker)
-            #expect(refused.code == 1 && refused.errors.contains("signs no tokens"), "\(refused.errors)")
+            let line = "control suspect-key \(playground.keys.log.kid)"
+            let key = "\(playground.directory)/keys/control.pem"
+            for way in ["", " --via-topic --sign-key \(key)"] {
+                let refused = try await stop(line + way, worker)
+                #expect(refused.code == 1 && refused.errors.contains("signs no tokens"), "\(refused.errors)")
+                #expect(refused.errors.contains("key-ceremony.md"), "\(refused.errors)")
+            }
+            // A machine that cannot read the keys: the ledger knows what they are for.
+            let text = try String(contentsOfFile: worker.configurationFile, encoding: .utf8)
+            let elsewhere = "\(playground.directory)/desk.yaml"
+            try Data(text.replacing("keys/receipt.pem", with: "keys/nowhere.pem").utf8)
+                .write(to: URL(fileURLWithPath: elsewhere))
+            let refused = try await ProgramRun(
+                line.split(separator: " ").map(String.init) + ["--reason", "r", "--yes"], config: elsewhere)
+            #expect(refused.code == 1 && refused.errors.contains("key_signs_no_tokens"), "\(refused.errors)")
             let events = try await playground.query("SELECT count(*)::text FROM clawgrant.control_event")
             #expect(try events.string(0, 0) == "0")
         }

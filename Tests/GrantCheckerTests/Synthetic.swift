@@ -39,7 +39,8 @@ struct SyntheticLog {
     }
 
     func grant(
-        _ name: String, scope: [String] = ["proxy:call"], jti: String? = nil, ttl: Int64 = 600
+        _ name: String, scope: [String] = ["proxy:call"], jti: String? = nil, ttl: Int64 = 600, at position: Int64 = 0,
+        policy: Digest? = nil
     ) throws -> Receipt {
         let minted = try token(jti ?? name)
         return Receipt(
@@ -51,7 +52,9 @@ struct SyntheticLog {
                         tokenHash: minted.hash.digest, jti: TokenID(jti ?? name), scopeHash: Digest(hashing: "scope"),
                         kid: tokenSigner.publicKey.kid, issuedAt: Self.time, expiresAt: Self.time.adding(seconds: ttl)),
                     delivery: .reference, approverIDs: [PersonID("approver")], rule: "job_classes.test")),
-            subject: subject(name), provenance: Receipt.Provenance(workerID: WorkerID("worker"), controlPosition: 0),
+            subject: subject(name),
+            provenance: Receipt.Provenance(
+                workerID: WorkerID("worker"), policyHash: policy, controlPosition: position),
             reasons: [], occurredAt: Self.time)
     }
 

@@ -1,5 +1,6 @@
 import ClawWire
 import GrantLedger
+import GrantVerifier
 import GrantWorker
 import Primitives
 import Testing
@@ -38,7 +39,7 @@ import Testing
             Issue.record("an expired token is no token")
             return
         }
-        #expect(error.code == .expired)
+        #expect(error.code == CSTError.Code.expired.rawValue)
     }
 
     @Test func aKeyThatIsTakenAwayEndsWhatIsRemembered() async throws {
@@ -58,13 +59,13 @@ import Testing
             Issue.record("the window is over")
             return
         }
-        #expect(expired.code == .kidExpired)
+        #expect(expired.code == CSTError.Code.kidExpired.rawValue)
         keys.withLock { $0 = AcceptedKeys(signing: []) }
         guard case .invalid(let unknown) = await judge.standing(of: token.token.exposed) else {
             Issue.record("the key is gone")
             return
         }
-        #expect(unknown.code == .unknownKid)
+        #expect(unknown.code == CSTError.Code.unknownKid.rawValue)
     }
 
     @Test func revocationsByNameAreSeenUnsealedAndSealed() async throws {

@@ -3,6 +3,7 @@ import ClawWire
 import DevStack
 import Foundation
 import GrantLedger
+import GrantVerifier
 import GrantWorker
 import HTTPService
 import Keys
@@ -265,7 +266,7 @@ struct TestIssuer {
 
     init(
         settings: HTTPSettings.Introspection = TestIssuer.settings, keys: AcceptedKeys? = nil,
-        rules: CSTVerification = TokenJudge.strictRules,
+        inspection: TokenInspection = TokenJudge.inspection(),
         isCompared: @escaping @Sendable (LedgerIncarnation?) -> Bool = { _ in true },
         clock: @escaping @Sendable () -> Timestamp = { .testNow }
     ) throws {
@@ -274,8 +275,8 @@ struct TestIssuer {
             ledger: ledger, interval: .milliseconds(5), longestLife: 3_600, clock: clock, isCompared: isCompared)
         let accepted = keys ?? AcceptedKeys(signing: [signer.publicKey])
         judge = TokenJudge(
-            keys: { _ in accepted }, rules: rules, lookup: TokenLookup(ledger: ledger), view: view, settings: settings,
-            clock: clock)
+            keys: { _ in accepted }, inspection: inspection, lookup: TokenLookup(ledger: ledger), view: view,
+            settings: settings, clock: clock)
     }
 
     /// A token that the ledger has issued, unless it is to be one that it has not.

@@ -273,7 +273,7 @@ struct WholeWayTests {
     }
 
     /// Tokens that the ledger never issued: one made with the stolen key, by itself, and one of which only the hash is known.
-    /// Both are revoked for whoever reads the streams.
+    /// Both are revoked for whoever reads the streams, and so is one that introspection refuses for what others may not ask.
     private func unissued(_ scene: Scene) async throws {
         let (client, url) = (scene.client, scene.surfaces[0])
         let now = Timestamp.testNow
@@ -287,6 +287,14 @@ struct WholeWayTests {
             exp: now.adding(seconds: 600), ownerRef: Digest(hashing: "nothing"), policyHash: nil,
             missionID: JobID("job-forged"), jti: TokenID("jti-forged"), nonce: "n")
         let forged = try CST.mint(claims, signer: ring.signer(for: .token, at: now))
+        var endless = claims
+        endless.expiresAt += 36_000
+        endless.tokenScopeHash = HashText(ScopeHash.compute(endless))
+        let lasting = try CST.mint(endless, signer: ring.signer(for: .token, at: now))
+        let refused = try await Exchange.json(
+            client, url + "/v1/tokens/introspect", #"{"token":"\#(lasting.token.exposed)"}"#)
+        #expect(refused.status == 401 && refused.json["error"]?.string == "TOKEN_LIFETIME_TOO_LONG")
+        #expect(try await Exchange.form(client, url + "/revoke", "token=\(lasting.token.exposed)").status == 200)
         let unknown = Digest(hashing: "a token that nobody has seen")
         #expect(try await Exchange.form(client, url + "/revoke", "token=\(forged.token.exposed)").status == 200)
         let answer = try await Exchange.json(client, url + "/v1/tokens/revoke", #"{"token_hash":"\#(unknown.hex)"}"#)
@@ -294,7 +302,7 @@ struct WholeWayTests {
         #expect(answer.json["status"] == "revoked" && told.hasSuffix(":\(unknown.hex)"))
         let again = try await Exchange.json(client, url + "/v1/tokens/revoke", #"{"token_hash":"\#(unknown.hex)"}"#)
         #expect(again.json["status"] == "already_revoked" && again.json["event_key"] == nil)
-        for hash in [forged.hash.digest, unknown] {
+        for hash in [forged.hash.digest, lasting.hash.digest, unknown] {
             try await waitUntil(deadline: .seconds(30), description: "the streams to hold \(hash.hex)") {
                 let page = try await Exchange.run(
                     client, "GET", "\(url)/v1/revocations/stream?limit=200", bearer: TestCaller.token)

@@ -6,6 +6,9 @@ struct LedgerAudit {
     let outcomes: OutcomeBook
     let headerHashes: [Digest]
     let receipts: Int
+    private let line: HiddenLineAudit
+    /// `policy_id` of the WPCs that were in use, by their hash in base64url.
+    private let policies: [String: String]
     var report: CheckReport
     /// Requests that the ledger knows.
     private(set) var requests: Set<Fingerprint> = []
@@ -15,7 +18,9 @@ struct LedgerAudit {
     /// Heartbeats that were sealed after the topics had been read to their ends: a settled log still beats.
     private var lateHeartbeats = 0
 
-    init(_ outputs: OutputAudit) {
+    init(_ outputs: OutputAudit, policies: [String: String] = [:]) {
+        self.policies = policies
+        line = outputs.hiddenLine
         plan = outputs.plan
         outcomes = outputs.outcomes
         headerHashes = outputs.headerHashes
@@ -51,6 +56,23 @@ struct LedgerAudit {
         let token = request.tokenHash.flatMap { Digest(bytes: $0) }.map { Fingerprint($0) }
         if token != entry.token {
             report.violate(.oneOutcome, "request \(request.id) has one token in the ledger and another in the log")
+        }
+        if outcome == .issued { checkLine(request) }
+    }
+
+    private mutating func checkLine(_ request: LedgerReader.Request) {
+        for fault in line.faults(of: request.id, in: request.scopes) { report.violate(.stopLine, fault) }
+        // By these a stop finds the token: one that is missing would hide it from the stop, and from this check.
+        if !request.scopes.contains(where: { $0.hasPrefix("source:") }) {
+            report.violate(
+                .stopLine, "the ledger names no source of request \(request.id): no stop of one finds its token")
+        }
+        let pinned = request.scopes.filter { $0.hasPrefix("policy_hash:") }.map { String($0.dropFirst(12)) }
+        for policyID in pinned.compactMap({ policies[$0] }) where !request.scopes.contains("policy_id:\(policyID)") {
+            report.violate(
+                .stopLine,
+                "the ledger does not say that request \(request.id) pins the WPC \(policyID): no stop of it "
+                    + "finds its token")
         }
     }
 

@@ -3,6 +3,9 @@ import ReceiptLog
 
 /// P2 from the log alone: each stop names its control position and how many grants came before it, and each grant names
 /// the position under which it was committed. Where the two do not fit, a stop was no line.
+///
+/// Receipts do not say which subjects, entitlements, sources and WPC identifiers a grant rests on: stops of those are held
+/// against the ledger's rows, see ``HiddenLineAudit``.
 struct LineAudit {
     private struct Grant {
         let position: Int64
@@ -16,9 +19,23 @@ struct LineAudit {
         let operation: String
         let handle: String
         let scope: String?
-        /// True for a stop that a lift had waited for: it held for no longer than its own transaction.
-        let isLiftedAtOnce: Bool
+        /// True where nothing in the scope may be issued from here on: a stop, a revocation that is for good or until its
+        /// lift, a suspicion of a key. Not a stop that a lift had waited for: it held no longer than its own transaction.
+        let holds: Bool
     }
+
+    /// What holds between two control positions.
+    struct Hold {
+        let handle: String
+        let scope: String
+        let start: Int64
+        let end: Int64
+    }
+
+    /// Kinds of scope of which no receipt says whether it covers a grant.
+    private static let hiddenKinds: Set<String> = ["subject", "entitlement", "source", "policy_id"]
+    /// Kinds of scope that never come back once they are revoked.
+    private static let forGood: Set<String> = ["token_hash", "jti", "job", "request", "approval"]
 
     private var grants: [Grant] = []
     private var events: [Event] = []
@@ -27,7 +44,9 @@ struct LineAudit {
     /// Notes a grant; a receipt without a position is a fault.
     mutating func take(grant: Receipt.Grant, _ receipt: Receipt) -> String? {
         guard let position = receipt.provenance.controlPosition else { return "a grant has no control_position" }
-        var scopes: Set<String> = ["all", "issuer_key:\(grant.token.kid)", "jti:\(grant.token.jti)"]
+        var scopes: Set<String> = [
+            "all", "issuer_key:\(grant.token.kid)", "jti:\(grant.token.jti)", "token_hash:\(grant.token.tokenHash.hex)",
+        ]
         func add(_ kind: String, _ value: String?) { if let value { scopes.insert("\(kind):\(value)") } }
         add("job_class", receipt.subject.jobClass?.rawValue)
         add("agent", receipt.subject.agentDID?.rawValue)
@@ -44,16 +63,35 @@ struct LineAudit {
         guard let position = payload["control_position"]?.integer, let before = payload["grants_before"]?.integer,
             let operation = payload["operation"]?.string, let handle = payload["stop_id"]?.string
         else { return "a control event has no control_position, grants_before, operation and stop_id" }
+        let data = payload["data"]
         var scope: String?
-        if let named = payload["data"]?["scope"], let kind = named["kind"]?.string {
-            scope = named["value"]?.string.map { "\(kind):\($0)" } ?? kind
+        var isForGood = false
+        if let named = data?["scope"], let kind = named["kind"]?.string {
+            scope = Self.scope(kind, named["value"]?.string)
+            isForGood = Self.forGood.contains(kind)
         }
-        if operation == "stop" { stops += 1 }
+        var holds = false
+        switch operation {
+        case "stop":
+            stops += 1
+            holds = true
+        case "revoke": holds = isForGood || data?["permits_reapproval"]?.bool != true
+        case "suspect-key":
+            scope = data?["kid"]?.string.map { Self.scope("issuer_key", $0) }
+            holds = true
+        default: break
+        }
         events.append(
             Event(
                 position: position, grantsBefore: Int(clamping: before), operation: operation, handle: handle,
-                scope: scope, isLiftedAtOnce: payload["lifted_by_event"] != nil))
+                scope: scope, holds: holds && payload["lifted_by_event"] == nil))
         return nil
+    }
+
+    /// A scope in one text; subjects, entitlements and token hashes are compared without case.
+    static func scope(_ kind: String, _ value: String?) -> String {
+        guard kind != "all", let value else { return kind }
+        return "\(kind):" + (["subject", "entitlement", "token_hash"].contains(kind) ? value.lowercased() : value)
     }
 
     /// What does not fit, once the whole log was read.
@@ -76,26 +114,46 @@ struct LineAudit {
         return faults + passed(events)
     }
 
+    /// What holds, and from where to where.
+    private func holds(_ events: [Event]) -> [Hold] {
+        let lifts = Dictionary(grouping: events.filter { $0.operation == "lift" }, by: \.handle)
+        return events.filter(\.holds).compactMap { event in
+            guard let scope = event.scope else { return nil }
+            let lift =
+                event.operation == "suspect-key"
+                ? nil : lifts[event.handle]?.map(\.position).filter { $0 > event.position }.min()
+            return Hold(handle: event.handle, scope: scope, start: event.position, end: lift ?? .max)
+        }
+    }
+
     /// Grants in the scope of a stop between it and its lift. Only grants of stopped scopes are looked at, and each stop
     /// looks at those that come after it, so that ten thousand stops over a million grants can be judged.
     private func passed(_ events: [Event]) -> [String] {
-        let stops = events.filter { $0.operation == "stop" && !$0.isLiftedAtOnce }
-        let stopped = Set(stops.compactMap(\.scope))
+        let holds = holds(events)
+        let stopped = Set(holds.map(\.scope))
         var ofScope: [String: [Grant]] = [:]
         for grant in grants.sorted(by: { $0.position < $1.position }) {
             for scope in grant.scopes where stopped.contains(scope) { ofScope[scope, default: []].append(grant) }
         }
-        let lifts = Dictionary(grouping: events.filter { $0.operation == "lift" }, by: \.handle)
         var faults: [String] = []
-        for stop in stops {
-            guard let scope = stop.scope, let candidates = ofScope[scope] else { continue }
-            let end = lifts[stop.handle]?.first { $0.position > stop.position }?.position ?? .max
-            for grant in candidates[candidates.partitioningIndex { $0.position >= stop.position }...] {
-                guard grant.position < end else { break }
-                faults.append("request \(grant.id) got a token after \(stop.handle) stopped \(scope)")
+        for hold in holds {
+            guard let candidates = ofScope[hold.scope] else { continue }
+            for grant in candidates[candidates.partitioningIndex { $0.position >= hold.start }...] {
+                guard grant.position < hold.end else { break }
+                faults.append("request \(grant.id) got a token after \(hold.handle) stopped \(hold.scope)")
             }
         }
         return faults
+    }
+
+    /// What holds of the scopes that receipts do not show, with the control positions of all grants.
+    func hidden() -> HiddenLineAudit {
+        let hidden = holds(events).filter { hold in
+            Self.hiddenKinds.contains { hold.scope.hasPrefix("\($0):") }
+        }
+        guard !hidden.isEmpty else { return HiddenLineAudit(holds: [], positions: [:]) }
+        let positions = grants.map { (Fingerprint($0.id), $0.position) }
+        return HiddenLineAudit(holds: hidden, positions: Dictionary(positions, uniquingKeysWith: max))
     }
 }
 

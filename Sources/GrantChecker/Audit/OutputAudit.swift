@@ -113,6 +113,14 @@ struct OutputAudit {
         controlResults[Fingerprint(receipt), default: 0] += 1
     }
 
+    /// Takes what a receipt says of a control event.
+    mutating func take(control payload: JSONObject, _ place: String) {
+        if let fault = line.take(control: payload) { report.violate(.stopLine, "\(place): \(fault)") }
+    }
+
+    /// The stops that are to be held against the ledger's rows.
+    var hiddenLine: HiddenLineAudit { line.hidden() }
+
     /// Says what is missing once every record was taken.
     mutating func finish() {
         let removable = removeCompacted()
@@ -289,7 +297,7 @@ struct OutputAudit {
             if let fault = outcomes.revoke(revocation) { report.violate(.oneOutcome, "\(place): \(fault)") }
         case .stopDeclared(let payload), .stopLifted(let payload), .stopDrilled(let payload),
             .controlApplied(let payload):
-            if let fault = line.take(control: payload) { report.violate(.stopLine, "\(place): \(fault)") }
+            take(control: payload, place)
             controlResults[Fingerprint(encoded.digest), default: 0] -= 1
             cutoffs[Fingerprint(encoded.digest), default: 0] -= payload["cutoffs"]?.array?.count ?? 0
         case .controlRepeated: controlResults[Fingerprint(encoded.digest), default: 0] -= 1

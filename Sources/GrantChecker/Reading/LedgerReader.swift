@@ -10,6 +10,8 @@ struct LedgerReader {
         let tokenHash: [UInt8]?
         let waitsUntil: Bool
         let isDecided: Bool
+        /// Scopes that cover its token, as `kind:value`.
+        var scopes: [String] = []
     }
 
     struct Batch {
@@ -28,12 +30,13 @@ struct LedgerReader {
         let statement = PreparedStatement(
             "check_requests",
             """
-            SELECT request_id, state::int4, token_hash, wait_until IS NOT NULL, decided_at IS NOT NULL FROM (
-                (SELECT request_id, state, token_hash, wait_until, decided_at FROM clawgrant.request
+            SELECT request_id, state::int4, token_hash, wait_until IS NOT NULL, decided_at IS NOT NULL,
+                coalesce(control_scopes, '{}') FROM (
+                (SELECT request_id, state, token_hash, wait_until, decided_at, control_scopes FROM clawgrant.request
                     WHERE request_id > $1 ORDER BY request_id LIMIT $2)
                 UNION ALL
-                (SELECT request_id, state, token_hash, wait_until, decided_at FROM clawgrant_archive.request
-                    WHERE request_id > $1 ORDER BY request_id LIMIT $2)) r
+                (SELECT request_id, state, token_hash, wait_until, decided_at, control_scopes
+                    FROM clawgrant_archive.request WHERE request_id > $1 ORDER BY request_id LIMIT $2)) r
             ORDER BY request_id LIMIT $2
             """, parameterTypes: [.text, .int8])
         var last = ""
@@ -44,7 +47,8 @@ struct LedgerReader {
                 body(
                     Request(
                         id: last, state: try rows.int32(row, 1), tokenHash: try rows.optional(row, 2),
-                        waitsUntil: try rows.bool(row, 3), isDecided: try rows.bool(row, 4)))
+                        waitsUntil: try rows.bool(row, 3), isDecided: try rows.bool(row, 4),
+                        scopes: try rows.array(row, 5, of: String.self)))
             }
             if rows.rowCount < Int(Self.page) { return }
         }
@@ -67,6 +71,20 @@ struct LedgerReader {
             }
             if rows.rowCount < Int(Self.page) { return }
         }
+    }
+
+    /// `policy_id` of the WPCs that were in use, by their hash in base64url, from their signed envelopes.
+    func policies() async throws -> [String: String] {
+        let rows = try await connection.execute(
+            PreparedStatement("check_policies", "SELECT policy_hash, envelope FROM clawgrant.work_policy_contract"))
+        var policies: [String: String] = [:]
+        for row in 0..<rows.rowCount {
+            guard let hash = Digest(bytes: try rows.bytes(row, 0)),
+                let policyID = try JSONReader.parse(try rows.bytes(row, 1))["payload"]?["policy_id"]?.string
+            else { continue }
+            policies[hash.b64u] = policyID
+        }
+        return policies
     }
 
     /// Keys of all events.

@@ -1,4 +1,4 @@
-import ClawWire
+public import ClawWire
 import Postgres
 import ReceiptLog
 
@@ -13,6 +13,9 @@ enum ControlQueryStatements {
             coalesce((SELECT max(number) FROM clawgrant.receipt_batch), -1),
             (SELECT next_batch FROM clawgrant.publish_position WHERE lane = 'control')
         """)
+
+    static let keysWithoutTokens = PreparedStatement(
+        "control_keys_without_tokens", "SELECT kid FROM clawgrant.signing_key WHERE purpose <> 'token'")
 
     static let openRuns = PreparedStatement(
         "open_revocation_runs",
@@ -84,6 +87,17 @@ extension PostgresLedger {
                 reader: try rest.optional(0, 1, as: String.self).map { WorkerID($0) },
                 unsealedEvents: try rest.int64(0, 2), lastBatch: try rest.int64(0, 3),
                 nextBatchToPublish: try rest.int64(0, 4))
+        } catch {
+            throw Self.translate(error, what)
+        }
+    }
+
+    /// The keys that workers have made known and that sign something else than tokens. A key has one purpose, for ever.
+    public func keysWithoutTokens() async throws(LedgerError) -> Set<KeyID> {
+        let what = "reading the keys"
+        let rows = try await run(what, [.execute(ControlQueryStatements.keysWithoutTokens)])[0]
+        do {
+            return Set(try (0..<rows.rowCount).map { KeyID(try rows.string($0, 0)) })
         } catch {
             throw Self.translate(error, what)
         }

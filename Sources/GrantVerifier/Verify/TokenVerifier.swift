@@ -28,27 +28,31 @@ public struct TokenVerifier: Sendable {
         _ token: BearerToken, now: Timestamp, keys: AcceptedKeys, state: RevocationState,
         context: TokenContext = .unknown, provenKey: Digest? = nil
     ) -> Verdict {
-        let verified: VerifiedCST
+        let parsed: UnverifiedCST
         do {
-            let parsed = try CST.parse(token.exposed)
-            do {
-                verified = try CST.verify(parsed, keys: keys, now: now, rules: rules)
-            } catch {
-                return refusal(error, parsed)
-            }
+            parsed = try CST.parse(token.exposed)
         } catch {
             return refusal(error, nil)
         }
-        return misuse(verified.claims, now: now, provenKey: provenKey)
+        let verified: VerifiedCST
+        do {
+            verified = try inspection.inspect(parsed, now: now, keys: keys)
+        } catch {
+            switch error {
+            case .token(let error): return refusal(error, parsed)
+            case .controlChain(let fault): return .controlChain(fault)
+            }
+        }
+        return misuse(verified.claims, provenKey: provenKey)
             ?? revocation(of: verified, now: now, state: state, context: context)
     }
 
-    private var rules: CSTVerification {
+    private var inspection: TokenInspection {
         var rules = CSTVerification.strict(
             audiences: policy.audiences, maximumLifetimeSeconds: policy.maximumLifetimeSeconds,
             maximumSkewSeconds: policy.clockSkewSeconds)
         rules.refusesUnknownClaims = policy.refusesUnknownClaims
-        return rules
+        return TokenInspection(rules: rules)
     }
 
     private func refusal(_ error: CSTError, _ token: UnverifiedCST?) -> Verdict {
@@ -76,8 +80,7 @@ public struct TokenVerifier: Sendable {
 
     // MARK: What it is used for
 
-    private func misuse(_ claims: CSTClaims, now: Timestamp, provenKey: Digest?) -> Verdict? {
-        if let fault = ControlChain.fault(claims, now: now) { return .controlChain(fault) }
+    private func misuse(_ claims: CSTClaims, provenKey: Digest?) -> Verdict? {
         if !isSufficient(claims.scope) { return .scope(policy.scope) }
         if let agent = policy.agent, !ExactText.equal(agent.rawValue, claims.subject) { return .agent(claims.subject) }
         if let owner = policy.owner {

@@ -1,6 +1,7 @@
 public import ClawWire
 public import GrantLedger
 public import IssuanceRules
+import Keys
 public import Primitives
 public import ReceiptLog
 
@@ -34,6 +35,8 @@ public struct ControlApplier: Sendable {
     let ledger: any Ledger
     let rules: RuleSet
     let worker: WorkerID
+    /// Keys that sign no tokens, so that nothing is to be cut off of them.
+    let otherKeys: Set<KeyID>
     /// WPCs that lifts name; `nil` lifts nothing on a WPC.
     let policy: @Sendable (Digest) async -> Bool
     /// The control orders as of the last transaction: those that are taken away cannot matter, so under the stop lock only
@@ -46,14 +49,16 @@ public struct ControlApplier: Sendable {
     ///   - ledger: where it becomes true.
     ///   - rules: who may lift, and how many it takes.
     ///   - worker: who applies.
+    ///   - otherKeys: keys that sign no tokens: to suspect one is refused.
     ///   - isVerified: says whether a WPC was loaded and stands.
     public init(
-        ledger: any Ledger, rules: RuleSet, worker: WorkerID,
+        ledger: any Ledger, rules: RuleSet, worker: WorkerID, otherKeys: Set<KeyID> = [],
         isVerified: @escaping @Sendable (Digest) async -> Bool
     ) {
         self.ledger = ledger
         self.rules = rules
         self.worker = worker
+        self.otherKeys = otherKeys
         policy = isVerified
     }
 
@@ -177,7 +182,7 @@ public struct ControlApplier: Sendable {
             event,
             in: ControlContext(
                 at: snapshot.now, newestIssuedAt: snapshot.newestIssuedAt, grantsBefore: grants, rules: rules.control,
-                evidence: try evidence(snapshot, verified)))
+                evidence: try evidence(snapshot, verified), otherKeys: otherKeys))
         guard outcome.isRecorded else {
             var position: Int64?
             if case .repeated(let earlier) = outcome.result { position = earlier }
@@ -313,5 +318,12 @@ extension RevocationRun.Part {
         case .notPinned(let hash): self = .notPinned(hash)
         case .issuedSince(let time): self = .issuedSince(time)
         }
+    }
+}
+
+extension KeyRing {
+    /// The keys that sign receipts and envelopes, old ones too.
+    package var withoutTokens: Set<KeyID> {
+        Set(inventory().filter { $0.configuration.purpose != .token }.map(\.kid))
     }
 }

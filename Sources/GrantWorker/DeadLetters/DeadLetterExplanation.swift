@@ -210,6 +210,10 @@ public struct DeadLetterExplanation: Sendable, Hashable {
         "request_conflict": .init(
             "The request in it was made before with another content.", .nothing,
             "Make the request anew under an identifier of its own."),
+        "control_key_signs_no_tokens": .init(
+            "A key was suspected that signs receipts or envelopes and no tokens: nothing would be void.", .nothing,
+            "Change that key as docs/security/key-ceremony.md says; if tokens are in danger, suspect the key of purpose "
+                + "token, or stop with `clawgrant stop`."),
         "control_unauthenticated": .init(
             "A stop or a lift of a source that is not signed; stops and lifts are taken from signed sources only.",
             .sender, "Declare it with `clawgrant stop` or `clawgrant lift`, or on the control topic."),

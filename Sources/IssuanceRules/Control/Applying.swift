@@ -299,6 +299,11 @@ extension ControlStep {
     }
 
     private mutating func suspect(_ suspect: ControlOperation.SuspectKey) {
+        // To obey would look like an answer, and void nothing.
+        guard !context.otherKeys.contains(suspect.kid) else {
+            result = .refused(.signsNoTokens)
+            return
+        }
         if let known = state.suspicion(of: suspect.kid) {
             let covers = known.suspect.since.map { old in suspect.since.map { $0 >= old } ?? false } ?? true
             guard !covers else {

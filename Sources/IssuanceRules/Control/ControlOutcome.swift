@@ -12,17 +12,20 @@ public struct ControlContext: Sendable, Hashable {
     public var rules: ControlRules
     /// What the ledger knows of the authority behind the lifts concerned: see ``ControlState/evidenceNeeded(by:)``.
     public var evidence: LiftEvidence
+    /// Keys that are known to sign something else than tokens.
+    public var otherKeys: Set<KeyID>
 
     /// Makes a context.
     public init(
         at: Timestamp, newestIssuedAt: Timestamp? = nil, grantsBefore: Int64 = 0, rules: ControlRules,
-        evidence: LiftEvidence = LiftEvidence()
+        evidence: LiftEvidence = LiftEvidence(), otherKeys: Set<KeyID> = []
     ) {
         self.at = at
         self.newestIssuedAt = newestIssuedAt
         self.grantsBefore = grantsBefore
         self.rules = rules
         self.evidence = evidence
+        self.otherKeys = otherKeys
     }
 }
 
@@ -103,6 +106,8 @@ public enum ControlRefusal: String, Sendable, Hashable, CaseIterable {
     case olderThanRestriction = "older_than_restriction"
     /// What gives back is dated in the future.
     case datedInFuture = "dated_in_future"
+    /// The key that is suspected signs receipts or envelopes and no tokens: nothing would be void.
+    case signsNoTokens = "key_signs_no_tokens"
 }
 
 /// What applying a control event came to.

@@ -39,9 +39,9 @@ struct Issuer: Sendable {
         }
         let documents = IssuerKeyDocuments(surroundings.keys)
         let judge = TokenJudge(
-            keys: { documents.accepted(at: $0) }, lookup: TokenLookup(ledger: looks), view: view,
-            settings: settings.introspection,
-            clock: clock)
+            keys: { documents.accepted(at: $0) },
+            inspection: TokenJudge.inspection(hardCapSeconds: surroundings.rules.hardCapSeconds),
+            lookup: TokenLookup(ledger: looks), view: view, settings: settings.introspection, clock: clock)
         let applier = ControlApplier(
             ledger: ledger, rules: surroundings.rules, worker: configuration.workerID, isVerified: { _ in false })
         let lists =

@@ -1,5 +1,6 @@
 import ClawWire
 import GrantLedger
+import GrantVerifier
 import GrantWorker
 import HTTPService
 import Metrics
@@ -74,8 +75,7 @@ struct IntrospectionRoutes: RouteGroup {
             return HTTPServiceResponse(status: 200, fields: Self.fields, body: body)
         case .revoked(let verified, let at):
             return .json(200, Introspection(verified, revokedAt: at).body, fields: [.noStore])
-        case .invalid(let error):
-            return .json(error.status, Introspection(error).body, fields: [.noStore])
+        case .invalid(let fault): return Self.invalid(fault)
         case .notIssued: return Self.notIssued
         case .unknown(let why): return Self.stale(why)
         }
@@ -105,7 +105,7 @@ struct IntrospectionRoutes: RouteGroup {
             return .json(200, TransitionMatrix.answer(known.verified, isRevoked: false, transition), fields: [.noStore])
         case .revoked(let verified, _):
             return .json(200, TransitionMatrix.answer(verified, isRevoked: true, transition), fields: [.noStore])
-        case .invalid(let error): return .json(error.status, Introspection(error).body, fields: [.noStore])
+        case .invalid(let fault): return Self.invalid(fault)
         case .notIssued: return Self.notIssued
         case .unknown(let why): return Self.stale(why)
         }
@@ -116,6 +116,11 @@ struct IntrospectionRoutes: RouteGroup {
             throw APIFailure(.malformed, "token is required")
         }
         return ExactText.trimmed(token)
+    }
+
+    private static func invalid(_ fault: TokenFault) -> HTTPServiceResponse {
+        .json(
+            fault.status, ["error": .string(fault.code), "message": .string(fault.message)], fields: [.noStore])
     }
 
     private static var notIssued: HTTPServiceResponse {

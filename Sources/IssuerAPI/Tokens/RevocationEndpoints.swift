@@ -1,4 +1,5 @@
 import ClawWire
+import GrantVerifier
 import HTTPService
 import Metrics
 
@@ -37,6 +38,9 @@ struct RevocationEndpoints: RouteGroup {
             // Its signature is good, or nobody knows better: it may be a token that will be or was issued.
             case .notIssued(let token): try await revoke(token.hash, request, reason: nil)
             case .unknown: try await revoke(TokenHash(Digest(hashing: token)), request, reason: nil)
+            // What is refused here may be taken by whoever asks less, or asks later.
+            case .invalid(let fault) where fault.leavesUsable:
+                try await revoke(TokenHash(Digest(hashing: token)), request, reason: nil)
             case .revoked, .invalid: break
             }
             return HTTPServiceResponse(status: 200, fields: [.noStore])

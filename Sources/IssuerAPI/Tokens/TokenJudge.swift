@@ -1,5 +1,6 @@
 import ClawWire
 import GrantLedger
+import GrantVerifier
 import GrantWorker
 import Primitives
 
@@ -40,8 +41,8 @@ enum TokenStanding: Sendable {
     case active(KnownToken)
     /// It was issued and is revoked or void.
     case revoked(VerifiedCST, at: Timestamp)
-    /// It is no token of this issuer, or it is over.
-    case invalid(CSTError)
+    /// It is no sound token of this issuer, or it is over.
+    case invalid(TokenFault)
     /// It bears the issuer's signature and the ledger does not know it: whoever made it had the key.
     case notIssued(VerifiedCST)
     /// Nobody can tell now.
@@ -59,7 +60,8 @@ enum TokenStanding: Sendable {
     }
 }
 
-/// Says where tokens stand: by their signature, by the ledger's own record of issuing them, and by what voids them.
+/// Says where tokens stand: by what gateways ask of a token by itself, by the ledger's own record of issuing them, and by
+/// what voids them.
 ///
 /// Signature and record are asked for once and remembered within bounds; what voids a token is asked each time, and no
 /// token is called active under a view that is older than allowed.
@@ -69,16 +71,16 @@ final class TokenJudge: Sendable {
         var older: [Digest: KnownToken] = [:]
     }
 
-    /// What `CST.verify` asks beside signature, key and expiry. Lifetime and audience are what the ledger's rules made
-    /// them; that it did is asked of the ledger.
-    static let strictRules: CSTVerification = {
-        var rules = CSTVerification.strict(audiences: nil)
-        rules.maximumLifetimeSeconds = nil
-        return rules
-    }()
+    /// What is asked of a token by itself: what ``TokenVerifier`` asks, of any audience.
+    ///
+    /// - Parameter hardCapSeconds: the longest lifetime that the rules allow; a lifetime of the reference's longest, an
+    ///   hour, is never too long.
+    static func inspection(hardCapSeconds: Int64 = 3_600) -> TokenInspection {
+        TokenInspection(rules: .strict(audiences: nil, maximumLifetimeSeconds: max(3_600, hardCapSeconds)))
+    }
 
     private let keys: @Sendable (Timestamp) -> AcceptedKeys
-    private let rules: CSTVerification
+    private let inspection: TokenInspection
     private let lookup: TokenLookup
     private let view: RevocationView
     private let maximumAge: Duration
@@ -88,14 +90,14 @@ final class TokenJudge: Sendable {
 
     /// - Parameters:
     ///   - keys: the keys that are accepted at an instant.
-    ///   - rules: what is asked beside signature, key and expiry.
+    ///   - inspection: what is asked of a token by itself.
     init(
-        keys: @escaping @Sendable (Timestamp) -> AcceptedKeys, rules: CSTVerification = TokenJudge.strictRules,
+        keys: @escaping @Sendable (Timestamp) -> AcceptedKeys, inspection: TokenInspection = TokenJudge.inspection(),
         lookup: TokenLookup, view: RevocationView, settings: HTTPSettings.Introspection,
         clock: @escaping @Sendable () -> Timestamp
     ) {
         self.keys = keys
-        self.rules = rules
+        self.inspection = inspection
         self.lookup = lookup
         self.view = view
         maximumAge = settings.maximumAge
@@ -115,17 +117,27 @@ final class TokenJudge: Sendable {
 
     /// Where a token stands now.
     func standing(of text: String) async -> TokenStanding {
-        guard text.utf8.count <= CSTLimits.standard.maximumBytes else { return .invalid(CSTError(.malformed)) }
+        guard text.utf8.count <= CSTLimits.standard.maximumBytes else { return .invalid(.token(CSTError(.malformed))) }
         let now = clock()
         let accepted = keys(now)
         let token: KnownToken
         if let known = cached(Digest(hashing: text)) {
-            if let error = Self.expiry(of: known.verified, accepted, now) { return .invalid(error) }
+            do {
+                try inspection.inspectAgain(known.verified, now: now, keys: accepted)
+            } catch {
+                return .invalid(error)
+            }
             token = known
         } else {
+            let parsed: UnverifiedCST
+            do {
+                parsed = try CST.parse(text)
+            } catch {
+                return .invalid(.token(error))
+            }
             let verified: VerifiedCST
             do {
-                verified = try CST.verify(try CST.parse(text), keys: accepted, now: now, rules: rules)
+                verified = try inspection.inspect(parsed, now: now, keys: accepted)
             } catch {
                 return .invalid(error)
             }
@@ -147,13 +159,6 @@ final class TokenJudge: Sendable {
         // Asked last: what the view said a moment ago is then no older than allowed.
         if let stale = staleness() { return .unknown(stale) }
         return .active(token)
-    }
-
-    private static func expiry(of token: VerifiedCST, _ keys: AcceptedKeys, _ now: Timestamp) -> CSTError? {
-        guard token.claims.expiresAt > now.seconds else { return CSTError(.expired) }
-        guard keys.entries.contains(where: { $0.kid == token.kid }) else { return CSTError(.unknownKid) }
-        guard keys.accepted(at: now).contains(where: { $0.kid == token.kid }) else { return CSTError(.kidExpired) }
-        return nil
     }
 
     private func cached(_ hash: Digest) -> KnownToken? {

@@ -9,7 +9,8 @@ struct ControlSendCommand: AsyncParsableCommand {
         commandName: "send", abstract: "Sign an event and send it over the control topic.",
         discussion: """
             Takes what the declaring commands print with --print, so that whoever holds the key need not be whoever writes \
-            the event. Refused when workers with these rules would not obey it.
+            the event. Refused when workers with the configured rules would not obey it; where the rules cannot be read, when \
+            they could not read it.
             """)
 
     @OptionGroup var source: ConfigurationOptions
@@ -44,7 +45,7 @@ struct ControlSendCommand: AsyncParsableCommand {
         let now = Clock.now
         let event = try NativeEventSigner(KeyArguments.signer(signKey)).sign(try Self.event(path))
         let understood = try TopicDeclaration.reading(
-            of: event.record(.structured, topic: topic), under: file.rules(), at: now)
+            of: event.record(.structured, topic: topic), signedBy: signKey, file, at: now)
         let key = ControlEmitter.key(understood.operation, id: event.id)
         try await TopicDeclaration.send(
             event.record(.structured, topic: topic, key: key), eventID: understood.id.rawValue,

@@ -54,17 +54,16 @@ struct Declaration {
         }
     }
 
-    /// Refuses to suspect a key of this log: tokens are never signed with it, so that nothing would be void.
+    /// Refuses to suspect a key of this log before anything is asked or sent: tokens are never signed with it. Workers
+    /// refuse it as well, whoever sends it.
     func refuseUseless(_ file: ConfigurationFile) throws {
         guard case .suspectKey(let suspect) = operation,
-            let keys = try? KeyRing.load(file.worker.keys, required: [], at: declaredAt)
+            let keys = try? KeyRing.load(file.worker.keys, required: [], at: declaredAt),
+            let key = keys.inventory().first(where: { $0.kid == suspect.kid }), key.configuration.purpose != .token
         else { return }
-        for purpose in [KeyPurpose.receipt, .envelope]
-        where keys.acceptedKeys(for: purpose, at: declaredAt).contains(where: { $0.publicKey.kid == suspect.kid }) {
-            throw CommandFailure.negative(
-                "\(suspect.kid) is the key of purpose \(purpose.rawValue), which signs no tokens: nothing would be void",
-                remedy: "change it as docs/security/key-ceremony.md says; suspect the key of purpose token")
-        }
+        throw CommandFailure.negative(
+            "\(suspect.kid) is a key of purpose \(key.configuration.purpose), which signs no tokens: nothing would be void",
+            remedy: ControlRefusal.signsNoTokens.remedy)
     }
 
     /// Declares the event the way that the options say.
@@ -162,6 +161,7 @@ extension ControlRefusal {
         case .signerNotAllowed: "the key may not lift stops of this scope"
         case .olderThanRestriction: "it is not younger than what it would end"
         case .datedInFuture: "it is dated in the future"
+        case .signsNoTokens: "the key signs no tokens: nothing would be void"
         }
     }
 
@@ -179,6 +179,9 @@ extension ControlRefusal {
         case .forGood: "send a new request on a new approval"
         case .signerNotAllowed: "have somebody sign whose key may"
         case .olderThanRestriction, .datedInFuture: "synchronise the clocks and declare it again under another --id"
+        case .signsNoTokens:
+            "change it as docs/security/key-ceremony.md says; suspect the key of purpose token; to keep workers from "
+                + "issuing meanwhile, `clawgrant stop --all`"
         }
     }
 }

@@ -22,27 +22,37 @@ struct LedgerDeclaration {
         let rules = try declaration.rules(file)
         try declaration.refuseUseless(file)
         try await LedgerAccess.ledger(file, ifUnreachable: Self.withoutDatabase(file)) { ledger in
-            // Whoever asks for no question wants the stop, not its preview: what it hits is counted by the stop itself.
-            let isFirst = options.yes && declaration.isUrgent
-            var overview: ControlOverview?
-            if !isFirst {
-                let read = try await ledger.controlOverview()
-                tell(try await preview(read, rules, ledger))
-                overview = read
-                try declaration.confirm()
+            // A drill is measured up to those who refuse tokens; what they read is published by workers.
+            var isMeasured = declaration.operation.kind == .drill && (options.wait ?? .converged) == .converged
+            if isMeasured { isMeasured = try await ledger.controlOverview().liveWorkers > 0 }
+            try await GatewayReader.reading(file, isNeeded: isMeasured, atMost: options.timeout) { reader in
+                try await declare(rules, ledger, reader)
             }
-            let stopwatch = Stopwatch()
-            let answer = try await apply(rules ?? .unread, ledger, stopwatch)
-            try tell(answer, stopwatch)
-            if isFirst {
-                overview = try await Self.whenReachable { try await ledger.controlOverview() }
-                if let overview { try tellAfterwards(overview, rules, answer) }
-            }
-            // Nobody seals and publishes while no worker runs: there is nothing to wait for.
-            let level = options.wait ?? (overview?.liveWorkers == 0 ? .acknowledged : .converged)
-            if let position = answer.position, level > .acknowledged {
-                try await follow(position, of: answer.voidedTokens, until: level, ledger, stopwatch)
-            }
+        }
+    }
+
+    private func declare(_ rules: RuleSet?, _ ledger: PostgresLedger, _ reader: GatewayReader?) async throws {
+        // Whoever asks for no question wants the stop, not its preview: what it hits is counted by the stop itself.
+        let isFirst = options.yes && declaration.isUrgent
+        var overview: ControlOverview?
+        if !isFirst {
+            let read = try await ledger.controlOverview()
+            tell(try await preview(read, rules, ledger))
+            overview = read
+            try declaration.confirm()
+        }
+        let stopwatch = Stopwatch()
+        let answer = try await apply(rules ?? .unread, ledger, stopwatch)
+        try tell(answer, stopwatch)
+        if isFirst {
+            overview = try await Self.whenReachable { try await ledger.controlOverview() }
+            if let overview { try tellAfterwards(overview, rules, answer) }
+        }
+        // Nobody seals and publishes while no worker runs: there is nothing to wait for.
+        let level = options.wait ?? (overview?.liveWorkers == 0 ? .acknowledged : .converged)
+        if let position = answer.position, level > .acknowledged {
+            try await follow(position, of: answer.voidedTokens, until: level, ledger, stopwatch)
+            if let reader, level == .converged { try await tell(reader, position, stopwatch) }
         }
     }
 
@@ -104,11 +114,15 @@ struct LedgerDeclaration {
         let lookup = PolicyLookup(
             sources: file.worker.policySources(rules), rules: rules, kafka: file.worker.kafka,
             logger: Logger(label: "clawgrant") { _ in LineLogHandler(file.log) })
-        let applier = ControlApplier(ledger: ledger, rules: rules, worker: LedgerAccess.name) { hash in
-            await lookup.isVerified(hash)
-        }
+        var otherKeys: Set<KeyID> = []
         while true {
             do {
+                if declaration.operation.kind == .suspectKey { otherKeys = try await ledger.keysWithoutTokens() }
+                let applier = ControlApplier(
+                    ledger: ledger, rules: rules, worker: LedgerAccess.name, otherKeys: otherKeys
+                ) { hash in
+                    await lookup.isVerified(hash)
+                }
                 return try await applier.apply(declaration.event, since: stopwatch.start)
             } catch let error as LedgerError {
                 guard error.isRetriable, stopwatch.seconds < options.timeout else {
@@ -171,9 +185,39 @@ struct LedgerDeclaration {
         }
         throw CommandFailure.negative(
             "it is in force since control position \(position), and was not seen "
-                + (isPublished ? "to have converged" : "published") + ": nothing moved for \(options.timeout) s",
+                + (isPublished ? "to have converged" : "published") + ": nothing moved for \(options.timeout) s; "
+                + Self.known(line.last, isPublished: isPublished),
             remedy:
-                "look whether a worker runs and reaches the broker; `clawgrant stop status` tells how far it has come")
+                "look whether a worker runs and reaches the broker; `clawgrant stop status` tells how far it has come, and "
+                + "the same command with --id \(declaration.id) follows it to its end")
+    }
+
+    /// What is known of an event that is in force and whose end was not seen.
+    private static func known(_ progress: ControlProgress?, isPublished: Bool) -> String {
+        let revoked = progress?.revokedTokens ?? 0
+        return isPublished
+            ? "its answer and cut-offs are published, so that gateways refuse what they cover; \(revoked) tokens were "
+                + "revoked one by one, which is not all published"
+            : "\(revoked) tokens were revoked one by one, and gateways do not know of it yet: those that ask for a fresh "
+                + "view refuse every token once theirs is too old"
+    }
+
+    /// Waits until a reader knows of it, as gateways do.
+    private func tell(_ reader: GatewayReader, _ position: Int64, _ stopwatch: Stopwatch) async throws {
+        let asOf = try await reader.head(of: position, within: .seconds(options.timeout))
+        if options.output.isJSON {
+            Console.out(
+                .object([
+                    "step": "seen", "ms": .number(stopwatch.milliseconds), "control_position": .integer(position),
+                    "as_of": .string(asOf.iso8601),
+                ]))
+        } else {
+            Console.out(
+                ControlReport.line(
+                    "seen", stopwatch.milliseconds,
+                    "a reader of \(file.worker.outputs.name(.revocations)) has it, by a signed head of control position "
+                        + "\(position): a gateway would refuse"))
+        }
     }
 
     /// An answer, or `nil` while the database cannot tell: what is acknowledged stays so meanwhile.
@@ -213,6 +257,9 @@ struct LedgerDeclaration {
 
 /// Tells once a second how many tokens are revoked, and knows when anything last moved.
 struct ProgressLine {
+    /// What was known last.
+    private(set) var last: ControlProgress?
+
     private struct Moved: Hashable {
         let isSealed: Bool
         let isSwept: Bool
@@ -225,7 +272,7 @@ struct ProgressLine {
     let voided: Int64?
     /// The second in which anything last moved.
     private(set) var changedAt: Int64 = 0
-    private var last: Moved?
+    private var moved: Moved?
     private var toldAt: Int64 = 0
 
     init(voided: Int64?) { self.voided = voided }
@@ -235,12 +282,13 @@ struct ProgressLine {
     /// - Parameter second: Whole seconds since the beginning.
     /// - Returns: The line to show: while tokens are being revoked, one in each second.
     mutating func take(_ progress: ControlProgress, at second: Int64) -> String? {
-        let moved = Moved(
+        last = progress
+        let now = Moved(
             isSealed: progress.isSealed, isSwept: progress.isSwept, openRuns: progress.openRuns,
             revokedTokens: progress.revokedTokens, nextBatchToPublish: progress.nextBatchToPublish)
-        if moved != last {
-            if last != nil { changedAt = second }
-            last = moved
+        if now != moved {
+            if moved != nil { changedAt = second }
+            moved = now
         }
         guard progress.openRuns > 0, second > toldAt else { return nil }
         toldAt = second

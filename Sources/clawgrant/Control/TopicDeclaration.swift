@@ -23,17 +23,20 @@ struct TopicDeclaration {
             declaration.operation, id: declaration.id, by: options.people, at: declaration.declaredAt,
             reason: options.reason, incident: options.incident, topic: topic)
         try declaration.refuseUseless(file)
-        if let rules = try declaration.rules(file) {
-            _ = try Self.reading(of: record, under: rules, at: declaration.declaredAt)
-        }
+        _ = try Self.reading(of: record, signedBy: signKey, file, at: declaration.declaredAt)
         if !options.output.isJSON {
             Console.out(Console.styled(Console.plain(declaration.title), .bold))
             Console.out("what it hits is in the ledger, which is not asked with --via-topic")
         }
         try declaration.confirm()
-        try await Self.send(
-            record, eventID: declaration.event.id.rawValue, handle: declaration.event.handle, file,
-            until: options.wait ?? .published, atMost: options.timeout, isJSON: options.output.isJSON)
+        let level = options.wait ?? .published
+        try await GatewayReader.reading(
+            file, isNeeded: declaration.operation.kind == .drill && level == .published, atMost: options.timeout
+        ) { gateway in
+            try await Self.send(
+                record, eventID: declaration.event.id.rawValue, handle: declaration.event.handle, file, until: level,
+                atMost: options.timeout, isJSON: options.output.isJSON, measuredBy: gateway)
+        }
     }
 
     /// The control topic that the configuration names.
@@ -45,11 +48,34 @@ struct TopicDeclaration {
         return topic
     }
 
+    /// The event as the workers will read it. What they obey is theirs to say: where the rules cannot be read here, that
+    /// the event can be read is all that is looked at, after a warning.
+    ///
+    /// - Throws: when they would not obey it as it stands.
+    static func reading(
+        of record: SourceRecord, signedBy path: String, _ file: ConfigurationFile, at now: Timestamp
+    ) throws -> ControlEvent {
+        let rules: ControlRules
+        do {
+            rules = try file.rules().control
+        } catch let failure as CommandFailure {
+            Console.error(
+                "warning: \(failure.message)\nwarning: going on without rules: whether workers obey this key is for them "
+                    + "to say")
+            let key = try KeyArguments.signer(path).publicKey
+            let everything = ControlRules.Signer(key: key, operations: Set(ControlOperation.Kind.allCases))
+            rules = ControlRules(signers: [key.kid: everything])
+        }
+        return try reading(of: record, under: rules, at: now)
+    }
+
     /// The event as the workers will read it under these rules.
     ///
     /// - Throws: when they would not obey it as it stands.
-    static func reading(of record: SourceRecord, under rules: RuleSet, at now: Timestamp) throws -> ControlEvent {
-        switch ControlSource(rules: rules.control).read(record, at: now) {
+    private static func reading(
+        of record: SourceRecord, under rules: ControlRules, at now: Timestamp
+    ) throws -> ControlEvent {
+        switch ControlSource(rules: rules).read(record, at: now) {
         case .event(let event): return event
         case .quarantined(let fault):
             throw CommandFailure.negative(
@@ -79,7 +105,7 @@ struct TopicDeclaration {
     /// Writes a record to the control topic, and waits until its answer can be read.
     static func send(
         _ record: SourceRecord, eventID: String, handle: String, _ file: ConfigurationFile, until level: WaitLevel,
-        atMost seconds: Int64, isJSON: Bool
+        atMost seconds: Int64, isJSON: Bool, measuredBy gateway: GatewayReader? = nil
     ) async throws {
         let message = ProducerRecord(
             topic: record.topic, partition: 0, key: record.key, value: record.value,
@@ -119,6 +145,13 @@ struct TopicDeclaration {
                     ["control_position": .integer(position), "effective_ms": .integer(time)])
             }
             tell("published", stopwatch, Self.text(answer), ["answer": answer])
+            if let gateway, let position = answer["control_position"]?.integer {
+                let asOf = try await gateway.head(of: position, within: .seconds(seconds))
+                tell(
+                    "seen", stopwatch,
+                    "a reader of \(file.worker.outputs.name(.revocations)) has it: a gateway would refuse",
+                    ["control_position": .integer(position), "as_of": .string(asOf.iso8601)])
+            }
         }
     }
 }

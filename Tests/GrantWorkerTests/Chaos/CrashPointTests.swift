@@ -1,9 +1,11 @@
 import ApprovalSources
+import ClawWire
 import CrashPoints
 import DevStack
 import Foundation
 import IssuanceRules
 import Playground
+import Postgres
 import Testing
 
 /// Worker processes that kill themselves at a named point, against a real database and a real broker, with the checker at
@@ -56,6 +58,10 @@ struct CrashPointTests {
     private static func run(_ deaths: [Death]) async throws {
         try await Stage.run(options) { stage in
             for (round, death) in deaths.enumerated() {
+                // A few at a time: tokens live for ten minutes.
+                if round % Self.rounds == 0 {
+                    try await issue(round..<min(round + Self.rounds, deaths.count), stage)
+                }
                 try await feed(round, stage)
                 let worker = try stage.playground.startWorker(
                     "dying-\(round)", environment: ["CLAWGRANT_CRASH_AT": death.plan])
@@ -65,7 +71,35 @@ struct CrashPointTests {
             let last = try stage.playground.startWorker("last")
             try await stage.audit(within: .seconds(120))
             #expect(await last.stop()?.isSuccess == true)
+            // Whoever died in the middle of it: each token that a stop voided has its own revocation, and only one.
+            let void = try await stage.playground.query(
+                """
+                SELECT count(*)::text FROM clawgrant.request
+                WHERE request_id LIKE 'req-k%-live-%' AND revoked_reason = 'stopped'
+                """)
+            #expect(try void.string(0, 0) == "\(deaths.count * Self.tokens)")
         }
+    }
+
+    /// Rounds whose tokens are issued together, and tokens of each.
+    private static let (rounds, tokens) = (10, 3)
+
+    private static func agent(_ round: Int) -> String { "did:web:k\(round).northquay.example" }
+
+    /// Has a worker that lives issue tokens, for the stop of each round to void.
+    private static func issue(_ rounds: Range<Int>, _ stage: Stage) async throws {
+        var script = Script(stage.playground)
+        for round in rounds {
+            for number in 0..<tokens {
+                var draft = ApprovalDraft("k\(round)-live-\(number)", .reconcile, in: stage.playground)
+                draft.request?.agentDID = AgentDID(agent(round))
+                try script.add(draft, .issued, in: stage.playground)
+            }
+        }
+        let worker = try stage.playground.startWorker("issuing-\(rounds.lowerBound)")
+        try await stage.send(script)
+        try await stage.untilSettled(within: .seconds(120))
+        #expect(await worker.stop(within: .seconds(60))?.isSuccess == true)
     }
 
     /// Work of every kind: whatever point the worker is to die at, it comes to it.
@@ -82,8 +116,8 @@ struct CrashPointTests {
         for record in script.records.prefix(4) { script.ignore(record) }
         try await stage.send(script)
         let playground = stage.playground
-        let agent = StopScope(kind: .agent, value: "did:web:\(name).northquay.example")
-        try await stage.stop("stop-\(name)", agent)
+        let agent = StopScope(kind: .agent, value: agent(round))
+        try await stage.stop("stop-\(name)", agent, revokesLive: true)
         try await playground.declare(
             .revoke(
                 .init(

@@ -51,7 +51,7 @@ extension StopTests {
         }
 
         /// The worker sleeps between what its transaction has read and what it is to write, with the stop lock in its hand.
-        /// Its lease lasts a minute and its idle session five seconds: what ends it sooner is the stop itself.
+        /// Its lease lasts a minute, and its idle session longer than the stop waits: what ends it is the stop itself.
         @Test func aFrozenWorkerNeitherDelaysAStopNorCommitsWhenItWakes() async throws {
             var options = PlaygroundOptions.stops
             options.limits["lease_lifetime_ms"] = 60_000
@@ -86,6 +86,11 @@ extension StopTests {
                 try await stage.untilPosition(1)
                 stage.note("a stop behind a frozen worker", .now - declared)
                 #expect(try await !sessions("true"))
+                // What ended it is the stop, not the bound that holds where nobody stops.
+                let log = FileManager.default.contents(atPath: stage.playground.postgres.log) ?? Data()
+                let said = String(decoding: log, as: UTF8.self)
+                #expect(said.contains("terminating connection due to administrator command"))
+                #expect(!said.contains("idle-in-transaction timeout"))
                 victim.thaw()
                 let report = try await stage.audit(within: .seconds(90))
                 #expect(victim.isRunning)
@@ -93,7 +98,7 @@ extension StopTests {
                 #expect(report.counts.denied > 0)
                 let result = try await stage.values(of: PlaygroundTopic.controlResults)["stop-1"]
                 let waited = try #require(result?["lock_wait_ms"]?.integer)
-                #expect((1..<4_500).contains(waited))
+                #expect(waited >= 1)
                 #expect(result?["grants_before"]?.integer == Int64(report.counts.issued))
             }
         }

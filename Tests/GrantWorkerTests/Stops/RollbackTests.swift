@@ -2,6 +2,7 @@ import ApprovalSources
 import ClawWire
 import Foundation
 import GrantChecker
+import GrantWorker
 import IssuanceRules
 import Playground
 import Postgres
@@ -213,6 +214,91 @@ extension StopTests {
                 try await stage.check()
                 #expect(try await stage.decisions()["req-waiting"] == "HUMAN_APPROVAL_ENDED")
                 try await stage.expectReaderAgrees(cutoffs: [try #require(CutoffScope(.issuerKey, kid.rawValue))])
+            }
+        }
+
+        /// What was signed before the suspicion's time is spared, what was signed since is void; of what waits in the
+        /// ledger or on the topics nothing is signed any more.
+        @Test func suspectingAKeyCutsOffWhatItSignedSinceAndSignsNothingOfTheBacklog() async throws {
+            try await Self.run { stage, worker in
+                let playground = stage.playground
+                let kid = playground.keys.token.kid
+                try await Self.decide(ApprovalDraft("before", .reconcile, in: playground), .issued, on: stage)
+                try await stage.untilHolds(
+                    "the next second",
+                    "SELECT max(issued_at) + interval '1 second' <= clock_timestamp() FROM clawgrant.request")
+                let since = Timestamp(seconds: Timestamp.playgroundNow.seconds)
+                for name in ["since-1", "since-2"] {
+                    try await Self.decide(ApprovalDraft(name, .reconcile, in: playground), .issued, on: stage)
+                }
+                // One of two approvers has said yes: it waits in the ledger.
+                func half(_ event: String, _ approvers: [Actor], at time: Timestamp) -> ApprovalDraft {
+                    var draft = ApprovalDraft("half", .agentRun, approvers: approvers, in: playground, at: time)
+                    draft.request?.actions = ["enable_elevated"]
+                    draft.eventID = event
+                    return draft
+                }
+                let asked = Timestamp.playgroundNow
+                var script = Script(playground)
+                try script.add(half("evt-half-1", [PlaygroundCast.ruth], at: asked), .denied, in: playground)
+                try await stage.send(script)
+                try await stage.untilHolds(
+                    "a request to wait for its second approver",
+                    "SELECT EXISTS (SELECT 1 FROM clawgrant.request WHERE request_id = 'req-half' AND state = 0)")
+                // The rest is on the topics and unread when the line is drawn.
+                worker.freeze()
+                let late = (0..<12).map { ApprovalDraft("late-\($0)", .reconcile, in: playground) }
+                var backlog = Script(playground)
+                for draft in late { try backlog.add(draft, .denied, in: playground) }
+                let whole = half("evt-half-2", [PlaygroundCast.ruth, PlaygroundCast.paloma], at: asked)
+                backlog.ignore(try whole.record(signedBy: playground.keys.eventSigner))
+                backlog.expectRevoked(2)
+                try await stage.send(backlog)
+                let answer = try await stage.apply(.suspectKey(.init(kid: kid, since: since)), id: "suspect")
+                #expect(answer.result == .applied && answer.position == 1 && answer.grantsBefore == 3)
+                #expect(answer.cutoffs.map(\.issuedSince) == [since] && answer.cutoffs.map(\.isForever) == [true])
+                worker.thaw()
+                try await stage.untilHolds(
+                    "the backlog to wait for another key", within: .seconds(120),
+                    "SELECT count(*) = \(late.count + 1) FROM clawgrant.request WHERE state = 0")
+                try await stage.untilHolds(
+                    "the second approval to be read", within: .seconds(60),
+                    "SELECT count(*) = \(late.count + 5) FROM clawgrant.event")
+                var end = Script(playground)
+                for draft in late + [whole] {
+                    let ended = draft.ended(at: draft.time.adding(seconds: 1))
+                    end.ignore(try ended.record(signedBy: playground.keys.eventSigner))
+                }
+                try await stage.send(end)
+                let report = try await stage.check(within: .seconds(120))
+                #expect(report.counts.issued == 3)
+                let alive = try await playground.query(
+                    "SELECT request_id FROM clawgrant.request WHERE token_hash IS NOT NULL AND revoked_at IS NULL")
+                #expect(try (0..<alive.rowCount).map { try alive.string($0, 0) } == ["req-before"])
+                try await stage.expectReaderAgrees(cutoffs: [try #require(CutoffScope(.issuerKey, kid.rawValue))])
+            }
+        }
+
+        @Test func aSuspicionOfTheLogsKeyIsRefusedWhicheverWayItComes() async throws {
+            try await Self.run { stage, worker in
+                let playground = stage.playground
+                let suspicion = ControlOperation.suspectKey(.init(kid: playground.keys.log.kid, since: nil))
+                try await playground.declare(suspicion, id: "suspect", by: [PlaygroundCast.ruth])
+                try await stage.untilLogged("key_signs_no_tokens", by: worker)
+                var script = Script(playground)
+                script.expectQuarantined(1)
+                try await stage.send(script)
+                try await Self.decide(ApprovalDraft("after", .reconcile, in: playground), .issued, on: stage)
+                try await stage.check()
+                let codes = try await stage.values(of: PlaygroundTopic.deadLetters).values.compactMap {
+                    $0["reason"]?.string
+                }
+                #expect(codes == ["control_key_signs_no_tokens"])
+                let events = try await playground.query("SELECT count(*)::text FROM clawgrant.control_event")
+                #expect(try events.string(0, 0) == "0")
+                // Without the configured keys it is the ledger that knows.
+                let known = try await stage.keysWithoutTokens()
+                #expect(known.contains(playground.keys.log.kid) && !known.contains(playground.keys.token.kid))
             }
         }
 

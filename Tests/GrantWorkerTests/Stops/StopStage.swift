@@ -37,20 +37,32 @@ extension Stage {
     /// Applies an event straight to the ledger, as the command line does.
     func apply(_ operation: ControlOperation, id: String) async throws -> ControlAcknowledgement {
         let person = PlaygroundCast.ruth
+        let rules = try RuleSet(
+            yaml: String(contentsOfFile: "\(playground.directory)/rules.yaml", encoding: .utf8))
+        let event = ControlEvent(
+            id: ControlEventID(id), declaredAt: .playgroundNow, declaredBy: [person], origin: .ledger(by: person.id),
+            operation: operation)
+        return try await asking { ledger, worker in
+            try await ControlApplier(ledger: ledger, rules: rules, worker: worker) { _ in false }.apply(event)
+        }
+    }
+
+    /// The keys of which the ledger knows that they sign no tokens.
+    func keysWithoutTokens() async throws -> Set<KeyID> {
+        try await asking { ledger, _ in try await ledger.keysWithoutTokens() }
+    }
+
+    private func asking<Answer: Sendable>(
+        _ ask: (PostgresLedger, WorkerID) async throws -> Answer
+    ) async throws -> Answer {
         let worker = WorkerID("console")
         var configuration = try PostgresConfiguration(uri: playground.conninfo)
         PostgresLedger.configure(&configuration, worker: worker)
         let pool = PostgresPool(configuration)
         let ledger = PostgresLedger(pool: pool, configuration: configuration)
-        let rules = try RuleSet(
-            yaml: String(contentsOfFile: "\(playground.directory)/rules.yaml", encoding: .utf8))
-        let applier = ControlApplier(ledger: ledger, rules: rules, worker: worker) { _ in false }
-        let event = ControlEvent(
-            id: ControlEventID(id), declaredAt: .playgroundNow, declaredBy: [person], origin: .ledger(by: person.id),
-            operation: operation)
-        let result: Result<ControlAcknowledgement, any Error>
+        let result: Result<Answer, any Error>
         do {
-            result = .success(try await applier.apply(event))
+            result = .success(try await ask(ledger, worker))
         } catch {
             result = .failure(error)
         }

@@ -20,6 +20,7 @@ struct ControlBench {
     var clock: Int64 = 0
     var newestIssuedAt: Timestamp?
     var rules = ControlRules.none
+    var otherKeys: Set<KeyID> = []
     var evidence = LiftEvidence(
         approvals: [
             fresh: .init(isGranted: true, decidedAt: noon.adding(seconds: 3_000)),
@@ -37,7 +38,8 @@ struct ControlBench {
     @discardableResult
     mutating func apply(_ event: ControlEvent) throws -> ControlOutcome {
         let context = ControlContext(
-            at: Self.at(clock), newestIssuedAt: newestIssuedAt, grantsBefore: 7, rules: rules, evidence: evidence)
+            at: Self.at(clock), newestIssuedAt: newestIssuedAt, grantsBefore: 7, rules: rules, evidence: evidence,
+            otherKeys: otherKeys)
         let outcome = state.applying(event, in: context)
         #expect(outcome.state.position == state.position + (outcome.isRecorded ? 1 : 0))
         if outcome.isRecorded {

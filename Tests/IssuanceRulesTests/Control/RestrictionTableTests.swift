@@ -309,6 +309,22 @@ import Testing
         #expect(try Setup.under(bench, decided: 1) { $0.signingKey = KeyID("other") }.decision.word == "issue")
     }
 
+    @Test func suspectingAKeyThatSignsNoTokensIsRefused() throws {
+        var bench = ControlBench()
+        bench.otherKeys = [KeyID("log"), KeyID("envelope")]
+        for since in [nil, ControlBench.at(-500)] {
+            for kid in ["log", "envelope"] {
+                let outcome = try bench.apply(.suspectKey(.init(kid: KeyID(kid), since: since)), id: "e-\(kid)")
+                #expect(outcome.result == .refused(.signsNoTokens))
+                #expect(!outcome.isRecorded && outcome.effects.cutoffs.isEmpty && outcome.effects.revocations.isEmpty)
+            }
+        }
+        #expect(try bench.apply(.suspectKey(.init(kid: Setup.kid, since: nil)), id: "e2").result == .applied)
+        // A stop of such a key is not refused: no stop is. It holds, and nothing is ever in its scope.
+        #expect(
+            try bench.apply(ControlBench.stop("s", ControlBench.scope(.issuerKey, "log")), id: "e3").result == .applied)
+    }
+
     @Test func noCutOffOfAKeyTakesBackWhatAnEarlierOneVoids() throws {
         let scope = StopScope(kind: .issuerKey, value: Setup.kid.rawValue)
         let suspect = ControlOperation.suspectKey(.init(kid: Setup.kid, since: ControlBench.at(-500)))
