@@ -221,6 +221,8 @@ let package = Package(
                 "Keys", "OpenClaw", "Playground", "Postgres", "Primitives", "ProofBundles", "ReceiptLog",
                 "SecurityEvents", "WebhookBridge", "SecuritySinks", "IssuerAPI", "Console", "Observability",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -442,8 +444,8 @@ let package = Package(
         .testTarget(
             name: "PlaygroundTests",
             dependencies: [
-                "Playground", "BrokerTokens", "ClawWire", "DevStack", "GrantChecker", "GrantWorker", "Kafka",
-                "SecureFront",
+                "Playground", "BrokerTokens", "ClawWire", "DevStack", "GrantChecker", "GrantWorker", "IssuanceRules",
+                "Kafka", "Postgres", "SecureFront",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .testTarget(

@@ -320,6 +320,12 @@ def check_compose(path):
             find(place, "must run as a user of its own on a read-only root")
         for variable, value in (service.get("environment") or {}).items():
             check_value(place, variable, str(value))
+        for port in service.get("ports", []):
+            host = port.get("host_ip") if isinstance(port, dict) else port.rpartition(":")[0].rpartition(":")[0]
+            if host not in ("127.0.0.1", "[::1]", "::1"):
+                find(place, f"publishes {port} to more than loopback")
+        if service.get("command") == ["run"]:
+            check_compose_worker(place, path, service, compose)
         for secret in service.get("secrets", []):
             if (secret if isinstance(secret, str) else secret["source"]) not in secrets:
                 find(place, f"names the secret {secret}, which is not there")
@@ -342,6 +348,24 @@ def check_compose(path):
                 find(place, f"depends on {other}, which is not there")
             elif condition["condition"] == "service_healthy" and "healthcheck" not in needed:
                 find(place, f"waits for the health of {other}, which has no check")
+
+
+def check_compose_worker(place, path, service, compose):
+    """A worker serves its surface on a port of loopback, and is healthy while it says that it is ready."""
+    if service.get("healthcheck", {}).get("test") != ["CMD", "/usr/bin/clawgrant", "ready"]:
+        find(place, "must be healthy by clawgrant ready")
+    (settings, *_) = documents(path.parent / "clawgrant.yaml") or [{}]
+    http = settings.get("http") or {}
+    port = (http.get("listen") or {}).get("port")
+    if not http.get("issuer") or not (http.get("tls") or {}).get("certificate_file"):
+        find(place, "has no section http with a certificate, so nobody can ask it")
+    if f"127.0.0.1:{port}:{port}" not in service.get("ports", []):
+        find(place, "does not publish the port of its surface on loopback")
+    for network in service.get("networks", []):
+        settings = compose["networks"].get(network) or {}
+        closed = (settings.get("driver_opts") or {}).get("com.docker.network.bridge.enable_ip_masquerade") == "false"
+        if not settings.get("internal") and not closed:
+            find(place, f"can leave by the network {network}")
 
 
 # --- Container file --------------------------------------------------------------------------------------------------

@@ -20,6 +20,8 @@ public enum WhyCode: String, Sendable, Hashable, CaseIterable {
     case unknownActivity = "unknown_activity"
     /// Ignored: a membership of a group that no job class rests on.
     case groupNotMapped = "group_not_mapped"
+    /// Ignored: the removal of a role assignment where no job class rests on a role.
+    case assignmentNotMapped = "assignment_not_mapped"
     /// Ignored: a trial run of a request, which changes nothing.
     case validationOnly = "validation_only"
     /// Ignored: a record without a value.

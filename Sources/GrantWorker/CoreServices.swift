@@ -201,7 +201,8 @@ package struct CoreServices: Sendable {
                     settings: $0, ledger: ledger, keys: foundation.keys, configuration: configuration.kafka,
                     clock: clock, logger: logger)
             },
-            kept: kept, lineage: foundation.lineage, limits: limits, clock: clock, metrics: metrics, logger: logger)
+            kept: kept, lineage: foundation.lineage, limits: limits, longestLife: .seconds(rules.hardCapSeconds),
+            clock: clock, metrics: metrics, logger: logger)
         revoke = RevokeService(
             ledger: ledger, worker: worker, interval: limits.sweepInterval, metrics: metrics, logger: logger)
         control = configuration.control.topic.map {

@@ -20,6 +20,8 @@ enum ClawFacts {
         facts["authenticity"] = receipt.provenance.authenticity.map { .string($0.rawValue) }
         facts["control_position"] = receipt.provenance.controlPosition.map { .integer($0) }
         if let input = receipt.provenance.inputs.first { facts["record"] = .string(input.origin.description) }
+        facts["trace_id"] = event.trace.map { .string($0.traceID.description) }
+        facts["span_id"] = event.trace.map { .string($0.spanID.description) }
         add(receipt.content, to: &facts)
         return TokenMask.masked(facts)
     }

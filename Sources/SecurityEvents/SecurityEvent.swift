@@ -59,11 +59,15 @@ public struct SecurityEvent: Sendable, Hashable {
     public let sealedAt: Timestamp
     /// Who tells it.
     public let producer: EventProducer
+    /// The span that decided it, where what led to it was traced. No receipt holds it: the ledger keeps it beside them.
+    public let trace: TraceContext?
 
     /// Places a receipt.
     public init(
-        receipt: Receipt, sequence: SequenceNumber, batch: SequenceNumber, sealedAt: Timestamp, producer: EventProducer
+        receipt: Receipt, sequence: SequenceNumber, batch: SequenceNumber, sealedAt: Timestamp, producer: EventProducer,
+        trace: TraceContext? = nil
     ) {
+        self.trace = trace
         self.receipt = receipt
         self.sequence = sequence
         self.batch = batch

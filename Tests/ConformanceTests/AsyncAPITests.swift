@@ -50,6 +50,10 @@ struct AsyncAPITests {
                 $0.hasPrefix("message grant, example")
             })
         #expect(
+            try await changed(
+                "schemas.clawbureau.example/clawgrant/", "schemas.other.example/", in: "schemas/source.slack.v1.json"
+            ).contains { $0.hasPrefix("source.slack.v1.json: its $id") })
+        #expect(
             try await changed("\"type\": \"object\"", "\"type\": \"objekt\"", in: "schemas/grant.v1.json").contains {
                 $0.hasPrefix("grant.v1.json: ")
             })

@@ -25,7 +25,7 @@ struct CloudEventTests {
         ).event(id: "evt-1", source: "/itsm/harborline", at: time)
         var extended = decision
         extended.id = "evt-2"
-        extended.dataSchema = "https://schemas.clawgrant.example/approval.decision.v1.json"
+        extended.dataSchema = "https://schemas.clawbureau.example/clawgrant/approval.decision.v1.json"
         extended.extensions = [
             "correlationid": .string("c-1"), "causationid": .string("evt-0"), "sequence": .string("0000000007"),
             "expirytime": .string("2026-11-20T09:30:00Z"), "severitynumber": .integer(9), "sampled": .boolean(true),

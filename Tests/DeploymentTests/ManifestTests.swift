@@ -74,6 +74,12 @@ struct ManifestTests {
         Fault(
             compose, "{condition: service_healthy}\n      migrate",
             to: "{condition: service_healthy}\n      migrates", finds: "depends on migrates"),
+        Fault(compose, "127.0.0.1:8480:8480", to: "8480:8480", finds: "more than loopback"),
+        Fault(compose, "127.0.0.1:8480:8480", to: "0.0.0.0:8480:8480", finds: "more than loopback"),
+        Fault(compose, "127.0.0.1:8480:8480", to: "127.0.0.1:8481:8481", finds: "port of its surface"),
+        Fault(compose, "/usr/bin/clawgrant, ready", to: "/usr/bin/clawgrant, --version", finds: "clawgrant ready"),
+        Fault(compose, "enable_ip_masquerade: \"false\"", to: "enable_ip_masquerade: \"true\"", finds: "can leave"),
+        Fault("compose/clawgrant.yaml", "http:\n", to: "httpd:\n", finds: "no section http"),
         Fault(container, "USER 10001:10001", to: "USER root", finds: "user given by a number"),
         Fault(container, "COPY Package.swift ./", to: "ADD https://example.org/x.tar.gz ./", finds: "use COPY"),
         Fault(container, "swift:6.3.1-bookworm", to: "swift:latest", finds: "full version"),
@@ -158,10 +164,15 @@ struct ManifestTests {
                 ("/run/secrets/token-key", "\(folder)/secrets/token.pem"),
                 ("/run/secrets/receipt-key", "\(folder)/secrets/receipt.pem"),
                 ("/run/secrets/envelope-key", "\(folder)/secrets/envelope.pem"),
+                ("/run/secrets/http-certificate", "\(folder)/secrets/http.pem"),
+                ("/run/secrets/http-key", "\(folder)/secrets/http.key"),
                 ("/run/secrets", "\(folder)/secrets"),
             ], in: folder)
         let compose = try Tree.text("deploy/compose/compose.yaml")
-        for secret in ["token-key", "receipt-key", "envelope-key", "token-id", "sealing", "database-password"] {
+        for secret in [
+            "token-key", "receipt-key", "envelope-key", "token-id", "sealing", "database-password", "http-key",
+            "http-certificate", "operator-token-hashes",
+        ] {
             #expect(compose.contains("  \(secret): {file: ./secrets/"), "\(secret)")
         }
     }

@@ -52,10 +52,13 @@ struct EndTests {
         /// One seal transaction; returns what it ended.
         @discardableResult
         func seal(
-            grace: Duration = .seconds(60), tokens: Int = 10, groups: Int = 100, fails: Bool = false
+            grace: Duration = .seconds(60), unknownLife: Duration? = nil, tokens: Int = 10, groups: Int = 100,
+            fails: Bool = false
         ) async throws -> EndedRevocations? {
             let ended = Lock<EndedRevocations?>(nil)
-            let ending = RevocationEnding(grace: grace, maximumTokens: tokens, maximumCutoffs: 4) { over in
+            let ending = RevocationEnding(
+                grace: grace, unknownTokenLife: unknownLife, maximumTokens: tokens, maximumCutoffs: 4
+            ) { over in
                 ended.withLock { $0 = over }
                 return Self.effect(over)
             }
@@ -123,6 +126,51 @@ struct EndTests {
         let values = batch.groups.flatMap(\.effects).flatMap(\.outputs).filter { $0.stream == .revocations }.map(
             \.value)
         #expect(values == [[1], []])
+    }
+
+    /// Nothing says when a token expires that the ledger never issued: the longest life of any, after its revocation.
+    @Test func whatWasNeverIssuedIsEndedOnceItsLongestLifeIsOver() async throws {
+        let log = try await Log.make()
+        let ledger = log.fixture.ledger.ledger
+        try await log.fixture.issue([.init(name: "known")])
+        let revoker = try #require(try await ledger.claim(role: .revoker, for: log.fixture.ledger.worker))
+        let names = ["known", "forged-1", "forged-2", "forged-1"]
+        for (index, name) in names.enumerated() {
+            try await log.fixture.control("s\(index)") {
+                [ControlFixture.run("token_hash", Digest(hashing: name).hex, at: $0)]
+            }
+        }
+        let told = Lock<[Digest]>([])
+        for _ in names {
+            _ = try await ledger.revokeNext(under: revoker, limit: 10) { chunk in
+                if let unknown = chunk.unknownToken { told.withLock { $0.append(unknown) } }
+                return [Effect(receipt: [1], receiptKind: "revocation", outputs: [])]
+            }
+        }
+        // Each is told once, and a token that is known is told as itself.
+        #expect(told.withLock { $0 } == Self.hashes(["forged-1", "forged-2"]))
+        _ = try await log.seal()
+        let life = Duration.seconds(600)
+        #expect(try await log.seal(unknownLife: life) == nil)
+        _ = try await log.fixture.ledger.sql(
+            "UPDATE clawgrant.revocation_run SET told_unknown_at = told_unknown_at - interval '700 seconds'")
+        #expect(try await log.seal() == nil, "who does not say how long they live ends none")
+        #expect(try await log.seal(unknownLife: .seconds(650)) == nil, "the grace comes on top")
+        await #expect(throws: Stopped.self) { try await log.seal(unknownLife: life, fails: true) }
+        #expect(try await log.seal(unknownLife: life, tokens: 1)?.tokens == Self.hashes(["forged-1"]))
+        #expect(try await log.seal(unknownLife: life)?.tokens == Self.hashes(["forged-2"]))
+        #expect(try await log.seal(unknownLife: life) == nil)
+    }
+
+    @Test func whetherAHashIsKnownIsAskedOfIndexes() async throws {
+        let log = try await Log.make()
+        let plan = try await log.fixture.ledger.sql(
+            """
+            SET enable_seqscan = off;
+            EXPLAIN SELECT 1 FROM clawgrant.request WHERE revoked_at IS NOT NULL AND token_hash = decode('00', 'hex')
+            """)
+        let lines = try plan.last.map { rows in try (0..<rows.rowCount).map { try rows.string($0, 0) } } ?? []
+        #expect(lines.contains { $0.contains("request_revoked_token") }, "\(lines)")
     }
 
     private static func cutoff(_ key: String, endsIn seconds: Int64?) -> @Sendable (ControlSnapshot) -> [StoredCutoff] {

@@ -59,6 +59,46 @@ struct HolderEndTests {
         #expect(try await known(2) == [Self.holder: [Array("first".utf8)]])
     }
 
+    /// The end of an assignment finds what is over, too: its removal is then known.
+    @Test func approvalsAreFoundByPrincipalNameAndByAssignment() async throws {
+        let ledger = try await LedgerServer.shared.value.ledger()
+        let lease = try #require(try await ledger.beat().held.first)
+        let (name, assignment) = (PersonID("avery@harborline.example"), PersonID("assignment:/subscriptions/s"))
+        _ = try await ledger.ledger.decide(Self.read(ledger, lease, from: 0, event: "first")) { _ in
+            var write = DecideWrite()
+            for id in ["both", "over", "other"] {
+                var approval = Self.approval(id)
+                if id != "other" { (approval.principalName, approval.assignment) = (name, assignment) }
+                if id == "over" { approval.outcome = "ended" }
+                write.newApprovals.append(approval)
+            }
+            return (write, 0)
+        }
+        var offset: Int64 = 0
+        func found(_ holders: PersonID...) async throws -> [ApprovalID: StoredApproval] {
+            offset += 1
+            var read = Self.read(ledger, lease, from: offset, event: "look-\(offset)")
+            read.endingSubjects = Set(holders)
+            return try await ledger.ledger.decide(read) { (DecideWrite(), $0) }.approvals
+        }
+        #expect(try await found(name).keys.map(\.rawValue) == ["both"])
+        #expect(try await found(assignment).keys.map(\.rawValue).sorted() == ["both", "over"])
+        #expect(try await found(PersonID("nobody")).isEmpty)
+        let both = try #require(try await found(name)[ApprovalID("both")])
+        #expect(both.principalName == name && both.assignment == assignment)
+        // What changes an approval keeps or changes both.
+        offset += 1
+        _ = try await ledger.ledger.decide(Self.read(ledger, lease, from: offset, event: "change")) { _ in
+            var write = DecideWrite()
+            var changed = both
+            changed.assignment = nil
+            write.changedApprovals = [changed]
+            return (write, 0)
+        }
+        #expect(try await found(assignment).keys.map(\.rawValue) == ["over"])
+        #expect(try await found(name).keys.map(\.rawValue) == ["both"])
+    }
+
     /// Neither of the two sees what the other has not committed: the one that comes second waits.
     @Test func anEndAndAnApprovalOfItsHolderDoNotPassEachOther() async throws {
         let ledger = try await LedgerServer.shared.value.ledger()

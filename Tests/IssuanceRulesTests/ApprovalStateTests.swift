@@ -145,6 +145,41 @@ import Testing
         #expect(!state.isConcerned(by: Sample.fact(.grantEnded(.removed), approval: nil, entitlement: other)))
     }
 
+    @Test func whatAnApprovalLedToIsKeptAndFoundByItsName() throws {
+        let assignment = try #require(AssignmentID("/Subscriptions/S/RoleAssignments/A"))
+        #expect(assignment.text == "/subscriptions/s/roleassignments/a")
+        #expect(AssignmentID("") == nil)
+        #expect(AssignmentID(String(repeating: "a", count: AssignmentID.maximumBytes + 1)) == nil)
+        var named = Self.started
+        named.assignment = assignment
+        #expect(try Fact(json: named.json) == named)
+        let state = Sample.state([named])
+        #expect(state.assignment == assignment && state.holders.contains(assignment.holder))
+        #expect(try ApprovalState(decoding: state.encode()) == state)
+        #expect(Sample.state([Self.started, named]) == Sample.state([named, Self.started]))
+        var end = Fact(
+            recordIndex: 0, source: "test", sourceEventID: nil, occurredAt: time("2026-11-20T08:00:00Z"),
+            approvalID: nil, content: .grantEnded(.removedInDirectory))
+        end.assignment = assignment
+        // It is never used again, so the clock of whoever says so does not matter.
+        #expect(state.isConcerned(by: end))
+        #expect(!Sample.state([Self.started]).isConcerned(by: end))
+        end.assignment = AssignmentID("/subscriptions/s/roleassignments/b")
+        #expect(!state.isConcerned(by: end))
+        // An end by holder that names another assignment does not make it this one's.
+        var other = Sample.fact(.grantEnded(.removed), at: "2026-11-20T09:30:00Z", approval: nil)
+        other.assignment = end.assignment
+        var ended = state
+        ended.apply(other, from: SourceName("test"), authenticity: .topic)
+        #expect(ended.isEnded && ended.assignment == assignment && !ended.isConcerned(by: end))
+        let flood = (0..<9).map { number in
+            var fact = Self.started
+            fact.assignment = AssignmentID("a-\(number)")
+            return fact
+        }
+        #expect(Sample.state(flood).hasOverflowed && Sample.state(flood) == Sample.state(flood.reversed()))
+    }
+
     @Test func anInvalidAccountConcernsEveryoneOnWhomAnApprovalRests() {
         var state = ApprovalState(approvalID: ApprovalID("a1"))
         var approved = Setup.approved("mina")
@@ -164,7 +199,7 @@ import Testing
             #expect(state.isConcerned(by: fact(.grantEnded(.removed), person)) == (person == "avery"), "\(person)")
         }
         #expect(!state.isConcerned(by: fact(.subjectInvalidated(reason: "x"), "zoe")))
-        #expect(state.personIDs == ["avery", "jonas", "mina"].map { PersonID($0) })
+        #expect(state.holders == ["avery", "jonas", "mina"].map { PersonID($0) })
     }
 
     @Test func deploymentsWithoutAWindowLastAsLongAsTheirClass() {

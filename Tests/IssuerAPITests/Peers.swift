@@ -23,14 +23,14 @@ enum Peers {
 
     /// Runs Python.
     static func python(
-        _ arguments: [String], in directory: String? = nil, within limit: Duration = .seconds(180)
+        _ arguments: [String], in directory: String? = nil, within limit: Duration = .seconds(180),
+        hooks: String? = nil
     ) async throws -> Result {
         var configuration = ManagedProcess.Configuration(
             executable: "/usr/bin/env",
             arguments: [
                 "PYTHONPATH=\(packages)", "PYTHONDONTWRITEBYTECODE=1", "PYTHONIOENCODING=utf-8", "NO_COLOR=1",
-                "python3",
-            ] + arguments)
+            ] + (hooks.map { ["SCHEMATHESIS_HOOKS=\($0)"] } ?? []) + ["python3"] + arguments)
         configuration.workingDirectory = directory ?? root.path
         let result = try await Command.run(configuration, within: limit)
         guard case .code(let code) = result.status else {

@@ -20,6 +20,27 @@ import Testing
         #expect(first["fields"]?["sequence"] == "0")
     }
 
+    /// No class of OCSF that our events have knows a trace but API Activity: there it stands with the facts.
+    @Test func theTraceStandsWhereEachFormHasAPlaceForIt() throws {
+        let header = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+        let trace = try #require(TraceContext(traceparent: header, tracestate: nil))
+        let plain = Events.event(Samples.grant(0))
+        let traced = SecurityEvent(
+            receipt: plain.receipt, sequence: plain.sequence, batch: plain.batch, sealedAt: plain.sealedAt,
+            producer: plain.producer, trace: trace)
+        let (id, span) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7")
+        let ecs = JSONValue.object(ECS.object(traced))
+        #expect(ecs["trace"]?["id"]?.string == id && ecs["span"]?["id"]?.string == span)
+        let record = try JSONReader.parse(OTLPLogs.recordBytes(traced))
+        #expect(record["traceId"]?.string == id && record["spanId"]?.string == span && record["flags"]?.integer == 1)
+        let claw = JSONValue.object(OCSF.object(traced))["unmapped"]?["claw"]
+        #expect(claw?["trace_id"]?.string == id && claw?["span_id"]?.string == span)
+        #expect(SecurityEventFormat.syslog.line(traced).contains("trace_id=\"\(id)\""))
+        // What nobody traced says nothing of it, in any form.
+        for format in SecurityEventFormat.allCases { #expect(!format.line(plain).contains("trace")) }
+        #expect(!String(decoding: OTLPLogs.recordBytes(plain), as: UTF8.self).contains("trace"))
+    }
+
     @Test func theIngestionGetsRowsInCallsThatAreNotTooLong() throws {
         let events = (0..<40).map { Events.event(Samples.grant($0), at: Int64($0)) }
         for maximum in [1, 4_000, 10_000, LogsIngestion.maximumBytes] {

@@ -94,6 +94,9 @@ struct AzureActivityRecord: PIMRecord {
 
     // MARK: Entitlement
 
+    /// The role assignment that the activation made.
+    var assignment: AssignmentID? { identifier("OriginRoleAssignmentId").flatMap { AssignmentID($0) } }
+
     /// The role on its resource, by the definition's identifier.
     var entitlement: Entitlement? {
         guard let definition = identifier("RoleDefinitionOriginId") ?? identifier("RoleDefinitionId"),
@@ -137,7 +140,7 @@ struct AzureActivityRecord: PIMRecord {
     }
 
     /// What an assignment's path says that the role is held on.
-    private static func holder(_ text: String) -> String? {
+    static func holder(_ text: String) -> String? {
         guard let end = text.ranges(of: "/providers/microsoft.authorization/").last?.lowerBound else { return nil }
         return path(String(text[..<end]))
     }

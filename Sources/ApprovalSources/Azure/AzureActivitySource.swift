@@ -6,6 +6,9 @@ import IssuanceRules
 ///
 /// The records carry no signature and no end of the window: that comes from the audit log's record of the same request,
 /// which has the same approval identifier here.
+///
+/// A role assignment that is deleted past Privileged Identity Management is told by its path alone, which the record of
+/// the activation named: it ends what that led to.
 public enum AzureActivitySource: ApprovalSource {
     /// The vocabulary's name in facts.
     public static let vocabulary = "azure.activity"
@@ -36,10 +39,47 @@ public enum AzureActivitySource: ApprovalSource {
             return base.with(WhyCode.notAuditCategory.ignored)
         }
         guard let operation = EntraAuditRecord.member(entry, "operationName")?.string else { return base }
+        if TextRules.isFolded(operation, removal) { return removed(entry, properties, base, configuration) }
         // Operations of resource providers, MICROSOFT.COMPUTE/…: not one of them is an approval.
         guard !operation.utf8.contains(UInt8(ascii: "/")) else { return base.with(WhyCode.notPIM.ignored) }
         guard let properties, let record = AzureActivityRecord(entry, properties) else { return base }
         return fact(record, EntraActivity(operation, of: .pim), base, configuration)
+    }
+
+    /// A role assignment of the resource provider's own that is gone.
+    private static let removal = "microsoft.authorization/roleassignments/delete"
+
+    /// The end of a role assignment, by its path. Who held what is not said.
+    ///
+    /// The record names no tenant in all versions. A path is of one subscription and the approval that named it was taken
+    /// from an allow-listed tenant: without a name, that is enough to take away.
+    private static func removed(
+        _ entry: JSONValue, _ properties: JSONValue?, _ base: Fact, _ configuration: SourceConfiguration
+    ) -> Fact {
+        for named in [EntraAuditRecord.member(entry, "tenantId"), properties.flatMap { tenant(in: $0) }] {
+            guard let named, !named.isNull else { continue }
+            if case .failure(let why) = VendorRecord.tenant(named, configuration) {
+                return base.with(why.code.rejected)
+            }
+        }
+        let result = VendorRecord.word(EntraAuditRecord.member(entry, "resultType"))
+        guard result == "success" || result == "succeeded" else {
+            return base.with(WhyCode.resultNotSuccess.ignored)
+        }
+        guard let path = EntraAuditRecord.identifier(EntraAuditRecord.member(entry, "resourceId")),
+            let scope = AzureActivityRecord.holder(path), let assignment = AssignmentID(path)
+        else { return base }
+        guard base.occurredAt != nil else { return base.with(WhyCode.unparseableTime.rejected) }
+        if let mapping = configuration.mapping, !mapping.entitlements.covers(.azureRole, scope: scope) {
+            return base.with(WhyCode.assignmentNotMapped.ignored)
+        }
+        var fact = base
+        fact.assignment = assignment
+        return fact.with(.grantEnded(.removedInDirectory))
+    }
+
+    private static func tenant(in properties: JSONValue) -> JSONValue? {
+        EntraAuditRecord.member(properties, "TenantID")
     }
 
     private static func fact(
@@ -56,6 +96,7 @@ public enum AzureActivitySource: ApprovalSource {
         var fact = base
         fact.subject = record.subject
         fact.entitlement = record.entitlement
+        fact.assignment = record.assignment
         fact.approvalID = record.requestID.map { ApprovalID("entra-pim/\(tenant)/\($0)") }
         return PIMFacts.complete(fact, activity, record, configuration)
     }

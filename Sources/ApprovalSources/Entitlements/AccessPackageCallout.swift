@@ -19,6 +19,8 @@ struct AccessPackageCallout {
     let subject: Actor?
     let requester: Actor?
     let package: Entitlement?
+    /// Entitlement management's own identifier of the assignment, in lower case.
+    let assignmentID: String?
     let schedule: JSONValue?
     let ticket: Ticket?
 
@@ -42,6 +44,7 @@ struct AccessPackageCallout {
         let target = assignment.flatMap { VendorRecord.object($0, "target") }.flatMap(Self.actor)
         subject = target ?? requestor
         requester = requestor?.kind == .human ? requestor : nil
+        assignmentID = VendorRecord.part(assignment.flatMap { VendorRecord.member($0, "id") })
         let package = VendorRecord.object(body, "accessPackage")
         let id =
             VendorRecord.part(package.flatMap { VendorRecord.member($0, "id") })

@@ -45,6 +45,7 @@ public enum EntitlementManagementSource: ApprovalSource {
         base.occurredAt = received
         base.subject = callout.subject
         base.entitlement = callout.package
+        base.assignment = callout.assignmentID.flatMap { AssignmentID("entra-em/\(tenant)/\($0)") }
         base.approvalID = callout.requestID.map { ApprovalID("entra-em/\(tenant)/\($0)") }
         return complete(base, stage, callout)
     }
@@ -99,7 +100,7 @@ public enum EntitlementManagementSource: ApprovalSource {
         }
     }
 
-    /// The removal is a request of its own: it ends what its subject holds of the package.
+    /// The removal is a request of its own: it ends the assignment that it names, and what its subject holds of the package.
     private static func ended(_ base: Fact) -> Fact {
         var fact = base
         fact.approvalID = nil

@@ -141,9 +141,9 @@ enum PIMFacts {
         fact.approvalID == nil ? fact.with(WhyCode.noRequestID.rejected) : fact
     }
 
-    /// An end must name a request, or a subject and an entitlement.
+    /// An end must name a request, an assignment, or a subject and an entitlement.
     static func demandHolder(_ fact: Fact) -> Fact {
-        guard fact.approvalID == nil else { return fact }
+        guard fact.approvalID == nil, fact.assignment == nil else { return fact }
         if fact.subject == nil { return fact.with(WhyCode.noSubject.rejected) }
         return fact.entitlement == nil ? fact.with(WhyCode.noEntitlement.rejected) : fact
     }

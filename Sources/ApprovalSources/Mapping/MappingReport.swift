@@ -150,8 +150,9 @@ public struct MappingReport: Sendable {
 }
 
 extension Fact {
-    /// This fact without its approval, when it ends whatever its subject holds of its entitlement: the vendor gives a
-    /// deactivation or a removal a request of its own, which is not the request of the activation that it ends.
+    /// This fact without its approval, when it ends the assignment that it names, or whatever its subject holds of its
+    /// entitlement: the vendor gives a deactivation or a removal a request of its own, which is not the request of the
+    /// activation that it ends.
     ///
     /// Apply it to the states that ``IssuanceRules/ApprovalState/isConcerned(by:)`` names.
     public var byHolder: Fact? {
@@ -162,7 +163,7 @@ extension Fact {
             case .deactivated, .removed, .eligibilityRemoved, .removedInDirectory: break
             case .expired, .changeCanceled, .changeClosed: return nil
             }
-            guard subject != nil, entitlement != nil else { return nil }
+            guard assignment != nil || subject != nil && entitlement != nil else { return nil }
         case .requestOpened, .requestRouted, .decisionApproved, .decisionDenied, .decisionTimedOut, .decisionCanceled,
             .grantStarted, .grantChanged, .grantDirect, .capabilityRequested, .stopDeclared, .stopLifted, .ignored,
             .rejected:
@@ -170,8 +171,27 @@ extension Fact {
         }
         var fact = self
         fact.approvalID = nil
+        // Of a person alone, it would end whatever that person holds.
+        if case .grantEnded = content, entitlement == nil { fact.subject = nil }
         return fact
     }
+
+    /// True for an end by holder (``byHolder``) that was sent because of approvals here: a Shared Signals token, or the
+    /// removal of an assignment where job classes rest on such. Logs of a directory tell of everybody, and most people
+    /// have no approval.
+    public var isMeantForApprovals: Bool {
+        switch content {
+        case .subjectInvalidated: source == SharedSignalsSource.vocabulary
+        case .grantEnded: assignment != nil && subject == nil
+        case .requestOpened, .requestRouted, .decisionApproved, .decisionDenied, .decisionTimedOut, .decisionCanceled,
+            .grantStarted, .grantChanged, .grantDirect, .capabilityRequested, .stopDeclared, .stopLifted, .ignored,
+            .rejected:
+            false
+        }
+    }
+
+    /// The names under which an end by holder (``byHolder``) is kept and looked for: the person's, the assignment's.
+    public var endedHolders: [PersonID] { [subject?.id, assignment?.holder].compactMap(\.self) }
 }
 
 extension Fact.Content {

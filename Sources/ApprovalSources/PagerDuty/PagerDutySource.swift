@@ -1,7 +1,8 @@
 public import ClawWire
 import IssuanceRules
 
-/// PagerDuty V3 webhooks: an incident of a service that the configuration lists is a stop. Nothing here lifts one.
+/// PagerDuty V3 webhooks: an incident of a service that the configuration lists is a stop, also one that is moved to such
+/// a service. Nothing here lifts one.
 public enum PagerDutySource: ApprovalSource {
     /// The vocabulary's name in facts.
     public static let vocabulary = "pagerduty"
@@ -24,7 +25,7 @@ public enum PagerDutySource: ApprovalSource {
         let at = event["occurred_at"]?.string.flatMap { Timestamp(rfc3339: $0) }
         let type = TextRules.folded(type)
         switch type {
-        case "incident.triggered", "incident.reopened": break
+        case "incident.triggered", "incident.reopened", "incident.service_updated": break
         case "incident.resolved": return vendor.ignored(.resolveDoesNotLift, eventID: id, at: at)
         default: return vendor.ignored(.notADecision, eventID: id, at: at)
         }
@@ -44,8 +45,9 @@ public enum PagerDutySource: ApprovalSource {
             isWidened = true
         }
         var stopID = "pagerduty/\(name ?? "event/\(id ?? vendor.digest.b64u)")"
-        // A stop that was lifted stays lifted under its name; an incident that comes back is a new one.
-        if type == "incident.reopened" { stopID += "/\(id ?? vendor.digest.b64u)" }
+        // A stop that was lifted stays lifted under its name, and one of another service has another scope: an incident that
+        // comes back or is moved here is a new one.
+        if type != "incident.triggered" { stopID += "/\(id ?? vendor.digest.b64u)" }
         return covering.enumerated().map { index, stop in
             let declaration = StopDeclaration(
                 stopID: index == 0 ? stopID : "\(stopID)#\(index)", scope: stop.scope ?? .everything,

@@ -43,6 +43,12 @@ enum VendorSample {
         }
         if value["change_request"] != nil || value["table"]?.string == "sysapproval_approver" { return .serviceNow }
         if value["webhookEvent"] != nil { return .jsm }
+        // An automation rule names no event: it sends the issue as the REST API has it, in `issue` or bare.
+        if case let issue = value["issue"] ?? value, issue["fields"]?.object != nil, issue["key"]?.string != nil,
+            issue["self"]?.string != nil
+        {
+            return .jsm
+        }
         if value["event"]?["event_type"] != nil { return .pagerDuty }
         if value["alert"] != nil, value["action"] != nil { return .opsgenie }
         return value["type"]?.string == "block_actions" ? .slack : nil

@@ -39,7 +39,7 @@ extension PostgresLedger {
         CrashPoint.pass(.revokeRead)
         let event: [UInt8]? = try found.optional(0, 16)
         let run = try Self.run(found, row: 0, declaredBy: Self.declarer(event))
-        let unknown = try found.bool(0, 17) ? run.scopeValue.flatMap { Digest(hex: $0) } : nil
+        var unknown = try found.bool(0, 17) ? run.scopeValue.flatMap { Digest(hex: $0) } : nil
         let now = try found.timestampValue(0, 14)
         let part = run.part.stored
         let rows = try await transaction.execute(
@@ -52,10 +52,11 @@ extension PostgresLedger {
         for row in 0..<rows.rowCount { tokens.append(try StoredRows.voidedToken(rows, row)) }
         CrashPoint.pass(.revokeTokensRead)
         let isLast = tokens.count < limit
+        if !tokens.isEmpty || run.revoked > 0 { unknown = nil }
         let effects = try plan(
             RevocationChunk(
                 run: run, tokens: tokens, now: now, controlPosition: try found.int64(0, 15),
-                unknownToken: tokens.isEmpty && run.revoked == 0 ? unknown : nil))
+                unknownToken: unknown))
         CrashPoint.pass(.revokePlanned)
         var steps: [PipelineStep] = []
         var (cursorTime, cursorID) = (try found.timestamp(0, 12), try found.string(0, 13))
@@ -69,7 +70,8 @@ extension PostgresLedger {
         steps.append(
             .execute(
                 ControlStatements.advanceRun,
-                Parameters(run.position, run.ordinal, cursorTime, cursorID, Int64(tokens.count), isLast)))
+                Parameters(
+                    run.position, run.ordinal, cursorTime, cursorID, Int64(tokens.count), isLast, unknown != nil)))
         let ranges = EffectCodec.groups(effects)
         let ids = try await takeGroupIDs(ranges.count, in: transaction)
         steps += Self.groupSteps(effects, ranges, ids, worker: lease.owner, now: now)

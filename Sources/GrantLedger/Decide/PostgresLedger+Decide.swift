@@ -149,6 +149,8 @@ extension PostgresLedger {
         parameters.append(nullableColumn: all) { approvals[$0].closeAt?.postgres }
         parameters.append(now.postgres)
         parameters.append(nullableColumn: all) { approvals[$0].trace.map(OriginCodec.encode) }
+        parameters.append(nullableColumn: all) { approvals[$0].principalName?.rawValue }
+        parameters.append(nullableColumn: all) { approvals[$0].assignment?.rawValue }
         return parameters
     }
 

@@ -68,6 +68,7 @@ struct PreparedRead {
         approvals.append(array: approvalIDs)
         approvals.append(array: subjects)
         approvals.append(array: tickets)
+        approvals.append(array: read.endingSubjects.map(\.rawValue).sorted())
         steps.append(.execute(DecideStatements.loadApprovals, approvals))
         requestStep = steps.count
         var requests = Parameters()

@@ -158,12 +158,19 @@ public struct StoredApproval: Sendable, Hashable {
     public var updatedAt: Timestamp?
     /// The trace that the record came with which approved last; no decision rests on it.
     public var trace: TraceContext?
+    /// The subject's principal name, by which signals may name the person.
+    public var principalName: PersonID?
+    /// The name of what it led to, ``AssignmentID/holder``; the first of several.
+    public var assignment: PersonID?
 
     /// Makes a stored approval.
     public init(
         approvalID: ApprovalID, state: [UInt8], subject: PersonID?, ticket: String?, usedBy: [RequestID],
-        outcome: String?, closeAt: Timestamp?, updatedAt: Timestamp? = nil, trace: TraceContext? = nil
+        outcome: String?, closeAt: Timestamp?, updatedAt: Timestamp? = nil, trace: TraceContext? = nil,
+        principalName: PersonID? = nil, assignment: PersonID? = nil
     ) {
+        self.principalName = principalName
+        self.assignment = assignment
         self.trace = trace
         self.updatedAt = updatedAt
         self.approvalID = approvalID
@@ -173,5 +180,11 @@ public struct StoredApproval: Sendable, Hashable {
         self.usedBy = usedBy
         self.outcome = outcome
         self.closeAt = closeAt
+    }
+
+    /// True when one of these ends may be about it.
+    package func isHeld(by holders: Set<PersonID>) -> Bool {
+        !holders.isEmpty
+            && [subject, principalName, assignment].contains { $0.map(holders.contains) ?? false }
     }
 }

@@ -30,7 +30,9 @@ enum StoredRows {
             usedBy: try result.array(row, 4, of: String.self).map { RequestID($0) },
             outcome: try result.optional(row, 5), closeAt: try result.optionalTimestamp(row, 6),
             updatedAt: try result.optionalTimestamp(row, 7),
-            trace: try result.optional(row, 8, as: [UInt8].self).flatMap { OriginCodec.decode(trace: $0) })
+            trace: try result.optional(row, 8, as: [UInt8].self).flatMap { OriginCodec.decode(trace: $0) },
+            principalName: try result.optional(row, 9, as: String.self).map { PersonID($0) },
+            assignment: try result.optional(row, 10, as: String.self).map { PersonID($0) })
     }
 
     /// A row of ``ControlStatements/liveTokens(by:)``.

@@ -18,6 +18,7 @@ extension PostgresLedger: PreviewLedger {
         approvals.append(array: read.approvalIDs.map(\.rawValue).sorted())
         approvals.append(array: read.subjects.map(\.rawValue).sorted())
         approvals.append(array: read.tickets.sorted())
+        approvals.append(array: read.endingSubjects.map(\.rawValue).sorted())
         var requests = Parameters()
         requests.append(array: read.requestIDs.map(\.rawValue).sorted())
         var jobs = Parameters()

@@ -145,7 +145,7 @@ enum ControlStatements {
                     WHERE revoked_at IS NOT NULL AND token_hash = decode(scope_value, 'hex'))
                 AND NOT EXISTS (
                     SELECT 1 FROM clawgrant.revocation_run earlier
-                    WHERE earlier.scope_kind = run.scope_kind AND earlier.scope_value = run.scope_value
+                    WHERE earlier.scope_kind = 'token_hash' AND earlier.scope_value = run.scope_value
                         AND (earlier.position, earlier.ordinal) < (run.position, run.ordinal))
             ELSE false END
         FROM clawgrant.revocation_run run WHERE finished_at IS NULL ORDER BY position, ordinal LIMIT 1 FOR UPDATE
@@ -224,10 +224,11 @@ enum ControlStatements {
         "advance_revocation_run",
         """
         UPDATE clawgrant.revocation_run SET cursor_expires_at = $3, cursor_request_id = $4, revoked = revoked + $5,
-            finished_at = CASE WHEN $6 THEN clock_timestamp() END
+            finished_at = CASE WHEN $6 THEN clock_timestamp() END,
+            told_unknown_at = CASE WHEN $7 THEN started_at END
         WHERE position = $1 AND ordinal = $2
         """,
-        parameterTypes: [.int8, .int4, .timestamptz, .text, .int8, .bool])
+        parameterTypes: [.int8, .int4, .timestamptz, .text, .int8, .bool, .bool])
 
     /// The time is that of the statement's arrival, which is before the snapshot it reads: whatever is committed up to it
     /// is seen.

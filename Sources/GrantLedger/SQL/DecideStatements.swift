@@ -100,15 +100,19 @@ enum DecideStatements {
         "SELECT nextval('clawgrant.effect_group_id') FROM generate_series(1, $1::int4)",
         parameterTypes: [.int4])
 
-    static let approvalColumns = "approval_id, state, subject, ticket, used_by, outcome, close_at, updated_at, trace"
+    static let approvalColumns = """
+        approval_id, state, subject, ticket, used_by, outcome, close_at, updated_at, trace, principal_name, assignment
+        """
 
     /// The same rows in the same order as ``loadApprovals``, without a lock.
     static let previewApprovals = PreparedStatement(
-        "preview_approvals", approvalsOfBatch, parameterTypes: [.textArray, .textArray, .textArray])
+        "preview_approvals", approvalsOfBatch, parameterTypes: [.textArray, .textArray, .textArray, .textArray])
 
     static let loadApprovals = PreparedStatement(
-        "load_approvals", approvalsOfBatch + " FOR UPDATE", parameterTypes: [.textArray, .textArray, .textArray])
+        "load_approvals", approvalsOfBatch + " FOR UPDATE",
+        parameterTypes: [.textArray, .textArray, .textArray, .textArray])
 
+    /// Approvals of an assignment are found when they are over, too: their end is then known.
     private static let approvalsOfBatch = """
         SELECT \(approvalColumns) FROM clawgrant.approval
         WHERE approval_id IN (
@@ -116,7 +120,11 @@ enum DecideStatements {
             UNION (SELECT approval_id FROM clawgrant.approval
                 WHERE subject = ANY ($2::text[]) AND subject IS NOT NULL AND outcome IS NULL LIMIT 2000)
             UNION (SELECT approval_id FROM clawgrant.approval
-                WHERE ticket = ANY ($3::text[]) AND ticket IS NOT NULL AND outcome IS NULL LIMIT 2000))
+                WHERE ticket = ANY ($3::text[]) AND ticket IS NOT NULL AND outcome IS NULL LIMIT 2000)
+            UNION (SELECT approval_id FROM clawgrant.approval
+                WHERE principal_name = ANY ($4::text[]) AND principal_name IS NOT NULL AND outcome IS NULL LIMIT 2000)
+            UNION (SELECT approval_id FROM clawgrant.approval
+                WHERE assignment = ANY ($4::text[]) AND assignment IS NOT NULL LIMIT 2000))
         ORDER BY approval_id
         """
 
@@ -149,8 +157,20 @@ enum DecideStatements {
             UNION (SELECT unnest(used_by) FROM clawgrant.approval WHERE approval_id = ANY ($5::text[]))
             UNION (SELECT unnest(used_by) FROM clawgrant.approval
                 WHERE subject = ANY ($6::text[]) AND subject IS NOT NULL)
+            UNION (SELECT unnest(used_by) FROM clawgrant.approval
+                WHERE principal_name = ANY ($6::text[]) AND principal_name IS NOT NULL)
+            UNION (SELECT unnest(used_by) FROM clawgrant.approval
+                WHERE assignment = ANY ($6::text[]) AND assignment IS NOT NULL)
             UNION (SELECT r.request_id FROM clawgrant.request r JOIN clawgrant.approval a ON a.approval_id = r.approval_ref
                 WHERE r.state = 0 AND a.subject = ANY ($6::text[]) AND a.subject IS NOT NULL AND a.outcome IS NULL
+                LIMIT 2000)
+            UNION (SELECT r.request_id FROM clawgrant.request r JOIN clawgrant.approval a ON a.approval_id = r.approval_ref
+                WHERE r.state = 0 AND a.principal_name = ANY ($6::text[]) AND a.principal_name IS NOT NULL
+                    AND a.outcome IS NULL
+                LIMIT 2000)
+            UNION (SELECT r.request_id FROM clawgrant.request r JOIN clawgrant.approval a ON a.approval_id = r.approval_ref
+                WHERE r.state = 0 AND a.assignment = ANY ($6::text[]) AND a.assignment IS NOT NULL
+                    AND a.outcome IS NULL
                 LIMIT 2000))
         ORDER BY request_id FOR UPDATE
         """,
@@ -173,16 +193,17 @@ enum DecideStatements {
         "insert_approvals",
         """
         INSERT INTO clawgrant.approval
-            (approval_id, state, subject, ticket, used_by, outcome, close_at, updated_at, trace)
+            (approval_id, state, subject, ticket, used_by, outcome, close_at, updated_at, trace, principal_name,
+                assignment)
         SELECT a.id, a.state, a.subject, a.ticket, string_to_array(a.used_by, E'\\x1f'), a.outcome, a.close_at, $8,
-            a.trace
+            a.trace, a.principal_name, a.assignment
         FROM unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
-                $9::bytea[])
-            AS a (id, state, subject, ticket, used_by, outcome, close_at, trace)
+                $9::bytea[], $10::text[], $11::text[])
+            AS a (id, state, subject, ticket, used_by, outcome, close_at, trace, principal_name, assignment)
         """,
         parameterTypes: [
             .textArray, .byteaArray, .textArray, .textArray, .textArray, .textArray, .timestamptzArray, .timestamptz,
-            .byteaArray,
+            .byteaArray, .textArray, .textArray,
         ])
 
     static let updateApprovals = PreparedStatement(
@@ -190,15 +211,15 @@ enum DecideStatements {
         """
         UPDATE clawgrant.approval t SET state = a.state, subject = a.subject, ticket = a.ticket,
             used_by = string_to_array(a.used_by, E'\\x1f'), outcome = a.outcome, close_at = a.close_at, updated_at = $8,
-            trace = a.trace
+            trace = a.trace, principal_name = a.principal_name, assignment = a.assignment
         FROM unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
-                $9::bytea[])
-            AS a (id, state, subject, ticket, used_by, outcome, close_at, trace)
+                $9::bytea[], $10::text[], $11::text[])
+            AS a (id, state, subject, ticket, used_by, outcome, close_at, trace, principal_name, assignment)
         WHERE t.approval_id = a.id
         """,
         parameterTypes: [
             .textArray, .byteaArray, .textArray, .textArray, .textArray, .textArray, .timestamptzArray, .timestamptz,
-            .byteaArray,
+            .byteaArray, .textArray, .textArray,
         ])
 
     private static let requestArrays = """

@@ -31,6 +31,7 @@ public struct Migration: Sendable, Hashable {
         Migration(number: 12, name: "origins", sql: MigrationText.origins),
         Migration(number: 13, name: "holder_ends", sql: MigrationText.holderEnds),
         Migration(number: 14, name: "live_reach", sql: MigrationText.liveReach),
+        Migration(number: 15, name: "assignments", sql: MigrationText.assignments),
     ]
 
     /// Number of the last one: what a schema of this build has.

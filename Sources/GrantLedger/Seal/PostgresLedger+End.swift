@@ -33,6 +33,25 @@ enum EndStatements {
         """,
         parameterTypes: [.timestamptz, .int8])
 
+    /// Runs whose token the ledger never issued, in the order of their declaration.
+    static let unknownTokens = PreparedStatement(
+        "ended_unknown_tokens",
+        """
+        SELECT position, ordinal, scope_value FROM clawgrant.revocation_run
+        WHERE told_unknown_at IS NOT NULL AND unknown_ended_at IS NULL AND told_unknown_at < $1
+        ORDER BY told_unknown_at, position, ordinal LIMIT $2
+        """,
+        parameterTypes: [.timestamptz, .int8])
+
+    static let endUnknownTokens = PreparedStatement(
+        "end_unknown_tokens",
+        """
+        UPDATE clawgrant.revocation_run run SET unknown_ended_at = $1
+        FROM unnest($2::int8[], $3::int4[]) AS over (position, ordinal)
+        WHERE run.position = over.position AND run.ordinal = over.ordinal
+        """,
+        parameterTypes: [.timestamptz, .int8Array, .int4Array])
+
     static let advance = PreparedStatement(
         "advance_revocation_end", "UPDATE clawgrant.revocation_end SET expires_at = $1, request_id = $2",
         parameterTypes: [.timestamptz, .text])
@@ -60,12 +79,8 @@ extension PostgresLedger {
     func end(
         _ ending: RevocationEnding, behind groups: [EffectGroup], at now: Timestamp, _ transaction: Transaction
     ) async throws -> (effect: Effect, steps: [PipelineStep])? {
-        let (seconds, attoseconds) = ending.grace.components
         // In whole seconds, as expiries are: what is told then holds to the second.
-        let before = Timestamp(
-            seconds: Timestamp(
-                microseconds: now.microseconds - seconds * 1_000_000 - attoseconds / 1_000_000_000_000
-            ).seconds)
+        let before = Timestamp(seconds: Self.time(now, before: ending.grace).seconds)
         var taken = Parameters()
         taken.append(array: groups.map(\.groupID))
         let results = try await transaction.run([
@@ -74,9 +89,10 @@ extension PostgresLedger {
             .execute(EndStatements.isLast, taken),
         ])
         let (cutoffs, tokens) = (results[0], results[1])
-        guard try results[2].bool(0, 0), cutoffs.rowCount + tokens.rowCount > 0 else { return nil }
+        let unknown = try await unknownTokens(ending, room: tokens.rowCount, before: before, transaction)
+        guard try results[2].bool(0, 0), cutoffs.rowCount + tokens.rowCount + unknown.count > 0 else { return nil }
         let ended = EndedRevocations(
-            tokens: try (0..<tokens.rowCount).map { try tokens.digest($0, 0) },
+            tokens: try (0..<tokens.rowCount).map { try tokens.digest($0, 0) } + unknown.map(\.hash),
             cutoffs: try (0..<cutoffs.rowCount).map { try cutoffs.string($0, 0) }, expiredBefore: before, now: now)
         var steps: [PipelineStep] = []
         if tokens.rowCount > 0 {
@@ -85,12 +101,47 @@ extension PostgresLedger {
                 .execute(
                     EndStatements.advance, Parameters(try tokens.timestamp(last, 1), try tokens.string(last, 2))))
         }
+        if !unknown.isEmpty {
+            var runs = Parameters(now.postgres)
+            runs.append(column: unknown) { $0.position }
+            runs.append(column: unknown) { $0.ordinal }
+            steps.append(.execute(EndStatements.endUnknownTokens, runs))
+        }
         if !ended.cutoffs.isEmpty {
             var keys = Parameters(now.postgres)
             keys.append(array: ended.cutoffs)
             steps.append(.execute(EndStatements.endCutoffs, keys))
         }
         return (try ending.effect(ended), steps)
+    }
+
+    /// A run that told the revocation of a token which the ledger never issued.
+    private struct UnknownToken {
+        let position: Int64
+        let ordinal: Int32
+        let hash: Digest
+    }
+
+    /// The tokens that the ledger never issued and of which none can be alive any more; as many as have room.
+    private func unknownTokens(
+        _ ending: RevocationEnding, room taken: Int, before: Timestamp, _ transaction: Transaction
+    ) async throws -> [UnknownToken] {
+        guard let life = ending.unknownTokenLife, taken < ending.maximumTokens else { return [] }
+        let rows = try await transaction.execute(
+            EndStatements.unknownTokens,
+            Parameters(Self.time(before, before: life).postgres, Int64(ending.maximumTokens - taken)))
+        return try (0..<rows.rowCount).map { row in
+            guard let hash = Digest(hex: try rows.string(row, 2)) else {
+                throw Self.corrupted("the revocation run of control position \(try rows.int64(row, 0))")
+            }
+            return UnknownToken(position: try rows.int64(row, 0), ordinal: try rows.int32(row, 1), hash: hash)
+        }
+    }
+
+    private static func time(_ time: Timestamp, before duration: Duration) -> Timestamp {
+        let (seconds, attoseconds) = duration.components
+        return Timestamp(
+            microseconds: time.microseconds - seconds * 1_000_000 - attoseconds / 1_000_000_000_000)
     }
 
     /// The statement that remembers cut-offs until they are over; `nil` for none.

@@ -24,6 +24,8 @@ public struct StoredCutoff: Sendable, Hashable {
 public struct RevocationEnding: Sendable {
     /// Time after the expiry of a token before its revocation is over: no clock that judges it is further behind.
     public let grace: Duration
+    /// How long after its revocation a token may live that the ledger never issued; `nil` to end none of them.
+    public let unknownTokenLife: Duration?
     /// Most tokens ended at once.
     public let maximumTokens: Int
     /// Most cut-offs ended at once.
@@ -33,10 +35,11 @@ public struct RevocationEnding: Sendable {
 
     /// Says how to end.
     public init(
-        grace: Duration, maximumTokens: Int, maximumCutoffs: Int,
+        grace: Duration, unknownTokenLife: Duration? = nil, maximumTokens: Int, maximumCutoffs: Int,
         effect: @escaping @Sendable (EndedRevocations) throws -> Effect
     ) {
         self.grace = grace
+        self.unknownTokenLife = unknownTokenLife
         self.maximumTokens = maximumTokens
         self.maximumCutoffs = maximumCutoffs
         self.effect = effect
@@ -45,7 +48,7 @@ public struct RevocationEnding: Sendable {
 
 /// Revocations and cut-offs that are over, each told once.
 public struct EndedRevocations: Sendable, Hashable {
-    /// Hashes of revoked tokens, in the order of their expiry.
+    /// Hashes of revoked tokens, in the order of their expiry, and behind them of those that the ledger never issued.
     public let tokens: [Digest]
     /// Keys of cut-offs, see ``StoredCutoff/key``.
     public let cutoffs: [String]

@@ -345,6 +345,8 @@ struct BatchReader {
         if let approval = fact.approvalID {
             batch.read.approvalIDs.insert(approval)
             if let subject = fact.subject?.id { batch.read.holders.insert(subject) }
+            if let name = fact.subject?.principalName { batch.read.holders.insert(name) }
+            if let assignment = fact.assignment { batch.read.holders.insert(assignment.holder) }
             if let requester = fact.requester?.id, requester != fact.subject?.id {
                 batch.read.holders.insert(requester)
             }
@@ -360,7 +362,7 @@ struct BatchReader {
         switch fact.content {
         case .grantEnded, .decisionDenied, .decisionCanceled, .decisionTimedOut, .subjectInvalidated:
             if let approval = fact.approvalID { batch.read.endingApprovalIDs.insert(approval) }
-            if let subject = fact.byHolder?.subject?.id { batch.read.endingSubjects.insert(subject) }
+            if let end = fact.byHolder { batch.read.endingSubjects.formUnion(end.endedHolders) }
         case .requestOpened, .requestRouted, .decisionApproved, .grantStarted, .grantChanged, .grantDirect,
             .capabilityRequested, .stopDeclared, .stopLifted, .ignored, .rejected:
             break

@@ -111,6 +111,7 @@ final class Decider: Sendable {
                 let began = clock()
                 let (summary, planning) = try await attempt(batch, due: due)
                 metrics.decided(summary, in: SteadyTime.now - start, planning: planning)
+                for end in summary.unmatchedEnds { logger.log(.endMatchedNobody, metadata: end.metadata) }
                 tracer?.decided(summary.spans, readAt: batch.readAt, began: began)
                 tracker.note(batch.seen)
                 for (source, seconds) in batch.lag { metrics.lag(seconds, of: source) }

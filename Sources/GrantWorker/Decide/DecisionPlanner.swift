@@ -2,7 +2,25 @@ import ApprovalSources
 import ClawWire
 import GrantLedger
 import IssuanceRules
+import Logging
+import Observability
 import ReceiptLog
+
+/// An end that was meant for approvals here and ended none, for the log.
+struct UnmatchedEnd: Sendable, Hashable {
+    let source: SourceName
+    /// What was to end, and whom or what it names.
+    let detail: String
+    /// The record that brought it.
+    let origin: ReceiptLog.RecordOrigin
+}
+
+extension UnmatchedEnd {
+    /// The fields of its log line.
+    var metadata: Logger.Metadata {
+        ["source": "\(source)", "record": "\(origin)", "what": .outside(detail)]
+    }
+}
 
 /// What a planned batch comes to, for metrics and logs.
 struct BatchSummary: Sendable, Hashable {
@@ -25,6 +43,8 @@ struct BatchSummary: Sendable, Hashable {
     var ignored: [String: Int] = [:]
     /// Findings, by code.
     var findings: [String: Int] = [:]
+    /// Ends that were meant for approvals and ended none.
+    var unmatchedEnds: [UnmatchedEnd] = []
     /// What became of the dead letter whose record the batch was.
     var redriven: Receipt.DeadLetterAction.Outcome?
     /// WPCs that waiting requests need and that no source had when they were last asked for.

@@ -180,6 +180,8 @@ struct WorkingSet: ~Copyable {
                     detail: "request \(contradicted) was made before with another content", value: entry.value))
             return
         }
+        var unmatched: (end: Fact, input: EvidenceInput)?
+        var isMatched = false
         for index in facts.indices {
             let fact = facts[index]
             let input = EvidenceInput(
@@ -199,32 +201,39 @@ struct WorkingSet: ~Copyable {
             for id in try allApprovals().keys.sorted() where id != fact.approvalID {
                 guard approvals[id]?.state.isConcerned(by: end) ?? false else { continue }
                 try fold(end, into: id, entry.source, entry.authenticity, input, of: entry)
+                isMatched = true
             }
+            if end.isMeantForApprovals { unmatched = unmatched ?? (end, input) }
         }
+        // Of a person with several names, one that matches is enough.
+        if !isMatched, let (end, input) = unmatched { try report(unmatched: end, entry, input) }
     }
 
     /// Keeps an end for approvals of its holder whose records come later.
     private mutating func remember(_ end: Fact, of entry: UnderstoodEntry, _ index: Int, _ input: EvidenceInput) {
-        guard let holder = end.subject?.id, let at = end.occurredAt, events.indices.contains(entry.event) else {
-            return
-        }
+        guard let at = end.occurredAt, events.indices.contains(entry.event) else { return }
         let stored = StoredHolderEnd(
             fact: end, source: entry.source, authenticity: entry.authenticity, input: input)
-        holderEnds[holder, default: []].append(stored)
-        newHolderEnds.append(
-            HolderEnd(
-                subject: holder, occurredAt: at, event: events[entry.event], factIndex: Int32(clamping: index),
-                body: stored.encode()))
+        for holder in end.endedHolders {
+            holderEnds[holder, default: []].append(stored)
+            newHolderEnds.append(
+                HolderEnd(
+                    subject: holder, occurredAt: at, event: events[entry.event], factIndex: Int32(clamping: index),
+                    body: stored.encode()))
+        }
     }
 
     /// Applies what ended the approval's holder before this record of the approval came.
     private mutating func applyEarlierEnds(to id: ApprovalID) throws {
-        // The holders that a record names are asked for; that of an approval which is known may be another.
-        if let holder = snapshot.approvals[id]?.subject, !loadedHolders.contains(holder) {
-            needs.holders.insert(holder)
+        // The holders that a record names are asked for; those of an approval which is known may be others.
+        if let known = snapshot.approvals[id] {
+            for case let holder? in [known.subject, known.principalName, known.assignment]
+            where !loadedHolders.contains(holder) {
+                needs.holders.insert(holder)
+            }
         }
         guard !holderEnds.isEmpty, let state = approvals[id]?.state else { return }
-        for holder in state.personIDs {
+        for holder in state.holders {
             for end in holderEnds[holder] ?? [] where state.isConcerned(by: end.fact) {
                 var ended = state
                 ended.apply(end.fact, from: end.source, authenticity: end.authenticity)
@@ -315,6 +324,8 @@ struct WorkingSet: ~Copyable {
             entry.stored.state = state.encode()
             entry.stored.subject = state.subject?.id
             entry.stored.ticket = state.ticketNumbers.first
+            entry.stored.principalName = state.subject?.principalName
+            entry.stored.assignment = state.assignment?.holder
             if entry.isNew {
                 write.newApprovals.append(entry.stored)
             } else {

@@ -53,6 +53,15 @@ extension WorkingSet {
             .assignedOutside(entry.source, to: fact.subject, fact.entitlement, evidence: input.digest, at: now), input)
     }
 
+    /// Reports an end that was meant for approvals here and ended none, whether the sender names people otherwise than the
+    /// approval system does or the approvals come later.
+    mutating func report(unmatched end: Fact, _ entry: UnderstoodEntry, _ input: EvidenceInput) throws {
+        let finding = HealthFinding.matchedNobody(entry.source, end, evidence: input.digest, at: now)
+        try raise(finding, input)
+        summary.unmatchedEnds.append(
+            UnmatchedEnd(source: entry.source, detail: finding.detail, origin: entry.found.origin))
+    }
+
     /// Judges the approvals of the batch, before anything is decided on them.
     mutating func judgeObserved() throws {
         for observation in observed {

@@ -36,6 +36,8 @@ final class SealService: Sendable {
     private let kept: KeptTokens?
     private let lineage: LineageGuard?
     private let limits: WorkerConfiguration.Limits
+    /// Of any token under the rules.
+    private let longestLife: Duration
     private let clock: @Sendable () -> Timestamp
     private let metrics: WorkerMetrics
     private let logger: Logger
@@ -52,7 +54,7 @@ final class SealService: Sendable {
         ledger: any Ledger, worker: WorkerID, logID: LogID, keys: KeyRing, publisher: Publisher,
         controlPublisher: Publisher, heads: RevocationHeads, statusLists: StatusListService?,
         kept: KeptTokens? = nil, lineage: LineageGuard?, limits: WorkerConfiguration.Limits,
-        clock: @escaping @Sendable () -> Timestamp, metrics: WorkerMetrics,
+        longestLife: Duration, clock: @escaping @Sendable () -> Timestamp, metrics: WorkerMetrics,
         logger: Logger
     ) {
         self.ledger = ledger
@@ -66,6 +68,7 @@ final class SealService: Sendable {
         self.kept = kept
         self.lineage = lineage
         self.limits = limits
+        self.longestLife = longestLife
         self.clock = clock
         self.metrics = metrics
         self.logger = logger
@@ -235,7 +238,7 @@ final class SealService: Sendable {
         let found = Lock(0)
         if !controlAlone, start >= nextEnds {
             ending = RevocationEnding(
-                grace: limits.revocationGrace, maximumTokens: RevocationEnds.maximumTokens,
+                grace: limits.revocationGrace, unknownTokenLife: longestLife, maximumTokens: RevocationEnds.maximumTokens,
                 maximumCutoffs: RevocationEnds.maximumCutoffs
             ) { ended in
                 found.withLock { $0 = max(ended.tokens.count, ended.cutoffs.count) }

@@ -14,7 +14,8 @@ extension SecurityEvent {
             events.append(
                 SecurityEvent(
                     receipt: try Receipt(parsing: effect.receipt), sequence: SequenceNumber(position),
-                    batch: SequenceNumber(batch.number), sealedAt: batch.sealedAt, producer: producer))
+                    batch: SequenceNumber(batch.number), sealedAt: batch.sealedAt, producer: producer,
+                    trace: effect.origin?.trace))
             position += 1
         }
         return events

@@ -17,15 +17,23 @@ extension ApprovalState {
     /// The person the entitlement is for, by the earliest fact that names one.
     public var subject: Actor? { Self.first(ofAll { $0.subjects }) }
 
-    /// Everybody on whom it rests, in order: subjects, those who asked, and approvers.
-    public var personIDs: [PersonID] {
+    /// Everything by which an end may name it, in order: subjects by identifier and by principal name, those who asked,
+    /// approvers, and what it led to.
+    public var holders: [PersonID] {
         var all = Set(requesters.entries.map(\.key))
+        for assignment in assignments.entries { all.insert(assignment.key.holder) }
         for index in claims.entries.indices {
-            for entry in claims.entries[index].value.subjects.entries { all.insert(entry.key) }
+            for entry in claims.entries[index].value.subjects.entries {
+                all.insert(entry.key)
+                if let name = Actor(id: entry.key, upn: entry.value.upn).principalName { all.insert(name) }
+            }
             for entry in claims.entries[index].value.approvers.entries { all.insert(entry.key) }
         }
         return all.sorted()
     }
+
+    /// What it led to, by the vendor's own identifier; the first of several.
+    public var assignment: AssignmentID? { assignments.entries.first?.key }
 
     /// What is granted; the most specific when facts differ only in detail.
     public var entitlement: Entitlement? {
@@ -89,7 +97,7 @@ extension ApprovalState {
 
     /// True when more was stated than a state keeps of something that decides; such an approval is held.
     public var hasOverflowed: Bool {
-        requesters.hasLost || claims.hasLost || claims.entries.indices.contains { claims.entries[$0].value.hasLost }
+        requesters.hasLost || assignments.hasLost || claims.hasLost || claims.entries.indices.contains { claims.entries[$0].value.hasLost }
     }
 
     private static func first(_ people: BoundedMap<PersonID, ActorRecord>) -> Actor? {

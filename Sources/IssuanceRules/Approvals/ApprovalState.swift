@@ -13,7 +13,7 @@ public struct ApprovalState: Sendable, Hashable {
         public static let approvers = 32
         /// Requesters, and subjects.
         public static let people = 8
-        /// Entitlements, and stated job classes.
+        /// Entitlements, assignments, and stated job classes.
         public static let targets = 4
         /// Attestations.
         public static let attestations = 16
@@ -28,6 +28,8 @@ public struct ApprovalState: Sendable, Hashable {
     /// The approval.
     public let approvalID: ApprovalID
     var requesters = BoundedMap<PersonID, ActorRecord>()
+    /// What it led to, by the vendor's own identifiers, whoever says so: they can only take away.
+    var assignments = BoundedMap<AssignmentID, Present>()
     /// What each attestation states.
     var claims = BoundedMap<Attestation, Claims>()
     var opened: Moment?
@@ -80,6 +82,10 @@ public struct ApprovalState: Sendable, Hashable {
         }
         sourceNames.join(Present(), at: source, limit: Limits.sources)
         if let digest = fact.recordDigest { evidenceDigests.join(Present(), at: digest, limit: Limits.evidence) }
+        // An end that is applied because of whom it names says nothing of what this approval led to.
+        if let assignment = fact.assignment, fact.approvalID == approvalID {
+            assignments.join(Present(), at: assignment, limit: Limits.targets)
+        }
         if let requester = fact.requester {
             requesters.join(Self.record(of: requester, at), at: requester.id, limit: Limits.people)
         }
@@ -167,11 +173,14 @@ public struct ApprovalState: Sendable, Hashable {
         return upn.lowercased() == subject.id.rawValue.lowercased()
     }
 
-    /// True when a fact that names no approval is about this one: same subject, same entitlement where the fact names
-    /// one, and not from before this approval's first fact. An account that is invalid concerns every approval that rests on
+    /// True when a fact that names no approval is about this one: it names what this approval led to, whenever; or same
+    /// subject, same entitlement where the fact names one, and not from before this approval's first fact. An account that is invalid concerns every approval that rests on
     /// it: of its subject, of who asked, and of each approver (INTEGRATIONS section 1.3).
     public func isConcerned(by fact: Fact) -> Bool {
         if let named = fact.approvalID { return named == approvalID }
+        if let assignment = fact.assignment, assignments.entries.contains(where: { $0.key == assignment }) {
+            return true
+        }
         let all = merged { _ in true }
         guard let subject = fact.subject else { return false }
         var isOurs = all.subjects.entries.contains {

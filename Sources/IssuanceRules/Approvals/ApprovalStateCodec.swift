@@ -13,6 +13,8 @@ extension ApprovalState {
             writer.member("v", integer: Self.storageVersion)
             writer.member("id", approvalID.rawValue)
             Self.write("rq", "rqx", requesters, to: &writer)
+            writer.array("as", assignments.entries) { $0.string($1.key.text) }
+            writer.flag("asx", assignments.hasLost)
             writer.array("c", claims.entries) { writer, entry in
                 writer.object { writer in
                     Self.write(entry.key, to: &writer)
@@ -165,6 +167,10 @@ extension ApprovalState {
         }
         self.init(approvalID: ApprovalID(try value.text("id", of: Self.subject)))
         requesters = try Self.people(value, "rq", "rqx")
+        assignments.hasLost = value.flag("asx")
+        assignments.entries = value.elements("as").compactMap { element in
+            element.string.flatMap { AssignmentID($0) }.map { .init(key: $0, value: Present()) }
+        }
         claims.hasLost = value.flag("cx")
         for element in value.elements("c") {
             claims.entries.append(.init(key: try Self.attestation(element), value: try Self.claims(element)))

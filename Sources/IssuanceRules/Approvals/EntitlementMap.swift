@@ -56,6 +56,11 @@ public struct EntitlementMap: Sendable, Hashable {
         index[key] ?? index[EntitlementKey(kind: key.kind, id: key.id, scope: nil)]
     }
 
+    /// True when some line is about an entitlement of this kind that is held at this scope, or at any.
+    public func covers(_ kind: Entitlement.Kind, scope: String) -> Bool {
+        entries.contains { $0.kind == kind && ($0.scope.map { $0.lowercased() == scope.lowercased() } ?? true) }
+    }
+
     /// The longest token lifetime of a class, in seconds, where the map was given one.
     public func maximumTTLSeconds(of jobClass: JobClass) -> Int64? { maximumTTL[jobClass] }
 }

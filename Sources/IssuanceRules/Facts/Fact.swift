@@ -193,6 +193,8 @@ public struct Fact: Sendable, Hashable {
     public var approvers: [Actor] = []
     /// What is granted.
     public var entitlement: Entitlement?
+    /// What is held or taken away, where the record names it by the vendor's own identifier.
+    public var assignment: AssignmentID?
     /// The job class that the record itself names, where the source's mapping says that it may.
     public var jobClass: JobClass?
     /// The requester's text.

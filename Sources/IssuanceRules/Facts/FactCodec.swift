@@ -34,6 +34,7 @@ extension Fact {
         object["approval_id"] = approvalID.map { .string($0.rawValue) }
         object["subject"] = subject.map(\.json)
         object["entitlement"] = entitlement.map(\.json)
+        object["assignment"] = assignment.map { .string($0.text) }
         object["requester"] = requester.map(\.json)
         object["job_class"] = jobClass.map { .string($0.rawValue) }
         add(content, to: &object)

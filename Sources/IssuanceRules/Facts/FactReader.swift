@@ -28,6 +28,12 @@ extension Fact {
             approvers.append(try FactReader(value: value, path: "approvers[\(index)].").actor())
         }
         entitlement = try reader.entitlement("entitlement")
+        if let text = try reader.text("assignment") {
+            guard let named = AssignmentID(text) else {
+                throw FactError(path: "assignment", expected: "an identifier of 1 to \(AssignmentID.maximumBytes) bytes")
+            }
+            assignment = named
+        }
         jobClass = try reader.text("job_class").map { JobClass($0) }
         justification = try reader.justification("justification")
         approverJustification = try reader.justification("approver_justification")

@@ -1,4 +1,4 @@
-import ClawWire
+public import ClawWire
 
 /// Texts that compare without case, in the one form in which they are kept.
 enum Folding {
@@ -14,6 +14,11 @@ extension PersonID {
     /// A person as rules, facts and requests name them: directories compare identifiers without case (INTEGRATIONS
     /// section 1.4).
     init(folding text: String) { self.init(Folding.folded(text)) }
+}
+
+extension Actor {
+    /// The principal name as an identifier: what transmitters of signals call people by.
+    public var principalName: PersonID? { upn.map { PersonID(folding: $0) } }
 }
 
 extension Ticket {

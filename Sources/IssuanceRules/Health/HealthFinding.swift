@@ -19,12 +19,14 @@ public struct HealthFinding: Sendable, Hashable {
         case tooFast = "APPROVAL_TOO_FAST"
         /// Somebody was given a role past the approval system.
         case assignedOutside = "ROLE_ASSIGNED_OUTSIDE_PIM"
+        /// A signal or a removal that was meant for approvals here ended none.
+        case matchedNobody = "SIGNAL_MATCHED_NOBODY"
 
         /// How grave it is.
         public var severity: UsageFinding.Severity {
             switch self {
             case .sourceSilent, .tooFast, .assignedOutside: .critical
-            case .sourceLimitReached, .approverLimitReached, .approvalBurst, .unusualClass: .warning
+            case .sourceLimitReached, .approverLimitReached, .approvalBurst, .unusualClass, .matchedNobody: .warning
             }
         }
     }
@@ -47,6 +49,16 @@ public struct HealthFinding: Sendable, Hashable {
             .assignedOutside, of: source, nil,
             "\(person.map { $0.id.rawValue } ?? "somebody") was given \(what) and nobody was asked", evidence: evidence,
             at: now)
+    }
+
+    /// An end names whom or what no approval is about.
+    public static func matchedNobody(
+        _ source: SourceName, _ end: Fact, evidence: Digest, at now: Timestamp
+    ) -> HealthFinding {
+        let named = end.assignment.map { "the assignment \($0)" } ?? "\(end.subject.map { $0.id.rawValue } ?? "somebody")"
+        return HealthFinding(
+            .matchedNobody, of: source, nil, "\(end.kind) of \(named) matches no open approval and ended nothing",
+            evidence: evidence, at: now)
     }
 
     init(

@@ -42,7 +42,7 @@ extension LogLine {
         (
             "Sources",
             [
-                .sourceSilent, .healthFailed, .confirmingRestarted, .unconfirmable, .vendorUnreachable,
+                .sourceSilent, .endMatchedNobody, .healthFailed, .confirmingRestarted, .unconfirmable, .vendorUnreachable,
                 .vendorContradicts, .redriveFailed, .redriveUnreadable, .redriveOver, .deadLettersExpired,
             ]
         ),

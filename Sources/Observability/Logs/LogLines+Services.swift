@@ -38,6 +38,12 @@ extension LogLine {
         "control.source_applied", .notice, "a control event of a source of approvals was applied",
         means: "A stop or lift that came among approvals, or a vendor's incident.")
 
+    /// A signal or a removal matched no approval.
+    public static let endMatchedNobody = LogLine(
+        "source.end_matched_nobody", .warning, "a signal or a removal matched no open approval and ended nothing",
+        means: "It was meant for approvals here, and names people or assignments that no open approval names.",
+        do: "Compare what it names with the approvals of that person; revoke by hand what should not stand.")
+
     /// A control event is applied again.
     public static let controlRetried = LogLine(
         "control.retried", .warning, "a control event is applied again",

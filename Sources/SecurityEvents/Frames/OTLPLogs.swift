@@ -52,7 +52,7 @@ public enum OTLPLogs {
         let (number, text) = severity(event.severity)
         let facts = ClawFacts.object(event).members.map { member in attribute("claw.\(member.key)", value(member.value))
         }
-        return [
+        var record: JSONObject = [
             // 64-bit integers are texts in the JSON form.
             "timeUnixNano": .string("\(event.receipt.occurredAt.milliseconds)000000"),
             "observedTimeUnixNano": .string("\(event.sealedAt.milliseconds)000000"),
@@ -60,6 +60,13 @@ public enum OTLPLogs {
             "body": ["stringValue": .string(event.message)],
             "attributes": .array([attribute("event.name", ["stringValue": .string(event.code)])] + facts),
         ]
+        // In the JSON form these two are hexadecimal; the flags are those of W3C Trace Context.
+        if let trace = event.trace {
+            record["traceId"] = .string(trace.traceID.description)
+            record["spanId"] = .string(trace.spanID.description)
+            record["flags"] = .integer(trace.isSampled ? 1 : 0)
+        }
+        return record
     }
 
     /// Numbers of OpenTelemetry's log data model.

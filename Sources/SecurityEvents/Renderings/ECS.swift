@@ -35,6 +35,10 @@ public enum ECS {
         }
         object["organization"] = event.producer.tenant.map { ["id": .string($0)] }
         object["rule"] = receipt.provenance.policyHash.map { ["id": .string($0.b64u), "name": "WPC"] }
+        if let trace = event.trace {
+            object["trace"] = ["id": .string(trace.traceID.description)]
+            object["span"] = ["id": .string(trace.spanID.description)]
+        }
         let people = related(event)
         if !people.isEmpty { object["related"] = ["user": .array(people.map { .string($0) })] }
         object["labels"] = .object(JSONObject(ClawFacts.texts(event).map { ($0.name, .string($0.value)) }))

@@ -208,8 +208,10 @@ extension SimulatedLedger {
         let subjects = read.subjects.union(read.endingSubjects)
         var wanted = ids.filter { database.tables.approvals[$0] != nil }
         if !subjects.isEmpty || !read.tickets.isEmpty {
-            for (id, approval) in database.tables.approvals where approval.outcome == nil {
-                if approval.subject.map(subjects.contains) ?? false
+            for (id, approval) in database.tables.approvals {
+                if approval.assignment.map(read.endingSubjects.contains) ?? false { wanted.insert(id) }
+                guard approval.outcome == nil else { continue }
+                if approval.subject.map(subjects.contains) ?? false || approval.isHeld(by: read.endingSubjects)
                     || approval.ticket.map(read.tickets.contains) ?? false
                 {
                     wanted.insert(id)
@@ -246,12 +248,12 @@ extension SimulatedLedger {
         for id in read.endingApprovalIDs { wanted.formUnion(tables.approvals[id]?.usedBy ?? []) }
         if !read.endingSubjects.isEmpty {
             for approval in tables.approvals.values {
-                if approval.subject.map(read.endingSubjects.contains) ?? false { wanted.formUnion(approval.usedBy) }
+                if approval.isHeld(by: read.endingSubjects) { wanted.formUnion(approval.usedBy) }
             }
             for (id, row) in tables.requests where row.request.state == .waiting {
                 guard let approval = row.request.approvalReference.flatMap({ tables.approvals[$0] }) else { continue }
                 let isOpen = approval.outcome == nil
-                if isOpen, approval.subject.map(read.endingSubjects.contains) ?? false { wanted.insert(id) }
+                if isOpen, approval.isHeld(by: read.endingSubjects) { wanted.insert(id) }
             }
         }
         var loaded: [RequestID: StoredRequest] = [:]

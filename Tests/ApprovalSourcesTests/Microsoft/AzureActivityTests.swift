@@ -37,6 +37,76 @@ struct AzureActivityTests {
         #expect(Self.fixture.what(try Self.fixture.example(2)) == ["grant.ended:expired"])
     }
 
+    /// What the resource provider writes when a role assignment is deleted.
+    private static let deletion: JSONValue = [
+        "time": "2026-11-20T08:40:00.1Z", "category": "Administrative", "resultType": "Success",
+        "operationName": "MICROSOFT.AUTHORIZATION/ROLEASSIGNMENTS/DELETE",
+        "resourceId": .string(
+            "/SUBSCRIPTIONS/\(AuditRecordBuilder.subscription.uppercased())/PROVIDERS/MICROSOFT.AUTHORIZATION/"
+                + "ROLEASSIGNMENTS/AB319FCD-6140-5785-9BF8-7687D1DD6B9C"),
+        "properties": ["statusCode": "OK", "eventCategory": "Administrative"],
+    ]
+
+    private static let assignment =
+        "/subscriptions/\(AuditRecordBuilder.subscription)/providers/microsoft.authorization/"
+        + "roleassignments/ab319fcd-6140-5785-9bf8-7687d1dd6b9c"
+
+    @Test("A role assignment that is deleted names the one of the activation, and nothing else")
+    func deletedAssignments() throws {
+        let started = try #require(Self.fixture.facts(try Self.fixture.example(0)).last)
+        #expect(started.assignment?.text == Self.assignment)
+        let end = try #require(Self.fixture.facts(Self.deletion).first)
+        #expect(end.content == .grantEnded(.removedInDirectory) && end.assignment == started.assignment)
+        #expect(end.approvalID == nil && end.subject == nil && end.byHolder == end)
+        #expect(end.endedHolders == [PersonID("assignment:\(Self.assignment)")] && end.isMeantForApprovals)
+        #expect(end.sourceEventID?.rawValue.hasPrefix("sha256:") == true)
+        #expect(try Fact(json: end.json) == end)
+        var state = ApprovalState(approvalID: MicrosoftFixture.approval)
+        state.apply(started, from: SourceName("activity"), authenticity: .topic)
+        #expect(state.isConcerned(by: end) && !state.isEnded)
+        state.apply(end, from: SourceName("activity"), authenticity: .topic)
+        #expect(state.isEnded)
+        // A list prints both, and the end decides whichever of the two stands first.
+        for records in [[try Self.fixture.example(0), Self.deletion], [Self.deletion, try Self.fixture.example(0)]] {
+            let report = MappingReport(
+                JSONWriter.bytes(.array(records)),
+                mapping: SourceMapping(tenants: [MicrosoftFixture.tenant], entitlements: Self.map()),
+                asOf: try #require(Timestamp(rfc3339: "2026-11-20T08:41:00Z")))
+            #expect(report.outcomes.map(\.assessment.state) == [.ended])
+        }
+    }
+
+    private static func map(scope: String? = nil) -> EntitlementMap {
+        EntitlementMap(entries: [.init(kind: .azureRole, id: role.id, scope: scope, jobClass: JobClass("blob_writer"))])
+    }
+
+    @Test(
+        "A deletion that failed, of another tenant, without a path or at another scope ends nothing",
+        arguments: [
+            ("resultType", "Failure", "ignored:result_not_success"), ("resultType", "Start", "ignored:result_not_success"),
+            ("tenantId", "11111111-2222-4333-8444-555555555555", "rejected:unknown_tenant"),
+            ("resourceId", nil, "rejected:malformed"), ("resourceId", "/subscriptions/x", "rejected:malformed"),
+            ("time", "yesterday", "rejected:unparseable_time"),
+        ] as [(String, JSONValue?, String)])
+    func deletionsThatEndNothing(member: String, value: JSONValue?, what: String) {
+        #expect(Self.fixture.what(Self.deletion.setting(member, value)) == [what])
+    }
+
+    @Test("Deletions count where a class rests on a role of their scope, or of every scope")
+    func mappedDeletions() {
+        let subscription = "/subscriptions/\(AuditRecordBuilder.subscription)"
+        for (map, kind) in [
+            (Self.map(), "grant.ended"), (Self.map(scope: subscription.uppercased()), "grant.ended"),
+            (Self.map(scope: "/subscriptions/other"), "ignored"), (EntitlementMap(), "ignored"),
+        ] {
+            var configuration = Self.fixture.configuration()
+            configuration.mapping = SourceMapping(tenants: [MicrosoftFixture.tenant], entitlements: map)
+            let fact = Self.fixture.reading(Self.deletion, configuration).facts.first
+            #expect(fact?.kind == kind)
+            if kind == "ignored" { #expect(fact?.content == .ignored(why: "assignment_not_mapped")) }
+        }
+    }
+
     @Test("Casing of names, values and categories does not matter")
     func casings() throws {
         let record = try Self.record(1)

@@ -21,6 +21,29 @@ struct EntitlementManagementTests {
         #expect(fact.occurredAt == Timestamp(rfc3339: "2026-11-20T09:00:20Z"))
     }
 
+    @Test("A removal names the assignment of the delivery, and needs nothing else")
+    func removals() throws {
+        let granted = try Self.fixture.example(1).setting("body.assignment.id", "3375E8AF-C2C4-5176-A567-EAE1903D9625")
+        let started = try #require(Self.fixture.facts(granted).first)
+        let assignment = AssignmentID("entra-em/\(MicrosoftFixture.tenant)/3375e8af-c2c4-5176-a567-eae1903d9625")
+        #expect(started.assignment == assignment && assignment != nil)
+        let removed = granted.setting("body.stage", "assignmentRequestRemoved")
+            .setting("body.accessPackageAssignmentRequestId", "d27aded6-2942-5560-ab07-842b81e88822")
+            .setting("body.requestor", nil).setting("body.accessPackage", nil).setting("body.assignment.target", nil)
+        let end = try #require(Self.fixture.facts(removed).first)
+        #expect(end.content == .grantEnded(.removed) && end.assignment == assignment)
+        #expect(end.approvalID == nil && end.subject == nil && end.entitlement == nil && end.isMeantForApprovals)
+        var state = ApprovalState(approvalID: Self.approval)
+        state.apply(started, from: SourceName("em"), authenticity: .topic)
+        #expect(state.isConcerned(by: end))
+        // A person alone is not named: it would end whatever that person holds.
+        let person = removed.setting("body.requestor", granted["body"]?["requestor"])
+        let byPerson = try #require(Self.fixture.facts(person).first)
+        #expect(byPerson.subject != nil && byPerson.byHolder?.subject == nil)
+        let nothing = removed.setting("body.assignment.id", nil)
+        #expect(Self.fixture.facts(nothing).first?.content == .rejected(why: "no_subject"))
+    }
+
     @Test("A delivery opens the window of the assignment's schedule")
     func granted() throws {
         let fact = try #require(Self.fixture.facts(try Self.fixture.example(1)).first)

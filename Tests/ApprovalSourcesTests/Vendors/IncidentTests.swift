@@ -73,6 +73,18 @@ struct IncidentTests {
         #expect(Self.stops(Self.pagerDuty(again)).map(\.stopID) == ["pagerduty/PT4KHLK/5ac64822"])
     }
 
+    @Test("An incident that is moved to a listed service is a stop of its own; moved away, it lifts nothing")
+    func moved() throws {
+        let moved = Self.incident.setting("event", "event_type", to: "incident.service_updated")
+        let stop = try #require(Self.stops(Self.pagerDuty(moved)).first)
+        #expect(stop.stopID == "pagerduty/PT4KHLK/5ac64822")
+        #expect(stop.scope == StopScope(kind: .jobClass, value: "prod_db_maintenance") && !stop.isWidened)
+        let away = moved.setting("event", "data", "service", "id", to: "PZZZ")
+        #expect(Fixtures.summary(Self.pagerDuty(away)) == ["ignored service_not_mapped"])
+        let unreadable = Self.stops(Self.pagerDuty(moved.setting("event", "data", "service", to: nil)))
+        #expect(unreadable.allSatisfy(\.isWidened) && unreadable.count == 2)
+    }
+
     @Test("An incident of another service stops nothing, one of no readable service stops all that the source may stop")
     func services() throws {
         let other = Self.incident.setting("event", "data", "service", "id", to: "PZZZ")

@@ -83,7 +83,10 @@ struct JSMTests {
             #expect(facts.map(\.kind) == ["decision.approved", "grant.started"])
             #expect(facts.first?.approvalID == ApprovalID("jsm/harborline/claw-212/approval/7"))
             #expect(facts.first?.occurredAt == Timestamp(rfc3339: "2026-11-20T09:06:00Z"))
+            #expect(MappingInput.kind(of: SourceRecord(topic: "file", value: JSONWriter.bytes(record))) == .jsm)
         }
+        let nothing = SourceRecord(topic: "file", value: JSONWriter.bytes(["issue": ["key": "CLAW-1"]]))
+        #expect(MappingInput.kind(of: nothing) == nil)
         let broken = ["key", "self", "fields"].map { issue.setting($0, to: nil) } + [["comment": [:]]]
         for record in broken {
             #expect(Fixtures.summary(Self.reading(record)) == ["rejected malformed"])

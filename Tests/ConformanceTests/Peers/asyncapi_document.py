@@ -12,6 +12,10 @@ import jsonschema
 from documents import Messages, asyncapi_schema, pointer, where
 
 
+# Under which every schema has its name.
+ROOT = "https://schemas.clawbureau.example/clawgrant/"
+
+
 def references(value, path=""):
     """All references of a document with their places, examples left out: what stands there is data."""
     if isinstance(value, dict):
@@ -37,6 +41,10 @@ def main(path):
     spoiled = dict(document, channels=dict(document["channels"], broken={"adress": "x"}))
     if not list(jsonschema.Draft7Validator(official).iter_errors(spoiled)):
         faults.append("the specification's schema takes a channel with a member that no channel has")
+
+    for name, schema in messages.schemas.items():
+        if schema.get("$id") != ROOT + name:
+            faults.append(f"{name}: its $id is {schema.get('$id')} and not {ROOT + name}")
 
     used = set()
     for place, reference in references(document):

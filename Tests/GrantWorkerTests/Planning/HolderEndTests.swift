@@ -87,6 +87,96 @@ struct HolderEndTests {
         #expect(try ledger.reasons("a").contains("HUMAN_APPROVAL_SUBJECT_INVALIDATED"))
     }
 
+    // MARK: By the assignment, and by the principal name
+
+    private static let assignment = AssignmentID("/Subscriptions/S/RoleAssignments/A")
+
+    /// The window's record names the assignment, as the vendor's does.
+    private static let assigned: Fact = {
+        var fact = Self.started
+        fact.assignment = Self.assignment
+        return fact
+    }()
+
+    private static let unassigned: Fact = {
+        var fact = Fact(
+            recordIndex: 0, source: "itsm", sourceEventID: nil, occurredAt: ended, approvalID: nil,
+            content: .grantEnded(.removedInDirectory))
+        fact.assignment = Self.assignment
+        return fact
+    }()
+
+    private static func signal(_ names: String...) -> [Fact] {
+        names.map { name in
+            var fact = Fact(
+                recordIndex: 0, source: "ssf", sourceEventID: nil, occurredAt: ended, approvalID: nil,
+                content: .subjectInvalidated(reason: "session_revoked"))
+            fact.subject = Actor(id: PersonID(name))
+            return fact
+        }
+    }
+
+    private static func findings(_ ledger: PaperLedger) throws -> [String] {
+        try ledger.outputs(.findings).map { try FindingRecord(parsing: $0).finding.code }
+    }
+
+    private static func named(_ fact: Fact) -> Fact {
+        var fact = fact
+        fact.subject = Actor(id: PlanFixture.avery.id, upn: "Avery.Okafor@Harborline.example")
+        return fact
+    }
+
+    /// Each order ends it: records before the end, behind it, and the end between them, with a token and without.
+    @Test(arguments: [0, 1, 2, 3], [true, false])
+    func anEndByNameOrAssignmentIsJoinedInAnyOrder(_ place: Int, _ byAssignment: Bool) throws {
+        var ledger = try Self.ledger()
+        let end = byAssignment ? Self.unassigned : Self.signal("avery.okafor@harborline.example")[0]
+        var steps = [[Self.named(Self.opened)], [Self.approval], [Self.assigned]]
+        steps.insert([end], at: place)
+        for facts in steps { try ledger.deliver(facts: facts) }
+        try ledger.deliver([try Self.request()])
+        #expect(ledger.request("a")?.state == .denied)
+        #expect(try ledger.state("a").isEnded)
+        // What came before all that it ends was told as having matched nobody.
+        let isEarly = place < (byAssignment ? 3 : 1)
+        #expect(try Self.findings(ledger) == (isEarly ? ["SIGNAL_MATCHED_NOBODY"] : []))
+    }
+
+    @Test(arguments: [true, false])
+    func anEndByNameOrAssignmentRevokes(_ byAssignment: Bool) throws {
+        var ledger = try Self.ledger()
+        try ledger.deliver(facts: [Self.named(Self.opened), Self.approval, Self.assigned])
+        try ledger.deliver([try Self.request()])
+        #expect(ledger.request("a")?.state == .issued)
+        let end = byAssignment ? Self.unassigned : Self.signal("avery.okafor@harborline.example")[0]
+        try ledger.deliver(facts: [end])
+        #expect(ledger.request("a")?.revocation != nil)
+        #expect(try Self.findings(ledger).isEmpty)
+        // The approval system's own end may have come first: that is no reason to call anybody.
+        try ledger.deliver(facts: [Self.fact(.grantEnded(.expired), at: PlanFixture.now)])
+        var again = end
+        again.occurredAt = PlanFixture.now
+        let summary = try ledger.deliver(facts: [again])
+        #expect(summary.unmatchedEnds.isEmpty == byAssignment)
+    }
+
+    @Test func whatMatchesNobodyIsToldOnce() throws {
+        var ledger = try Self.ledger()
+        try ledger.deliver(facts: [Self.named(Self.opened), Self.approval, Self.assigned])
+        for facts in [Self.signal("zoe@harborline.example"), [Self.unassigned.naming("/subscriptions/s/other")]] {
+            let summary = try ledger.deliver(facts: facts)
+            #expect(summary.unmatchedEnds.count == 1 && summary.findings == ["SIGNAL_MATCHED_NOBODY": 1])
+            #expect(try ledger.deliver(facts: facts).unmatchedEnds.isEmpty, "a repeat")
+        }
+        #expect(try Self.findings(ledger).count == 2)
+        // The directory tells of everybody.
+        var stranger = Self.invalidated
+        stranger.subject = Actor(id: PersonID("zoe"))
+        try ledger.deliver(facts: [stranger])
+        #expect(try Self.findings(ledger).count == 2)
+        #expect(try !ledger.state("a").isEnded)
+    }
+
     @Test func theEndOfAnotherEntitlementEndsNothing() throws {
         var end = Self.removed
         end.entitlement = PlanFixture.group
@@ -136,5 +226,13 @@ struct HolderEndTests {
     private static func permutations(_ items: [Int]) -> [[Int]] {
         guard items.count > 1 else { return [items] }
         return items.flatMap { first in permutations(items.filter { $0 != first }).map { [first] + $0 } }
+    }
+}
+
+extension Fact {
+    fileprivate func naming(_ assignment: String) -> Fact {
+        var fact = self
+        fact.assignment = AssignmentID(assignment)
+        return fact
     }
 }

@@ -158,15 +158,15 @@ struct PaperLedger {
         let approvalIDs = read.approvalIDs.union(read.endingApprovalIDs)
         let subjects = read.subjects.union(read.endingSubjects)
         let loaded = approvals.filter { id, approval in
-            approvalIDs.contains(id)
+            approvalIDs.contains(id) || approval.assignment.map(read.endingSubjects.contains) ?? false
                 || approval.outcome == nil
-                    && (approval.subject.map(subjects.contains) ?? false
+                    && (approval.subject.map(subjects.contains) ?? false || approval.isHeld(by: read.endingSubjects)
                         || approval.ticket.map(read.tickets.contains) ?? false)
         }
         var ending: Set<RequestID> = []
         for approval in approvals.values
         where read.endingApprovalIDs.contains(approval.approvalID)
-            || approval.subject.map(read.endingSubjects.contains) ?? false
+            || approval.isHeld(by: read.endingSubjects)
         {
             ending.formUnion(approval.usedBy)
         }
@@ -175,7 +175,7 @@ struct PaperLedger {
             guard request.state == .waiting else { return false }
             return request.approvalReference.map(approvalIDs.contains) ?? false
                 || request.approvalReference.flatMap { approvals[$0] }.map {
-                    $0.outcome == nil && $0.subject.map(read.endingSubjects.contains) ?? false
+                    $0.outcome == nil && $0.isHeld(by: read.endingSubjects)
                 } ?? false
                 || request.ticketReference.map(read.tickets.contains) ?? false
                 || request.subjectReference.map(subjects.contains) ?? false

@@ -39,21 +39,43 @@ struct OpenAPITests {
             let key = ProofMaker.Key.ed25519(Curve25519.Signing.PrivateKey())
             for number in 0..<3 { try await stage.grant("run-\(number)", to: key) }
             try await stage.untilDecided(3)
-            let home = try TemporaryDirectory(prefix: "claw-surface")
-            defer { home.close() }
-            // Not negative_data_rejection: where the reference passes over members that it does not need, so do we.
-            let result = try await Peers.python(
-                [
-                    "-m", "schemathesis.cli", "run", Peers.document, "--url", stage.base, "--header",
-                    "Authorization: Bearer \(SurfaceStage.probeToken)", "--checks",
-                    "not_a_server_error,status_code_conformance,content_type_conformance,"
-                        + "response_headers_conformance,response_schema_conformance",
-                    "--phases", "examples,coverage,fuzzing", "--max-examples", "8", "--seed", "1",
-                    "--request-timeout", "40", "--generation-database", "none", "--workers", "1", "--no-color",
-                    "--continue-on-failure",
-                ], in: home.path, within: .seconds(420))
-            Attachment.record(result.output, named: "schemathesis.txt")
-            #expect(result.code == 0, "\(result.output.suffix(6_000)) \(result.errors.suffix(1_000))")
+            try await Self.probe(
+                stage, ["--header", "Authorization: Bearer \(SurfaceStage.probeToken)"], named: "schemathesis.txt")
         }
+    }
+
+    /// The same without credentials: routes that ask for them answer 401 or 403 in the form that the document gives, and
+    /// the open ones as ever.
+    @Test func aStrangerWithoutCredentialsIsRefused() async throws {
+        try await SurfaceStage.run { stage in
+            let hooks = Peers.folder.appendingPathComponent("Peers/anonymous.py").path
+            try await Self.probe(
+                stage, [], checks: ["credentials_are_demanded"], examples: 3, hooks: hooks,
+                named: "schemathesis-anonymous.txt")
+        }
+    }
+
+    /// Runs schemathesis against the surface.
+    private static func probe(
+        _ stage: SurfaceStage, _ arguments: [String], checks: [String] = [], examples: Int = 8, hooks: String? = nil,
+        named name: String
+    ) async throws {
+        let home = try TemporaryDirectory(prefix: "claw-surface")
+        defer { home.close() }
+        // Not negative_data_rejection: where the reference passes over members that it does not need, so do we.
+        let all =
+            [
+                "not_a_server_error", "status_code_conformance", "content_type_conformance",
+                "response_headers_conformance", "response_schema_conformance",
+            ] + checks
+        let result = try await Peers.python(
+            ["-m", "schemathesis.cli", "run", Peers.document, "--url", stage.base] + arguments + [
+                "--checks", all.joined(separator: ","), "--phases", "examples,coverage,fuzzing", "--max-examples",
+                "\(examples)", "--seed", "1",
+                "--request-timeout", "40", "--generation-database", "none", "--workers", "1", "--no-color",
+                "--continue-on-failure",
+            ], in: home.path, within: .seconds(420), hooks: hooks)
+        Attachment.record(result.output, named: name)
+        #expect(result.code == 0, "\(result.output.suffix(6_000)) \(result.errors.suffix(1_000))")
     }
 }

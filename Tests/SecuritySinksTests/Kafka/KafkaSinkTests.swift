@@ -1,5 +1,6 @@
 import ClawWire
 import DevStack
+import Foundation
 import GrantLedger
 import GrantWorker
 import Kafka
@@ -145,6 +146,31 @@ struct KafkaSinkTests {
         }
     }
 
+    /// What rsyslog wrote, by the schema that others publish: the script that holds our renderings against it.
+    private static func validate(_ lines: [String]) async throws {
+        let packages = BrokerTools.find().folder + "/python"
+        guard FileManager.default.fileExists(atPath: packages + "/ocsf_json_schema") else {
+            #expect(
+                ProcessInfo.processInfo.environment["CLAWGRANT_REQUIRE_SERVERS"] != "1",
+                "the Python packages are missing: ./dev test installs them")
+            return
+        }
+        let home = try TemporaryDirectory(prefix: "claw-rsyslog-ocsf")
+        defer { home.close() }
+        try lines.joined(separator: "\n").write(toFile: home.path("lines"), atomically: true, encoding: .utf8)
+        let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appendingPathComponent("ConformanceTests/Peers/ocsf.py").path
+        let ran = try await Command.run(
+            ManagedProcess.Configuration(
+                executable: "/usr/bin/env",
+                arguments: [
+                    "PYTHONPATH=\(packages)", "PYTHONDONTWRITEBYTECODE=1", "PYTHONIOENCODING=utf-8", "python3", script,
+                    OCSF.version, home.path("lines"),
+                ]), within: .seconds(120))
+        #expect(ran.status == .code(0), "\(ran.output.suffix(4_000)) \(ran.errors.suffix(1_000))")
+        #expect(ran.output.hasSuffix("\(lines.count) events, 0 faults\n"), "\(ran.output.suffix(200))")
+    }
+
     @Test(
         "rsyslog reads every event from the topic into a file, byte for byte",
         .enabled(if: Rsyslog.isThere, "rsyslog is not installed: ./dev test installs it"))
@@ -168,6 +194,7 @@ struct KafkaSinkTests {
             let expected = try batches.flatMap { try SecurityEvent.events(of: $0, by: producer) }
                 .map(SecurityEventFormat.ocsf.line)
             #expect(Set(lines) == Set(expected))
+            try await Self.validate(lines)
         }
     }
 }

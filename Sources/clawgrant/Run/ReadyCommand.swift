@@ -1,0 +1,86 @@
+import ArgumentParser
+import AsyncHTTPClient
+import ClawWire
+import GrantWorker
+import NIOCore
+import NIOSSL
+
+/// `clawgrant ready`: asks the surface of this configuration's worker whether it is ready.
+struct ReadyCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "ready", abstract: "Ask the worker of this host whether it is ready.",
+        discussion: """
+            GET /ready of the section `http`, over loopback: for the health check of a container that has no other client \
+            in it. Exit code 0 when it is ready; 1 when it is not, with its reasons, or when it does not answer. It sends \
+            nothing secret, so it takes any certificate; a surface that demands client certificates is asked by whoever \
+            has one.
+            """)
+
+    /// Most of an answer that is read.
+    private static let maximumAnswer = 65_536
+
+    @OptionGroup var source: ConfigurationOptions
+    @Option(
+        name: .customLong("timeout"), help: ArgumentHelp("How long to wait for the answer.", valueName: "seconds"))
+    var timeout = 5
+
+    func validate() throws {
+        guard (1...300).contains(timeout) else { throw ValidationError("--timeout is 1 to 300 seconds") }
+    }
+
+    mutating func run() async throws {
+        let file = try source.load()
+        guard let http = file.worker.http else {
+            throw CommandFailure.usage("\(file.path) has no section http, so there is nothing to ask")
+        }
+        guard http.port != 0 else {
+            throw CommandFailure.usage("\(file.path): http.listen.port is 0, so nobody knows where the worker listens")
+        }
+        let address = Self.address(http)
+        let (status, answer) = try await ask(address)
+        let reasons = answer["reasons"]?.array?.compactMap(\.string) ?? []
+        guard status == 200, answer["status"]?.string == "ready" else {
+            throw CommandFailure.negative(
+                "\(address) answers \(status): "
+                    + (reasons.isEmpty ? "this is no answer of a worker" : "not ready: \(reasons.joined(separator: ", "))"),
+                remedy: "docs/http.md says what each reason means")
+        }
+        Console.out("ready")
+    }
+
+    /// Where the surface is asked: the host itself, where the worker listens on all of its addresses.
+    static func address(_ http: HTTPSettings) -> String {
+        let host =
+            switch http.host {
+            case "0.0.0.0", "", "localhost": "127.0.0.1"
+            case "::": "[::1]"
+            case let host: host.contains(":") ? "[\(host)]" : host
+            }
+        return "\(http.tls == nil ? "http" : "https")://\(host):\(http.port)/ready"
+    }
+
+    private func ask(_ address: String) async throws -> (status: UInt, answer: JSONValue) {
+        var tls = TLSConfiguration.makeClientConfiguration()
+        tls.certificateVerification = .none
+        var configuration = HTTPClient.Configuration(tlsConfiguration: tls)
+        configuration.redirectConfiguration = .disallow
+        let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        let result: Result<(UInt, JSONValue), any Error>
+        do {
+            let response = try await client.execute(
+                HTTPClientRequest(url: address), timeout: .seconds(Int64(timeout)))
+            let body = try await response.body.collect(upTo: Self.maximumAnswer)
+            let answer = (try? JSONReader.parse(Array(body.readableBytesView))) ?? .null
+            result = .success((response.status.code, answer))
+        } catch {
+            result = .failure(error)
+        }
+        try await client.shutdown()
+        do {
+            return try result.get()
+        } catch {
+            throw CommandFailure.negative(
+                "\(address) does not answer: \(error)", remedy: "see whether the worker runs, and its log")
+        }
+    }
+}
