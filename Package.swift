@@ -69,15 +69,24 @@ let package = Package(
             name: "GrantWorker",
             dependencies: [
                 "CrashPoints", "GrantLedger", "GrantVerifier", "GraphConfirmation", "Kafka", "Keys", "ApprovalSources",
-                "IssuanceRules", "Observability", "ReceiptLog", "ClawWire", "Primitives", "SecurityEvents",
+                "IssuanceRules", "Observability", "ReceiptLog", "ClawWire", "HTTPAnswers", "Primitives", "SecurityEvents",
                 "Postgres",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "Yams", package: "Yams"),
             ]),
         .target(
             name: "GrantChecker",
             dependencies: ["ClawWire", "ReceiptLog", "Kafka", "Postgres"]),
+        .target(
+            name: "HTTPAnswers",
+            dependencies: [
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ]),
         .target(
             name: "Fsck",
             dependencies: [
@@ -107,7 +116,7 @@ let package = Package(
         .target(
             name: "BrokerTokens",
             dependencies: [
-                "ClawWire", "Kafka", "Keys",
+                "ClawWire", "HTTPAnswers", "Kafka", "Keys",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -116,7 +125,7 @@ let package = Package(
         .target(
             name: "GraphConfirmation",
             dependencies: [
-                "ApprovalSources", "ClawWire", "IssuanceRules", "Primitives",
+                "ApprovalSources", "ClawWire", "HTTPAnswers", "IssuanceRules", "Primitives",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
@@ -126,7 +135,7 @@ let package = Package(
         .target(
             name: "SecuritySinks",
             dependencies: [
-                "CZlib", "ClawWire", "GrantLedger", "GrantWorker", "GraphConfirmation", "Kafka", "Keys",
+                "CZlib", "ClawWire", "GrantLedger", "GrantWorker", "GraphConfirmation", "HTTPAnswers", "Kafka", "Keys",
                 "Observability", "Postgres", "Primitives", "ReceiptLog", "SecurityEvents",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
@@ -163,7 +172,7 @@ let package = Package(
         .target(
             name: "Observability",
             dependencies: [
-                "ClawWire", "Primitives",
+                "ClawWire", "HTTPAnswers", "Primitives",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
@@ -253,6 +262,10 @@ let package = Package(
 
         .target(name: "TestSupport", dependencies: ["ClawWire", "ReceiptLog"], path: "Tests/TestSupport"),
         .target(
+            name: "FsckCorruptions", dependencies: ["Fsck", "ClawWire", "ReceiptLog"], path: "Tests/FsckCorruptions"),
+        .executableTarget(
+            name: "fsck-corruptions", dependencies: ["FsckCorruptions"], path: "Tests/CorruptionFolder"),
+        .target(
             name: "GraphDouble",
             dependencies: [
                 "ClawWire", "Primitives",
@@ -264,7 +277,18 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             path: "Tests/GraphDouble"),
+        .target(
+            name: "StubbornServer",
+            dependencies: [
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+            ], path: "Tests/StubbornServer"),
         .testTarget(name: "PrimitivesTests", dependencies: ["Primitives"]),
+        .testTarget(
+            name: "HTTPAnswersTests",
+            dependencies: [
+                "HTTPAnswers", "StubbornServer", .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ]),
         .target(
             name: "SecureFront",
             dependencies: [
@@ -305,6 +329,7 @@ let package = Package(
             name: "GraphConfirmationTests",
             dependencies: [
                 "GraphConfirmation", "ApprovalSources", "ClawWire", "GraphDouble", "IssuanceRules", "Primitives",
+                "StubbornServer",
             ]),
         .testTarget(name: "OpenClawTests", dependencies: ["OpenClaw", "ClawWire"]),
         .testTarget(
@@ -374,7 +399,7 @@ let package = Package(
             name: "ObservabilityTests",
             dependencies: [
                 "Observability", "ApprovalSources", "ClawWire", "DevStack", "GrantChecker", "GrantWorker", "Kafka",
-                "Playground", "Postgres", "Primitives", "metric-cost",
+                "Playground", "Postgres", "Primitives", "StubbornServer", "metric-cost",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
             ]),
@@ -406,7 +431,8 @@ let package = Package(
         .testTarget(
             name: "FsckTests",
             dependencies: [
-                "Fsck", "ClawWire", "DevStack", "IssuanceRules", "Kafka", "Playground", "Postgres", "ReceiptLog",
+                "Fsck", "FsckCorruptions", "fsck-corruptions", "ClawWire", "DevStack", "IssuanceRules", "Kafka",
+                "Playground", "Postgres", "ReceiptLog",
             ]),
         .testTarget(name: "IssuanceRulesTests", dependencies: ["IssuanceRules", "ClawWire"]),
         .testTarget(
@@ -454,7 +480,7 @@ let package = Package(
                 "CrashPoints", "GrantWorker", "GrantChecker", "GrantVerifier", "Playground", "DevStack",
                 "ApprovalSources", "ClawWire",
                 "GrantLedger", "GraphConfirmation", "GraphDouble", "IssuanceRules", "Kafka", "Keys", "Observability",
-                "Postgres", "Primitives", "ReceiptLog",
+                "Postgres", "Primitives", "ReceiptLog", "StubbornServer",
                 .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
             ]),
         .testTarget(

@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import ClawWire
+import HTTPAnswers
 import Kafka
 import Keys
 import NIOCore
@@ -61,9 +62,10 @@ struct ClientCredentialsGrant {
         request.body = .bytes(ByteBuffer(string: body))
         let response: HTTPClientResponse
         let answer: [UInt8]
+        let deadline = ContinuousClock.now + .seconds(20)
         do {
             response = try await http.execute(request, timeout: .seconds(20))
-            answer = Array(buffer: try await response.body.collect(upTo: BrokerTokens.maximumBytes))
+            answer = try await response.bytes(upTo: BrokerTokens.maximumBytes, by: deadline)
         } catch {
             throw BrokerTokenError("the token endpoint \(client.endpoint) cannot be reached: \(error)")
         }

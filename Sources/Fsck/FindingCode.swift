@@ -99,6 +99,8 @@ public enum FindingCode: String, Sendable, Hashable, CaseIterable {
     case headSequence = "head.sequence"
     case headTimeReversed = "head.time_reversed"
     case headControlPosition = "head.control_position"
+    case headMissing = "head.missing"
+    case headBehind = "head.behind"
 
     // Everything leaves a receipt: the ledger.
     case ledgerBatchMissing = "ledger.batch_missing"
@@ -185,7 +187,8 @@ public enum FindingCode: String, Sendable, Hashable, CaseIterable {
             .grantMismatch, .grantProof, .decisionMismatch, .revocationMismatch, .cutoffMismatch, .deadLetterMismatch,
             .controlResultMismatch, .findingMismatch, .revocationWithoutGrant, .headUnreadable, .headLog,
             .headSignerUnknown, .deadLetterUnknown,
-            .headSignatureInvalid, .headSequence, .headTimeReversed, .headControlPosition, .ledgerBatchMissing,
+            .headSignatureInvalid, .headSequence, .headTimeReversed, .headControlPosition, .headMissing, .headBehind,
+            .ledgerBatchMissing,
             .ledgerBatchUnpublished, .ledgerBatchDiffers, .ledgerReceiptsDiffer, .ledgerGroupUnreadable,
             .ledgerGroupLost, .ledgerGroupTwice, .ledgerGroupMissing, .ledgerUnsealed:
             .receipts

@@ -4,12 +4,14 @@ public import Postgres
 /// A second reader of everything a Clawgrant leaves behind. It shares no evidence code with the worker: hashing,
 /// headers, proofs and receipts are read by docs/receipts.md anew.
 public enum Fsck {
-    /// Checks a dump.
+    /// Checks a dump, and the rows of the ledger in it if asked to.
     ///
     /// What the plan leaves open is taken from the dump's manifest.
     ///
-    /// - Throws: ``FsckError`` when the dump cannot be read; what is wrong in it is in the report.
-    public static func check(directory: String, _ plan: FsckPlan) async throws -> FsckReport {
+    /// - Throws: ``FsckError`` when the dump cannot be read or has no ledger; what is wrong in it is in the report.
+    public static func check(
+        directory: String, _ plan: FsckPlan, readsLedger: Bool = false
+    ) async throws -> FsckReport {
         let source = try DumpSource(directory: directory)
         let manifest = source.manifest
         var plan = plan
@@ -18,13 +20,28 @@ public enum Fsck {
         plan.streams = manifest.topics.map {
             FsckPlan.Stream(name: $0.stream, topic: $0.name, isCompacted: $0.isCompacted)
         }
-        var note: String?
+        var notes: [String] = []
         if plan.logKeys.isEmpty {
             plan.logKeys = manifest.logKeys
-            note = "who holds the log's keys: they are the dump's own (give --log-key)"
+            notes.append("who holds the log's keys: they are the dump's own (give --log-key)")
         }
         if plan.tokenKeys.isEmpty { plan.tokenKeys = manifest.tokenKeys }
-        return try await run(plan, source, ledger: nil, note: note)
+        if plan.rules.isEmpty, !manifest.rules.isEmpty {
+            plan.rules = manifest.rules
+            notes.append("whether the rules were those: they are the dump's own (give --rules)")
+        }
+        if plan.policies.isEmpty, !manifest.policies.isEmpty {
+            plan.policies = manifest.policies
+            notes.append("what the WPCs say: it is the dump's own word (give --policies)")
+        }
+        var ledger: DumpedLedger?
+        if readsLedger {
+            guard let summary = manifest.ledger else {
+                throw FsckError("\(directory) holds no ledger; make it with `clawgrant fsck dump --ledger --out DIR`")
+            }
+            ledger = try DumpedLedger(directory: directory, summary)
+        }
+        return try await run(plan, source, ledger: ledger, notes: notes)
     }
 
     /// Checks the topics of a broker, and with a database the ledger against them.
@@ -48,15 +65,33 @@ public enum Fsck {
         }
     }
 
-    /// Writes the plan's topics into a new directory.
+    /// Writes the plan's topics into a new directory, and with a database the rows of the ledger.
     ///
-    /// - Returns: the number of records.
-    /// - Throws: when topics cannot be read or the directory cannot be written.
-    public static func dump(kafka: KafkaConfiguration, to directory: String, _ plan: FsckPlan) async throws -> Int64 {
+    /// - Returns: the number of records and rows.
+    /// - Throws: when topics or ledger cannot be read or the directory cannot be written.
+    public static func dump(
+        kafka: KafkaConfiguration, database: PostgresConfiguration? = nil, to directory: String, _ plan: FsckPlan
+    ) async throws -> Int64 {
         let source = KafkaSource(kafka)
         var plan = plan
         plan.streams = try await source.described(plan.streams)
-        return try await DumpWriter(directory: directory).write(plan, from: source)
+        guard let database else { return try await dump(source, ledger: nil, to: directory, plan) }
+        let connection = try await PostgresConnection.connect(database)
+        do {
+            let count = try await dump(source, ledger: PostgresLedgerSource(connection), to: directory, plan)
+            await connection.close()
+            return count
+        } catch {
+            await connection.close()
+            throw error
+        }
+    }
+
+    /// Writes what comes from elsewhere than a broker into a new directory.
+    package static func dump(
+        _ source: any TopicSource, ledger: (any LedgerSource)?, to directory: String, _ plan: FsckPlan
+    ) async throws -> Int64 {
+        try await DumpWriter(directory: directory).write(plan, from: source, ledger: ledger)
     }
 
     /// What stands on a topic of WPC envelopes: the newest value of each key, not verified yet.
@@ -76,10 +111,10 @@ public enum Fsck {
 
     /// Runs every audit.
     package static func run(
-        _ plan: FsckPlan, _ source: any TopicSource, ledger: (any LedgerSource)?, note: String? = nil
+        _ plan: FsckPlan, _ source: any TopicSource, ledger: (any LedgerSource)?, notes: [String] = []
     ) async throws -> FsckReport {
         let pass = try FsckPass(plan, hasLedger: ledger != nil)
-        if let note { pass.book.note(note) }
+        for note in notes { pass.book.note(note) }
         let batches = plan.streams[pass.batchStream].topic
         if try await source.beginnings(of: batches).values.contains(where: { $0 > 0 }) {
             pass.begins(late: pass.batchStream)

@@ -1,9 +1,9 @@
 import AsyncHTTPClient
+import HTTPAnswers
 import NIOCore
 import NIOHTTP1
 
-/// One question over HTTP and its answer, with bounds on time and size. Redirects are not followed: a token goes
-/// where it
+/// One question over HTTP and its answer, with bounds on time and size. Redirects are not followed: a token goes where it
 /// was meant to go.
 struct HTTPTransport: Sendable {
     /// What is asked.
@@ -51,11 +51,12 @@ struct HTTPTransport: Sendable {
         }
         request.headers.add(name: "accept", value: "application/json")
         request.headers.add(name: "user-agent", value: "clawgrant")
+        let deadline = ContinuousClock.now + settings.answerTimeout
         do {
             let response = try await client.execute(request, timeout: Self.amount(settings.answerTimeout))
-            let body = try await response.body.collect(upTo: settings.maximumAnswerBytes)
+            let body = try await response.bytes(upTo: settings.maximumAnswerBytes, by: deadline)
             return Answer(
-                status: Int(response.status.code), body: Array(body.readableBytesView),
+                status: Int(response.status.code), body: body,
                 requestID: Self.identifier(response.headers.first(name: "request-id")),
                 retryAfter: Self.seconds(response.headers.first(name: "retry-after")))
         } catch is CancellationError {

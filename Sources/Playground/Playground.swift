@@ -173,19 +173,8 @@ public final class Playground: Sendable {
     /// - Throws: `PlaygroundError` when there is none.
     public func workerProgram() throws -> String {
         if let program = options.workerProgram { return program }
-        let name = "clawgrant"
-        guard let own = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") else {
-            throw PlaygroundError("this program's own path is not known; set workerProgram")
-        }
-        var folder = URL(fileURLWithPath: own)
-        if folder.lastPathComponent == name { return own }
-        // A test bundle's program may lie some folders deeper.
-        for _ in 0..<4 {
-            folder.deleteLastPathComponent()
-            let program = folder.appendingPathComponent(name).path
-            if FileManager.default.isExecutableFile(atPath: program) { return program }
-        }
-        throw PlaygroundError("there is no program clawgrant beside \(own); build it, or set workerProgram")
+        if let program = BuiltProgram.clawgrant { return program }
+        throw PlaygroundError("there is no program clawgrant beside this one; build it, or set workerProgram")
     }
 
     // MARK: Reaching the parts

@@ -38,7 +38,9 @@ struct FsckCheckCommand: AsyncParsableCommand {
     @Flag(name: .customLong("hash-only"), help: "Hashes, chain and signatures of the log alone.")
     var isHashOnly = false
 
-    @Flag(name: .customLong("ledger"), help: "Hold the ledger against the topics and make tokens again.")
+    @Flag(
+        name: .customLong("ledger"),
+        help: "Hold the ledger, or its rows in a dump, against the topics and make tokens again.")
     var readsLedger = false
 
     @Flag(name: .customLong("settled"), help: "Nothing is under way: what is missing at the end is a finding.")
@@ -55,6 +57,20 @@ struct FsckCheckCommand: AsyncParsableCommand {
         name: .customLong("token-key"),
         help: ArgumentHelp("A key that may sign tokens; may be repeated.", valueName: "key"))
     var tokenKeys: [String] = []
+
+    @Option(
+        name: .customLong("token-signer"),
+        help: ArgumentHelp(
+            "A private key of tokens, with which a dump's tokens are made again; may be repeated. Default: the "
+                + "configuration's, unless a dump is read.", valueName: "file"), completion: .file())
+    var tokenSigners: [String] = []
+
+    @Option(
+        name: .customLong("token-id-secret"),
+        help: ArgumentHelp(
+            "The secret from which jti follow. Default: the configuration's, unless a dump is read.",
+            valueName: "file"), completion: .file())
+    var tokenIDSecret: String?
 
     @Option(name: .customLong("log-id"), help: ArgumentHelp("The log that is expected.", valueName: "name"))
     var logID: String?
@@ -82,7 +98,6 @@ struct FsckCheckCommand: AsyncParsableCommand {
             throw ValidationError("--from and --to are positions, the smaller first")
         }
         guard limit >= 0 else { throw ValidationError("--limit is not negative") }
-        guard directory == nil || !readsLedger else { throw ValidationError("a dump has no ledger") }
     }
 
     mutating func run() async throws {
@@ -107,6 +122,8 @@ struct FsckCheckCommand: AsyncParsableCommand {
     private func check() async throws -> FsckReport {
         var plan = FsckPlan(logID: logID, logKeys: try logKeys.flatMap(KeyArguments.publicKeys))
         plan.tokenKeys = try tokenKeys.flatMap(KeyArguments.publicKeys)
+        plan.tokenSigners = try tokenSigners.map(KeyArguments.signer)
+        plan.tokenIDSecret = try tokenIDSecret.map { try SecretFile.load($0, links: .anywhere).copyExposed() }
         plan.from = from
         plan.through = to
         plan.isHashOnly = isHashOnly
@@ -115,7 +132,7 @@ struct FsckCheckCommand: AsyncParsableCommand {
         plan.workDirectory = workDirectory
         for file in rulesFiles { plan.add(try RulesFile.load(file)) }
         if let policies { plan.addPolicies(in: policies) }
-        if let directory { return try await Fsck.check(directory: directory, plan) }
+        if let directory { return try await Fsck.check(directory: directory, plan, readsLedger: readsLedger) }
         let file = try source.load()
         try plan.take(file)
         if let rules = try? file.rules() { await plan.addPolicies(file.worker.policySources(rules), rules, file) }
@@ -127,16 +144,20 @@ struct FsckCheckCommand: AsyncParsableCommand {
 /// `clawgrant fsck dump`.
 struct FsckDumpCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "dump", abstract: "Write the output topics into a directory, for `fsck --directory`.",
+        commandName: "dump",
+        abstract: "Write the output topics, and the ledger if asked to, into a directory, for `fsck --directory`.",
         discussion: """
-            One file a partition, one JSON object a record; docs/fsck.md has the form. Grants hold sealed tokens: keep \
-            a dump as you keep the topics.
+            One file a partition or table, one JSON object a record or row; docs/fsck.md has the form. Grants hold \
+            sealed tokens: keep a dump as you keep the topics and the ledger.
             """)
 
     @OptionGroup var source: ConfigurationOptions
 
     @Option(name: .customLong("out"), help: ArgumentHelp("A new directory.", valueName: "dir"), completion: .directory)
     var out: String
+
+    @Flag(name: .customLong("ledger"), help: "The rows of the ledger too.")
+    var writesLedger = false
 
     @Flag(name: .customLong("settled"), help: "Nothing is under way while the dump is made.")
     var isSettled = false
@@ -146,9 +167,11 @@ struct FsckDumpCommand: AsyncParsableCommand {
         var plan = FsckPlan(logID: nil, logKeys: [])
         plan.isSettled = isSettled
         try plan.take(file)
+        if let rules = try? file.rules() { await plan.addPolicies(file.worker.policySources(rules), rules, file) }
         do {
-            let count = try await Fsck.dump(kafka: file.worker.kafka, to: out, plan)
-            Console.out("\(count) records are in \(out)")
+            let count = try await Fsck.dump(
+                kafka: file.worker.kafka, database: writesLedger ? file.worker.database : nil, to: out, plan)
+            Console.out("\(count) records\(writesLedger ? " and rows" : "") are in \(out)")
         } catch {
             throw CommandFailure.negative("the dump was not made: \(error)")
         }
@@ -174,9 +197,9 @@ extension FsckPlan {
             let keys = ring.inventory()
             if logKeys.isEmpty { logKeys = keys.filter { $0.configuration.purpose == .receipt }.map(\.publicKey) }
             if tokenKeys.isEmpty { tokenKeys = keys.filter { $0.configuration.purpose == .token }.map(\.publicKey) }
-            tokenSigners = Array(ring.remakers(for: .token).values)
+            if tokenSigners.isEmpty { tokenSigners = Array(ring.remakers(for: .token).values) }
         }
-        tokenIDSecret = try? SecretFile.load(worker.tokenIDSecretFile).copyExposed()
+        if tokenIDSecret == nil { tokenIDSecret = try? SecretFile.load(worker.tokenIDSecretFile).copyExposed() }
         if let rules = try? file.rules() {
             add(rules)
             if let directory = worker.policySources(rules).directory { addPolicies(in: directory) }

@@ -156,10 +156,10 @@ struct EvidenceTests {
                 "--out", "\(playground.directory)/checked.json",
             ], config: worker.configurationFile)
         #expect(checked.code == 0 && checked.errors.contains("the ledger agrees about 1 tokens"), "\(checked.errors)")
-        try await follows(playground, worker, trust)
         try await goesOnFromState(playground, worker)
         try await beginsBehindAMark(playground, worker, trust)
         try await fetchesPolicies(playground, worker)
+        try await follows(playground, worker, trust)
 
         try await playground.produce([try gateway.receipt(9, event: event, scope: scope)])
         _ = try await assemble(playground, worker)
@@ -185,8 +185,32 @@ struct EvidenceTests {
         #expect(document.contains(#"<html lang="en" data-verdict="\#(verdict)">"#), "\(document.prefix(200))")
     }
 
-    /// The service writes the ended run's bundle, and leaves the other run alone.
+    /// The service writes the ended run's bundle while the log never pauses, and leaves the other runs alone.
     private func follows(_ playground: Playground, _ worker: PlaygroundWorker, _ trust: String) async throws {
+        let producer = Task {
+            var number = 0
+            while !Task.isCancelled {
+                // The next record goes out as soon as the broker has the one before: a batch follows on a batch.
+                try await playground.produce([
+                    try ApprovalDraft("busy-\(number)", .reconcile, in: playground)
+                        .record(signedBy: playground.keys.eventSigner)
+                ])
+                number += 1
+            }
+            return number
+        }
+        do {
+            try await followsBusyLog(playground, worker, trust)
+        } catch {
+            producer.cancel()
+            throw error
+        }
+        producer.cancel()
+        if case .success(let number) = await producer.result { #expect(number > 0) }
+        try await playground.waitUntilSettled(waiting: 0, within: .seconds(120))
+    }
+
+    private func followsBusyLog(_ playground: Playground, _ worker: PlaygroundWorker, _ trust: String) async throws {
         let folder = "\(playground.directory)/bundles"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let service = try ManagedProcess(

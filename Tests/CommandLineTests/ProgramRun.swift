@@ -13,16 +13,7 @@ struct ProgramRun {
     let errors: String
 
     /// The program beside the test's own.
-    static let path: String? = {
-        guard let own = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") else { return nil }
-        var folder = URL(fileURLWithPath: own)
-        for _ in 0..<4 {
-            folder.deleteLastPathComponent()
-            let program = folder.appendingPathComponent("clawgrant").path
-            if FileManager.default.isExecutableFile(atPath: program) { return program }
-        }
-        return nil
-    }()
+    static let path: String? = BuiltProgram.clawgrant
 
     /// Runs a command; what is to be typed comes through a pipe.
     ///

@@ -20,19 +20,15 @@ struct DecisionCostTests {
 
     /// The program, without its debugging information: Debian's valgrind gives up over that of today's compilers.
     private static func program(in directory: TemporaryDirectory) async throws -> String {
-        var folder = URL(fileURLWithPath: try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
-        for _ in 0..<5 {
-            folder.deleteLastPathComponent()
-            let program = folder.appendingPathComponent("decision-cost").path
-            guard FileManager.default.isExecutableFile(atPath: program) else { continue }
-            let stripped = directory.path("decision-cost")
-            _ = try await Command.run(
-                ManagedProcess.Configuration(
-                    executable: "/usr/bin/strip", arguments: ["--strip-debug", "-o", stripped, program]),
-                within: .seconds(60))
-            return stripped
+        guard let program = BuiltProgram.path("decision-cost") else {
+            throw DevStackError(.commandFailed, "decision-cost is not beside the tests")
         }
-        throw DevStackError(.commandFailed, "decision-cost is not beside the tests")
+        let stripped = directory.path("decision-cost")
+        _ = try await Command.run(
+            ManagedProcess.Configuration(
+                executable: "/usr/bin/strip", arguments: ["--strip-debug", "-o", stripped, program]),
+            within: .seconds(60))
+        return stripped
     }
 
     /// Runs the program under a tool of valgrind's and finds a number in what the tool says of the run.

@@ -8,16 +8,7 @@ struct Ran {
     let output: String
 
     /// The program beside the test's own.
-    static let program: String? = {
-        guard let own = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") else { return nil }
-        var folder = URL(fileURLWithPath: own)
-        for _ in 0..<4 {
-            folder.deleteLastPathComponent()
-            let program = folder.appendingPathComponent("clawgrant").path
-            if FileManager.default.isExecutableFile(atPath: program) { return program }
-        }
-        return nil
-    }()
+    static let program: String? = BuiltProgram.clawgrant
 
     static func run(
         _ executable: String, _ arguments: [String], environment: [String: String] = [:], in directory: String? = nil,

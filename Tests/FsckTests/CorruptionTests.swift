@@ -2,6 +2,11 @@ import ClawWire
 import Testing
 
 @testable import Fsck
+@testable import FsckCorruptions
+
+extension Corruption: CustomTestStringConvertible {
+    var testDescription: String { name }
+}
 
 struct CorruptionTests {
     @Test func nothingIsSaidOfAHealthyLog() async throws {

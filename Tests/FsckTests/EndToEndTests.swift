@@ -21,16 +21,7 @@ struct EndToEndTests {
         return (code, result.output + result.errors)
     }
 
-    private static var program: String? {
-        guard let own = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") else { return nil }
-        var folder = URL(fileURLWithPath: own)
-        for _ in 0..<4 {
-            folder.deleteLastPathComponent()
-            let program = folder.appendingPathComponent("clawgrant").path
-            if FileManager.default.isExecutableFile(atPath: program) { return program }
-        }
-        return nil
-    }
+    private static var program: String? { BuiltProgram.clawgrant }
 
     @Test func whatAWorkerLeavesIsClean() async throws {
         let program = try #require(Self.program)

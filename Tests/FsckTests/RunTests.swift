@@ -3,6 +3,7 @@ import Foundation
 import Testing
 
 @testable import Fsck
+@testable import FsckCorruptions
 
 struct RunTests {
     @Test(arguments: [1, 2, 3, 10, 1_000, 3_000]) func sortsWhatDoesNotFitMemory(entries: Int) throws {

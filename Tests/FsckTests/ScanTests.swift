@@ -2,6 +2,7 @@ import ClawWire
 import Testing
 
 @testable import Fsck
+@testable import FsckCorruptions
 
 struct ScanTests {
     @Test(arguments: [

@@ -14,13 +14,10 @@ struct DifferentialTests {
 
     /// The program beside this test.
     private static func program() throws -> String {
-        var folder = URL(fileURLWithPath: try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
-        for _ in 0..<5 {
-            folder.deleteLastPathComponent()
-            let program = folder.appendingPathComponent("clawgrant-verdicts").path
-            if FileManager.default.isExecutableFile(atPath: program) { return program }
+        guard let program = BuiltProgram.path("clawgrant-verdicts") else {
+            throw DevStackError(.commandFailed, "clawgrant-verdicts is not beside the tests")
         }
-        throw DevStackError(.commandFailed, "clawgrant-verdicts is not beside the tests")
+        return program
     }
 
     @Test(

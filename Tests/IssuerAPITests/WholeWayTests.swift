@@ -96,16 +96,7 @@ struct WholeWayTests {
         await playground.stop()
     }
 
-    private static let program: String? = {
-        guard let own = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") else { return nil }
-        var folder = URL(fileURLWithPath: own)
-        for _ in 0..<4 {
-            folder.deleteLastPathComponent()
-            let program = folder.appendingPathComponent("clawgrant").path
-            if FileManager.default.isExecutableFile(atPath: program) { return program }
-        }
-        return nil
-    }()
+    private static let program: String? = BuiltProgram.clawgrant
 
     /// The port that a process says it listens on.
     private static func port(in log: String) async throws -> Int {

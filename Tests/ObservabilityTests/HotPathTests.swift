@@ -11,13 +11,10 @@ struct HotPathTests {
 
     /// The program beside this test.
     private static func program() throws -> String {
-        var folder = URL(fileURLWithPath: try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
-        for _ in 0..<5 {
-            folder.deleteLastPathComponent()
-            let program = folder.appendingPathComponent("metric-cost").path
-            if FileManager.default.isExecutableFile(atPath: program) { return program }
+        guard let program = BuiltProgram.path("metric-cost") else {
+            throw DevStackError(.commandFailed, "metric-cost is not beside the tests")
         }
-        throw DevStackError(.commandFailed, "metric-cost is not beside the tests")
+        return program
     }
 
     private static func allocations(rounds: Int, of program: String) async throws -> Int {

@@ -72,4 +72,76 @@ struct CompatibleVectorTests {
             JSONWriter.bytes(document), trust: TrustConfiguration(), now: vectorClock)
         #expect(answer.kind == .compatibleProof && answer.exitCode == 0)
     }
+
+    // MARK: Documents that stand alone
+
+    private static func key(_ name: String) throws -> Ed25519PublicKey { try SharedVectors.signer(name).publicKey }
+
+    @Test(
+        arguments: SharedVectors.cases("cst-introspection", "cases").filter { $0["body"]?["revoked"] == nil })
+    func tokens(_ vector: VectorCase) throws {
+        var trust = TrustConfiguration()
+        trust.tokenKeys = [TrustConfiguration.TokenKey(key: try Self.key("issuer"))]
+        if let name = vector["env_overrides"]?["verify_only_key"]?.string {
+            let end = vector["env_overrides"]?["not_after_unix"]?.integer.map { Timestamp(seconds: $0) }
+            trust.tokenKeys.append(
+                TrustConfiguration.TokenKey(key: try Self.key(name), notAfter: end ?? Timestamp(seconds: 1 << 33)))
+        }
+        let (text, now) = (try vector.text("token"), try #require(Timestamp(rfc3339: try vector.text("at"))))
+        let body: JSONValue = ["token": .string(text)]
+        let asked = CompatibleAnswer(JSONWriter.bytes(body), trust: trust, now: now)
+        let answer = try #require(asked.answers.first)
+        #expect(asked.kind == .token && answer.verifier == "introspection")
+        #expect(answer.isValid == (vector["body"]?["active"]?.bool ?? false))
+        #expect(answer.code == vector["body"]?["error"]?.string)
+        // The token itself, as it stands in a file.
+        if text.split(separator: ".", omittingEmptySubsequences: false).count == 3, !text.contains(" ") {
+            #expect(CompatibleAnswer(Array("\(text)\n".utf8), trust: trust, now: now).answers == asked.answers)
+        }
+    }
+
+    @Test(
+        arguments: SharedVectors.cases("wpc", "gateway_verification").filter {
+            !($0["name"]?.string?.hasPrefix("registry") ?? true) && $0["env"]?["WPC_REGISTRY_BASE_URL"] == nil
+        })
+    func policies(_ vector: VectorCase) throws {
+        var trust = TrustConfiguration()
+        if let allowed = vector["env"]?["WPC_SIGNER_DIDS"]?.string, !allowed.isEmpty { trust.policySigners = [allowed] }
+        let options = ReferenceOptions(["policyHashB64u": vector["requested_hash"] ?? .null])
+        let asked = CompatibleAnswer(
+            JSONWriter.bytes(try #require(vector["envelope"])), trust: trust, now: vectorClock, options: options)
+        let expected = vector["errorCode"]?.string
+        // What says that it is another kind of document is not asked about as a WPC.
+        guard asked.kind == .policy else {
+            #expect(expected == WPCError.Code.envelopeInvalid.rawValue)
+            return
+        }
+        let answer = try #require(asked.answers.first)
+        #expect(answer.isValid == (expected == nil) && answer.code == expected && answer.verifier == "gateway")
+    }
+
+    @Test(
+        arguments: SharedVectors.cases("approval-receipts", "cases").filter { $0["envelope_text"]?.string != nil })
+    func approvals(_ vector: VectorCase) throws {
+        let first = try #require(SharedVectors.cases("approval-receipts", "cases").first?["envelope_text"]?.string)
+        let good = try #require(JSONReader.parse(first)["payload"])
+        let options = ReferenceOptions([
+            "agentDid": good["agent_did"] ?? .null, "scopeHashB64u": good["scope_hash_b64u"] ?? .null,
+            "policyHashB64u": good["policy_hash_b64u"] ?? .null, "runId": good["binding"]?["run_id"] ?? .null,
+            "eventHashB64u": good["binding"]?["event_hash_b64u"] ?? .null,
+        ])
+        var trust = TrustConfiguration()
+        trust.approvers = Set(vector["approver_allowlist"]?.array?.compactMap(\.string) ?? [])
+        let bytes = Array(try vector.text("envelope_text").utf8)
+        let now = try #require(Timestamp(rfc3339: try vector.text("decision_time")))
+        let asked = CompatibleAnswer(bytes, trust: trust, now: now, options: options)
+        guard asked.kind == .approval else {
+            #expect(vector["reason"]?.string == "approval_receipt_missing_or_malformed")
+            return
+        }
+        let answer = try #require(asked.answers.first)
+        #expect(answer.isValid == vector["valid"]?.bool && answer.code == vector["reason"]?.string)
+        // Without what it is to be about there is nothing that the reference would ask.
+        #expect(CompatibleAnswer(bytes, trust: trust, now: now).exitCode == 2)
+    }
 }

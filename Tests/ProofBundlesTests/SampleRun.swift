@@ -118,6 +118,14 @@ enum SampleRun {
             reasons: [Receipt.Reason(code: "CAPABILITY_DENIED", detail: "nobody approved")], occurredAt: noon)
     }
 
+    /// The log's statement of how far the revocations topic was complete.
+    static func head(at seconds: Int64) throws -> SignedRevocationHead {
+        try RevocationHead(
+            logID: logID, asOf: noon.adding(seconds: seconds), nextSequence: SequenceNumber(1), controlPosition: 4,
+            sweptPosition: 0, live: RevocationHead.Live(tokens: 1, cutoffs: 0)
+        ).signed(by: signer("log"))
+    }
+
     /// A log in memory: records of batches as they are published.
     struct Log {
         var tail: LogTail
@@ -200,6 +208,7 @@ enum SampleRun {
         }
         material.approvalEnvelopes[input(evidence, 17).origin] = envelope.json
         material.gatewaySigners = [signer("gateway").publicKey.did]
+        material.revocationHead = try head(at: 179).canonicalBytes
         // The agent binds its calls to the entry that stands for its token, which follows from the receipt.
         let event = RunRecord(material).eventHashes[1]
         material.calls = try options.calls.enumerated().map { number, seconds in

@@ -51,6 +51,39 @@ struct WithheldEvidenceTests {
         #expect(missing.map { $0["code"]?.string } == ["APPROVALS_NOT_FOUND"])
     }
 
+    @Test func aHeadThatIsTakenOutIsTold() throws {
+        let sample = try SampleRun.assembled().exportBundle
+        func retold(_ head: JSONValue?) throws -> Verification {
+            SampleRun.verify(
+                try SampleRun.retold(sample) { evidence in
+                    var revocations = evidence["revocations"]?.object ?? [:]
+                    revocations["head"] = head
+                    evidence["revocations"] = .object(revocations)
+                })
+        }
+        func text(_ seconds: Int64) throws -> JSONValue {
+            .string(String(decoding: try SampleRun.head(at: seconds).canonicalBytes, as: UTF8.self))
+        }
+        #expect(try retold(text(120)).verdict == .valid)
+        let without = try retold(nil)
+        #expect(without.verdict == .undetermined)
+        #expect(codes(without, .notChecked) == ["REVOCATION_HEAD_NOT_GIVEN"])
+        let older = try retold(text(119))
+        #expect(older.verdict == .undetermined)
+        #expect(codes(older, .notChecked) == ["REVOCATION_HEAD_OLDER"])
+        // The assembler says so itself, and a run without revocations needs none.
+        for change in [
+            { $0.revocationHead = nil }, { $0.revocationHead = try SampleRun.head(at: 119).canonicalBytes },
+        ] as [(inout RunMaterial) throws -> Void] {
+            let told = try SampleRun.assembled(SampleRun.Options(change: change))
+            let missing = told.evidence["completeness"]?["missing"]?.array ?? []
+            #expect(missing.map { $0["code"]?.string } == ["REVOCATION_HEAD_NOT_FOUND"])
+        }
+        let live = try SampleRun.assembled(
+            SampleRun.Options(revokedAfter: nil, change: { $0.revocationHead = nil }))
+        #expect(SampleRun.verify(live.exportBundle).verdict == .valid)
+    }
+
     @Test func anApprovalUnderAnotherPolicyIsRefused() throws {
         var payload = try SampleRun.approvalEnvelope().payload
         payload["policy_hash_b64u"] = .string(Digest(hashing: "another policy").b64u)

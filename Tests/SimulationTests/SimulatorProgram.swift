@@ -4,16 +4,7 @@ import Foundation
 /// The program `clawgrant-sim` beside the tests.
 enum SimulatorProgram {
     /// Its path; `nil` when it is not built.
-    static var path: String? {
-        guard let own = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") else { return nil }
-        var folder = URL(fileURLWithPath: own)
-        for _ in 0..<4 {
-            folder.deleteLastPathComponent()
-            let program = folder.appendingPathComponent("clawgrant-sim").path
-            if FileManager.default.isExecutableFile(atPath: program) { return program }
-        }
-        return nil
-    }
+    static var path: String? { BuiltProgram.path("clawgrant-sim") }
 
     struct Run {
         let code: Int32

@@ -15,18 +15,7 @@ import Testing
 /// A bridge of its own process, with all that it reads.
 struct BridgeProcess {
     /// The program beside the test's own.
-    static let program: String? = {
-        guard let own = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") else {
-            return nil
-        }
-        var folder = URL(fileURLWithPath: own)
-        for _ in 0..<4 {
-            folder.deleteLastPathComponent()
-            let program = folder.appendingPathComponent("clawgrant").path
-            if FileManager.default.isExecutableFile(atPath: program) { return program }
-        }
-        return nil
-    }()
+    static let program: String? = BuiltProgram.clawgrant
 
     static let topic = "claw.approvals.bridge.v1"
     let file: String

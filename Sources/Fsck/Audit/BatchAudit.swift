@@ -16,7 +16,8 @@ final class BatchAudit {
     private var nextNumber: Int64?
     private var nextPosition: Int64?
     private var previous: Digest?
-    private var sealedAt: Timestamp?
+    /// The latest time at which a batch that was read was sealed.
+    private(set) var sealedAt: Timestamp?
     /// The tree over headers; `nil` once a header is missing.
     private var tree: GrowingTree?
     /// Batches whose receipts were looked at.

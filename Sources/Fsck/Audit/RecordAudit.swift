@@ -20,7 +20,7 @@ final class RecordAudit {
     func take(_ record: FsckRecord, stream: Int, sequence: Int64, batch: Int64) throws {
         let name = plan.streams[stream].name
         let place = Place.record(plan.streams[stream].topic, record.partition, record.offset)
-        if name == "revocations" { heads.numbered(sequence) }
+        if name == "revocations" { heads.numbered(sequence, batch: batch) }
         guard let value = record.value else {
             guard name == "revocations" else {
                 book.add(.recordUnreadable, at: place, "the record has no value")
@@ -70,6 +70,12 @@ final class RecordAudit {
                 claims: members.string("claims_digest_b64u"), of: found.image.receiptID, record, stream)
         }
         try self.found(found.image, record, stream: stream, sequence: sequence, batch: batch)
+    }
+
+    /// Compares the heads with what was read of the log and of the revocations topic.
+    func finish(lastBatch: Int64?, sealedAt: Timestamp?) {
+        guard let stream = plan.streams.first(where: { $0.name == "revocations" }) else { return }
+        heads.finish(at: stream.topic, lastBatch: lastBatch, sealedAt: sealedAt)
     }
 
     private func found(
@@ -186,18 +192,52 @@ enum SecretAudit {
 struct HeadAudit {
     private let plan: FsckPlan
     private let book: FindingBook
+    /// How much older than the log's last batch the newest head may be while revocations stand behind it. Heads follow
+    /// each other within a second; a worker that was stopped may leave its last revocations to the next one's head.
+    private static let maximumLag: Int64 = 60
+
     private var nextSequence: Int64?
+    private var firstBatch: Int64?
     private var asOf: Timestamp?
     private var controlPosition: Int64 = 0
+    private var isThere = false
+    /// What the head that reaches farthest says of the next record.
+    private var reached: Int64 = 0
 
     init(_ plan: FsckPlan, _ book: FindingBook) {
         self.plan = plan
         self.book = book
     }
 
-    mutating func numbered(_ sequence: Int64) { nextSequence = max(nextSequence ?? 0, sequence + 1) }
+    mutating func numbered(_ sequence: Int64, batch: Int64) {
+        nextSequence = max(nextSequence ?? 0, sequence + 1)
+        firstBatch = min(firstBatch ?? batch, batch)
+    }
+
+    /// Says whether revocations stand on the topic that no head speaks for: a reader of it could not tell that one more
+    /// was taken away.
+    func finish(at topic: String, lastBatch: Int64?, sealedAt: Timestamp?) {
+        guard let nextSequence, let firstBatch, let lastBatch else { return }
+        guard isThere else {
+            // On a live system the first head may be on its way, as records of the last two batches are.
+            if plan.isSettled || firstBatch < lastBatch - 1 {
+                book.add(
+                    .headMissing, at: topic,
+                    "revocations stand below \(nextSequence), and no signed head says that they are all")
+            }
+            return
+        }
+        guard let asOf, let sealedAt, reached < nextSequence, asOf.adding(seconds: Self.maximumLag) < sealedAt else {
+            return
+        }
+        book.add(
+            .headBehind, at: topic,
+            "the newest head is of \(asOf) and speaks for what stands below \(reached); there are records up to "
+                + "\(nextSequence - 1), and the log went on until \(sealedAt)")
+    }
 
     mutating func take(_ record: FsckRecord, at place: String) {
+        isThere = true
         guard let value = record.value, record.key == Array("head".utf8), let head = try? Members(value),
             head.string("head_version") == "1", let log = head.string("log_id"), let at = head.time("as_of"),
             let next = head.count("next_sequence"), let position = head.count("control_position"),
@@ -230,6 +270,7 @@ struct HeadAudit {
             book.add(.headControlPosition, at: place, "control_position \(position) is less than \(controlPosition)")
         }
         asOf = max(asOf ?? at, at)
+        reached = max(reached, next)
         controlPosition = max(controlPosition, position)
     }
 

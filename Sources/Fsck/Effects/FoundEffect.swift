@@ -2,12 +2,12 @@ import ClawWire
 
 /// A record of an output topic, as it was read.
 package struct FsckRecord {
-    let partition: Int32
-    let offset: Int64
-    let timestamp: Int64?
-    let key: [UInt8]?
-    let value: [UInt8]?
-    let headers: [(name: String, value: [UInt8]?)]
+    package let partition: Int32
+    package let offset: Int64
+    package let timestamp: Int64?
+    package let key: [UInt8]?
+    package let value: [UInt8]?
+    package let headers: [(name: String, value: [UInt8]?)]
 
     package init(
         partition: Int32, offset: Int64, timestamp: Int64?, key: [UInt8]?, value: [UInt8]?,

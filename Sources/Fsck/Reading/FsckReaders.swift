@@ -21,6 +21,18 @@ package enum FsckReaders {
         DumpSource.record(line, partition: 0).map { Array(DumpWriter.line($0).dropLast()) }
     }
 
+    /// A row of the ledger in a dump, written anew, for each table as which the line reads.
+    package static func rewritten(ledgerLine line: [UInt8]) -> [[UInt8]] {
+        guard let members = try? Members(line) else { return [] }
+        return [
+            DumpedLedger.batch(members).map(LedgerDumpWriter.batch),
+            DumpedLedger.group(members).map(LedgerDumpWriter.group),
+            DumpedLedger.request(members).map(LedgerDumpWriter.request),
+            DumpedLedger.approval(members).map(LedgerDumpWriter.approval),
+            DumpedLedger.controlEvent(members).map(LedgerDumpWriter.controlEvent),
+        ].compactMap { $0.map { Array($0.dropLast()) } }
+    }
+
     /// Everything that is said of a log whose records stand one a line: the stream's name, a space, and the record as in
     /// a dump. Lines that are no such record are passed over.
     package static func report(lines: [UInt8], _ plan: FsckPlan) throws -> FsckReport {

@@ -323,6 +323,7 @@ struct WorkingSet: ~Copyable {
             let state = entry.state
             entry.stored.state = state.encode()
             entry.stored.subject = state.subject?.id
+            // Sources that name different tickets contradict each other: it is found by the first, see docs/rules.md.
             entry.stored.ticket = state.ticketNumbers.first
             entry.stored.principalName = state.subject?.principalName
             entry.stored.assignment = state.assignment?.holder

@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import HTTPAnswers
 import NIOCore
 import NIOHTTP1
 import Primitives
@@ -33,9 +34,10 @@ public struct OTLPTransport: Sendable {
         request.headers.add(name: "user-agent", value: "clawgrant")
         for (name, value) in settings.headers { request.headers.add(name: name, value: value.reveal()) }
         request.body = .bytes(body)
+        let deadline = ContinuousClock.now + settings.timeout
         let response = try await client().execute(
             request, timeout: .milliseconds(Int64(settings.timeout / .milliseconds(1))))
-        _ = try? await response.body.collect(upTo: Self.maximumAnswerBytes)
+        _ = try? await response.bytes(upTo: Self.maximumAnswerBytes, by: deadline)
         let seconds = response.headers.first(name: "retry-after").flatMap { Int64($0) }
         return SpanExporter.Answer(
             status: Int(response.status.code), retryAfter: seconds.map { .seconds(min(max($0, 0), 60)) })

@@ -204,11 +204,19 @@ struct EvidenceWriter {
         return .object(object)
     }
 
+    private static let endingKinds: Set = [
+        "revocation", "stop.declared", "stop.lifted", "stop.drilled", "control.applied",
+    ]
+
     /// Positions of revocations and of control events.
     static func endings(_ receipts: [LoggedReceipt]) -> JSONValue {
-        positions(receipts) { receipt in
-            ["revocation", "stop.declared", "stop.lifted", "stop.drilled", "control.applied"].contains(receipt.kind)
-        }
+        positions(receipts) { endingKinds.contains($0.kind) }
+    }
+
+    /// When the last revocation or control event was; `nil` where there is none.
+    static func lastEnding(_ receipts: [LoggedReceipt]) -> Timestamp? {
+        receipts.filter { endingKinds.contains($0.kind) }
+            .compactMap { $0.document["occurred_at"]?.string.flatMap { Timestamp(rfc3339: $0) } }.max()
     }
 
     private static func positions(_ receipts: [LoggedReceipt], _ isWanted: (LoggedReceipt) -> Bool) -> JSONValue {
@@ -254,6 +262,9 @@ struct EvidenceWriter {
             note(
                 LoggedCalls.notFound, lost.count, "the log has gateway receipts whose envelopes were not found")
         }
+        note(
+            "REVOCATION_HEAD_NOT_FOUND", run.material.lacksRevocationHead ? 1 : 0,
+            "no signed head of the revocations topic was found that is younger than the run's last revocation")
         if run.tokens.isEmpty { note("NO_TOKEN", 1, "the log holds no issuance for the job") }
         return missing
     }

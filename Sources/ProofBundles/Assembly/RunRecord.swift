@@ -29,6 +29,14 @@ public struct RunMaterial: Sendable {
         self.jobID = jobID
         self.log = log
     }
+
+    /// Whether the run has revocations or control events, and no head of their topic that is younger: nothing shows then
+    /// that a reader of the topic had them all.
+    public var lacksRevocationHead: Bool {
+        guard let last = EvidenceWriter.lastEnding(log.receipts) else { return false }
+        let head = revocationHead.flatMap { try? JSONReader.parse($0) }
+        return head?["as_of"]?.string.flatMap { Timestamp(rfc3339: $0) }.map { $0 < last } ?? true
+    }
 }
 
 /// A token of a run.

@@ -5,8 +5,8 @@
 /// own members.
 enum PageScript {
     private static let parts = [
-        encoding, crypto, trust, model, report, logChecks, evidenceChecks, bundleChecks, verify, view, summary,
-        timeline, details, start,
+        encoding, crypto, trust, model, report, logChecks, evidenceChecks, bundleChecks, loggedCalls, verify, view,
+        summary, timeline, details, start,
     ]
 
     /// The whole program.

@@ -5,7 +5,8 @@ import ReceiptLog
 public struct CompatibleAnswer: Sendable, Hashable {
     /// One verifier's answer.
     public struct Answer: Sendable, Hashable {
-        /// Who answers: `core`, `service`, or `library` where there is one only.
+        /// Who answers: of a proof bundle `core` and `service`, of a token `introspection`, of a WPC `gateway`, of an
+        /// approval `local proxy`, of a commit's signature `command line`, else `library`.
         public let verifier: String
         /// True for VALID.
         public let isValid: Bool
@@ -39,7 +40,8 @@ public struct CompatibleAnswer: Sendable, Hashable {
     ///
     /// - Parameters:
     ///   - bytes: the document.
-    ///   - trust: whose gateways are the allowlist of receipts, unless the options name one.
+    ///   - trust: whose gateways are the allowlist of receipts, unless the options name one; whose token keys, signers of
+    ///     WPCs and approvers count.
     ///   - now: the time of verification.
     ///   - options: the options of the reference's caller, by the reference's names.
     public init(
@@ -49,8 +51,10 @@ public struct CompatibleAnswer: Sendable, Hashable {
             let document = try? JSONReader.parse(
                 bytes, limits: ReferenceVerifier.limits, duplicates: .keepLastValue)
         else {
-            kind = .unknown
-            answers = []
+            let text = bytes.count <= 131_072 ? String(validating: bytes, as: UTF8.self) : nil
+            let token = text.flatMap { ProofVerifier.compactToken($0) }
+            kind = token == nil ? .unknown : .token
+            answers = token.map { [Self.token($0, trust, now)] } ?? []
             return
         }
         var options = options
@@ -61,7 +65,7 @@ public struct CompatibleAnswer: Sendable, Hashable {
                 trust.gatewaySigners.sorted().map { .string($0) })
         }
         kind = ProofVerifier.kind(of: value)
-        answers = Self.answers(about: value, kind, options, now)
+        answers = Self.answers(about: value, kind, trust, options, now)
     }
 
     private static func unwrapped(_ document: JSONValue) -> JSONValue {
@@ -71,7 +75,8 @@ public struct CompatibleAnswer: Sendable, Hashable {
     }
 
     private static func answers(
-        about value: JSONValue, _ kind: DocumentKind, _ options: ReferenceOptions, _ now: Timestamp
+        about value: JSONValue, _ kind: DocumentKind, _ trust: TrustConfiguration, _ options: ReferenceOptions,
+        _ now: Timestamp
     ) -> [Answer] {
         switch kind {
         case .proofBundle:
@@ -88,8 +93,11 @@ public struct CompatibleAnswer: Sendable, Hashable {
         case .gatewayReceipt:
             [Answer(GatewayReceiptVerdict(envelope: value, signers: options.receiptSigners))]
         case .compatibleProof: [inclusionProof(value)]
-        case .batch, .checkpointPair, .checkpoint, .inclusionProof, .receipt, .token, .policy, .toolReceipt, .approval,
-            .grant, .revocationHead, .unknown:
+        case .token: [token(value["token"]?.string ?? "", trust, now)]
+        case .policy: [policy(value, trust, options)]
+        case .approval: approval(value, trust, options, now)
+        case .batch, .checkpointPair, .checkpoint, .inclusionProof, .receipt, .toolReceipt, .grant, .revocationHead,
+            .unknown:
             []
         }
     }

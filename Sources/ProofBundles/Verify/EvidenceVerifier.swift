@@ -334,12 +334,28 @@ struct EvidenceVerifier {
         }
     }
 
+    /// Checks the head of the revocations topic, by which a reader of that topic knew that nothing was kept from it. A
+    /// run with revocations needs one that is younger than they are.
     private mutating func head(_ value: JSONValue?, _ log: TrustConfiguration.Log) {
-        guard let text = value?.string else { return }
+        let last = EvidenceWriter.lastEnding(receipts)
+        guard let text = value?.string else {
+            if let last {
+                list.skip(
+                    "REVOCATION_HEAD_NOT_GIVEN", at("revocations.head"),
+                    "there is a revocation or a control event of \(last), and no signed head of their topic is here")
+            }
+            return
+        }
         do {
             let head = try SignedRevocationHead(
                 verifying: Array(text.utf8), logKeys: log.keys, logID: log.logID)
-            list.pass("REVOCATION_HEAD", at("revocations.head"), "as of \(head.head.asOf)")
+            if let last, head.head.asOf < last {
+                list.skip(
+                    "REVOCATION_HEAD_OLDER", at("revocations.head"),
+                    "the head is as of \(head.head.asOf), and there is a revocation or a control event of \(last)")
+            } else {
+                list.pass("REVOCATION_HEAD", at("revocations.head"), "as of \(head.head.asOf)")
+            }
         } catch {
             list.fail(DocumentFault(error.code.rawValue.uppercased(), at("revocations.head"), error.detail))
         }

@@ -105,12 +105,18 @@ public enum ProofVerifier {
             documents.checkpoint(text, "")
             return documents.list.verification(.checkpoint)
         }
-        let trimmed = ExactText.trimmed(text)
-        guard trimmed.utf8.count(where: { $0 == UInt8(ascii: ".") }) == 2, !trimmed.utf8.contains(0x20) else {
+        guard let token = compactToken(text) else {
             documents.list.fail("UNKNOWN_DOCUMENT", "", "neither JSON nor a token nor a checkpoint")
             return documents.list.verification(.unknown)
         }
-        documents.token(trimmed)
+        documents.token(token)
         return documents.list.verification(.token)
+    }
+
+    /// The text without white space around it, where it looks like a compact token.
+    static func compactToken(_ text: String) -> String? {
+        let trimmed = ExactText.trimmed(text)
+        return trimmed.utf8.count(where: { $0 == UInt8(ascii: ".") }) == 2 && !trimmed.utf8.contains(0x20)
+            ? trimmed : nil
     }
 }

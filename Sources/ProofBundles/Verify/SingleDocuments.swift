@@ -207,9 +207,7 @@ struct SingleDocuments {
     // MARK: Tokens and envelopes
 
     mutating func token(_ text: String) {
-        let keys = AcceptedKeys(
-            signing: trust.tokenKeys.filter { $0.notAfter == nil }.map(\.key),
-            verifyOnly: trust.tokenKeys.filter { $0.notAfter != nil }.map { ($0.key, $0.notAfter?.seconds) })
+        let keys = trust.acceptedKeys
         do {
             let token = try CST.parse(text)
             let rules = CSTVerification.strict(audiences: nil, maximumSkewSeconds: trust.maximumSkewSeconds)

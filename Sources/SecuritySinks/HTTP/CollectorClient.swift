@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import Foundation
 import Glibc
 import GrantWorker
+import HTTPAnswers
 import Keys
 import Metrics
 import NIOCore
@@ -73,10 +74,11 @@ final class CollectorClient: Sendable {
         defer { time.record(duration: .now - start) }
         do {
             let response = try await client.execute(message, timeout: Self.amount(connection.answerTimeout))
-            let body = try await response.body.collect(upTo: connection.maximumAnswerBytes)
+            let body = try await response.bytes(
+                upTo: connection.maximumAnswerBytes, by: start + connection.answerTimeout)
             requests("\(response.status.code / 100)xx")
             return CollectorAnswer(
-                status: Int(response.status.code), body: Array(body.readableBytesView),
+                status: Int(response.status.code), body: body,
                 retryAfter: Self.seconds(response.headers.first(name: "retry-after")))
         } catch {
             requests("none")

@@ -3,10 +3,6 @@ import Foundation
 import GrantWorker
 import IssuanceRules
 
-#if canImport(FoundationNetworking)
-    import FoundationNetworking
-#endif
-
 /// Checks of the sources of WPCs.
 enum PolicyChecks {
     static func findings(_ file: ConfigurationFile, _ rules: RuleSet, isOffline: Bool) async -> [CheckFinding] {
@@ -68,22 +64,13 @@ enum PolicyChecks {
 
     /// Asks the registry for a hash that nothing has: "not found" is the answer of a registry that works.
     private static func registry(_ url: String) async -> CheckFinding {
-        guard let base = URL(string: url) else {
-            return .error("wpc", "\"\(url)\" is no address", "correct wpc.url")
-        }
-        let session = URLSession(configuration: .ephemeral)
-        defer { session.finishTasksAndInvalidate() }
-        var request = URLRequest(url: base.appendingPathComponent(WPCRegistry.path(Digest(hashing: "clawgrant check"))))
-        request.timeoutInterval = 5
         do {
-            let (_, response) = try await session.data(for: request)
-            let status = (response as? HTTPURLResponse)?.statusCode ?? 0
-            return status == 404 || status == 200
-                ? .ok("wpc", "the registry \(url) answers")
-                : .error("wpc", "the registry \(url) answers with status \(status)", "look at its log")
+            _ = try await PolicyLookup.registered(Digest(hashing: "clawgrant check"), at: url)
+            return .ok("wpc", "the registry \(url) answers")
+        } catch let error as WPCError {
+            return .error("wpc", "the registry \(url) answers with a fault: \(error)", "look at its log")
         } catch {
-            return .error(
-                "wpc", "the registry \(url) cannot be reached: \(error.localizedDescription)", "check wpc.url")
+            return .error("wpc", "the registry \(url) cannot be reached: \(error)", "check wpc.url")
         }
     }
 }

@@ -159,7 +159,12 @@ struct ProofVerifyCommand: AsyncParsableCommand {
             return answer.exitCode
         }
         guard !answer.answers.isEmpty else {
-            Console.out("\(Console.plain(name)): the reference has no verifier for this kind of document")
+            let why =
+                answer.kind == .approval
+                ? "the reference asks of an approval whether it is about an agentDid, a scopeHashB64u and a "
+                    + "policyHashB64u: give them with --compat-options"
+                : "the reference has no verifier for this kind of document"
+            Console.out("\(Console.plain(name)): \(why)")
             return answer.exitCode
         }
         for answer in answer.answers {

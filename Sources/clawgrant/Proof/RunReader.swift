@@ -20,6 +20,8 @@ struct RunReader {
 
     /// Longest wait for the next record or the end of a partition.
     private static let patience = Duration.seconds(30)
+    /// Longest wait for a head that is younger than the run's last revocation: workers publish one within a second.
+    private static let headPatience = Duration.seconds(3)
     /// Most WPCs that are asked for over HTTP.
     private static let maximumFetched = 64
 
@@ -191,15 +193,18 @@ struct RunReader {
     ) async throws {
         let topic = file.worker.outputs.name(.revocations)
         guard topics[topic]?.partitions.isEmpty == false else { return }
-        var head: [UInt8]?
         let key = SignedRevocationHead.recordKey
-        try await read(topic, topics, events) { record in
-            if record.key == key, let value = record.value { head = value }
-        }
-        guard let head,
-            (try? SignedRevocationHead(verifying: head, logKeys: logKeys, logID: file.worker.logID)) != nil
-        else { return }
-        material.revocationHead = head
+        let deadline = ContinuousClock.now + Self.headPatience
+        repeat {
+            var head: [UInt8]?
+            try await read(topic, topics, events) { record in
+                if record.key == key, let value = record.value { head = value }
+            }
+            if let head, (try? SignedRevocationHead(verifying: head, logKeys: logKeys, logID: file.worker.logID)) != nil
+            {
+                material.revocationHead = head
+            }
+        } while material.lacksRevocationHead && ContinuousClock.now < deadline
     }
 
     // MARK: Policies

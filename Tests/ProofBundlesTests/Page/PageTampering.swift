@@ -1,3 +1,5 @@
+import ClawWire
+
 /// Scripts that tests run inside the page, with everything of its program in reach.
 enum PageTampering {
     /// Writes what a test wants to know where it finds it in the document.
@@ -90,6 +92,24 @@ enum PageTampering {
           tell(results);
         })();
         """#
+
+    /// Verifies other bundles than the page's own and says what of each does not hold or was not checked.
+    static func verifying(_ bundles: [(name: String, export: JSONValue)], trust: String? = nil) -> String {
+        let list: JSONValue = .array(bundles.map { [.string($0.name), $0.export] })
+        let given = trust.map { "parseTrust(\(JSONText.quoted($0))).trust" } ?? "ownTrust(model)"
+        return #"""
+            (async () => {
+              const results = {};
+              for (const [name, value] of JSON.parse(\#(JSONText.quoted(JSONWriter.text(list))))) {
+                const model = readModel(value);
+                const { report, verdict } = await verify(model, \#(given), await abilities(), () => {});
+                results[name] = { verdict, rows: report.rows.filter((each) => each.outcome !== "pass")
+                  .map((each) => `${each.outcome} ${each.subject} ${each.what}`) };
+              }
+              tell(results);
+            })();
+            """#
+    }
 
     /// Says what is red on the page after it verified itself.
     static let redItems = #"""

@@ -1,5 +1,6 @@
 import ClawWire
 import Foundation
+import ReceiptLog
 import Testing
 
 @testable import ProofBundles
@@ -80,6 +81,83 @@ struct ProofPageBrowserTests {
             #expect(failed.contains(expected) && failed.contains("export"), "\(name): \(failed.sorted())")
             #expect(failed.subtracting(seals).subtracting([expected]).isEmpty, "\(name): \(failed.sorted())")
         }
+    }
+
+    /// What an assembler that signs leaves out or puts in, on the page as on the command line.
+    @Test func whatIsWithheldIsTold() throws {
+        let sample = try SampleRun.assembled().exportBundle
+        let logged = try SampleRun.logged()
+        let stated = try SampleRun.logged(change: { $0.calls.removeLast() })
+        func silent(_ export: JSONValue) throws -> JSONValue {
+            try SampleRun.retold(export) { evidence in
+                var statement = evidence["completeness"]?.object ?? [:]
+                statement["missing"] = []
+                evidence["completeness"] = .object(statement)
+            }
+        }
+        var payload = try SampleRun.approvalEnvelope().payload
+        payload["policy_hash_b64u"] = .string(Digest(hashing: "another policy").b64u)
+        let other = try SignedEnvelope.sign(
+            type: HumanApprovalReceipt.envelopeType, payload: payload, rule: .document,
+            signer: SampleRun.signer("approver"), issuedAt: SampleRun.noon)
+        func headed(_ head: JSONValue?) throws -> JSONValue {
+            try SampleRun.retold(sample) { evidence in
+                var revocations = evidence["revocations"]?.object ?? [:]
+                revocations["head"] = head
+                evidence["revocations"] = .object(revocations)
+            }
+        }
+        let old = String(decoding: try SampleRun.head(at: 119).canonicalBytes, as: UTF8.self)
+        let cases: [(name: String, export: JSONValue, verdict: String, rows: [String])] = [
+            ("nothing", logged, "verified", []),
+            ("a call, stated", stated, "partial", ["skip completeness Stated as missing", "skip completeness Calls"]),
+            ("a call, withheld", try silent(stated), "bad", ["fail completeness Calls"]),
+            (
+                "a late call, stated", try SampleRun.logged([5, 130], change: { $0.calls.removeLast() }), "bad",
+                [
+                    "skip completeness Stated as missing", "skip completeness Calls",
+                    "fail completeness Time of a call",
+                ]
+            ),
+            (
+                "a call that the log has not", try SampleRun.logged(leaves: 1), "partial",
+                ["skip completeness Stated as missing", "skip call:1 Log"]
+            ),
+            (
+                "the list of set-aside calls", try SampleRun.retold(sample) { $0["gateway_receipts"] = nil }, "bad",
+                ["fail completeness Calls set aside"]
+            ),
+            (
+                "the signed approval", try SampleRun.retold(sample) { SampleRun.stripApprovals(&$0) }, "partial",
+                ["skip approval:0 Signed approval"]
+            ),
+            (
+                "another policy",
+                try SampleRun.assembled(SampleRun.Options(approvalEnvelope: other)).exportBundle, "bad",
+                ["fail input:0:0 Policy"]
+            ),
+            ("the head", try headed(nil), "partial", ["skip head Head of the revocations topic"]),
+            ("a young head", try headed(.string(old)), "partial", ["skip head Age of the head"]),
+        ]
+        let bundles = cases.map { (name: $0.name, export: $0.export) }
+        let trust = JSONWriter.text(SampleRun.trustFile)
+        let results = try told(try PageSample.plain(), after: PageTampering.verifying(bundles, trust: trust))
+        for each in cases {
+            let result = results[each.name]
+            #expect(result?["verdict"]?.string == each.verdict, "\(each.name)")
+            #expect(result?["rows"]?.array?.compactMap(\.string) == each.rows, "\(each.name)")
+        }
+        // Whoever names no approver asks for no signature of theirs; whoever gives no keys is told all the same.
+        var lists = SampleRun.trustFile.object ?? [:]
+        lists["approvers"] = []
+        let stripped = bundles.filter { $0.name == "the signed approval" }
+        func verdict(_ trust: String?) throws -> (String?, Int?) {
+            let result = try told(try PageSample.plain(), after: PageTampering.verifying(stripped, trust: trust))
+            let only = result["the signed approval"]
+            return (only?["verdict"]?.string, only?["rows"]?.array?.count)
+        }
+        #expect(try verdict(JSONWriter.text(.object(lists))) == ("verified", 0))
+        #expect(try verdict(nil) == ("intact", 1))
     }
 
     @Test func alteredCallIsRedWhereItStands() throws {

@@ -1,5 +1,25 @@
 /// Sinks of security events.
 extension SettingCatalogue {
+    // MARK: What sinks over HTTP share
+
+    private static let authority = DescribedSetting(
+        "ca_file", .text("the system's"), "Certificates that may vouch for the server, PEM.")
+
+    private static let ourCertificate = [
+        DescribedSetting(
+            "certificate_file", .nothing, "Our certificate with its chain, PEM; together with `key_file`."),
+        DescribedSetting("key_file", .nothing, "Its key, PEM; mode 0600."),
+    ]
+
+    private static let times = [
+        DescribedSetting("connect_timeout_ms", .measured, "Longest time for a connection."),
+        DescribedSetting("answer_timeout_ms", .measured, "Longest time for an answer."),
+    ]
+
+    private static let compression = DescribedSetting("compression", .text("`gzip`"), "`gzip` or `none`.")
+
+    // MARK: Sections
+
     static let securityEvents = SettingSection(
         "security_events",
         """
@@ -52,17 +72,12 @@ extension SettingCatalogue {
             DescribedSetting("format", .text("`syslog`"), "`syslog` or `syslog-cef`."),
             DescribedSetting("ca_file", .text("the system's"), "Certificates that may vouch for the receiver, PEM."),
             DescribedSetting("server_name", .text("`host`"), "The name in the receiver's certificate."),
-            DescribedSetting(
-                "certificate_file", .nothing,
-                """
-                Our certificate with its chain, PEM; together with `key_file`.
-                """),
-            DescribedSetting("key_file", .nothing, "Its key, PEM; mode 0600."),
+        ] + ourCertificate + [
             DescribedSetting(
                 "replay_events", .measured,
                 """
                 Events before the position that are sent again on every new connection.
-                """),
+                """)
         ])
 
     static let fileSink = SettingSection(
@@ -98,21 +113,7 @@ extension SettingCatalogue {
                 Whether events are delivered once an indexer has confirmed them.
                 """),
             DescribedSetting("request_bytes", .measured, "Most bytes of one request before compression."),
-            DescribedSetting("ca_file", .text("the system's"), "Certificates that may vouch for the server, PEM."),
-            DescribedSetting(
-                "certificate_file", .nothing,
-                """
-                Our certificate with its chain, PEM; together with `key_file`.
-                """),
-            DescribedSetting("key_file", .nothing, "Its key, PEM; mode 0600."),
-            DescribedSetting("connect_timeout_ms", .measured, "Longest time for a connection."),
-            DescribedSetting("answer_timeout_ms", .measured, "Longest time for an answer."),
-            DescribedSetting(
-                "compression", .text("`gzip`"),
-                """
-                `gzip` or `none`.
-                """),
-        ])
+        ] + [authority] + ourCertificate + times + [compression])
 
     static let sentinelSink = SettingSection(
         "security_events.sinks[sentinel]",
@@ -130,15 +131,7 @@ extension SettingCatalogue {
             DescribedSetting("algorithm", .text("`PS256`"), "How assertions are signed: `PS256` or `RS256`."),
             DescribedSetting("authority", .text("`https://login.microsoftonline.com`"), "Who gives out tokens."),
             DescribedSetting("scope", .text("`https://monitor.azure.com/.default`"), "What they are asked for."),
-            DescribedSetting("ca_file", .text("the system's"), "Certificates that may vouch for the server, PEM."),
-            DescribedSetting("connect_timeout_ms", .measured, "Longest time for a connection."),
-            DescribedSetting("answer_timeout_ms", .measured, "Longest time for an answer."),
-            DescribedSetting(
-                "compression", .text("`gzip`"),
-                """
-                `gzip` or `none`.
-                """),
-        ])
+        ] + [authority] + times + [compression])
 
     static let otlpSink = SettingSection(
         "security_events.sinks[otlp]",
@@ -147,21 +140,7 @@ extension SettingCatalogue {
             DescribedSetting("url", .required, "The whole address: `https://…:4318/v1/logs`."),
             DescribedSetting("token_file", .nothing, "File with a bearer token."),
             DescribedSetting("request_bytes", .measured, "Most bytes of one request before compression."),
-            DescribedSetting("ca_file", .text("the system's"), "Certificates that may vouch for the server, PEM."),
-            DescribedSetting(
-                "certificate_file", .nothing,
-                """
-                Our certificate with its chain, PEM; together with `key_file`.
-                """),
-            DescribedSetting("key_file", .nothing, "Its key, PEM; mode 0600."),
-            DescribedSetting("connect_timeout_ms", .measured, "Longest time for a connection."),
-            DescribedSetting("answer_timeout_ms", .measured, "Longest time for an answer."),
-            DescribedSetting(
-                "compression", .text("`gzip`"),
-                """
-                `gzip` or `none`.
-                """),
-        ])
+        ] + [authority] + ourCertificate + times + [compression])
 
     static let signalsSink = SettingSection(
         "security_events.sinks[signals]",
@@ -175,16 +154,7 @@ extension SettingCatalogue {
             DescribedSetting("url", .required, "The receiver's address."),
             DescribedSetting("token_file", .nothing, "File with a bearer token."),
             DescribedSetting("concurrency", .measured, "Most pushes at a time."),
-            DescribedSetting("ca_file", .text("the system's"), "Certificates that may vouch for the server, PEM."),
-            DescribedSetting(
-                "certificate_file", .nothing,
-                """
-                Our certificate with its chain, PEM; together with `key_file`.
-                """),
-            DescribedSetting("key_file", .nothing, "Its key, PEM; mode 0600."),
-            DescribedSetting("connect_timeout_ms", .measured, "Longest time for a connection."),
-            DescribedSetting("answer_timeout_ms", .measured, "Longest time for an answer."),
-        ])
+        ] + [authority] + ourCertificate + times)
 
     static let signalsTopicSink = SettingSection(
         "security_events.sinks[signals-topic]",

@@ -329,15 +329,17 @@ extension PageScript {
               settle("Policy", "The call was made under another policy than the token pins.", "binding.policy_hash",
                 receipts);
             }
-            const time = timeOf(at(call, "payload", "timestamp"));
-            const alive = mine.some((token) => token.issued <= time && time < token.voidFrom);
-            const early = mine.every((token) => time < token.issued) &&
-              mine.some((token) => time + c.trust.skew >= token.issued);
-            const late = mine.some((token) => token.issued <= time);
-            settle("Time", alive || early ? null : late ? "The call is dated after its token had ended."
-              : "The call is dated before its token was issued.", "timestamp", receipts,
-                "A token of the run was alive at the time.");
+            settle("Time", timeProblem(c, mine, timeOf(at(call, "payload", "timestamp"))), "timestamp", receipts,
+              "A token of the run was alive at the time.");
           }
+        }
+
+        /** Why a call cannot have been made at a time with one of some tokens; null when it can. */
+        function timeProblem(c, tokens, time) {
+          if (tokens.some((token) => token.issued <= time && time < token.voidFrom)) return null;
+          if (tokens.some((token) => token.issued <= time)) return "The call is dated after its token had ended.";
+          return tokens.some((token) => time + c.trust.skew >= token.issued) ? null
+            : "The call is dated before its token was issued.";
         }
 
         // --- Tool receipts ---

@@ -176,6 +176,7 @@ extension PageScript {
             for (const [place, { input, envelope }] of approval.inputs.entries()) {
               if (envelope !== undefined) await checkOriginal(c, token, input, envelope, index, place, path);
             }
+            if (approval.inputs.every(({ envelope }) => envelope === undefined)) noOriginal(c, token, subject, path);
             const people = texts(at(body, "approver_ids"));
             c.report.settle(subject, "Attestations", {
               rests, problem: approval.attestations.length === people.length ? null
@@ -219,6 +220,11 @@ extension PageScript {
           const run = at(payload, "binding", "run_id");
           if (run !== undefined && run !== c.model.runID) fail("Run", "The approval is for another run.",
             "payload.binding.run_id");
+          for (const pinned of [at(payload, "policy_hash_b64u"), at(payload, "binding", "policy_hash")]) {
+            if (pinned !== undefined && pinned !== token.policy) {
+              fail("Policy", "The approval is under another policy than the token's.", "payload.policy_hash_b64u");
+            }
+          }
           const given = timeOf(at(payload, "timestamp"));
           if (!(token.issued + 1000 >= given)) fail("Time", "The token was issued before the approval.",
             "payload.timestamp");
@@ -227,6 +233,17 @@ extension PageScript {
             fail("Time", "The approval had run out when the token was issued.",
               "payload.minted_capability_ttl_seconds");
           }
+        }
+
+        /** Who approved rests on the worker's word: enough for those alone whose configuration lists no approvers. */
+        function noOriginal(c, token, subject, path) {
+          const add = (outcome, sentence) => c.report.add(subject, "Signed approval", outcome, sentence, `${path}.inputs`);
+          if (!c.trust.names("approver")) {
+            return add("pass", "By the worker's word and the log's: your configuration lists no approvers.");
+          }
+          return ["confirmed", "topic"].includes(at(token.receipt.body, "authenticity"))
+            ? add("skip", "The approval's source signs nothing: that it was given is its word and the worker's.")
+            : add("skip", "The grant rests on a signed approval, and nothing that an approver signed is in the file.");
         }
 
         /** The worker's signed word that a person approved this token. */
@@ -279,8 +296,7 @@ extension PageScript {
             rests: c.broken("receipt"), path: "metadata.clawgrant.revocations",
               sentence: "Revocations and stops are those of the receipts.",
             stated: at(model.evidence, "revocations"),
-            expected: { positions: positions(["revocation", "stop.declared", "stop.lifted", "stop.drilled",
-              "control.applied"]) },
+            expected: { positions: positions(ENDINGS) },
           });
           const statement = at(model.evidence, "completeness");
           const counts = {};

@@ -207,8 +207,15 @@ extension PageScript {
         /** The log's statement of how far the revocations topic was complete. */
         async function checkHead(c) {
           const source = at(c.model.evidence, "revocations", "head");
-          if (source === undefined) return;
           const path = "metadata.clawgrant.revocations.head";
+          const endings = c.model.receipts.filter((receipt) => ENDINGS.includes(kindOf(receipt)))
+            .map((receipt) => timeOf(at(receipt.body, "occurred_at"))).filter((time) => !Number.isNaN(time));
+          const last = endings.length > 0 ? endings.reduce((a, b) => Math.max(a, b)) : null;
+          if (source === undefined) {
+            if (last !== null) c.report.add("head", "Head of the revocations topic", "skip",
+              "There are revocations or stops, and no signed head of their topic is in the file.", path);
+            return;
+          }
           const head = parsed(source);
           if (!isObject(head) || canonical(head) !== source || head.log_id !== c.logName) {
             c.report.add("head", "Head of the revocations topic", "fail", "It is no canonical JSON of this log.", path);
@@ -226,6 +233,10 @@ extension PageScript {
             role: "log", did, signature: at(head, "signature", "signature_b64u"), message, path,
             what: "Head of the revocations topic",
           });
+          if (last !== null && !(timeOf(head.as_of) >= last)) {
+            c.report.add("head", "Age of the head", "skip",
+              "The head of the revocations topic is older than the last revocation or stop.", path);
+          }
         }
         """#
 }

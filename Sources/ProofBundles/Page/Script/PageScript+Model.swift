@@ -68,6 +68,9 @@ extension PageScript {
 
         const kindOf = (receipt) => text(at(receipt.body, "kind"));
 
+        /** What ends tokens, or may. */
+        const ENDINGS = Object.freeze(["revocation", "stop.declared", "stop.lifted", "stop.drilled", "control.applied"]);
+
         /** The tokens of the run as its receipts have them, with what ended each. */
         function derivedTokens(model) {
           const revoked = new Map();

@@ -19,6 +19,7 @@ extension PageScript {
             witnesses: [],
             required: 0,
             logKeys: () => keys,
+            names: () => true,
             allows: () => true,
           };
         }
@@ -76,6 +77,7 @@ extension PageScript {
               skew: skew * 1000,
               logKeys: (name) => logs.get(name)?.keys ?? [],
               knowsLog: (name) => logs.has(name),
+              names: (role) => (lists.get(role)?.size ?? 0) > 0,
               witnessesOf: (name) => logs.get(name) ?? { witnesses: [], required: 0 },
               allows: (role, did) =>
                 role === "cosigner"

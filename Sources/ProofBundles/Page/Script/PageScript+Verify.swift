@@ -31,7 +31,7 @@ extension PageScript {
           const stages = [
             checkForm, withEvidence && checkLog, checkCallSignatures, checkChain, withEvidence && checkPolicies,
             withEvidence && checkTokens, withEvidence && checkApprovals, checkCallBindings, checkTools,
-            withEvidence && checkSums, checkSeals,
+            withEvidence && checkSums, withEvidence && checkLoggedCalls, checkSeals,
           ];
           for (const stage of stages.filter(Boolean)) {
             try {

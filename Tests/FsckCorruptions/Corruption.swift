@@ -1,11 +1,9 @@
 import ClawWire
 import Foundation
-import Testing
-
-@testable import Fsck
+import Fsck
 
 /// One kind of damage, and what must be said of it.
-struct Corruption: Sendable, CustomTestStringConvertible {
+struct Corruption: Sendable {
     /// A finding that must be there: its code, and a part of its place.
     struct Expected: Sendable {
         let code: FindingCode
@@ -22,8 +20,6 @@ struct Corruption: Sendable, CustomTestStringConvertible {
     /// Damage to what was published or stored.
     var spoil: @Sendable (inout ForgedLog) throws -> Void = { _ in }
     var plan: @Sendable (inout FsckPlan) -> Void = { _ in }
-
-    var testDescription: String { name }
 
     init(_ name: String, _ code: FindingCode, at place: String, also: Set<FindingCode> = []) {
         self.name = name
@@ -61,14 +57,20 @@ struct Corruption: Sendable, CustomTestStringConvertible {
         return copy
     }
 
-    /// Makes the damaged log and checks it.
-    func report() async throws -> FsckReport {
+    /// Makes the damaged log, and what the checker is told of it.
+    func planted() throws -> (log: ForgedLog, plan: FsckPlan) {
         var forge = try HealthyLog.forge()
         try self.forge(&forge)
         var log = try forge.publish()
         try spoil(&log)
         var plan = HealthyLog.plan()
         self.plan(&plan)
+        return (log, plan)
+    }
+
+    /// Makes the damaged log and checks it.
+    func report() async throws -> FsckReport {
+        let (log, plan) = try planted()
         return try await Fsck.run(plan, MemoryTopics(log), ledger: usesLedger ? MemoryLedger(log: log) : nil)
     }
 
@@ -98,7 +100,7 @@ extension FsckRecord {
 extension ForgedLog {
     mutating func change(_ stream: String, _ index: Int, _ change: (FsckRecord) throws -> FsckRecord) throws {
         let records = topics[stream] ?? []
-        try #require(index < records.count)
+        guard index < records.count else { throw FsckError("\(stream) has no record \(index)") }
         topics[stream]?[index] = try change(records[index])
     }
 
@@ -106,7 +108,7 @@ extension ForgedLog {
     mutating func replace(_ stream: String, _ index: Int, _ old: String, _ new: String) throws {
         try change(stream, index) { record in
             let text = String(decoding: record.value ?? [], as: UTF8.self)
-            try #require(text.contains(old))
+            guard text.contains(old) else { throw FsckError("\(old) does not stand in \(stream) \(index)") }
             return record.with(value: Array(text.replacingOccurrences(of: old, with: new).utf8))
         }
     }
@@ -114,8 +116,10 @@ extension ForgedLog {
     /// Changes a record's members and prints it canonically.
     mutating func edit(_ stream: String, _ index: Int, _ body: (inout JSONObject) -> Void) throws {
         try change(stream, index) { record in
-            var object = try #require(
-                try JSONReader.parse(record.value ?? [], limits: JSONLimits(maximumBytes: 4 << 20)).object)
+            let limits = JSONLimits(maximumBytes: 4 << 20)
+            guard var object = try JSONReader.parse(record.value ?? [], limits: limits).object else {
+                throw FsckError("\(stream) \(index) is no object")
+            }
             body(&object)
             return record.with(value: JSONWriter.bytes(.object(object), order: .canonical))
         }
@@ -124,7 +128,7 @@ extension ForgedLog {
     /// A copy of a record at the end of its partition.
     mutating func append(_ stream: String, copyOf index: Int, _ change: (FsckRecord) -> FsckRecord = { $0 }) throws {
         let records = topics[stream] ?? []
-        try #require(index < records.count)
+        guard index < records.count else { throw FsckError("\(stream) has no record \(index)") }
         let changed = change(records[index])
         let offset = records.filter { $0.partition == changed.partition }.map(\.offset).max() ?? -1
         topics[stream]?.append(changed.with(offset: offset + 1))

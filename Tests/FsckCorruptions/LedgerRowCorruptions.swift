@@ -1,7 +1,6 @@
 import ClawWire
+import Fsck
 import ReceiptLog
-
-@testable import Fsck
 
 extension Corruption {
     /// Approvals of the ledger that have forgotten a use, or know one too many.

@@ -1,6 +1,6 @@
 import ClawWire
+import Fsck
 import ReceiptLog
-@testable import Fsck
 
 /// Records of topics in memory.
 struct MemoryTopics: TopicSource {

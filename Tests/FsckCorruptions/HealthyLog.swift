@@ -1,7 +1,6 @@
 import ClawWire
+import Fsck
 import ReceiptLog
-
-@testable import Fsck
 
 /// A log with something of everything, in which nothing is wrong.
 enum HealthyLog {

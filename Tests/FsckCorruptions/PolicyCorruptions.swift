@@ -1,7 +1,6 @@
 import ClawWire
+import Fsck
 import ReceiptLog
-
-@testable import Fsck
 
 extension Corruption {
     /// The grant under a WPC.

@@ -1,8 +1,7 @@
 import ClawWire
 import Foundation
+import Fsck
 import ReceiptLog
-
-@testable import Fsck
 
 /// One effect of a forged log: a receipt, and the records that follow from it.
 struct ForgedEffect {
@@ -58,8 +57,10 @@ struct Forge {
     static let logID = "logs.harborline.example/clawgrant"
     static let noon = Timestamp(seconds: 1_772_366_400)
 
+    static func seed(_ name: String) -> [UInt8] { Digest(hashing: "fsck-tests:\(name)").bytes }
+
     static func signer(_ name: String) -> SeedSigner {
-        guard let signer = SeedSigner(seed: Digest(hashing: "fsck-tests:\(name)").bytes) else {
+        guard let signer = SeedSigner(seed: seed(name)) else {
             preconditionFailure("a digest has the 32 bytes of a seed")
         }
         return signer

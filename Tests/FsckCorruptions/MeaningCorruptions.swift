@@ -1,7 +1,6 @@
 import ClawWire
+import Fsck
 import ReceiptLog
-
-@testable import Fsck
 
 extension Corruption {
     /// The place of an effect that is added at the end of the last batch.

@@ -1,8 +1,7 @@
 import ClawWire
 import Foundation
+import Fsck
 import ReceiptLog
-
-@testable import Fsck
 
 extension Corruption {
     private static let other = JSONValue.string(Digest(hashing: "other").b64u)

@@ -1,7 +1,6 @@
 import ClawWire
+import Fsck
 import ReceiptLog
-
-@testable import Fsck
 
 extension Corruption {
     /// Damage to single records and their positions.
@@ -250,6 +249,18 @@ extension Corruption {
             .spoiled { log in
                 let other = try headed { $0.controlPosition = 5 }
                 log.topics["revocations"]?.append(other.with(offset: 3))
+            },
+        Corruption("a head that is gone", .headMissing, at: "claw.revocations.v1")
+            .spoiled { $0.topics["revocations"]?.removeLast() },
+        Corruption("a newest head that is gone", .headBehind, at: "claw.revocations.v1")
+            .spoiled { log in
+                let older = try headed {
+                    $0.asOf = Forge.noon
+                    $0.nextSequence = 1
+                }
+                log.topics["revocations"]?.removeLast()
+                log.topics["revocations"]?.insert(older.with(offset: 1), at: 1)
+                try log.change("revocations", 2) { $0.with(offset: 2) }
             },
     ]
 

@@ -1,0 +1,17 @@
+import Observability
+import StubbornServer
+import Testing
+
+struct StubbornCollectorTests {
+    /// What a collector says beyond its status is of no use: it is not waited for, however it comes.
+    @Test(arguments: StubbornServer.Manner.allCases)
+    func anAnswerWithoutEndIsNotWaitedFor(_ manner: StubbornServer.Manner) async throws {
+        let server = try await StubbornServer.start(manner)
+        let transport = OTLPTransport()
+        var settings = SpanExporter.Settings(endpoint: server.url)
+        settings.timeout = .milliseconds(500)
+        #expect(try await transport.send([0x7B, 0x7D], settings).status == 200)
+        await transport.close()
+        await server.close()
+    }
+}
