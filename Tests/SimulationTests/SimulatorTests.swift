@@ -62,15 +62,18 @@ struct SimulatorTests {
         #expect(run.code == 0, "\(run.output)")
     }
 
-    /// Whoever sleeps while a replica takes over that lacks the last commits publishes, seals, obeys and signs nothing of
-    /// what is gone, or every worker finds it out.
+    /// Whoever sleeps while a replica takes over that lacks the last commits publishes, seals and obeys nothing of what
+    /// is gone, or every worker finds it out.
     @Test(
         arguments: [
-            "start.keys_registered,start.key_recorded", "publish.rendered,publish_control.rendered",
-            "publish.begun,publish_control.sent", "seal.committed,seal.handed_on", "control.committed,control.poll_noted",
+            ["--workers", "1", "--points", "start.keys_registered,start.key_recorded"],
+            ["--points", "publish.rendered,publish_control.rendered"],
+            // A broker that fences, and a sleep behind the question to the ledger.
+            ["--first", "2", "--points", "publish.begun,publish_control.sent"],
+            ["--points", "control.committed,seal.handed_on"],
         ])
-    func takeoversAtPointsKeepEveryProperty(points: String) async throws {
-        let run = try await SimulatorProgram.run(["--crash-points", "takeover", "--points", points])
+    func takeoversAtPointsKeepEveryProperty(arguments: [String]) async throws {
+        let run = try await SimulatorProgram.run(["--crash-points", "takeover"] + arguments)
         #expect(run.code == 0, "\(run.output)")
     }
 

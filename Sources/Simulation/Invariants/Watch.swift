@@ -70,7 +70,9 @@ final class Watch {
     /// Requests get their outcomes.
     func decided(_ requests: [StoredRequest], at position: Int64) {
         for request in requests where request.state != .waiting {
-            if rests == .everything { found("P1", "request \(request.requestID) was decided in a ledger that lost its end") }
+            if rests == .everything {
+                found("P1", "request \(request.requestID) was decided in a ledger that lost its end")
+            }
             outcomes += 1
             if let state = states.updateValue(request.state, forKey: request.requestID), state != request.state {
                 found("P1", "request \(request.requestID) was \(state) and is \(request.state)")
