@@ -474,6 +474,10 @@ struct EmergencyStopTests {
             #expect(refused.code == 1 && refused.errors.contains("key_signs_no_tokens"), "\(refused.errors)")
             let events = try await playground.query("SELECT count(*)::text FROM clawgrant.control_event")
             #expect(try events.string(0, 0) == "0")
+            let drill = try await ProgramRun(
+                ["drill", "--all", "--reason", "r", "--yes", "--json"], config: elsewhere)
+            #expect(drill.code == 0 && drill.errors.contains("the way to gateways is not measured"), "\(drill.errors)")
+            _ = try drill.step("converged")
         }
     }
 

@@ -40,7 +40,7 @@ final class GatewayReader: Sendable {
             })
     }
 
-    /// Runs `body` with a reader that has loaded the topic.
+    /// Runs `body` with a reader that has loaded the topic; with none, after a warning, where the log's keys cannot be read.
     ///
     /// - Parameters:
     ///   - isNeeded: false runs `body` without a reader.
@@ -50,7 +50,14 @@ final class GatewayReader: Sendable {
         _ body: (GatewayReader?) async throws -> Answer
     ) async throws -> Answer {
         guard isNeeded else { return try await body(nil) }
-        let reader = try GatewayReader(file)
+        let reader: GatewayReader
+        do {
+            reader = try GatewayReader(file)
+        } catch {
+            // Who drills need not have the log's keys.
+            Console.error("warning: the way to gateways is not measured, the log's keys cannot be read here: \(error)")
+            return try await body(nil)
+        }
         let running = Task {
             do {
                 try await reader.follower.run()

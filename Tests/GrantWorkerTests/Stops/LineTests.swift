@@ -50,8 +50,9 @@ extension StopTests {
             }
         }
 
-        /// The worker sleeps between what its transaction has read and what it is to write, with the stop lock in its hand.
-        /// Its lease lasts a minute, and its idle session longer than the stop waits: what ends it is the stop itself.
+        /// The worker sleeps between what its transaction has read and what it is to write. It takes the stop lock last, so
+        /// that a stop waits for nothing of its; and when it wakes, what it has read is not true any more. Its lease lasts a
+        /// minute: nobody takes its work meanwhile. (Of one that had the lock, the tests of the ledger tell.)
         @Test func aFrozenWorkerNeitherDelaysAStopNorCommitsWhenItWakes() async throws {
             var options = PlaygroundOptions.stops
             options.limits["lease_lifetime_ms"] = 60_000
@@ -68,7 +69,7 @@ extension StopTests {
                     let rows = try await stage.playground.query(
                         """
                         SELECT a.application_name FROM pg_stat_activity a JOIN pg_locks l ON l.pid = a.pid
-                        WHERE l.locktype = 'advisory' AND l.objid = 8603000 AND l.granted AND \(state)
+                        WHERE l.locktype = 'relation' AND l.relation = 'clawgrant.event'::regclass AND \(state)
                         """)
                     return try (0..<rows.rowCount).contains { victim.isNamed(try rows.string($0, 0)) }
                 }
@@ -85,20 +86,18 @@ extension StopTests {
                 try await stage.stop("stop-1")
                 try await stage.untilPosition(1)
                 stage.note("a stop behind a frozen worker", .now - declared)
-                #expect(try await !sessions("true"))
-                // What ended it is the stop, not the bound that holds where nobody stops.
+                // The stop ended nobody, and waited for nobody's end: the transaction is open, unless its own bound is over.
+                let isOpen = try await sessions("a.state = 'idle in transaction'")
                 let log = FileManager.default.contents(atPath: stage.playground.postgres.log) ?? Data()
                 let said = String(decoding: log, as: UTF8.self)
-                #expect(said.contains("terminating connection due to administrator command"))
-                #expect(!said.contains("idle-in-transaction timeout"))
+                #expect(isOpen || said.contains("idle-in-transaction timeout"))
+                #expect(!said.contains("terminating connection due to administrator command"))
                 victim.thaw()
                 let report = try await stage.audit(within: .seconds(90))
                 #expect(victim.isRunning)
                 #expect(report.counts.issued + report.counts.denied == 60)
                 #expect(report.counts.denied > 0)
                 let result = try await stage.values(of: PlaygroundTopic.controlResults)["stop-1"]
-                let waited = try #require(result?["lock_wait_ms"]?.integer)
-                #expect(waited >= 1)
                 #expect(result?["grants_before"]?.integer == Int64(report.counts.issued))
             }
         }
