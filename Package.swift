@@ -231,11 +231,12 @@ let package = Package(
                 "SecurityEvents", "WebhookBridge", "SecuritySinks", "IssuerAPI", "Console", "Observability",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]),
 
         .target(name: "CPeerCrypto", path: "Fuzzing/CPeerCrypto", linkerSettings: [.linkedLibrary("crypto")]),

@@ -16,7 +16,9 @@ struct Clawgrant: AsyncParsableCommand {
         groupedSubcommands: [
             CommandGroup(
                 name: "Worker",
-                subcommands: [RunCommand.self, ServeCommand.self, ReadyCommand.self, CheckCommand.self, BridgeCommand.self]),
+                subcommands: [
+                    RunCommand.self, ServeCommand.self, ReadyCommand.self, CheckCommand.self, BridgeCommand.self,
+                ]),
             CommandGroup(
                 name: "Emergency",
                 subcommands: [

@@ -63,7 +63,7 @@ struct DocumentTests {
             (.serviceNow, ["decision.approved", "decision.denied", "grant.ended"]),
             (.jsm, ["decision.approved", "decision.denied", "request.opened"]),
             (.gitHub, ["decision.approved", "decision.denied", "request.opened"]),
-            (.pagerDuty, ["stop.declared", "ignored resolve_does_not_lift"]),
+            (.pagerDuty, ["stop.declared", "ignored resolve_does_not_lift", "stop.declared"]),
             (.opsgenie, ["stop.declared", "ignored resolve_does_not_lift"]), (.slack, ["ignored chat_is_not_evidence"]),
             (.sharedSignals, ["subject.invalidated", "subject.invalidated", "subject.invalidated"]),
         ] as [(SourceConfiguration.Kind, [String])])

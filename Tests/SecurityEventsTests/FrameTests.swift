@@ -35,7 +35,7 @@ import Testing
         #expect(record["traceId"]?.string == id && record["spanId"]?.string == span && record["flags"]?.integer == 1)
         let claw = JSONValue.object(OCSF.object(traced))["unmapped"]?["claw"]
         #expect(claw?["trace_id"]?.string == id && claw?["span_id"]?.string == span)
-        #expect(SecurityEventFormat.syslog.line(traced).contains("trace_id=\"\(id)\""))
+        #expect(SecurityEventFormat.syslog.line(traced).contains("traceId=\"\(id)\""))
         // What nobody traced says nothing of it, in any form.
         for format in SecurityEventFormat.allCases { #expect(!format.line(plain).contains("trace")) }
         #expect(!String(decoding: OTLPLogs.recordBytes(plain), as: UTF8.self).contains("trace"))

@@ -238,7 +238,8 @@ final class SealService: Sendable {
         let found = Lock(0)
         if !controlAlone, start >= nextEnds {
             ending = RevocationEnding(
-                grace: limits.revocationGrace, unknownTokenLife: longestLife, maximumTokens: RevocationEnds.maximumTokens,
+                grace: limits.revocationGrace, unknownTokenLife: longestLife,
+                maximumTokens: RevocationEnds.maximumTokens,
                 maximumCutoffs: RevocationEnds.maximumCutoffs
             ) { ended in
                 found.withLock { $0 = max(ended.tokens.count, ended.cutoffs.count) }

@@ -97,7 +97,8 @@ extension ApprovalState {
 
     /// True when more was stated than a state keeps of something that decides; such an approval is held.
     public var hasOverflowed: Bool {
-        requesters.hasLost || assignments.hasLost || claims.hasLost || claims.entries.indices.contains { claims.entries[$0].value.hasLost }
+        requesters.hasLost || assignments.hasLost || claims.hasLost
+            || claims.entries.indices.contains { claims.entries[$0].value.hasLost }
     }
 
     private static func first(_ people: BoundedMap<PersonID, ActorRecord>) -> Actor? {

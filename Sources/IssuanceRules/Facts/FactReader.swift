@@ -30,7 +30,8 @@ extension Fact {
         entitlement = try reader.entitlement("entitlement")
         if let text = try reader.text("assignment") {
             guard let named = AssignmentID(text) else {
-                throw FactError(path: "assignment", expected: "an identifier of 1 to \(AssignmentID.maximumBytes) bytes")
+                throw FactError(
+                    path: "assignment", expected: "an identifier of 1 to \(AssignmentID.maximumBytes) bytes")
             }
             assignment = named
         }

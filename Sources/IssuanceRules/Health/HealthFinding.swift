@@ -55,7 +55,8 @@ public struct HealthFinding: Sendable, Hashable {
     public static func matchedNobody(
         _ source: SourceName, _ end: Fact, evidence: Digest, at now: Timestamp
     ) -> HealthFinding {
-        let named = end.assignment.map { "the assignment \($0)" } ?? "\(end.subject.map { $0.id.rawValue } ?? "somebody")"
+        let named =
+            end.assignment.map { "the assignment \($0)" } ?? "\(end.subject.map { $0.id.rawValue } ?? "somebody")"
         return HealthFinding(
             .matchedNobody, of: source, nil, "\(end.kind) of \(named) matches no open approval and ended nothing",
             evidence: evidence, at: now)

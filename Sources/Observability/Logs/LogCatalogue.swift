@@ -42,7 +42,8 @@ extension LogLine {
         (
             "Sources",
             [
-                .sourceSilent, .endMatchedNobody, .healthFailed, .confirmingRestarted, .unconfirmable, .vendorUnreachable,
+                .sourceSilent, .endMatchedNobody, .healthFailed, .confirmingRestarted, .unconfirmable,
+                .vendorUnreachable,
                 .vendorContradicts, .redriveFailed, .redriveUnreadable, .redriveOver, .deadLettersExpired,
             ]
         ),

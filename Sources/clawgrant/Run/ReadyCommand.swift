@@ -3,6 +3,7 @@ import AsyncHTTPClient
 import ClawWire
 import GrantWorker
 import NIOCore
+import NIOHTTP1
 import NIOSSL
 
 /// `clawgrant ready`: asks the surface of this configuration's worker whether it is ready.
@@ -42,7 +43,8 @@ struct ReadyCommand: AsyncParsableCommand {
         guard status == 200, answer["status"]?.string == "ready" else {
             throw CommandFailure.negative(
                 "\(address) answers \(status): "
-                    + (reasons.isEmpty ? "this is no answer of a worker" : "not ready: \(reasons.joined(separator: ", "))"),
+                    + (reasons.isEmpty
+                        ? "this is no answer of a worker" : "not ready: \(reasons.joined(separator: ", "))"),
                 remedy: "docs/http.md says what each reason means")
         }
         Console.out("ready")

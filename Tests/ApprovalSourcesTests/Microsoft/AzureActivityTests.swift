@@ -83,7 +83,8 @@ struct AzureActivityTests {
     @Test(
         "A deletion that failed, of another tenant, without a path or at another scope ends nothing",
         arguments: [
-            ("resultType", "Failure", "ignored:result_not_success"), ("resultType", "Start", "ignored:result_not_success"),
+            ("resultType", "Failure", "ignored:result_not_success"),
+            ("resultType", "Start", "ignored:result_not_success"),
             ("tenantId", "11111111-2222-4333-8444-555555555555", "rejected:unknown_tenant"),
             ("resourceId", nil, "rejected:malformed"), ("resourceId", "/subscriptions/x", "rejected:malformed"),
             ("time", "yesterday", "rejected:unparseable_time"),
