@@ -9,7 +9,7 @@ struct StubbornCollectorTests {
         let server = try await StubbornServer.start(manner)
         let transport = OTLPTransport()
         var settings = SpanExporter.Settings(endpoint: server.url)
-        settings.timeout = .milliseconds(500)
+        settings.timeout = .seconds(2)
         #expect(try await transport.send([0x7B, 0x7D], settings).status == 200)
         await transport.close()
         await server.close()
