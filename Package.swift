@@ -69,8 +69,8 @@ let package = Package(
             name: "GrantWorker",
             dependencies: [
                 "CrashPoints", "GrantLedger", "GrantVerifier", "GraphConfirmation", "Kafka", "Keys", "ApprovalSources",
-                "IssuanceRules", "Observability", "ReceiptLog", "ClawWire", "HTTPAnswers", "Primitives", "SecurityEvents",
-                "Postgres",
+                "IssuanceRules", "Observability", "ReceiptLog", "ClawWire", "HTTPAnswers", "Primitives",
+                "SecurityEvents", "Postgres",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),

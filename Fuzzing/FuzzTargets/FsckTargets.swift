@@ -30,7 +30,8 @@ extension FuzzTarget {
         FuzzTarget("fsck-dump") { bytes throws(FuzzFinding) in
             _ = FsckReaders.topics(inManifest: bytes)
             for row in FsckReaders.rewritten(ledgerLine: bytes) {
-                try require(FsckReaders.rewritten(ledgerLine: row) == [row], "a row of the ledger is written in two ways")
+                try require(
+                    FsckReaders.rewritten(ledgerLine: row) == [row], "a row of the ledger is written in two ways")
             }
             guard let line = FsckReaders.rewritten(dumpLine: bytes) else { return }
             try require(FsckReaders.rewritten(dumpLine: line) == line, "a record is written in two ways")
