@@ -96,7 +96,7 @@ final class FsckPass {
 
     /// Compares what was far apart, once every stream was read.
     func finish() throws {
-        records.finish(lastBatch: log.last, sealedAt: log.sealedAt)
+        records.finish(beganAt: log.beganAt, sealedAt: log.sealedAt)
         try positions.finish(isWhole: isWhole)
         try uniques.finish(isWhole: isWhole)
         try effects.finish(lastBatch: log.last, streams: Set(plan.streams.map(\.name)))

@@ -18,6 +18,8 @@ final class BatchAudit {
     private var previous: Digest?
     /// The latest time at which a batch that was read was sealed.
     private(set) var sealedAt: Timestamp?
+    /// When the first batch that was read was sealed.
+    private(set) var beganAt: Timestamp?
     /// The tree over headers; `nil` once a header is missing.
     private var tree: GrowingTree?
     /// Batches whose receipts were looked at.
@@ -109,6 +111,7 @@ final class BatchAudit {
         previous = header.hash
         nextNumber = header.number + 1
         nextPosition = header.lastPosition + 1
+        beganAt = beganAt ?? header.sealedAt
         sealedAt = max(header.sealedAt, sealedAt ?? header.sealedAt)
         last = header.number
         tree?.append(leaf: Digest(hashing: 0x00, header.bytes))

@@ -20,7 +20,7 @@ final class RecordAudit {
     func take(_ record: FsckRecord, stream: Int, sequence: Int64, batch: Int64) throws {
         let name = plan.streams[stream].name
         let place = Place.record(plan.streams[stream].topic, record.partition, record.offset)
-        if name == "revocations" { heads.numbered(sequence, batch: batch) }
+        if name == "revocations" { heads.numbered(sequence) }
         guard let value = record.value else {
             guard name == "revocations" else {
                 book.add(.recordUnreadable, at: place, "the record has no value")
@@ -73,9 +73,9 @@ final class RecordAudit {
     }
 
     /// Compares the heads with what was read of the log and of the revocations topic.
-    func finish(lastBatch: Int64?, sealedAt: Timestamp?) {
+    func finish(beganAt: Timestamp?, sealedAt: Timestamp?) {
         guard let stream = plan.streams.first(where: { $0.name == "revocations" }) else { return }
-        heads.finish(at: stream.topic, lastBatch: lastBatch, sealedAt: sealedAt)
+        heads.finish(at: stream.topic, beganAt: beganAt, sealedAt: sealedAt)
     }
 
     private func found(
@@ -194,10 +194,9 @@ struct HeadAudit {
     private let book: FindingBook
     /// How much older than the log's last batch the newest head may be while revocations stand behind it. Heads follow
     /// each other within a second; a worker that was stopped may leave its last revocations to the next one's head.
-    private static let maximumLag: Int64 = 60
+    private static let maximumLag: Int64 = 30
 
     private var nextSequence: Int64?
-    private var firstBatch: Int64?
     private var asOf: Timestamp?
     private var controlPosition: Int64 = 0
     private var isThere = false
@@ -209,25 +208,22 @@ struct HeadAudit {
         self.book = book
     }
 
-    mutating func numbered(_ sequence: Int64, batch: Int64) {
-        nextSequence = max(nextSequence ?? 0, sequence + 1)
-        firstBatch = min(firstBatch ?? batch, batch)
-    }
+    mutating func numbered(_ sequence: Int64) { nextSequence = max(nextSequence ?? 0, sequence + 1) }
 
     /// Says whether revocations stand on the topic that no head speaks for: a reader of it could not tell that one more
     /// was taken away.
-    func finish(at topic: String, lastBatch: Int64?, sealedAt: Timestamp?) {
-        guard let nextSequence, let firstBatch, let lastBatch else { return }
+    func finish(at topic: String, beganAt: Timestamp?, sealedAt: Timestamp?) {
+        guard let nextSequence, let beganAt, let sealedAt else { return }
         guard isThere else {
-            // On a live system the first head may be on its way, as records of the last two batches are.
-            if plan.isSettled || firstBatch < lastBatch - 1 {
+            // Of a log that has just begun, the first head may be on its way.
+            if beganAt.adding(seconds: Self.maximumLag) < sealedAt {
                 book.add(
                     .headMissing, at: topic,
                     "revocations stand below \(nextSequence), and no signed head says that they are all")
             }
             return
         }
-        guard let asOf, let sealedAt, reached < nextSequence, asOf.adding(seconds: Self.maximumLag) < sealedAt else {
+        guard let asOf, reached < nextSequence, asOf.adding(seconds: Self.maximumLag) < sealedAt else {
             return
         }
         book.add(
