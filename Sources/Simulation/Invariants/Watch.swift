@@ -22,6 +22,7 @@ final class Watch {
     private var stops: [String: StopScope] = [:]
     private var tokens: [RequestID: Digest] = [:]
     private var states: [RequestID: RequestState] = [:]
+    private var events: Set<Tables.EventRow> = []
     /// Outcomes that were committed.
     private(set) var outcomes = 0
     /// Tokens that were committed.
@@ -59,12 +60,20 @@ final class Watch {
         tokens = [:]
         states = [:]
         stops = [:]
+        events = Set(tables.events.keys)
         for row in tables.requests.values {
             if row.request.state != .waiting { states[row.request.requestID] = row.request.state }
             if let token = row.request.token { tokens[row.request.requestID] = token.tokenHash }
         }
         let events = tables.controlEvents.values.map(\.event).filter { $0.position != nil }
         for event in events.sorted(by: { $0.position ?? 0 < $1.position ?? 0 }) { note(event) }
+    }
+
+    /// Events were taken for new.
+    func took(_ rows: [Tables.EventRow]) {
+        for row in rows where !events.insert(row).inserted {
+            found("P1", "an event of day \(row.day) was taken for new a second time")
+        }
     }
 
     /// Requests get their outcomes.

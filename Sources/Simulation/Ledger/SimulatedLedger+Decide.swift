@@ -98,6 +98,8 @@ extension SimulatedLedger {
             drawn = drawGroupIDs(32, database)
         }
         let newEvents = try await insertEvents(read, point, session)
+        let rows = newEvents.sorted().map { Tables.EventRow(read.events[$0]) }
+        session.write { _ in session.database.watch.took(rows) }
         try await lockMeetings(read, point, session)
         let holderEnds = try await loadHolderEnds(read, point, session)
         let approvals = try await loadApprovals(read, point, session)
