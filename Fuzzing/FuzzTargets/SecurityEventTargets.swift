@@ -218,7 +218,8 @@ private enum CollectorDouble {
 
     private static let known: Set<String> = Set(
         [
-            "rt", "externalId", "act", "outcome", "dvchost", "msg", "duser", "reason", "cn1", "cn1Label", "cn2",
+            "rt", "externalId", "act", "outcome", "dvchost", "msg", "suser", "duser", "reason", "cn1", "cn1Label",
+            "cn2",
             "cn2Label",
         ]
             + (1...6).flatMap { ["cs\($0)", "cs\($0)Label"] })
