@@ -332,7 +332,7 @@ let package = Package(
                 "GraphConfirmation", "ApprovalSources", "ClawWire", "GraphDouble", "IssuanceRules", "Primitives",
                 "StubbornServer",
             ]),
-        .testTarget(name: "OpenClawTests", dependencies: ["OpenClaw", "ClawWire"]),
+        .testTarget(name: "OpenClawTests", dependencies: ["OpenClaw", "ClawWire", "TestSupport"]),
         .testTarget(
             name: "ConformanceTests",
             dependencies: [
@@ -427,7 +427,7 @@ let package = Package(
             name: "SecurityEventsTests", dependencies: ["SecurityEvents", "ClawWire", "ReceiptLog", "TestSupport"]),
         .testTarget(
             name: "FuzzTargetsTests",
-            dependencies: ["FuzzTargets", "SurfaceTargets", "DevStack", "clawgrant-verdicts"],
+            dependencies: ["FuzzTargets", "SurfaceTargets", "DevStack", "TestSupport", "clawgrant-verdicts"],
             exclude: ["Seeds", "inventory.txt"]),
         .testTarget(
             name: "FsckTests",
@@ -435,7 +435,7 @@ let package = Package(
                 "Fsck", "FsckCorruptions", "fsck-corruptions", "ClawWire", "DevStack", "IssuanceRules", "Kafka",
                 "Playground", "Postgres", "ReceiptLog",
             ]),
-        .testTarget(name: "IssuanceRulesTests", dependencies: ["IssuanceRules", "ClawWire"]),
+        .testTarget(name: "IssuanceRulesTests", dependencies: ["IssuanceRules", "ClawWire", "TestSupport"]),
         .testTarget(
             name: "ApprovalSourcesTests",
             dependencies: [
@@ -457,7 +457,7 @@ let package = Package(
             ]),
         .testTarget(
             name: "GrantVerifierTests",
-            dependencies: ["GrantVerifier", "ClawWire", "Kafka", "Primitives", "ReceiptLog"]),
+            dependencies: ["GrantVerifier", "ClawWire", "Kafka", "Primitives", "ReceiptLog", "TestSupport"]),
         .testTarget(
             name: "GrantLedgerTests",
             dependencies: [
@@ -466,7 +466,7 @@ let package = Package(
         .testTarget(
             name: "GrantCheckerTests",
             dependencies: [
-                "GrantChecker", "ClawWire", "Kafka", "Postgres", "ReceiptLog",
+                "GrantChecker", "ClawWire", "Kafka", "Postgres", "ReceiptLog", "TestSupport",
             ]),
         .testTarget(
             name: "PlaygroundTests",

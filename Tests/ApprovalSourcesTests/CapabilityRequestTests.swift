@@ -1,6 +1,7 @@
 import ApprovalSources
 import ClawWire
 import IssuanceRules
+import TestSupport
 import Testing
 
 @Suite("Capability requests")
@@ -154,7 +155,7 @@ struct CapabilityRequestTests {
 
     @Test("Any member of any type gives facts or a reason, never a crash", arguments: 0..<200)
     func mutations(seed: Int) {
-        var random = SplitMix(seed: UInt64(seed) &+ 4_711)
+        var random = SeededGenerator(seed: UInt64(seed) &+ 4_711)
         let document = random.mutate(CapabilityRequestDocument.encode(Fixtures.request()), depth: 0)
         switch Self.read(document) {
         case .facts(let facts, _): #expect(facts.count == 1)

@@ -1,6 +1,7 @@
 import ApprovalSources
 import ClawWire
 import IssuanceRules
+import TestSupport
 import Testing
 
 @Suite("Reading of audit records")
@@ -392,7 +393,7 @@ struct EntraReadingTests {
 
     @Test("Any member of any type gives facts or a reason, never a crash", arguments: 0..<400)
     func mutations(seed: Int) {
-        var random = SplitMix(seed: UInt64(seed))
+        var random = SeededGenerator(seed: UInt64(seed))
         let base = random.next() % 2 == 0 ? Self.approved : Self.completed
         let value = random.mutate(base.json, depth: 0)
         switch Builder.reading(value) {
@@ -408,20 +409,7 @@ struct EntraReadingTests {
     }
 }
 
-/// A small deterministic generator.
-struct SplitMix {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-
+extension SeededGenerator {
     /// The value with some members replaced, dropped or nested.
     mutating func mutate(_ value: JSONValue, depth: Int) -> JSONValue {
         if depth > 0, next() % 24 == 0 {

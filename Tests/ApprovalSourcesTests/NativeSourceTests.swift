@@ -1,6 +1,7 @@
 import ApprovalSources
 import ClawWire
 import IssuanceRules
+import TestSupport
 import Testing
 
 @Suite("Native events")
@@ -234,7 +235,7 @@ struct NativeSourceTests {
 
     @Test("Any data of any event gives facts or a reason, never a crash", arguments: 0..<300)
     func mutations(seed: Int) {
-        var random = SplitMix(seed: UInt64(seed) &+ 77)
+        var random = SeededGenerator(seed: UInt64(seed) &+ 77)
         var event = seed % 2 == 0 ? Fixtures.decision() : Self.stopEvent()
         event.data = .json(random.mutate(event.json ?? .null, depth: 0))
         switch Fixtures.read(event, Self.topic, mode: seed % 3 == 0 ? .binary : .structured) {

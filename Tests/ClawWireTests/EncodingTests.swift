@@ -5,7 +5,7 @@ import Testing
 @Suite("Encodings, identifiers and time")
 struct EncodingTests {
     @Test func base64urlRoundTrips() {
-        var random = SplitMix(seed: 10)
+        var random = SeededGenerator(seed: 10)
         for _ in 0..<2_000 {
             let bytes = random.bytes(upTo: 70)
             #expect(Base64URL.decode(Base64URL.encode(bytes)) == bytes)
@@ -20,7 +20,7 @@ struct EncodingTests {
     }
 
     @Test func everyByteStringHasOneText() {
-        var random = SplitMix(seed: 11)
+        var random = SeededGenerator(seed: 11)
         let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
         for _ in 0..<2_000 {
             let text = (0..<Int.random(in: 0...9, using: &random)).map { _ in
@@ -83,7 +83,7 @@ struct EncodingTests {
     }
 
     @Test func timestampsRoundTrip() throws {
-        var random = SplitMix(seed: 12)
+        var random = SeededGenerator(seed: 12)
         for _ in 0..<5_000 {
             let milliseconds = Int64.random(in: 0...253_402_300_799_999, using: &random)
             let timestamp = Timestamp(milliseconds: milliseconds)

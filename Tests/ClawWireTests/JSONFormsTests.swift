@@ -53,7 +53,7 @@ struct JSONFormsTests {
     }
 
     @Test func whatIsPrintedReadsBackTheSame() throws {
-        var random = SplitMix(seed: 1)
+        var random = SeededGenerator(seed: 1)
         for _ in 0..<2_000 {
             let value = random.json(depth: 4)
             let text = JSONWriter.text(value)
@@ -67,7 +67,7 @@ struct JSONFormsTests {
     }
 
     @Test func numbersReadBackToTheSameDouble() throws {
-        var random = SplitMix(seed: 2)
+        var random = SeededGenerator(seed: 2)
         for _ in 0..<20_000 {
             let number = random.double()
             let text = ECMAScriptNumber.text(number)
@@ -77,7 +77,7 @@ struct JSONFormsTests {
     }
 
     @Test func orderIsThatOfTheUnits() {
-        var random = SplitMix(seed: 3)
+        var random = SeededGenerator(seed: 3)
         for _ in 0..<5_000 {
             let left = random.text(upTo: 4)
             let right = random.text(upTo: 4)
@@ -87,7 +87,7 @@ struct JSONFormsTests {
     }
 
     @Test func noBytesCrashTheReader() {
-        var random = SplitMix(seed: 4)
+        var random = SeededGenerator(seed: 4)
         let seeds = ["{\"a\":[1,2.5e3,\"\\ud83d\\ude00\"],\"b\":null}", "[[[true]],\"\u{e9}\",-0.1e-2]"]
         for round in 0..<20_000 {
             var bytes = round.isMultiple(of: 3) ? random.bytes(upTo: 64) : Array(seeds[round % 2].utf8)

@@ -1,4 +1,5 @@
 import ClawWire
+import TestSupport
 import Testing
 
 @Suite("Plain parts of JSON texts")
@@ -24,7 +25,7 @@ struct JSONTextTests {
     }
 
     @Test func anyBytesAreMeasured() {
-        var random = SplitMix(seed: 32)
+        var random = SeededGenerator(seed: 32)
         for _ in 0..<5_000 {
             let bytes = random.bytes(upTo: 40)
             let start = Int.random(in: 0...bytes.count, using: &random)
@@ -35,7 +36,7 @@ struct JSONTextTests {
     }
 
     @Test func keysAreOrderedAsTheirUTF16Is() {
-        var random = SplitMix(seed: 33)
+        var random = SeededGenerator(seed: 33)
         for _ in 0..<500 {
             let keys = Set((0..<Int.random(in: 0...12, using: &random)).map { _ in "key" + random.text(upTo: 9) })
             let value = JSONValue.object(JSONObject(keys.map { ($0, .null) }))

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import ClawWire
@@ -33,7 +34,7 @@ struct KeyedHashTests {
     }
 
     @Test func digestsOfPartsAreThoseOfTheWhole() {
-        var random = SplitMix(seed: 31)
+        var random = SeededGenerator(seed: 31)
         for _ in 0..<200 {
             let data = random.bytes(upTo: 200)
             let left = Digest(hashing: data)

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import ClawWire
@@ -65,7 +66,7 @@ struct SealedTokenTests {
             try SealedToken.seal(
                 try token(), to: try recipient().publicKey, ephemeralSecret: try secret(), context: context
             ).utf8)
-        var random = SplitMix(seed: 30)
+        var random = SeededGenerator(seed: 30)
         let key = try recipient()
         for _ in 0..<300 {
             var altered = jwe

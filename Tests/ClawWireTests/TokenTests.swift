@@ -1,4 +1,5 @@
 import ClawWire
+import TestSupport
 import Testing
 
 /// Keys, claims and constants that were computed a second time with independent code.
@@ -196,7 +197,7 @@ struct TokenTests {
 
     @Test func anAlteredCharacterAnywhereIsNoticed() throws {
         let text = Array(try CST.mint(try Own.claims(), signer: try Own.signer()).token.exposed.utf8)
-        var random = SplitMix(seed: 20)
+        var random = SeededGenerator(seed: 20)
         for _ in 0..<300 {
             var altered = text
             let position = Int.random(in: 0..<text.count, using: &random)
@@ -220,7 +221,7 @@ struct TokenTests {
     }
 
     @Test func claimsPrintAndReadBack() throws {
-        var random = SplitMix(seed: 21)
+        var random = SeededGenerator(seed: 21)
         for _ in 0..<500 {
             var claims = CSTClaims(
                 subject: "s" + random.text(upTo: 9), audience: .many(["a", "b" + random.text(upTo: 9)]),

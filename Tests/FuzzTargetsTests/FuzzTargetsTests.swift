@@ -1,6 +1,7 @@
 import Foundation
 import FuzzTargets
 import SurfaceTargets
+import TestSupport
 import Testing
 
 /// Mutated seeds through every target: a short run of what `./dev fuzz` does for as long as one likes.
@@ -25,7 +26,7 @@ struct FuzzTargetsTests {
             .sorted { $0.path < $1.path }
         let inputs = try files.map { [UInt8](try Data(contentsOf: $0)) }
         #expect(!inputs.isEmpty, "\(folder.path) holds no seed")
-        var random = SplitMix(state: 20_261_123)
+        var random = SeededGenerator(seed: 20_261_123)
         func feed(_ input: [UInt8]) throws {
             do {
                 try target.body(input)
@@ -55,19 +56,6 @@ struct FuzzTargetsTests {
     }
 }
 
-/// A generator whose numbers are the same in each run, so that a finding can be found again.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-}
-
 /// Small changes that keep most of an input as it was.
 enum Mutation {
     private static let words = [
@@ -75,7 +63,7 @@ enum Mutation {
         "\u{0}", "\u{FEFF}", "e", "=", "—", "\n",
     ].map { Array($0.utf8) }
 
-    static func of(_ input: [UInt8], and others: [[UInt8]], with random: inout SplitMix) -> [UInt8] {
+    static func of(_ input: [UInt8], and others: [[UInt8]], with random: inout SeededGenerator) -> [UInt8] {
         var bytes = input
         for _ in 0..<Int.random(in: 1...3, using: &random) {
             let place = Int.random(in: 0...bytes.count, using: &random)

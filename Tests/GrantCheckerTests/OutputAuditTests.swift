@@ -1,5 +1,6 @@
 import ClawWire
 import ReceiptLog
+import TestSupport
 import Testing
 
 @testable import GrantChecker
@@ -37,7 +38,7 @@ struct OutputAuditTests {
         let log = try healthy()
         let records = try log.published()
         for seed in 0..<20 {
-            var generator = Seeded(state: UInt64(seed))
+            var generator = SeededGenerator(seed: UInt64(seed))
             let report = try audit(log, (records + records).shuffled(using: &generator))
             #expect(report.violations.map(\.description) == [])
             #expect(report.counts.repeats == records.count)
@@ -233,18 +234,5 @@ struct OutputAuditTests {
         var records = try log.published()
         records[0].record = records[0].record.with(headers: [])
         #expect(try audit(log, records).totals[.positions] != nil)
-    }
-}
-
-/// A generator whose numbers follow from its seed (SplitMix64).
-struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

@@ -1,6 +1,7 @@
 import ClawWire
 import GrantVerifier
 import ReceiptLog
+import TestSupport
 import Testing
 
 /// A ledger that revokes, cuts off and ends at random, and the records it publishes.

@@ -1,5 +1,6 @@
 import ClawWire
 import GrantVerifier
+import TestSupport
 import Testing
 
 struct StatusListTests {

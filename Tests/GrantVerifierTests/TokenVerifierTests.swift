@@ -1,6 +1,7 @@
 import ClawWire
 import GrantVerifier
 import ReceiptLog
+import TestSupport
 import Testing
 
 struct TokenVerifierTests {

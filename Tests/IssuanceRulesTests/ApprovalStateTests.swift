@@ -1,4 +1,5 @@
 import ClawWire
+import TestSupport
 import Testing
 
 @testable import IssuanceRules
@@ -85,7 +86,7 @@ import Testing
 
     @Test(arguments: 0..<200)
     func foldIsCommutativeAndIdempotent(seed: Int) {
-        var dice = Dice(UInt64(seed))
+        var dice = SeededGenerator(seed: UInt64(seed))
         let statements = (0..<Int.random(in: 1...14, using: &dice)).map { _ in Self.statement(&dice) }
         func fold(_ order: [(Fact, SourceName, Authenticity)]) -> ApprovalState {
             var state = ApprovalState(approvalID: Sample.approval)
@@ -103,7 +104,7 @@ import Testing
 
     @Test(arguments: 0..<200)
     func storedFormIsRestored(seed: Int) throws {
-        var dice = Dice(UInt64(seed))
+        var dice = SeededGenerator(seed: UInt64(seed))
         var state = ApprovalState(approvalID: Sample.approval)
         for _ in 0..<Int.random(in: 0...20, using: &dice) {
             let (fact, source, authenticity) = Self.statement(&dice)
@@ -114,7 +115,7 @@ import Testing
 
     @Test(arguments: 0..<100)
     func factsSurviveTheirJSON(seed: Int) throws {
-        var dice = Dice(UInt64(seed))
+        var dice = SeededGenerator(seed: UInt64(seed))
         let fact = Self.statement(&dice).0
         let text = JSONWriter.text(fact.json)
         #expect(try Fact(json: try JSONReader.parse(text)) == fact)
@@ -244,7 +245,7 @@ import Testing
         Sample.fact(.ignored(why: "noise")), Sample.fact(.rejected(why: "unknown_tenant")),
     ]
 
-    static func statement(_ dice: inout Dice) -> (Fact, SourceName, Authenticity) {
+    static func statement(_ dice: inout SeededGenerator) -> (Fact, SourceName, Authenticity) {
         var fact = dice.pick(vocabulary)
         if dice.chance(20) { fact.occurredAt = nil }
         if dice.chance(30) {

@@ -1,4 +1,5 @@
 import ClawWire
+import TestSupport
 import Testing
 
 @testable import IssuanceRules
@@ -10,7 +11,7 @@ import Testing
     private static let actions = ["enable_elevated", "access_production_data"]
     private static let hosts = ["clawproxy.com", "internal.example", "elsewhere.example"]
 
-    private static func rules(_ dice: inout Dice) throws -> RuleSet {
+    private static func rules(_ dice: inout SeededGenerator) throws -> RuleSet {
         func list(_ items: [String]) -> String { "[" + items.map { "\"\($0)\"" }.joined(separator: ", ") + "]" }
         let binding = dice.pick(["contained", "reference", "entitlement"])
         let grantable = Array(scopes.prefix(5))
@@ -49,16 +50,16 @@ import Testing
     }
 
     /// Some time within the hour before noon, and sometimes far from it.
-    private static func past(_ dice: inout Dice) -> Timestamp {
+    private static func past(_ dice: inout SeededGenerator) -> Timestamp {
         Setup.noon.adding(seconds: Int64.random(in: dice.chance(90) ? -3_600...0 : -90_000...90_000, using: &dice))
     }
 
     /// Some time within the two hours after noon, and sometimes far from it.
-    private static func future(_ dice: inout Dice) -> Timestamp {
+    private static func future(_ dice: inout SeededGenerator) -> Timestamp {
         Setup.noon.adding(seconds: Int64.random(in: dice.chance(90) ? 0...7_200 : -90_000...90_000, using: &dice))
     }
 
-    private static func request(_ dice: inout Dice) -> CapabilityRequest {
+    private static func request(_ dice: inout SeededGenerator) -> CapabilityRequest {
         let asked = Array(scopes.prefix(dice.chance(95) ? 5 : 7))
         return CapabilityRequest(
             requestID: RequestID("r1"), jobID: JobID("j1"), jobClass: JobClass(dice.chance(97) ? "c" : "d"),
@@ -73,7 +74,7 @@ import Testing
             delivery: dice.chance(90) ? .sealed(publicKey: Setup.key) : .plain, requestedAt: past(&dice))
     }
 
-    private static func policy(_ dice: inout Dice) -> WPCAvailability {
+    private static func policy(_ dice: inout SeededGenerator) -> WPCAvailability {
         if dice.chance(5) {
             return dice.pick([.notRequested, .unavailable(reason: "x"), .invalid(code: "x", detail: "y")])
         }
@@ -90,7 +91,7 @@ import Testing
         return .available(policy, hash: dice.chance(95) ? Setup.hash : Digest(hashing: "other"))
     }
 
-    private static func statements(_ dice: inout Dice) -> StatementPolicy? {
+    private static func statements(_ dice: inout SeededGenerator) -> StatementPolicy? {
         var statements: [JSONValue] = []
         for index in 0...Int.random(in: 0...2, using: &dice) {
             statements.append([
@@ -107,7 +108,7 @@ import Testing
         return try? StatementPolicy(.object(document))
     }
 
-    private static func facts(_ dice: inout Dice, _ request: CapabilityRequest) -> [Fact] {
+    private static func facts(_ dice: inout SeededGenerator, _ request: CapabilityRequest) -> [Fact] {
         var facts: [Fact] = []
         for id in ["a1", "a2"].prefix(Int.random(in: 0...2, using: &dice)) {
             for person in dice.subset(people) {
@@ -139,7 +140,7 @@ import Testing
         }
     }
 
-    private static func input(_ dice: inout Dice) -> DecisionInput {
+    private static func input(_ dice: inout SeededGenerator) -> DecisionInput {
         let request = request(&dice)
         var states: [ApprovalID: ApprovalState] = [:]
         let source = dice.chance(95) ? "pim" : "odd"
@@ -162,7 +163,7 @@ import Testing
 
     @Test func grantsAreNeverWiderThanTheirParts() throws {
         var issued = 0
-        var dice = Dice(42)
+        var dice = SeededGenerator(seed: 42)
         for _ in 0..<250 {
             let rules = try Self.rules(&dice)
             for _ in 0..<40 {
@@ -271,7 +272,7 @@ import Testing
     }
 
     @Test func theSameInputGivesTheSameDecisionWhateverTheOrder() throws {
-        var dice = Dice(7)
+        var dice = SeededGenerator(seed: 7)
         for _ in 0..<200 {
             let rules = try Self.rules(&dice)
             for _ in 0..<10 {

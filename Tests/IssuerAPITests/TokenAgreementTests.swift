@@ -4,6 +4,7 @@ import GrantVerifier
 import GrantWorker
 import Primitives
 import ReceiptLog
+import TestSupport
 import Testing
 
 @testable import IssuerAPI
@@ -79,7 +80,7 @@ private struct AgreementWorld {
     private static let pins = [nil, Digest(hashing: "wpc-1"), Digest(hashing: "wpc-2")]
     private static let thumbprint = Digest(hashing: "thumbprint")
 
-    private var random: AgreementGenerator
+    private var random: SeededGenerator
     private let active: SeedSigner
     private let earlier: SeedSigner
     private let foreign: SeedSigner
@@ -93,7 +94,7 @@ private struct AgreementWorld {
     private let isLoaded: Bool
 
     init(seed: UInt64) throws {
-        random = AgreementGenerator(state: seed)
+        random = SeededGenerator(seed: seed)
         func signer(_ name: String) throws -> SeedSigner { try #require(SeedSigner(seed: Digest(hashing: name).bytes)) }
         (active, earlier) = (try signer("active"), try signer("earlier"))
         (foreign, log) = (try signer("foreign"), try signer("log"))
@@ -374,18 +375,7 @@ private struct AgreementWorld {
     }
 }
 
-/// Repeats itself for a seed, so that a case that fails can be found again.
-private struct AgreementGenerator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-
+extension SeededGenerator {
     mutating func below(_ limit: Int) -> Int { Int.random(in: 0..<limit, using: &self) }
     mutating func flip() -> Bool { Bool.random(using: &self) }
     mutating func pick<Element>(_ elements: [Element]) -> Element { elements[below(elements.count)] }

@@ -1,5 +1,6 @@
 import ClawWire
 import OpenClaw
+import TestSupport
 import Testing
 
 struct JSON5ReaderTests {
@@ -74,7 +75,7 @@ struct JSON5ReaderTests {
             // c
             {agents: {defaults: {sandbox: {mode: 'all', docker: {binds: ["/a:/b:ro",], n: -0x1F, f: .5e-3}}}}, /*x*/ t: [true]}
             """
-        var random = Mixer(state: 7)
+        var random = SeededGenerator(seed: 7)
         let alphabet = Array("{}[]:,'\"/*\\ux0123eE+-.aN \n".unicodeScalars)
         for _ in 0..<20_000 {
             var scalars = Array(good.unicodeScalars)
@@ -94,18 +95,5 @@ struct JSON5ReaderTests {
                 #expect(error.line >= 1 && error.column >= 1 && !error.detail.isEmpty)
             }
         }
-    }
-}
-
-/// SplitMix64, so that a failure comes again.
-struct Mixer: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

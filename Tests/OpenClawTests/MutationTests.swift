@@ -1,5 +1,6 @@
 import ClawWire
 import OpenClaw
+import TestSupport
 import Testing
 
 /// What is exported is found to be right, and whatever weakens it is found.
@@ -15,7 +16,7 @@ struct MutationTests {
 
     /// Policies at random, the runbook's among them.
     private static func policies(_ count: Int) throws -> [OpenClawPolicy] {
-        var random = Mixer(state: 11)
+        var random = SeededGenerator(seed: 11)
         var policies = [try Samples.policy()]
         for _ in 1..<count {
             let allow = names.filter { _ in random.next() % 3 == 0 }

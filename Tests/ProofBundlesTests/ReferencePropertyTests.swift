@@ -1,4 +1,5 @@
 import ClawWire
+import TestSupport
 import Testing
 
 @testable import ProofBundles
@@ -33,7 +34,7 @@ struct ReferencePropertyTests {
         let original = try #require(bundle["payload"]?.documentDigest)
         let text = JSONWriter.bytes(bundle)
         #expect(maker.core(bundle).status == .valid)
-        var random = BundleRandom(state: 7)
+        var random = SeededGenerator(seed: 7)
         for round in 0..<1_500 {
             var changed = text
             for _ in 0..<Int.random(in: 1...3, using: &random) {
@@ -53,7 +54,7 @@ struct ReferencePropertyTests {
     @Test func changedMembersAreNeverTakenForTheSignedOnes() throws {
         let bundle = try sample()
         let original = try #require(bundle["payload"]?.documentDigest)
-        var random = BundleRandom(state: 11)
+        var random = SeededGenerator(seed: 11)
         for round in 0..<1_500 {
             var changed = bundle
             for _ in 0..<Int.random(in: 1...3, using: &random) { changed = change(changed, &random) }
@@ -63,7 +64,7 @@ struct ReferencePropertyTests {
 
     /// Arbitrary documents, the payload of no one.
     @Test func nothingCrashesOnStrangeShapes() {
-        var random = BundleRandom(state: 13)
+        var random = SeededGenerator(seed: 13)
         let verifier = ExportVerifier(options: maker.options, now: maker.now)
         for _ in 0..<400 {
             var value = strange(&random, depth: 3)
@@ -84,7 +85,7 @@ struct ReferencePropertyTests {
         }
     }
 
-    private func change(_ value: JSONValue, _ random: inout BundleRandom) -> JSONValue {
+    private func change(_ value: JSONValue, _ random: inout SeededGenerator) -> JSONValue {
         switch value {
         case .object(var object) where !object.isEmpty:
             let key = object.keys[Int.random(in: 0..<object.count, using: &random)]
@@ -114,7 +115,7 @@ struct ReferencePropertyTests {
         "policy_binding", "prompt_pack", "reviewer_signoff_receipts", "runner_measurement", "processor_policy",
     ]
 
-    private func strange(_ random: inout BundleRandom, depth: Int) -> JSONValue {
+    private func strange(_ random: inout SeededGenerator, depth: Int) -> JSONValue {
         switch Int.random(in: 0...(depth > 0 ? 7 : 4), using: &random) {
         case 0: return .null
         case 1: return .bool(Bool.random(using: &random))
@@ -132,18 +133,5 @@ struct ReferencePropertyTests {
             }
             return .object(object)
         }
-    }
-}
-
-/// A small seeded generator (SplitMix64), so that a property that fails once fails again.
-struct BundleRandom: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

@@ -1,6 +1,7 @@
 import ClawWire
 import Foundation
 import ReceiptLog
+import TestSupport
 import Testing
 
 @testable import ProofBundles
@@ -208,7 +209,7 @@ struct StrictVerifyTests {
 
     @Test func anyBytesAreSurvived() throws {
         let bytes = try SampleRun.assembled().fileBytes
-        var generator = SplitMix(seed: 4_711)
+        var generator = SeededGenerator(seed: 4_711)
         for _ in 0..<80 {
             var mutated = bytes
             for _ in 0..<Int.random(in: 1...6, using: &generator) {
@@ -253,20 +254,5 @@ struct StrictVerifyTests {
             return .array(array)
         case .null, .bool, .number, .string: return value
         }
-    }
-}
-
-/// A small generator that repeats itself for a seed.
-struct SplitMix: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

@@ -1,5 +1,6 @@
 import ClawWire
 import ReceiptLog
+import TestSupport
 import Testing
 
 struct RedactionTests {

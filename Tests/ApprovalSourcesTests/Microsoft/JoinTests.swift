@@ -1,6 +1,7 @@
 import ApprovalSources
 import ClawWire
 import IssuanceRules
+import TestSupport
 import Testing
 
 /// Several sources about one request: what they say together does not depend on order, delay or repetition.
@@ -96,7 +97,7 @@ struct JoinTests {
         let (name, said, jobClass) = try Self.stories()[index]
         #expect(said.count >= 3 && Set(said.compactMap(\.fact.approvalID)).count == 1, "\(name)")
         let id = try #require(said.first?.fact.approvalID)
-        var random = SplitMix(seed: UInt64(index) + 1)
+        var random = SeededGenerator(seed: UInt64(index) + 1)
         var encoded: Set<[UInt8]> = []
         for _ in 0..<200 {
             var deliveries = said.shuffled(using: &random)
@@ -151,7 +152,7 @@ struct JoinTests {
 
     @Test("Whatever bytes come, each reader answers and answers the same", arguments: 0..<400)
     func mutations(seed: Int) throws {
-        var random = SplitMix(seed: UInt64(seed))
+        var random = SeededGenerator(seed: UInt64(seed))
         for fixture in MicrosoftFixture.all {
             let base = try #require(try fixture.examples.randomElement(using: &random))
             let value = random.mutate(base, depth: 0)
@@ -177,5 +178,3 @@ struct JoinTests {
         }
     }
 }
-
-extension SplitMix: RandomNumberGenerator {}

@@ -1,6 +1,7 @@
 import ApprovalSources
 import ClawWire
 import IssuanceRules
+import TestSupport
 import Testing
 
 /// Several sources that speak about one request fold into one decision, whatever the order, the delay and the number of
@@ -68,7 +69,7 @@ struct JoinPropertyTests {
         let expected = try #require(Self.outcome(records))
         #expect(expected["approval_id"]?.string == Self.approvalID)
         #expect(expected["why"]?.string == why)
-        var random = VendorMutations(state: UInt64(story) &+ 20_261_123)
+        var random = SeededGenerator(seed: UInt64(story) &+ 20_261_123)
         for _ in 0..<60 {
             var deliveries = records
             for _ in 0..<Int.random(in: 0...4, using: &random) {
@@ -85,7 +86,7 @@ struct JoinPropertyTests {
             let facts = records.flatMap {
                 MappingReport(JSONWriter.bytes($0), mapping: Self.mapping, asOf: Self.asOf).facts.map(\.fact)
             }.map { $0.byHolder ?? $0 }
-            var random = VendorMutations(state: 7)
+            var random = SeededGenerator(seed: 7)
             func state(_ facts: [Fact]) -> ApprovalState {
                 var state = ApprovalState(approvalID: ApprovalID(Self.approvalID))
                 for fact in facts { state.apply(fact, from: SourceName(fact.source), authenticity: .topic) }

@@ -1,6 +1,7 @@
 import ApprovalSources
 import ClawWire
 import IssuanceRules
+import TestSupport
 import Testing
 
 /// What holds for every vendor's reader.
@@ -70,7 +71,7 @@ struct VendorBoundsTests {
 
     @Test("No mutation of a record traps or makes an approval of somebody else", arguments: 0..<8)
     func mutations(seed: Int) throws {
-        var random = VendorMutations(state: UInt64(seed) &* 7_919 &+ 1)
+        var random = SeededGenerator(seed: UInt64(seed) &* 7_919 &+ 1)
         let records: [(SourceConfiguration.Kind, JSONValue)] = [
             (.serviceNow, ServiceNowTests.approved), (.jsm, JSMTests.approved), (.gitHub, GitHubTests.review),
             (.pagerDuty, IncidentTests.incident), (.opsgenie, IncidentTests.alert),
@@ -90,18 +91,7 @@ struct VendorBoundsTests {
     }
 }
 
-/// Small changes of a text, the same in each run.
-struct VendorMutations: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-
+extension SeededGenerator {
     mutating func changed(_ input: [UInt8]) -> [UInt8] {
         var bytes = input
         let place = Int.random(in: 0..<bytes.count, using: &self)

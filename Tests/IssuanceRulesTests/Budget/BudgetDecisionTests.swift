@@ -1,4 +1,5 @@
 import ClawWire
+import TestSupport
 import Testing
 
 @testable import IssuanceRules
@@ -106,7 +107,7 @@ import Testing
     }
 
     @Test func aTokenNeverOutlivesTheWallTimeAndIsNeverEmpty() throws {
-        var dice = Dice(71)
+        var dice = SeededGenerator(seed: 71)
         let rules = try Setup().rules
         for _ in 0..<400 {
             var setup = try Self.setup(
@@ -136,7 +137,7 @@ import Testing
 
     /// A refusal for a budget follows from the limits alone, and no further use takes it back.
     @Test func moreUseNeverGivesAToken() throws {
-        var dice = Dice(72)
+        var dice = SeededGenerator(seed: 72)
         for _ in 0..<400 {
             func budget() -> Budget? {
                 guard dice.chance(60) else { return nil }

@@ -1,4 +1,5 @@
 import ClawWire
+import TestSupport
 import Testing
 
 @testable import IssuanceRules
@@ -43,7 +44,7 @@ struct BudgetTests {
         }
     }
 
-    private static func random(_ dice: inout Dice) -> Budget {
+    private static func random(_ dice: inout SeededGenerator) -> Budget {
         func amount() -> Int64? { dice.chance(50) ? Int64.random(in: 1...20, using: &dice) : nil }
         var budget = Budget(
             modelCalls: amount(), inputTokens: amount(), outputTokens: amount(), wallTimeSeconds: amount(),
@@ -53,7 +54,7 @@ struct BudgetTests {
     }
 
     @Test(arguments: 0..<50) func narrowingHasNoOrder(_ seed: Int) {
-        var dice = Dice(UInt64(seed))
+        var dice = SeededGenerator(seed: UInt64(seed))
         let budgets = (0..<4).map { _ in Self.random(&dice) }
         let all = Budget.narrowest(budgets)
         #expect(Budget.narrowest((budgets + dice.subset(budgets)).shuffled(using: &dice)) == all)

@@ -1,4 +1,5 @@
 import ClawWire
+import TestSupport
 import Testing
 
 @testable import IssuanceRules
@@ -170,7 +171,7 @@ struct UsageBookTests {
 
     /// Order, repetition and the cut into batches leave no trace in sums, marks and revocations.
     @Test(arguments: 0..<60) func orderAndRepetitionLeaveNoTrace(_ seed: Int) throws {
-        var dice = Dice(UInt64(seed))
+        var dice = SeededGenerator(seed: UInt64(seed))
         let jobs = ["a", "b", "c"]
         var calls: [ObservedCall] = []
         for index in 0..<40 {

@@ -1,4 +1,5 @@
 import ClawWire
+import TestSupport
 import Testing
 
 @testable import IssuanceRules
@@ -81,7 +82,7 @@ import Testing
 
     /// Looking at a job early, late or twice changes nothing but when its end is noticed.
     @Test(arguments: 0..<40) func lookingChangesNoSum(_ seed: Int) throws {
-        var dice = Dice(UInt64(seed))
+        var dice = SeededGenerator(seed: UInt64(seed))
         let rules = try UsageSample.rules(budget: "{model_calls: 9, wall_time_seconds: 90, thresholds: [50]}")
         let calls = (0..<12).map {
             UsageSample.call(

@@ -1,4 +1,5 @@
 import ClawWire
+import TestSupport
 import Testing
 
 @testable import IssuanceRules
@@ -17,7 +18,7 @@ import Testing
 
     private static let reaches: [ControlOperation.Reach] = [.everywhere, .jobClass(JobClass("ref"))]
 
-    private static func takesAway(_ dice: inout Dice, _ number: Int) -> ControlOperation {
+    private static func takesAway(_ dice: inout SeededGenerator, _ number: Int) -> ControlOperation {
         switch Int.random(in: 0..<6, using: &dice) {
         case 0:
             let scope = dice.pick(scopes.filter { $0.kind != .jti })
@@ -83,7 +84,7 @@ import Testing
 
     @Test(arguments: 0..<40)
     func whatTakesAwayConvergesInAnyOrder(seed: Int) throws {
-        var dice = Dice(UInt64(seed))
+        var dice = SeededGenerator(seed: UInt64(seed))
         let events = (0..<Int.random(in: 2...7, using: &dice)).map { number in
             ControlBench.event(Self.takesAway(&dice, number), id: "e\(number)")
         }
@@ -97,7 +98,7 @@ import Testing
 
     @Test(arguments: 0..<30)
     func stopsAndTheirLiftsConvergeInAnyOrder(seed: Int) throws {
-        var dice = Dice(UInt64(seed) + 1_000)
+        var dice = SeededGenerator(seed: UInt64(seed) + 1_000)
         var events: [ControlEvent] = []
         for number in 0..<Int.random(in: 1...4, using: &dice) {
             let stop = ControlOperation.stop(
@@ -121,7 +122,7 @@ import Testing
 
     @Test(arguments: 0..<40)
     func whatTakesAwayNeverLetsAnythingThrough(seed: Int) throws {
-        var dice = Dice(UInt64(seed) + 2_000)
+        var dice = SeededGenerator(seed: UInt64(seed) + 2_000)
         var state = ControlState.none
         var before = try Self.probes(state, at: 0)
         for number in 0..<8 {
@@ -141,7 +142,7 @@ import Testing
     /// A lift, an enabling and a release end no more than what they name, and never before they are told.
     @Test(arguments: 0..<40)
     func nothingIsIssuedUnderAStopThatHolds(seed: Int) throws {
-        var dice = Dice(UInt64(seed) + 3_000)
+        var dice = SeededGenerator(seed: UInt64(seed) + 3_000)
         var bench = ControlBench()
         bench.clock = 4_000
         var events: [ControlEvent] = []
@@ -171,7 +172,7 @@ import Testing
 
     @Test(arguments: 0..<60)
     func whatIsStoredIsReadBack(seed: Int) throws {
-        var dice = Dice(UInt64(seed) + 4_000)
+        var dice = SeededGenerator(seed: UInt64(seed) + 4_000)
         let people = dice.subset([
             ControlBench.mina, Actor(id: PersonID("é\u{1F600}"), name: "a \"b\"", upn: "x@y.example", kind: .system),
         ])

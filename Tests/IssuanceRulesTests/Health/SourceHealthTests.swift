@@ -1,4 +1,5 @@
 import ClawWire
+import TestSupport
 import Testing
 
 @testable import IssuanceRules
@@ -215,8 +216,8 @@ struct SourceHealthPropertyTests {
     private static let source = SourceName("pim")
     private static let start = time("2026-11-20T12:00:00Z")
 
-    private static func rule(_ dice: inout Dice) -> HealthRule {
-        func limit(_ dice: inout Dice) -> HealthRule.Limit? {
+    private static func rule(_ dice: inout SeededGenerator) -> HealthRule {
+        func limit(_ dice: inout SeededGenerator) -> HealthRule.Limit? {
             dice.chance(70)
                 ? HealthRule.Limit(
                     count: Int.random(in: 1...6, using: &dice), seconds: Int64.random(in: 1...120, using: &dice),
@@ -231,7 +232,7 @@ struct SourceHealthPropertyTests {
                     action: dice.pick([.report, .deny])) : nil)
     }
 
-    private static func event(_ dice: inout Dice, at now: Timestamp) -> HealthEvent {
+    private static func event(_ dice: inout SeededGenerator, at now: Timestamp) -> HealthEvent {
         let people = (0..<5).map { PersonID("p\($0)") }
         switch Int.random(in: 0..<10, using: &dice) {
         case 0...4:
@@ -247,7 +248,7 @@ struct SourceHealthPropertyTests {
 
     @Test(arguments: UInt64(0)..<40) func theSameEventsGiveTheSameStateAndItIsReadBack(_ seed: UInt64) throws {
         func play() throws -> (SourceHealth, [HealthFinding]) {
-            var dice = Dice(seed)
+            var dice = SeededGenerator(seed: seed)
             let rule = Self.rule(&dice)
             var health = SourceHealth()
             var findings: [HealthFinding] = []
@@ -271,7 +272,7 @@ struct SourceHealthPropertyTests {
     }
 
     @Test(arguments: UInt64(0)..<40) func aLimitHoldsForEveryTimeWhereverItBegins(_ seed: UInt64) {
-        var dice = Dice(seed)
+        var dice = SeededGenerator(seed: seed)
         let seconds = Int64.random(in: 1...100, using: &dice)
         let count = Int.random(in: 1...8, using: &dice)
         let rule = HealthRule(sourceLimit: HealthRule.Limit(count: count, seconds: seconds, action: .hold))
@@ -292,7 +293,7 @@ struct SourceHealthPropertyTests {
     }
 
     @Test(arguments: UInt64(0)..<20) func aFindingOfAKindAboutSomebodyIsRaisedOnceInItsTime(_ seed: UInt64) {
-        var dice = Dice(seed)
+        var dice = SeededGenerator(seed: seed)
         let rule = HealthRule(
             anomalies: HealthRule.Anomalies(
                 seconds: 60, burst: 2, usualAfter: 1, minimumDecisionSeconds: 3, action: .report))
