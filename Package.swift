@@ -414,8 +414,8 @@ let package = Package(
         .testTarget(
             name: "SimulationTests",
             dependencies: [
-                "clawgrant-sim", "CrashPoints", "Simulation", "ClawWire", "DevStack", "GrantLedger", "IssuanceRules",
-                "Postgres",
+                "clawgrant-sim", "CrashPoints", "Simulation", "ClawWire", "DevStack", "GrantLedger", "GrantWorker",
+                "IssuanceRules", "Postgres",
                 "Primitives", "ReceiptLog",
             ]),
         .testTarget(name: "ClawWireTests", dependencies: ["ClawWire", "TestSupport"]),

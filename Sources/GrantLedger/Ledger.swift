@@ -32,6 +32,12 @@ public protocol Ledger: Sendable {
         initialOffset: @Sendable (InputPartition) -> Int64
     ) async throws(LedgerError) -> LeaseView
 
+    /// Ends the lives of earlier starts of a worker that have no session in the database any more, so that what they held
+    /// need not wait for its leases to run out. One that still has a session is left alone: it may live.
+    ///
+    /// - Returns: whose life was ended.
+    func endPredecessors(of worker: WorkerID) async throws(LedgerError) -> [WorkerID]
+
     /// Gives partitions up; the next worker may claim them at once.
     func release(partitions: Set<InputPartition>, of worker: WorkerID) async throws(LedgerError)
 

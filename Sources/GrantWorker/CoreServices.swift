@@ -124,6 +124,8 @@ package struct CoreServices: Sendable {
         try await services.publisher.checkProperties()
         CrashPoint.pass(.propertiesChecked)
         try await base.registerKeys()
+        // Before anything is claimed: roles are asked for once in a heartbeat.
+        try await services.leases.endPredecessors()
         return services
     }
 

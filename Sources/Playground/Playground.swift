@@ -133,9 +133,10 @@ public final class Playground: Sendable {
     ///   - clock: A clock of its own, that can be set while it runs; the machine's when `nil`.
     ///   - program: The program it runs, for workers of another build; the one of the options when `nil`.
     ///   - environment: Variables to set for it.
+    ///   - configuredName: The name in its configuration; `name` and the number of the start when `nil`.
     public func startWorker(
         _ name: String, bootstrapServers: String? = nil, database: String? = nil, clock: FakeClock? = nil,
-        program: String? = nil, environment: [String: String] = [:]
+        program: String? = nil, environment: [String: String] = [:], configuredName: String? = nil
     ) throws -> PlaygroundWorker {
         let conninfo = database ?? conninfo
         let servers = bootstrapServers ?? broker.bootstrapServers
@@ -144,7 +145,7 @@ public final class Playground: Sendable {
             name: name, directory: directory, program: try program ?? workerProgram(),
             environment: (clock?.environment ?? [:]).merging(environment) { $1 },
             configuration: {
-                PlaygroundFiles.worker(id: $0, database: conninfo, bootstrapServers: servers, options)
+                PlaygroundFiles.worker(id: configuredName ?? $0, database: conninfo, bootstrapServers: servers, options)
             })
         try worker.start()
         workersByName.withLock { $0[name] = worker }

@@ -191,6 +191,7 @@ struct ControlTests {
         #expect(rows.position == 3)
         #expect(rows.orders.map(\.key) == ["stop/s2", "stop/s3"])
         #expect(rows.orders.map(\.position) == [2, 3])
+        #expect(rows.incarnation == (try await fixture.ledger.ledger.standing().incarnation))
     }
 
     @Test func thePollIsNotedUnderTheRoleOnly() async throws {

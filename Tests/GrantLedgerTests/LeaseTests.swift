@@ -80,6 +80,52 @@ struct LeaseTests {
         }
     }
 
+    /// A process that was killed is started again: another worker, which need not wait for its own leases.
+    @Test func anEarlierStartWithoutASessionIsEnded() async throws {
+        let dead = try await LedgerServer.shared.value.ledger().other("one-00000001")
+        let next = try dead.other("one-00000002")
+        let held = try await dead.beat().held
+        #expect(held.count == 4)
+        let role = try #require(try await dead.ledger.claim(role: .sealer, for: dead.worker))
+        // Its sessions stand, so it may live.
+        #expect(try await next.ledger.endPredecessors(of: next.worker).isEmpty)
+        #expect(try await next.beat().held.isEmpty)
+        #expect(try await next.ledger.claim(role: .sealer, for: next.worker) == nil)
+        await dead.pool.shutdown()
+        try await waitUntil(deadline: .seconds(10), description: "the end of its sessions") {
+            try await next.ledger.endPredecessors(of: next.worker) == [dead.worker]
+        }
+        let taken = try await next.beat().held
+        #expect(taken.map(\.partition) == held.map(\.partition))
+        #expect(taken.allSatisfy { $0.epoch == LeaseEpoch(2) })
+        #expect(try await next.ledger.claim(role: .sealer, for: next.worker)?.epoch.value == role.epoch.value + 1)
+        #expect(try await next.ledger.endPredecessors(of: next.worker).isEmpty)
+        // It lived after all, and was cut off: it is a worker like any other, and what it held is not its any more.
+        let back = try dead.other("one-00000001")
+        #expect(try await back.beat().held.isEmpty)
+        #expect(try await back.ledger.claim(role: .sealer, for: back.worker) == nil)
+        #expect(try await next.beat().surplus == 2)
+        let error = await #expect(throws: LedgerError.self) {
+            try await back.ledger.noteControlPoll(
+                of: "control", coveredTo: 0,
+                under: RoleLease(role: .sealer, owner: back.worker, epoch: role.epoch))
+        }
+        #expect(error?.code == .fenced)
+    }
+
+    @Test(arguments: ["two-00000001", "one-x-00000001", "one-0000001", "one"])
+    func nobodyOfAnotherNameIsEnded(name: String) async throws {
+        let other = try await LedgerServer.shared.value.ledger().other(name)
+        let next = try other.other("one-00000002")
+        _ = try await other.beat()
+        await other.pool.shutdown()
+        try await waitUntil(deadline: .seconds(10), description: "the end of its sessions") {
+            try await next.sql("SELECT 1 FROM pg_stat_activity WHERE application_name = '\(name)'")[0].rowCount == 0
+        }
+        #expect(try await next.ledger.endPredecessors(of: next.worker).isEmpty)
+        #expect(try await next.beat().held.isEmpty)
+    }
+
     @Test func oneWorkerHoldsARoleUntilItLeaves() async throws {
         let first = try await LedgerServer.shared.value.ledger()
         let second = try first.other("worker-2")

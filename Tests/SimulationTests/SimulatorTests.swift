@@ -27,6 +27,12 @@ struct SimulatorTests {
         #expect(trace(first) == trace(second))
     }
 
+    /// What each of them found is told in the documentation of the simulation.
+    @Test(arguments: [500_759, 500_468, 502_430]) func aSeedThatBrokeAPropertyKeepsAll(seed: Int) async throws {
+        let run = try await SimulatorProgram.run(["--replay", "\(seed)"])
+        #expect(run.code == 0, "\(run.output)")
+    }
+
     @Test func seedsDiffer() async throws {
         let first = try await SimulatorProgram.run(["--replay", "1"])
         let second = try await SimulatorProgram.run(["--replay", "2"])

@@ -35,7 +35,7 @@ struct Restart {
                 let before = try await Self.settled(watch)
                 try await send(100)
                 let start = ContinuousClock.now
-                try worker.start()
+                try worker.startAgain()
                 try await waitUntil(
                     deadline: .seconds(60), description: "the first grant", interval: .milliseconds(2)
                 ) { watch.count > before }

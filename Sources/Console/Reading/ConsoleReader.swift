@@ -14,7 +14,8 @@ final class ConsoleReader: Sendable {
     private let rules: RuleSet
     private let inputEnds: (any ConsoleInputEnds)?
     private let feed: DecisionFeed
-    private let control = Lock(ControlState.none)
+    /// What is known of the control orders, and of which database.
+    private let control = Lock<(state: ControlState, incarnation: LedgerIncarnation?)>((.none, nil))
     private let standings: SharedAnswers<(standing: ConsoleStanding, control: ControlState)>
     private let tallies: SharedAnswers<ConsoleTallies>
     private let ends: SharedAnswers<[TopicPartition: Int64]>
@@ -65,13 +66,13 @@ final class ConsoleReader: Sendable {
     func standing() async throws -> (standing: ConsoleStanding, control: ControlState) {
         try await standings.answer("standing") { [self] in
             let known = control.withLock { $0 }
-            let standing = try await ledger.consoleStanding(ordersAfter: known.position)
-            guard standing.controlPosition >= known.position else {
-                // The ledger was restored: what was known of it holds no more.
+            let standing = try await ledger.consoleStanding(ordersAfter: known.state.position)
+            guard known.state.position == 0 || standing.incarnation == known.incarnation else {
+                // Restored, or a replica that gave positions which are known here to other events.
                 let all = try await ledger.consoleStanding(ordersAfter: 0)
                 return (all, try remember(ControlState.none, all))
             }
-            return (standing, try remember(known, standing))
+            return (standing, try remember(known.state, standing))
         }
     }
 
@@ -85,7 +86,7 @@ final class ConsoleReader: Sendable {
         }
         var state = known
         state.advance(to: standing.controlPosition, with: orders)
-        control.withLock { $0 = state }
+        control.withLock { $0 = (state, standing.incarnation) }
         return state
     }
 

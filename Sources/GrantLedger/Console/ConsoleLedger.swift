@@ -127,6 +127,8 @@ public struct ConsoleStanding: Sendable {
     public let controlPosition: Int64
     /// When the control topic was last read to its end.
     public let controlPolledAt: Timestamp
+    /// The database that was asked: positions say nothing of those of another one.
+    public let incarnation: LedgerIncarnation
     /// Control orders that changed since the position that was asked for.
     public let orders: [StoredControlOrder]
     /// Runs of single revocations that are not finished.

@@ -50,6 +50,7 @@ extension PostgresLedger: ConsoleLedger {
             return ConsoleStanding(
                 now: try state.timestampValue(0, 2), logID: try backlog.optional(0, 3) ?? "",
                 controlPosition: try state.int64(0, 0), controlPolledAt: try state.timestampValue(0, 1),
+                incarnation: try LedgerIncarnation(state, 0, firstColumn: 4),
                 orders: try StoredRows.controlOrders(results[1]),
                 openRuns: try (0..<results[2].rowCount).map { try Self.run(results[2], row: $0) },
                 lastBatch: try Self.lastBatch(results[3]),

@@ -28,7 +28,14 @@ public struct ControlStateRows: Sendable, Hashable {
     /// The ledger's clock.
     public let now: Timestamp
 
-    package init(position: Int64, orders: [StoredControlOrder], polledAt: Timestamp, now: Timestamp) {
+    /// The database that this is the state of.
+    public let incarnation: LedgerIncarnation?
+
+    package init(
+        position: Int64, orders: [StoredControlOrder], polledAt: Timestamp, now: Timestamp,
+        incarnation: LedgerIncarnation? = nil
+    ) {
+        self.incarnation = incarnation
         self.position = position
         self.orders = orders
         self.polledAt = polledAt
@@ -157,6 +164,8 @@ public struct ControlSnapshot: Sendable {
     public let known: KnownEvent?
     /// How long the lock was waited for.
     public let waited: Duration
+    /// The database that this was read from.
+    public let incarnation: LedgerIncarnation?
     /// Live tokens of ``ControlRead/counted``; `nil` where there are more than ``ControlRead/CountedScope/most``, or none
     /// is asked for.
     public package(set) var live: Int64?
@@ -168,8 +177,10 @@ public struct ControlSnapshot: Sendable {
 
     package init(
         now: Timestamp, position: Int64, orders: [StoredControlOrder], counts: [Count], newestIssuedAt: Timestamp?,
-        latestExpiry: Timestamp?, known: KnownEvent?, waited: Duration, approvals: [ApprovalID: StoredApproval]
+        latestExpiry: Timestamp?, known: KnownEvent?, waited: Duration, approvals: [ApprovalID: StoredApproval],
+        incarnation: LedgerIncarnation? = nil
     ) {
+        self.incarnation = incarnation
         self.now = now
         self.position = position
         self.orders = orders

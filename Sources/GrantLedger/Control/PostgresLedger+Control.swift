@@ -97,7 +97,8 @@ extension PostgresLedger {
         var snapshot = ControlSnapshot(
             now: try state.timestampValue(0, 2), position: try state.int64(0, 0),
             orders: try StoredRows.controlOrders(results[1]), counts: counts, newestIssuedAt: newest,
-            latestExpiry: latest, known: known, waited: waited, approvals: [:])
+            latestExpiry: latest, known: known, waited: waited, approvals: [:],
+            incarnation: try LedgerIncarnation(state, 0, firstColumn: 4))
         if read.counted != nil {
             let live = try results[countStep].int64(0, 0)
             snapshot.live = live > ControlRead.CountedScope.most ? nil : live
@@ -212,7 +213,8 @@ extension PostgresLedger {
         do {
             return ControlStateRows(
                 position: try results[0].int64(0, 0), orders: try StoredRows.controlOrders(results[1]),
-                polledAt: try results[0].timestampValue(0, 1), now: try results[0].timestampValue(0, 2))
+                polledAt: try results[0].timestampValue(0, 1), now: try results[0].timestampValue(0, 2),
+                incarnation: try LedgerIncarnation(results[0], 0, firstColumn: 4))
         } catch {
             throw Self.translate(error, what)
         }

@@ -75,6 +75,18 @@ extension PostgresLedger {
             liveWorkers: Int(try shares.int64(0, 0)), totalPartitions: Int(try shares.int64(0, 1)))
     }
 
+    /// See ``Ledger/endPredecessors(of:)``.
+    public func endPredecessors(of worker: WorkerID) async throws(LedgerError) -> [WorkerID] {
+        let what = "looking for earlier starts of worker \(worker)"
+        let rows = try await run(
+            what, [.execute(LeaseStatements.endPredecessors, Parameters(worker.rawValue))])[0]
+        do {
+            return try (0..<rows.rowCount).map { WorkerID(try rows.string($0, 0)) }
+        } catch {
+            throw Self.translate(error, what)
+        }
+    }
+
     /// See ``Ledger/release(partitions:of:)``.
     public func release(partitions: Set<InputPartition>, of worker: WorkerID) async throws(LedgerError) {
         let sorted = partitions.sorted()

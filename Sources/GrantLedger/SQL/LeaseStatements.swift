@@ -41,6 +41,20 @@ enum LeaseStatements {
         """,
         parameterTypes: [.text, .int8])
 
+    /// Ends the lives of those that began under the same configured name and have no session left: an identifier is that
+    /// name and `-` and eight digits of each start's own. Nobody without a session can have a transaction open, and the
+    /// epochs of whatever is taken over refuse what a process commits later that lives after all.
+    static let endPredecessors = PreparedStatement(
+        "end_predecessors",
+        """
+        UPDATE clawgrant.worker w SET expires_at = clock_timestamp() - interval '1 millisecond'
+        WHERE w.worker_id <> $1 AND w.expires_at >= clock_timestamp()
+            AND w.worker_id ~ '-[0-9a-f]{8}$' AND $1 ~ '-[0-9a-f]{8}$' AND left(w.worker_id, -9) = left($1, -9)
+            AND NOT EXISTS (SELECT 1 FROM pg_stat_activity a WHERE a.application_name = w.worker_id)
+        RETURNING w.worker_id
+        """,
+        parameterTypes: [.text])
+
     static let forgetTheDead = PreparedStatement(
         "forget_the_dead",
         """

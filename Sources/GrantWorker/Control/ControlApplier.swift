@@ -41,7 +41,7 @@ public struct ControlApplier: Sendable {
     let policy: @Sendable (Digest) async -> Bool
     /// The control orders as of the last transaction: those that are taken away cannot matter, so under the stop lock only
     /// those are read that changed since, however many stops there have been.
-    private let known = Lock(ControlState.none)
+    private let view = ControlView()
 
     /// Makes an applier.
     ///
@@ -93,13 +93,28 @@ public struct ControlApplier: Sendable {
         if case .lift(let lift) = event.operation, let hash = lift.policyHash, await policy(hash) {
             verified.insert(hash)
         }
+        let known = view.current
+        do {
+            return try await attempt(event, read, verified: verified, since: start, complete: complete)
+        } catch let error as LedgerError {
+            // Nothing is committed, and what was known of another database is forgotten: whoever declares a stop right
+            // behind a failover need not do it twice.
+            guard error.code == .conflict, view.current.incarnation != known.incarnation else { throw error }
+            return try await attempt(event, read, verified: verified, since: start, complete: complete)
+        }
+    }
+
+    private func attempt(
+        _ event: ControlEvent, _ read: ControlRead, verified policies: Set<Digest>,
+        since start: ContinuousClock.Instant,
+        complete: @Sendable (inout ControlWrite, ControlAcknowledgement, ControlSnapshot) throws -> Void
+    ) async throws -> ControlAcknowledgement {
         let before = try await knownState()
         var read = read
-        read.knownPosition = before.position
+        read.knownPosition = before.state.position
         read.counted = event.operation.scope.map(\.normalized).flatMap {
             ControlRead.CountedScope(kind: $0.kind.rawValue, value: $0.value)
         }
-        let policies = verified
         let fence = read.fence
         return try await ledger.control(read) { snapshot in
             try state(before, snapshot).evidenceNeeded(by: event).approvals
@@ -138,23 +153,18 @@ public struct ControlApplier: Sendable {
     }
 
     /// What is known before a transaction; a first one does not read everything while it keeps the lock.
-    private func knownState() async throws -> ControlState {
-        let state = known.withLock { $0 }
-        guard state.position == 0 else { return state }
+    private func knownState() async throws -> ControlView.Known {
+        let known = view.current
+        guard known.state.position == 0 else { return known }
         let rows = try await ledger.controlState(after: 0)
-        return try state.advanced(to: rows.position, with: rows.orders)
+        let state = try view.state(
+            ControlView.Known(), advancedTo: rows.position, with: rows.orders, of: rows.incarnation)
+        return ControlView.Known(state: state, incarnation: rows.incarnation)
     }
 
-    private func state(_ before: ControlState, _ snapshot: ControlSnapshot) throws -> ControlState {
-        guard snapshot.position >= before.position else {
-            known.withLock { $0 = .none }
-            throw LedgerError(
-                .conflict,
-                "the ledger is at control position \(snapshot.position) and was at \(before.position): it was restored")
-        }
-        let state = try before.advanced(to: snapshot.position, with: snapshot.orders)
-        known.withLock { if state.position > $0.position { $0 = state } }
-        return state
+    private func state(_ before: ControlView.Known, _ snapshot: ControlSnapshot) throws -> ControlState {
+        try view.state(
+            before, advancedTo: snapshot.position, with: snapshot.orders, of: snapshot.incarnation)
     }
 
     private func plan(

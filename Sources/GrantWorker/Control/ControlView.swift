@@ -27,17 +27,25 @@ final class ControlView: Sendable {
     /// - Throws: ``LedgerError/Code/conflict`` when the database is another one than that of which something was known;
     ///   that is forgotten, and the transaction is to be made again.
     func state(_ before: Known, advancedBy snapshot: DecideSnapshot) throws -> ControlState {
-        guard before.state.position == 0 || before.incarnation == snapshot.incarnation else {
+        try state(
+            before, advancedTo: snapshot.controlPosition, with: snapshot.newControlOrders, of: snapshot.incarnation)
+    }
+
+    /// The state of a transaction that found these rows changed; see ``state(_:advancedBy:)``.
+    func state(
+        _ before: Known, advancedTo position: Int64, with orders: [StoredControlOrder],
+        of incarnation: LedgerIncarnation?
+    ) throws -> ControlState {
+        guard before.state.position == 0 || before.incarnation == incarnation && position >= before.state.position
+        else {
             known.withLock { if $0.incarnation == before.incarnation { $0 = Known() } }
             throw LedgerError(.conflict, "the database is another one: control events are read from the first on")
         }
-        guard snapshot.controlPosition > before.state.position || !snapshot.newControlOrders.isEmpty else {
-            return before.state
-        }
-        let fresh = try before.state.advanced(to: snapshot.controlPosition, with: snapshot.newControlOrders)
+        guard position > before.state.position || !orders.isEmpty else { return before.state }
+        let fresh = try before.state.advanced(to: position, with: orders)
         known.withLock { known in
-            guard known.incarnation != snapshot.incarnation || fresh.position > known.state.position else { return }
-            known = Known(state: fresh, incarnation: snapshot.incarnation)
+            guard known.incarnation != incarnation || fresh.position > known.state.position else { return }
+            known = Known(state: fresh, incarnation: incarnation)
         }
         return fresh
     }

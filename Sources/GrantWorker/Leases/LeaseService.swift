@@ -38,11 +38,14 @@ final class LeaseService: Sendable {
     /// Beats until stopped. Asking the broker for its topics runs beside the heartbeat: a broker that does not answer
     /// must not cost this worker its life.
     func run(until stop: @escaping @Sendable () -> Bool) async throws {
+        let began = SteadyTime.now
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.follow() }
             while !stop() {
                 try Task.checkCancellation()
                 do {
+                    // The server may be told late that a process is gone; after a lease's lifetime it makes no difference.
+                    if SteadyTime.now - began < limits.leaseLifetime { try await endPredecessors() }
                     try await beat()
                 } catch let error as LedgerError {
                     logger.log(.heartbeatFailed, metadata: ["error": "\(error)"])
@@ -51,6 +54,15 @@ final class LeaseService: Sendable {
             }
             group.cancelAll()
         }
+    }
+
+    /// Ends what is left of this worker's earlier starts, so that a process which was killed and started again does not
+    /// wait for its own leases.
+    func endPredecessors() async throws(LedgerError) {
+        let ended = try await ledger.endPredecessors(of: worker)
+        guard !ended.isEmpty else { return }
+        logger.log(
+            .predecessorsEnded, metadata: ["workers": "\(ended.map { "\($0)" }.sorted().joined(separator: " "))"])
     }
 
     /// Stays alive without taking anything up, for as long as this worker finishes what it has begun.

@@ -13,7 +13,8 @@ extension LogLine {
         (
             "Reading",
             [
-                .partitionsChanged, .topicMissing, .topicsUnknown, .heartbeatFailed, .leavingFailed,
+                .partitionsChanged, .predecessorsEnded, .topicMissing, .topicsUnknown, .heartbeatFailed,
+                .leavingFailed,
                 .unassignFailed, .consumerFailed, .inputDeleted, .partitionShorter, .partitionUnreadable,
                 .offsetsUncommitted,
             ]

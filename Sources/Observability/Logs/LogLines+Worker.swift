@@ -116,6 +116,11 @@ extension LogLine {
         "input.partitions_changed", .info, "partitions changed",
         means: "Leases of input partitions were taken, lost or given to others.")
 
+    /// Earlier starts of this worker were ended.
+    public static let predecessorsEnded = LogLine(
+        "input.predecessors_ended", .info, "earlier starts of this worker were ended",
+        means: "They ended without leaving and have no session in the database; what they held is free at once.")
+
     /// An input topic does not exist.
     public static let topicMissing = LogLine(
         "input.topic_missing", .warning, "an input topic does not exist",

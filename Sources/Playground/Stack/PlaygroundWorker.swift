@@ -61,10 +61,15 @@ public final class PlaygroundWorker: Sendable {
     ///
     /// - Throws: `DevStackError` when it cannot be started.
     public func start() throws {
-        let starts = state.withLock { state in
-            state.starts += 1
-            return state.starts
-        }
+        state.withLock { $0.starts += 1 }
+        try startAgain()
+    }
+
+    /// The same under the name of the last start, as a supervisor starts a process again.
+    ///
+    /// - Throws: `DevStackError` when it cannot be started.
+    public func startAgain() throws {
+        let starts = state.withLock { $0.starts }
         try PlaygroundFiles.write(configuration("\(name).\(starts)"), to: configurationFile)
         var configuration = ManagedProcess.Configuration(
             executable: program, arguments: ["run", "--config", configurationFile])

@@ -103,7 +103,7 @@ extension SimulatedLedger {
         }
         var snapshot = ControlSnapshot(
             now: now, position: position, orders: orders, counts: counts, newestIssuedAt: newest, latestExpiry: latest,
-            known: known, waited: waited, approvals: [:])
+            known: known, waited: waited, approvals: [:], incarnation: database.incarnation)
         if let scope = read.counted {
             try await session.statement("control.count_scope")
             let end = database.clock
@@ -334,7 +334,7 @@ extension SimulatedLedger {
         try await read("control_state") { database in
             ControlStateRows(
                 position: database.tables.controlPosition, orders: database.tables.orders(after: position),
-                polledAt: database.tables.polledAt, now: database.clock)
+                polledAt: database.tables.polledAt, now: database.clock, incarnation: database.incarnation)
         }
     }
 

@@ -113,6 +113,9 @@ extension SimulatedLedger {
             liveWorkers: live.count, totalPartitions: partitions.count)
     }
 
+    /// No worker of a world has the name of another, and a session here lasts for one transaction.
+    func endPredecessors(of worker: WorkerID) async throws(LedgerError) -> [WorkerID] { [] }
+
     func release(partitions: Set<InputPartition>, of worker: WorkerID) async throws(LedgerError) {
         try await run("release_partitions") { session in
             try await session.statement("release_partitions.update")

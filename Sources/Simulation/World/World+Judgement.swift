@@ -35,6 +35,7 @@ extension World {
             return "the lane \(lane.rawValue) is published to \(tables.publishPositions[lane]?.nextBatch ?? 0) of "
                 + "\(tables.batches.count)"
         }
+        if !isSpokenFor { return "no head speaks for the last revocations" }
         let now = database.clock
         for row in tables.requests.values where row.request.state == .waiting {
             if let until = row.request.waitUntil, until <= now.adding(seconds: 3) {
@@ -67,16 +68,10 @@ extension World {
         case .failure(let error)?: watch.found("simulation", "the checker failed: \(error)")
         case .success(let report)?:
             for finding in report.findings {
-                if mayReverseHeads, finding.code == "head.time_reversed" { continue }
+                if isExpected(finding) { continue }
                 watch.found(finding.property.rawValue, "\(finding)")
             }
         }
-    }
-
-    /// Whether a head may stand behind a younger one, which readers keep: one that a clock dated which was set back, or
-    /// one of a sealer that slept and that no broker fences.
-    private var mayReverseHeads: Bool {
-        wasDatabaseClockSet || !usesTransactions || broker.flaws.contains(.takesZombies)
     }
 
     /// Holds what arrived against what became of it.

@@ -35,6 +35,7 @@ extension World {
 
     /// A worker publishes a record.
     func published(_ record: ProducerRecord, by worker: Node) {
+        noteHead(record, by: worker)
         guard hasTakenOver, !isHeld(key: record.key, value: record.value, record.headers) else { return }
         worker.note("publishes to \(record.topic) what the ledger does not hold")
         if let batch = Self.text("claw_batch", record.headers).flatMap({ Int64($0) }),
@@ -60,11 +61,7 @@ extension World {
             return tables.batches.indices.contains(batch)
                 && tables.batches[batch].sealedAt.iso8601 == Self.text("ce_time", headers)
         }
-        guard key == SignedRevocationHead.recordKey, let value,
-            let head = try? SignedRevocationHead(
-                verifying: value, logKeys: [cast.logKey.publicKey], logID: Cast.logID)
-        else { return true }
-        return head.head.controlPosition <= tables.controlPosition
+        return head(key: key, value: value).map { $0.controlPosition <= tables.controlPosition } ?? true
     }
 
     private static func text(_ name: String, _ headers: [KafkaHeader]) -> String? {

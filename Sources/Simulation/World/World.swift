@@ -36,6 +36,8 @@ final class World {
     var hasTakenOver = false
     /// What the topics show that the ledger does not hold.
     var remains = Remains.nothing
+    /// Heads of sealers that slept, published behind records that they do not speak of.
+    var lateHeads: Set<[UInt8]> = []
     let keys: KeyRing
     let isStopping = Lock(false)
     var crew: [Int: Node] = [:]

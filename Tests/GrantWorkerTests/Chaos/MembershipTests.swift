@@ -1,4 +1,5 @@
 import DevStack
+import Foundation
 import GrantChecker
 import GrantWorker
 import Kafka
@@ -100,6 +101,56 @@ extension ChaosTests {
                     try victim.start()
                 }
                 try await stage.check()
+            }
+        }
+
+        /// Its leases would last for a minute.
+        @Test(.enabled(if: WorkerProgram.path != nil, "the program clawgrant is not built"))
+        func aWorkerThatIsStartedAgainTakesOverFromItself() async throws {
+            var options = Self.small
+            options.limits["lease_lifetime_ms"] = 60_000
+            try await Stage.run(options) { stage in
+                let worker = try stage.playground.startWorker("one")
+                try await stage.untilAtWork([worker])
+                for round in 0..<3 {
+                    var script = Script(stage.playground)
+                    try script.mix("m\(round)", 100)
+                    try await stage.send(script)
+                    try await stage.untilDecided(20)
+                    let dead = try await stage.playground.status().partitionsHeld.keys.sorted()
+                    await worker.kill()
+                    let died = ContinuousClock.now
+                    try worker.startAgain()
+                    try await stage.until("the next start to hold every partition", within: .seconds(30)) { status in
+                        status.partitionsHeld.count == 1 && status.partitionsHeld.keys.sorted() != dead
+                    }
+                    stage.note("start again after SIGKILL \(round)", .now - died)
+                }
+                try await stage.check()
+            }
+        }
+
+        /// Two processes were given one name by mistake: they share the work as two do that have names of their own.
+        @Test(.enabled(if: WorkerProgram.path != nil, "the program clawgrant is not built"))
+        func workersOfOneNameTakeNothingFromEachOther() async throws {
+            var options = Self.small
+            options.limits["lease_lifetime_ms"] = 60_000
+            try await Stage.run(options) { stage in
+                let one = try stage.playground.startWorker("one")
+                try await stage.untilAtWork([one])
+                let first = try await stage.playground.status().partitionsHeld.keys.sorted()
+                let twin = try stage.playground.startWorker("twin", configuredName: "one.1")
+                try await stage.until("two to share the partitions", within: .seconds(60)) { status in
+                    status.partitionsHeld.count == 2 && status.partitionsHeld.keys.contains { first.contains($0) }
+                }
+                var script = Script(stage.playground)
+                try script.mix("m", 200)
+                try await stage.send(script)
+                try await stage.check()
+                for process in [one, twin] {
+                    let log = FileManager.default.contents(atPath: process.log) ?? Data()
+                    #expect(!String(decoding: log, as: UTF8.self).contains("predecessors_ended"))
+                }
             }
         }
 
