@@ -208,6 +208,7 @@ struct BatchReader {
         var others = false
         for index in facts.indices {
             switch facts[index].content {
+            case .ignored where facts[index].changesSettings: continue
             case .ignored(let why): batch.ignored[why, default: 0] += 1
             case .rejected(let why):
                 refuse(record, source, why, "entry \(facts[index].recordIndex) was rejected: \(why)", &batch)
@@ -220,7 +221,7 @@ struct BatchReader {
             }
             others = true
         }
-        if others { kept = facts.filter(\.isOfApprovals) }
+        if others { kept = facts.filter(\.isTaken) }
         guard let first = kept.first else { return }
         guard let eventID = first.sourceEventID, var occurredAt = first.occurredAt else {
             refuse(record, source, "event_without_identity", "the event has no id or no time", &batch)
@@ -381,10 +382,11 @@ extension Fact {
         }
     }
 
-    /// True for what is folded into approvals or decided.
-    fileprivate var isOfApprovals: Bool {
+    /// True for what is folded into approvals, decided or told.
+    fileprivate var isTaken: Bool {
         switch content {
-        case .ignored, .rejected, .stopDeclared, .stopLifted: false
+        case .ignored: changesSettings
+        case .rejected, .stopDeclared, .stopLifted: false
         case .requestOpened, .requestRouted, .decisionApproved, .decisionDenied, .decisionTimedOut, .decisionCanceled,
             .grantStarted, .grantChanged, .grantEnded, .grantDirect, .subjectInvalidated, .capabilityRequested:
             true
