@@ -226,9 +226,10 @@ let package = Package(
             dependencies: [
                 "ApprovalSources", "BrokerTokens", "CLinux", "Chaos", "ClawWire", "CrashPoints", "DevStack", "Fsck",
                 "GrantBench",
-                "GrantDemo", "GrantLedger", "GrantVerifier", "GrantWorker", "HTTPService", "IssuanceRules", "Kafka",
-                "Keys", "OpenClaw", "Playground", "Postgres", "Primitives", "ProofBundles", "ReceiptLog",
-                "SecurityEvents", "WebhookBridge", "SecuritySinks", "IssuerAPI", "Console", "Observability",
+                "GrantDemo", "GrantLedger", "GrantVerifier", "GrantWorker", "HTTPAnswers", "HTTPService",
+                "IssuanceRules", "Kafka", "Keys", "OpenClaw", "Playground", "Postgres", "Primitives", "ProofBundles",
+                "ReceiptLog", "SecurityEvents", "WebhookBridge", "SecuritySinks", "IssuerAPI", "Console",
+                "Observability",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
