@@ -226,9 +226,10 @@ let package = Package(
             dependencies: [
                 "ApprovalSources", "BrokerTokens", "CLinux", "Chaos", "ClawWire", "CrashPoints", "DevStack", "Fsck",
                 "GrantBench",
-                "GrantDemo", "GrantLedger", "GrantVerifier", "GrantWorker", "HTTPService", "IssuanceRules", "Kafka",
-                "Keys", "OpenClaw", "Playground", "Postgres", "Primitives", "ProofBundles", "ReceiptLog",
-                "SecurityEvents", "WebhookBridge", "SecuritySinks", "IssuerAPI", "Console", "Observability",
+                "GrantDemo", "GrantLedger", "GrantVerifier", "GrantWorker", "HTTPAnswers", "HTTPService",
+                "IssuanceRules", "Kafka", "Keys", "OpenClaw", "Playground", "Postgres", "Primitives", "ProofBundles",
+                "ReceiptLog", "SecurityEvents", "WebhookBridge", "SecuritySinks", "IssuerAPI", "Console",
+                "Observability",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
@@ -282,6 +283,7 @@ let package = Package(
             name: "StubbornServer",
             dependencies: [
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ], path: "Tests/StubbornServer"),
         .testTarget(name: "PrimitivesTests", dependencies: ["Primitives"]),
         .testTarget(
@@ -315,7 +317,7 @@ let package = Package(
             name: "BrokerTokensTests",
             dependencies: [
                 "BrokerTokens", "ClawWire", "DevStack", "HTTPService", "Kafka", "Primitives", "SecureFront",
-                .product(name: "Logging", package: "swift-log"),
+                "StubbornServer", .product(name: "Logging", package: "swift-log"),
             ]),
         .testTarget(
             name: "WebhookBridgeTests",
@@ -357,8 +359,8 @@ let package = Package(
             dependencies: [
                 "SecuritySinks", "ApprovalSources", "ClawWire", "CollectorDoubles", "DevStack", "GrantLedger",
                 "GrantWorker", "GraphConfirmation", "GraphDouble", "HTTPService", "IssuanceRules", "Kafka", "Keys",
-                "Playground", "Postgres", "Primitives", "ReceiptLog", "SecureFront", "SecurityEvents", "TestSupport",
-                .product(name: "Logging", package: "swift-log"),
+                "Playground", "Postgres", "Primitives", "ReceiptLog", "SecureFront", "SecurityEvents", "StubbornServer",
+                "TestSupport", .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]),
         .testTarget(

@@ -15,9 +15,13 @@ public struct BrokerTokenError: Error, Sendable, Hashable, CustomStringConvertib
 public enum BrokerTokens {
     /// What `KafkaConfiguration.tokenProvider` takes for a source. Every call asks anew: librdkafka asks when a token has
     /// used up four fifths of its life, and ten seconds after a failure.
-    public static func provider(_ source: BrokerTokenSource) -> @Sendable () async throws -> OAuthBearerToken {
+    ///
+    /// - Parameter patience: how long an authorization server has for its answer, up to the last byte.
+    public static func provider(
+        _ source: BrokerTokenSource, patience: Duration = .seconds(20)
+    ) -> @Sendable () async throws -> OAuthBearerToken {
         switch source {
-        case .clientCredentials(let client): { try await ClientCredentialsGrant(client).token() }
+        case .clientCredentials(let client): { try await ClientCredentialsGrant(client, patience: patience).token() }
         case .file(let path): { try await offPool { try fileToken(path) } }
         case .command(let words): { try await offPool { try commandToken(words) } }
         }

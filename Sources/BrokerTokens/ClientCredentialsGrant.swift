@@ -11,7 +11,12 @@ import NIOSSL
 struct ClientCredentialsGrant {
     private let client: BrokerTokenSource.ClientCredentials
 
-    init(_ client: BrokerTokenSource.ClientCredentials) { self.client = client }
+    private let patience: Duration
+
+    init(_ client: BrokerTokenSource.ClientCredentials, patience: Duration) {
+        self.client = client
+        self.patience = patience
+    }
 
     func token() async throws -> OAuthBearerToken {
         guard client.endpoint.hasPrefix("https://") else {
@@ -62,9 +67,10 @@ struct ClientCredentialsGrant {
         request.body = .bytes(ByteBuffer(string: body))
         let response: HTTPClientResponse
         let answer: [UInt8]
-        let deadline = ContinuousClock.now + .seconds(20)
+        let deadline = ContinuousClock.now + patience
         do {
-            response = try await http.execute(request, timeout: .seconds(20))
+            response = try await http.execute(
+                request, timeout: .milliseconds(Int64(patience / .milliseconds(1))))
             answer = try await response.bytes(upTo: BrokerTokens.maximumBytes, by: deadline)
         } catch {
             throw BrokerTokenError("the token endpoint \(client.endpoint) cannot be reached: \(error)")

@@ -145,6 +145,37 @@ struct EntraActivityTests {
         #expect(Self.summary(try #require(AuditRecordBuilder(activity).fact())) == "grant.ended removed")
     }
 
+    /// They can switch approval off: passed over as evidence, and told where a job class rests on what they are about.
+    @Test(
+        "Changed settings are told",
+        arguments: [
+            ("Update role setting in PIM", true, "9B895D92-2CD3-44C7-9D02-A6AC2D5EA5C3", true),
+            ("PIM policy removed", true, "9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3", true),
+            ("Update role setting in PIM", true, "another", false), ("Disable PIM alert", true, "another", false),
+            ("Update role setting in PIM", false, "9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3", false),
+        ])
+    func settings(activity: String, happened: Bool, mapped: String, isTold: Bool) throws {
+        var configuration = AuditRecordBuilder.configuration
+        configuration.mapping = SourceMapping(
+            tenants: [AuditRecordBuilder.tenant],
+            entitlements: EntitlementMap(entries: [
+                .init(kind: .entraRole, id: mapped, scope: "/administrativeunits/u", jobClass: JobClass("admin"))
+            ]))
+        let builder = AuditRecordBuilder(activity).with { if !happened { $0.result = "failure" } }
+        let fact = try #require(builder.fact(configuration))
+        #expect(fact.changesSettings == isTold)
+        #expect(Self.summary(fact) == "ignored \(happened ? "pim_administration" : "result_not_success")")
+        #expect(try Fact(json: fact.json).changesSettings == isTold)
+        guard isTold else { return }
+        #expect(
+            fact.entitlement?.id == AuditRecordBuilder.role && fact.requester?.id.rawValue == AuditRecordBuilder.subject
+        )
+        #expect(fact.approvalID == nil && fact.subject == nil && fact.recordDigest != nil)
+        // What does not say what it is about may be about anything.
+        let bare = try #require(builder.with { $0.targets = [] }.fact(configuration))
+        #expect(bare.changesSettings && bare.entitlement == nil)
+    }
+
     static func summary(_ fact: Fact) -> String {
         switch fact.content {
         case .ignored(let why), .rejected(let why): "\(fact.kind) \(why)"

@@ -7,6 +7,7 @@ import Kafka
 import Logging
 import Primitives
 import SecureFront
+import StubbornServer
 import Testing
 
 /// Tokens of the form of a JWT, for brokers and servers under test.
@@ -33,9 +34,9 @@ enum TestToken {
         return path
     }
 
-    private func failure(_ source: BrokerTokenSource) async -> String {
+    private func failure(_ source: BrokerTokenSource, patience: Duration = .seconds(20)) async -> String {
         do {
-            _ = try await BrokerTokens.provider(source)()
+            _ = try await BrokerTokens.provider(source, patience: patience)()
             return "no error"
         } catch { return "\(error)" }
     }
@@ -171,6 +172,21 @@ enum TestToken {
             #expect(!message.contains("planted-secret"), "\(message)")
         }
         try await endpoint.stop()
+    }
+
+    /// Of an endpoint that sends without end, or never, no more is read and waited for than a token takes.
+    @Test(arguments: StubbornServer.Manner.allCases)
+    func anAnswerWithoutEndIsAnError(_ manner: StubbornServer.Manner) async throws {
+        let certificates = try await TestCertificates.make(in: directory)
+        let server = try await StubbornServer.start(manner, tls: certificates.server)
+        let client = BrokerTokenSource.ClientCredentials(
+            endpoint: "\(server.url)/token", clientID: "app-1", secretFile: try write("client", "planted-secret"),
+            authorityFile: certificates.authority)
+        let isLarge = manner == .endless || manner == .boastful || manner == .endlessHead
+        let message = await failure(
+            .clientCredentials(client), patience: isLarge ? .seconds(600) : .milliseconds(300))
+        #expect(message.contains("cannot be reached") && !message.contains("planted-secret"), "\(message)")
+        await server.close()
     }
 
     @Test func aSecretInTheOpenIsNotSent() async throws {

@@ -99,6 +99,80 @@ struct HolderEndTests {
         #expect(try await found(name).keys.map(\.rawValue) == ["both"])
     }
 
+    private static func request(_ id: String, _ state: RequestState, token: IssuedToken?, waitsFor: String?)
+        -> StoredRequest
+    {
+        StoredRequest(
+            requestID: RequestID(id), state: state, jobID: JobID("j"), jobClass: JobClass("c"),
+            agentDID: AgentDID("did:web:agents.example"), body: nil, receivedAt: Timestamp(seconds: nowSeconds),
+            waitUntil: nil, decidedAt: nil, approvals: [], token: token, revocation: nil,
+            approvalReference: waitsFor.map { ApprovalID($0) }, ticketReference: nil, subjectReference: nil)
+    }
+
+    private static func token(_ id: String, until seconds: Int64) -> IssuedToken {
+        IssuedToken(
+            tokenHash: Digest(hashing: id), tokenID: TokenID(id), scopeHash: Digest(hashing: "scope"),
+            kid: KeyID("k"), issuedAt: Timestamp(seconds: nowSeconds - 60),
+            expiresAt: Timestamp(seconds: nowSeconds + seconds), scope: ["proxy:call"])
+    }
+
+    /// Names beside the columns: of open approvals, and of assignments always.
+    @Test func approvalsAreFoundByTheirOtherNames() async throws {
+        let ledger = try await LedgerServer.shared.value.ledger()
+        let lease = try #require(try await ledger.beat().held.first)
+        let (mina, assignment) = (PersonID("mina"), PersonID("assignment:/subscriptions/second"))
+        _ = try await ledger.ledger.decide(Self.read(ledger, lease, from: 0, event: "first")) { _ in
+            var write = DecideWrite()
+            for (id, used) in [("open", "r-open"), ("over", "r-over")] {
+                var approval = Self.approval(id)
+                approval.otherNames = [mina, assignment]
+                approval.usedBy = [RequestID(used)]
+                if id != "open" { approval.outcome = "expired" }
+                write.newApprovals.append(approval)
+            }
+            write.newRequests = [
+                Self.request("r-open", .issued, token: Self.token("t1", until: 600), waitsFor: nil),
+                Self.request("r-over", .issued, token: Self.token("t2", until: -1), waitsFor: nil),
+                Self.request("r-waits", .waiting, token: nil, waitsFor: "open"),
+                Self.request("r-other", .waiting, token: nil, waitsFor: "another"),
+            ]
+            return (write, 0)
+        }
+        var offset: Int64 = 0
+        func found(_ holders: PersonID...) async throws -> (approvals: [String], requests: [String]) {
+            offset += 1
+            var read = Self.read(ledger, lease, from: offset, event: "look-\(offset)")
+            read.endingSubjects = Set(holders)
+            let snapshot = try await ledger.ledger.decide(read) { (DecideWrite(), $0) }
+            return (
+                snapshot.approvals.keys.map(\.rawValue).sorted(), snapshot.requests.keys.map(\.rawValue).sorted()
+            )
+        }
+        #expect(try await found(mina) == (["open"], ["r-open", "r-waits"]))
+        #expect(try await found(assignment) == (["open", "over"], ["r-open", "r-over", "r-waits"]))
+        #expect(try await found(PersonID("nobody")) == ([], []))
+        // A name stays when the approval changes without it, and a new one is added.
+        offset += 1
+        _ = try await ledger.ledger.decide(Self.read(ledger, lease, from: offset, event: "change")) { _ in
+            var write = DecideWrite()
+            var changed = Self.approval("open")
+            changed.otherNames = [PersonID("jonas")]
+            write.changedApprovals = [changed]
+            return (write, 0)
+        }
+        #expect(try await found(mina).approvals == ["open"])
+        #expect(try await found(PersonID("jonas")).approvals == ["open"])
+        // Names leave with their approvals.
+        _ = try await ledger.sql(
+            """
+            UPDATE clawgrant.approval SET updated_at = now() - interval '9 days', used_by = '{}' WHERE approval_id = 'over'
+            """)
+        _ = try await ledger.sql(
+            "SELECT clawgrant.archive_before((extract(epoch FROM now()) / 86400)::int - 2)")
+        let names = try await ledger.sql("SELECT DISTINCT approval_id FROM clawgrant.approval_name ORDER BY 1")
+        #expect(try (0..<names[0].rowCount).map { try names[0].string($0, 0) } == ["open"])
+    }
+
     /// Neither of the two sees what the other has not committed: the one that comes second waits.
     @Test func anEndAndAnApprovalOfItsHolderDoNotPassEachOther() async throws {
         let ledger = try await LedgerServer.shared.value.ledger()

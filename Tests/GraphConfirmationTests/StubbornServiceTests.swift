@@ -5,7 +5,7 @@ import Testing
 
 struct StubbornServiceTests {
     /// Of a service that sends without end, or never, no more is read and waited for than is configured.
-    @Test(arguments: StubbornServer.Manner.allCases)
+    @Test(arguments: StubbornServer.Manner.answering + [.tricklingHead, .mute])
     func anAnswerWithoutEndIsAnError(_ manner: StubbornServer.Manner) async throws {
         let server = try await StubbornServer.start(manner)
         let isLarge = manner == .endless || manner == .boastful

@@ -40,6 +40,9 @@ public enum AzureActivitySource: ApprovalSource {
         }
         guard let operation = EntraAuditRecord.member(entry, "operationName")?.string else { return base }
         if TextRules.isFolded(operation, removal) { return removed(entry, properties, base, configuration) }
+        if settingChanges.contains(TextRules.folded(operation)) {
+            return settingsChanged(entry, properties, base, configuration)
+        }
         // Operations of resource providers, MICROSOFT.COMPUTE/…: not one of them is an approval.
         guard !operation.utf8.contains(UInt8(ascii: "/")) else { return base.with(WhyCode.notPIM.ignored) }
         guard let properties, let record = AzureActivityRecord(entry, properties) else { return base }
@@ -49,6 +52,40 @@ public enum AzureActivitySource: ApprovalSource {
     /// A role assignment of the resource provider's own that is gone.
     private static let removal = "microsoft.authorization/roleassignments/delete"
 
+    /// What decides whether a role of a resource has to be approved, and by whom, is written or gone.
+    private static let settingChanges: Set = [
+        "microsoft.authorization/rolemanagementpolicies/write",
+        "microsoft.authorization/rolemanagementpolicies/delete",
+        "microsoft.authorization/rolemanagementpolicyassignments/write",
+        "microsoft.authorization/rolemanagementpolicyassignments/delete",
+    ]
+
+    /// A change of a policy, by its path. Which role it is about is not said: any on the resource may be.
+    private static func settingsChanged(
+        _ entry: JSONValue, _ properties: JSONValue?, _ base: Fact, _ configuration: SourceConfiguration
+    ) -> Fact {
+        if let why = refusal(entry, properties, configuration) { return base.with(why) }
+        guard let path = EntraAuditRecord.identifier(EntraAuditRecord.member(entry, "resourceId")),
+            let scope = AzureActivityRecord.holder(path)
+        else { return base }
+        guard base.occurredAt != nil else { return base.with(WhyCode.unparseableTime.rejected) }
+        var fact = base
+        fact.changesSettings = configuration.mapping?.entitlements.covers(.azureRole, scope: scope) ?? true
+        return fact.with(WhyCode.pimAdministration.ignored)
+    }
+
+    /// Why an operation of the resource provider is not taken: another tenant's, or one that did not happen.
+    private static func refusal(
+        _ entry: JSONValue, _ properties: JSONValue?, _ configuration: SourceConfiguration
+    ) -> Fact.Content? {
+        for named in [EntraAuditRecord.member(entry, "tenantId"), properties.flatMap { tenant(in: $0) }] {
+            guard let named, !named.isNull else { continue }
+            if case .failure(let why) = VendorRecord.tenant(named, configuration) { return why.code.rejected }
+        }
+        let result = VendorRecord.word(EntraAuditRecord.member(entry, "resultType"))
+        return result == "success" || result == "succeeded" ? nil : WhyCode.resultNotSuccess.ignored
+    }
+
     /// The end of a role assignment, by its path. Who held what is not said.
     ///
     /// The record names no tenant in all versions. A path is of one subscription and the approval that named it was taken
@@ -56,16 +93,7 @@ public enum AzureActivitySource: ApprovalSource {
     private static func removed(
         _ entry: JSONValue, _ properties: JSONValue?, _ base: Fact, _ configuration: SourceConfiguration
     ) -> Fact {
-        for named in [EntraAuditRecord.member(entry, "tenantId"), properties.flatMap { tenant(in: $0) }] {
-            guard let named, !named.isNull else { continue }
-            if case .failure(let why) = VendorRecord.tenant(named, configuration) {
-                return base.with(why.code.rejected)
-            }
-        }
-        let result = VendorRecord.word(EntraAuditRecord.member(entry, "resultType"))
-        guard result == "success" || result == "succeeded" else {
-            return base.with(WhyCode.resultNotSuccess.ignored)
-        }
+        if let why = refusal(entry, properties, configuration) { return base.with(why) }
         guard let path = EntraAuditRecord.identifier(EntraAuditRecord.member(entry, "resourceId")),
             let scope = AzureActivityRecord.holder(path), let assignment = AssignmentID(path)
         else { return base }

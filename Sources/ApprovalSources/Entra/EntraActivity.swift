@@ -20,6 +20,8 @@ enum EntraActivity: Hashable {
     case removedFromRoleInDirectory
     case removedFromGroupInDirectory(scope: String)
     case subjectInvalidated(reason: String)
+    /// The settings of a role or a group: whether it has to be approved, and by whom.
+    case settingsChanged
     case ignored(WhyCode)
 
     /// The services whose records matter.
@@ -163,8 +165,8 @@ enum EntraActivity: Hashable {
         "update member in pim requested": .ignored(.intermediateStep),
         "update member in pim canceled": .ignored(.intermediateStep),
         "update member in pim denied by admin": .ignored(.intermediateStep),
-        "update role setting in pim": .ignored(.pimAdministration),
-        "pim policy removed": .ignored(.pimAdministration),
+        "update role setting in pim": .settingsChanged,
+        "pim policy removed": .settingsChanged,
         "remove request": .ignored(.pimAdministration),
         "resource updated": .ignored(.pimAdministration),
         "role definition created": .ignored(.pimAdministration),

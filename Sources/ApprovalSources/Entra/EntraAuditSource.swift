@@ -22,7 +22,9 @@ public enum EntraAuditSource: ApprovalSource {
             for (index, entry) in entries.enumerated() {
                 var read = fact(entry, index, configuration)
                 // What is passed over is no evidence: most of a stream costs no digest.
-                if read.recordDigest == nil, !read.isIgnored { read.recordDigest = entry.canonicalDigest }
+                if read.recordDigest == nil, !read.isIgnored || read.changesSettings {
+                    read.recordDigest = entry.canonicalDigest
+                }
                 facts.append(read)
             }
             if facts.isEmpty {

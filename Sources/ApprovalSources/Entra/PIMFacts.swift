@@ -87,7 +87,24 @@ enum PIMFacts {
             fact.entitlement = nil
             return fact.subject == nil
                 ? fact.with(WhyCode.noSubject.rejected) : fact.with(.subjectInvalidated(reason: reason))
+        case .settingsChanged:
+            fact.approvalID = nil
+            fact.subject = nil
+            fact.assignment = nil
+            fact.requester = record.initiator
+            return settings(fact, configuration.mapping?.entitlements)
         }
+    }
+
+    /// A change of settings: to be told where a job class rests on what it is about, and where the record does not say what
+    /// it is about. Settings hold for every scope that the record does not name, so that the scope decides nothing.
+    static func settings(_ initial: Fact, _ map: EntitlementMap?) -> Fact {
+        var fact = initial
+        fact.changesSettings =
+            map.map { map in
+                fact.entitlement.map { map.covers($0.kind, id: $0.id) } ?? true
+            } ?? true
+        return fact.with(WhyCode.pimAdministration.ignored)
     }
 
     /// Adds window, text and ticket. A time that is there and does not parse rejects the entry; one that is missing
@@ -118,7 +135,7 @@ enum PIMFacts {
         case .started, .changed, .direct: expected = [.given]
         case .opened, .routed: expected = [.asked]
         case .denied, .timedOut, .canceled, .ended, .eligibilityEnded, .removedFromRoleInDirectory,
-            .removedFromGroupInDirectory, .subjectInvalidated, .ignored:
+            .removedFromGroupInDirectory, .subjectInvalidated, .settingsChanged, .ignored:
             return false
         }
         // Names that are not known say nothing: nobody lists them all.

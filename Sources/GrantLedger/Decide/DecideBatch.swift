@@ -76,9 +76,9 @@ public struct DecideRead: Sendable {
     public var jobIDs: Set<JobID> = []
     /// Approvals whose end may revoke the requests granted on them.
     public var endingApprovalIDs: Set<ApprovalID> = []
-    /// Whose end may revoke everything granted on them: subjects by identifier or by principal name, and assignments.
+    /// Whose end may revoke everything granted on them: people by identifier or by principal name, and assignments.
     public var endingSubjects: Set<PersonID> = []
-    /// Subjects of the batch's approvals by identifier and principal name, and assignments, whose earlier ends are read.
+    /// People of the batch's approvals by identifier and principal name, and assignments, whose earlier ends are read.
     public var holders: Set<PersonID> = []
     /// The dead letter whose record the batch is.
     public var redrive: RecordOrigin?

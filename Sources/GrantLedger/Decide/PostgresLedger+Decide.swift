@@ -88,6 +88,7 @@ extension PostgresLedger {
         if !write.changedApprovals.isEmpty {
             steps.append(.execute(DecideStatements.updateApprovals, rows(write.changedApprovals, now: now)))
         }
+        if let names = namesStep(write) { steps.append(names) }
         for (statement, requests) in [
             (DecideStatements.insertRequests, write.newRequests),
             (DecideStatements.updateRequests, write.changedRequests),
@@ -134,6 +135,24 @@ extension PostgresLedger {
 
     private static func joined(_ parts: [some CustomStringConvertible]) -> String {
         parts.count == 1 ? parts[0].description : parts.map(\.description).joined(separator: "\u{1F}")
+    }
+
+    /// In the order of the index, so that two transactions never wait for each other in a ring.
+    private static func namesStep(_ write: DecideWrite) -> PipelineStep? {
+        var names: [(name: String, approval: String)] = []
+        for approvals in [write.newApprovals, write.changedApprovals] {
+            for index in approvals.indices {
+                for name in approvals[index].otherNames {
+                    names.append((name.rawValue, approvals[index].approvalID.rawValue))
+                }
+            }
+        }
+        guard !names.isEmpty else { return nil }
+        names.sort { $0 < $1 }
+        var parameters = Parameters()
+        parameters.append(column: names) { $0.name }
+        parameters.append(column: names) { $0.approval }
+        return .execute(DecideStatements.insertApprovalNames, parameters)
     }
 
     private static func rows(_ approvals: [StoredApproval], now: Timestamp) -> Parameters {

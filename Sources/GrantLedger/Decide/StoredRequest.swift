@@ -162,6 +162,9 @@ public struct StoredApproval: Sendable, Hashable {
     public var principalName: PersonID?
     /// The name of what it led to, ``AssignmentID/holder``; the first of several.
     public var assignment: PersonID?
+    /// What else an end may name it by: who asked, approvers, and further subjects and assignments. Written and looked up,
+    /// not read back; a name that was written stays.
+    public var otherNames: Set<PersonID> = []
 
     /// Makes a stored approval.
     public init(
@@ -185,6 +188,7 @@ public struct StoredApproval: Sendable, Hashable {
     /// True when one of these ends may be about it.
     package func isHeld(by holders: Set<PersonID>) -> Bool {
         !holders.isEmpty
-            && [subject, principalName, assignment].contains { $0.map(holders.contains) ?? false }
+            && ([subject, principalName, assignment].contains { $0.map(holders.contains) ?? false }
+                || !otherNames.isDisjoint(with: holders))
     }
 }

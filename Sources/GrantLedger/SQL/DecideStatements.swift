@@ -112,6 +112,18 @@ enum DecideStatements {
         "load_approvals", approvalsOfBatch + " FOR UPDATE",
         parameterTypes: [.textArray, .textArray, .textArray, .textArray])
 
+    /// The approvals that ends of the batch name by something else than a column of theirs. Name after name, through the
+    /// index: a batch without ends looks at nothing, and a name of many approvals is not read to its end.
+    private static func approvalsNamed(_ parameter: String) -> String {
+        """
+        SELECT named.approval_id FROM unnest(\(parameter)::text[]) AS ended (name), LATERAL (
+            SELECT n.approval_id FROM clawgrant.approval_name n JOIN clawgrant.approval a ON a.approval_id = n.approval_id
+            WHERE n.name = ended.name
+                AND (a.outcome IS NULL OR n.name LIKE 'assignment:%')
+            ORDER BY n.approval_id LIMIT 2000) AS named
+        """
+    }
+
     /// Approvals of an assignment are found when they are over, too: their end is then known.
     private static let approvalsOfBatch = """
         SELECT \(approvalColumns) FROM clawgrant.approval
@@ -124,7 +136,8 @@ enum DecideStatements {
             UNION (SELECT approval_id FROM clawgrant.approval
                 WHERE principal_name = ANY ($4::text[]) AND principal_name IS NOT NULL AND outcome IS NULL LIMIT 2000)
             UNION (SELECT approval_id FROM clawgrant.approval
-                WHERE assignment = ANY ($4::text[]) AND assignment IS NOT NULL LIMIT 2000))
+                WHERE assignment = ANY ($4::text[]) AND assignment IS NOT NULL LIMIT 2000)
+            UNION (\(approvalsNamed("$4"))))
         ORDER BY approval_id
         """
 
@@ -171,7 +184,10 @@ enum DecideStatements {
             UNION (SELECT r.request_id FROM clawgrant.request r JOIN clawgrant.approval a ON a.approval_id = r.approval_ref
                 WHERE r.state = 0 AND a.assignment = ANY ($6::text[]) AND a.assignment IS NOT NULL
                     AND a.outcome IS NULL
-                LIMIT 2000))
+                LIMIT 2000)
+            UNION (SELECT unnest(used_by) FROM clawgrant.approval WHERE approval_id IN (\(approvalsNamed("$6"))))
+            UNION (SELECT r.request_id FROM (\(approvalsNamed("$6"))) AS of_name
+                JOIN clawgrant.request r ON r.approval_ref = of_name.approval_id WHERE r.state = 0))
         ORDER BY request_id FOR UPDATE
         """,
         parameterTypes: [.textArray, .textArray, .textArray, .textArray, .textArray, .textArray])
@@ -221,6 +237,15 @@ enum DecideStatements {
             .textArray, .byteaArray, .textArray, .textArray, .textArray, .textArray, .timestamptzArray, .timestamptz,
             .byteaArray, .textArray, .textArray,
         ])
+
+    /// One that is known stays: what an approval was ever known by may end it.
+    static let insertApprovalNames = PreparedStatement(
+        "insert_approval_names",
+        """
+        INSERT INTO clawgrant.approval_name (name, approval_id) SELECT * FROM unnest($1::text[], $2::text[])
+        ON CONFLICT DO NOTHING
+        """,
+        parameterTypes: [.textArray, .textArray])
 
     private static let requestArrays = """
         unnest($1::text[], $2::int2[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::timestamptz[],

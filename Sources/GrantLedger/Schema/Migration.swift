@@ -32,6 +32,7 @@ public struct Migration: Sendable, Hashable {
         Migration(number: 13, name: "holder_ends", sql: MigrationText.holderEnds),
         Migration(number: 14, name: "live_reach", sql: MigrationText.liveReach),
         Migration(number: 15, name: "assignments", sql: MigrationText.assignments),
+        Migration(number: 16, name: "approval_names", sql: MigrationText.approvalNames),
     ]
 
     /// Number of the last one: what a schema of this build has.

@@ -41,6 +41,7 @@ public enum LedgerRoles {
         GRANT INSERT, UPDATE ON clawgrant.usage_input, clawgrant.job_usage TO clawgrant_worker;
         GRANT INSERT, UPDATE, DELETE ON clawgrant.dead_letter TO clawgrant_worker;
         GRANT INSERT, DELETE ON clawgrant.holder_end TO clawgrant_worker;
+        GRANT INSERT ON clawgrant.approval_name TO clawgrant_worker;
         GRANT INSERT, UPDATE ON clawgrant.source_health TO clawgrant_worker;
         GRANT INSERT, UPDATE ON clawgrant.confirmation TO clawgrant_worker;
         GRANT INSERT ON clawgrant.confirmation_read TO clawgrant_worker;

@@ -208,6 +208,7 @@ struct BatchReader {
         var others = false
         for index in facts.indices {
             switch facts[index].content {
+            case .ignored where facts[index].changesSettings: continue
             case .ignored(let why): batch.ignored[why, default: 0] += 1
             case .rejected(let why):
                 refuse(record, source, why, "entry \(facts[index].recordIndex) was rejected: \(why)", &batch)
@@ -220,7 +221,7 @@ struct BatchReader {
             }
             others = true
         }
-        if others { kept = facts.filter(\.isOfApprovals) }
+        if others { kept = facts.filter(\.isTaken) }
         guard let first = kept.first else { return }
         guard let eventID = first.sourceEventID, var occurredAt = first.occurredAt else {
             refuse(record, source, "event_without_identity", "the event has no id or no time", &batch)
@@ -324,6 +325,12 @@ struct BatchReader {
         return given == compared ? [compared] : [compared, given]
     }
 
+    /// Adds by what an earlier end may name a person.
+    private static func insert(_ person: Actor, into holders: inout Set<PersonID>) {
+        holders.insert(person.id)
+        if let name = person.principalName { holders.insert(name) }
+    }
+
     /// Adds to the read what a fact may meet in the ledger.
     func need(_ fact: Fact, isContained: Bool, _ batch: inout UnderstoodBatch) {
         if case .capabilityRequested(let request) = fact.content {
@@ -344,13 +351,13 @@ struct BatchReader {
         }
         if let approval = fact.approvalID {
             batch.read.approvalIDs.insert(approval)
-            if let subject = fact.subject?.id { batch.read.holders.insert(subject) }
-            if let name = fact.subject?.principalName { batch.read.holders.insert(name) }
             if let assignment = fact.assignment { batch.read.holders.insert(assignment.holder) }
-            if let requester = fact.requester?.id, requester != fact.subject?.id {
-                batch.read.holders.insert(requester)
+            if let subject = fact.subject { Self.insert(subject, into: &batch.read.holders) }
+            if let requester = fact.requester { Self.insert(requester, into: &batch.read.holders) }
+            if case .decisionApproved(let approver) = fact.content {
+                if let approver { Self.insert(approver, into: &batch.read.holders) }
+                for other in fact.approvers { Self.insert(other, into: &batch.read.holders) }
             }
-            if case .decisionApproved(let approver?) = fact.content { batch.read.holders.insert(approver.id) }
             if !isContained {
                 batch.read.meetingApprovalIDs.insert(approval)
                 if let subject = fact.subject?.id { batch.read.subjects.insert(subject) }
@@ -381,10 +388,11 @@ extension Fact {
         }
     }
 
-    /// True for what is folded into approvals or decided.
-    fileprivate var isOfApprovals: Bool {
+    /// True for what is folded into approvals, decided or told.
+    fileprivate var isTaken: Bool {
         switch content {
-        case .ignored, .rejected, .stopDeclared, .stopLifted: false
+        case .ignored: changesSettings
+        case .rejected, .stopDeclared, .stopLifted: false
         case .requestOpened, .requestRouted, .decisionApproved, .decisionDenied, .decisionTimedOut, .decisionCanceled,
             .grantStarted, .grantChanged, .grantEnded, .grantDirect, .subjectInvalidated, .capabilityRequested:
             true

@@ -193,7 +193,7 @@ struct WorkingSet: ~Copyable {
             try report(fact, entry, input)
             if let id = fact.approvalID {
                 try fold(fact, into: id, entry.source, entry.authenticity, input, of: entry)
-                try applyEarlierEnds(to: id)
+                try applyEarlierEnds(to: id, after: fact)
             }
             // An end may carry an id of its own, which no activation has: it ends what its subject holds.
             guard let end = fact.byHolder else { continue }
@@ -224,15 +224,20 @@ struct WorkingSet: ~Copyable {
     }
 
     /// Applies what ended the approval's holder before this record of the approval came.
-    private mutating func applyEarlierEnds(to id: ApprovalID) throws {
+    private mutating func applyEarlierEnds(to id: ApprovalID, after fact: Fact) throws {
+        guard let state = approvals[id]?.state else { return }
         // The holders that a record names are asked for; those of an approval which is known may be others.
         if let known = snapshot.approvals[id] {
             for case let holder? in [known.subject, known.principalName, known.assignment]
             where !loadedHolders.contains(holder) {
                 needs.holders.insert(holder)
             }
+            // An end from before the approval is none of it: a record that is older than all that were known may make it one.
+            if let at = fact.occurredAt, at == state.firstOccurredAt {
+                for holder in state.holders where !loadedHolders.contains(holder) { needs.holders.insert(holder) }
+            }
         }
-        guard !holderEnds.isEmpty, let state = approvals[id]?.state else { return }
+        guard !holderEnds.isEmpty else { return }
         for holder in state.holders {
             for end in holderEnds[holder] ?? [] where state.isConcerned(by: end.fact) {
                 var ended = state
@@ -327,6 +332,8 @@ struct WorkingSet: ~Copyable {
             entry.stored.ticket = state.ticketNumbers.first
             entry.stored.principalName = state.subject?.principalName
             entry.stored.assignment = state.assignment?.holder
+            let columns = [entry.stored.subject, entry.stored.principalName, entry.stored.assignment]
+            entry.stored.otherNames.formUnion(state.holders.lazy.filter { !columns.contains($0) })
             if entry.isNew {
                 write.newApprovals.append(entry.stored)
             } else {

@@ -46,8 +46,12 @@ extension WorkingSet {
                 decidedAt: fact.occurredAt, input: input))
     }
 
-    /// Reports a role that was given past the approval system: no approval comes of it, and somebody has to hear of it.
+    /// Reports a role that was given past the approval system, and a change of what has to be approved: no approval comes of
+    /// either, and somebody has to hear of it.
     mutating func report(_ fact: Fact, _ entry: UnderstoodEntry, _ input: EvidenceInput) throws {
+        if fact.changesSettings {
+            try raise(.settingsChanged(entry.source, fact, evidence: input.digest, at: now), input)
+        }
         guard case .grantDirect(_, outsidePIM: true, _, _) = fact.content else { return }
         try raise(
             .assignedOutside(entry.source, to: fact.subject, fact.entitlement, evidence: input.digest, at: now), input)

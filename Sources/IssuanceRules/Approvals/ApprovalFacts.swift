@@ -17,17 +17,21 @@ extension ApprovalState {
     /// The person the entitlement is for, by the earliest fact that names one.
     public var subject: Actor? { Self.first(ofAll { $0.subjects }) }
 
-    /// Everything by which an end may name it, in order: subjects by identifier and by principal name, those who asked,
-    /// approvers, and what it led to.
+    /// Everything by which an end may name it, in order: subjects, those who asked and approvers, each by identifier and by
+    /// principal name, and what it led to.
     public var holders: [PersonID] {
-        var all = Set(requesters.entries.map(\.key))
+        var all: Set<PersonID> = []
         for assignment in assignments.entries { all.insert(assignment.key.holder) }
-        for index in claims.entries.indices {
-            for entry in claims.entries[index].value.subjects.entries {
+        func insert(_ people: BoundedMap<PersonID, ActorRecord>) {
+            for entry in people.entries {
                 all.insert(entry.key)
                 if let name = Actor(id: entry.key, upn: entry.value.upn).principalName { all.insert(name) }
             }
-            for entry in claims.entries[index].value.approvers.entries { all.insert(entry.key) }
+        }
+        insert(requesters)
+        for index in claims.entries.indices {
+            insert(claims.entries[index].value.subjects)
+            insert(claims.entries[index].value.approvers)
         }
         return all.sorted()
     }

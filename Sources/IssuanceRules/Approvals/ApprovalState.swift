@@ -167,10 +167,16 @@ public struct ApprovalState: Sendable, Hashable {
         return Ticket(system: ticket?.system.flatMap { $0.isEmpty ? nil : short($0) }, number: short(number))
     }
 
-    /// True when an invalidation names a subject by its principal name: transmitters of signals know no other.
-    private static func isCalled(_ subject: Actor, _ record: ActorRecord, _ fact: Fact) -> Bool {
-        guard case .subjectInvalidated = fact.content, let upn = record.upn else { return false }
-        return upn.lowercased() == subject.id.rawValue.lowercased()
+    /// True when one of the people is the one that an end names. An invalidation may name a person by the principal name:
+    /// transmitters of signals know no other.
+    private static func isNamed(
+        _ subject: Actor, among people: BoundedMap<PersonID, ActorRecord>, by fact: Fact
+    ) -> Bool {
+        people.entries.contains { entry in
+            if entry.key == subject.id { return true }
+            guard case .subjectInvalidated = fact.content, let upn = entry.value.upn else { return false }
+            return upn.lowercased() == subject.id.rawValue.lowercased()
+        }
     }
 
     /// True when a fact that names no approval is about this one: it names what this approval led to, whenever; or same
@@ -183,11 +189,11 @@ public struct ApprovalState: Sendable, Hashable {
         }
         let all = merged { _ in true }
         guard let subject = fact.subject else { return false }
-        var isOurs = all.subjects.entries.contains {
-            $0.key == subject.id || Self.isCalled(subject, $0.value, fact)
-        }
+        var isOurs = Self.isNamed(subject, among: all.subjects, by: fact)
         if case .subjectInvalidated = fact.content, !isOurs {
-            isOurs = isRequester(subject.id) || all.approvers.entries.contains { $0.key == subject.id }
+            isOurs =
+                Self.isNamed(subject, among: requesters, by: fact)
+                || Self.isNamed(subject, among: all.approvers, by: fact)
         }
         guard isOurs else { return false }
         if let first = firstOccurredAt, let at = fact.occurredAt, at < first { return false }

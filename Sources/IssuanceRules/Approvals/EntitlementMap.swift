@@ -61,6 +61,11 @@ public struct EntitlementMap: Sendable, Hashable {
         entries.contains { $0.kind == kind && ($0.scope.map { $0.lowercased() == scope.lowercased() } ?? true) }
     }
 
+    /// True when some line is about this entitlement, at whatever scope.
+    public func covers(_ kind: Entitlement.Kind, id: String) -> Bool {
+        entries.contains { $0.kind == kind && $0.id.lowercased() == id.lowercased() }
+    }
+
     /// The longest token lifetime of a class, in seconds, where the map was given one.
     public func maximumTTLSeconds(of jobClass: JobClass) -> Int64? { maximumTTL[jobClass] }
 }

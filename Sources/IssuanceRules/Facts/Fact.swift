@@ -205,6 +205,9 @@ public struct Fact: Sendable, Hashable {
     public var ticket: Ticket?
     /// How much the calls of the jobs that rest on the approval may use.
     public var budget: Budget?
+    /// True for an ignored record that changes what approvals rest on: whether ``entitlement`` has to be approved, and by
+    /// whom. It decides nothing and is told; ``requester`` is who changed it.
+    public var changesSettings = false
     /// SHA-256 of the canonical (RFC 8785) record: the evidence.
     public var recordDigest: Digest?
     /// What happened.

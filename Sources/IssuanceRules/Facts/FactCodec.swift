@@ -45,6 +45,7 @@ extension Fact {
             .object(["system": .optional($0.system), "number": .optional($0.number)])
         }
         object["budget"] = budget.map(\.json)
+        if changesSettings { object["changes_settings"] = true }
         object["record_sha256"] = recordDigest.map { .string($0.hex) }
         return .object(object)
     }

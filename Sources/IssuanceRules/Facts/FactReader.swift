@@ -49,6 +49,7 @@ extension Fact {
                 throw FactError(path: "budget.\(error.field)", expected: error.expected)
             }
         }
+        changesSettings = reader.member("changes_settings")?.bool ?? false
         if let hex = try reader.text("record_sha256") {
             guard let digest = Digest(hex: hex) else {
                 throw FactError(path: "record_sha256", expected: "64 hexadecimal digits")

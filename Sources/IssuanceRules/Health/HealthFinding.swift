@@ -19,13 +19,15 @@ public struct HealthFinding: Sendable, Hashable {
         case tooFast = "APPROVAL_TOO_FAST"
         /// Somebody was given a role past the approval system.
         case assignedOutside = "ROLE_ASSIGNED_OUTSIDE_PIM"
+        /// Whether a role has to be approved, and by whom, was changed in the approval system.
+        case settingsChanged = "ROLE_SETTINGS_CHANGED"
         /// A signal or a removal that was meant for approvals here ended none.
         case matchedNobody = "SIGNAL_MATCHED_NOBODY"
 
         /// How grave it is.
         public var severity: UsageFinding.Severity {
             switch self {
-            case .sourceSilent, .tooFast, .assignedOutside: .critical
+            case .sourceSilent, .tooFast, .assignedOutside, .settingsChanged: .critical
             case .sourceLimitReached, .approverLimitReached, .approvalBurst, .unusualClass, .matchedNobody: .warning
             }
         }
@@ -49,6 +51,18 @@ public struct HealthFinding: Sendable, Hashable {
             .assignedOutside, of: source, nil,
             "\(person.map { $0.id.rawValue } ?? "somebody") was given \(what) and nobody was asked", evidence: evidence,
             at: now)
+    }
+
+    /// A record says that the settings of what approvals entitle to were changed.
+    public static func settingsChanged(
+        _ source: SourceName, _ change: Fact, evidence: Digest, at now: Timestamp
+    ) -> HealthFinding {
+        let what =
+            change.entitlement.map { "the \($0.kind.rawValue) \($0.id)" } ?? "a role that the record does not name"
+        return HealthFinding(
+            .settingsChanged, of: source, nil,
+            "\(change.requester.map { $0.id.rawValue } ?? "somebody") changed the settings of \(what): whether it has to be "
+                + "approved, and by whom, may not be what it was", evidence: evidence, at: now)
     }
 
     /// An end names whom or what no approval is about.

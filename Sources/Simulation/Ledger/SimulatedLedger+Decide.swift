@@ -210,8 +210,9 @@ extension SimulatedLedger {
         let subjects = read.subjects.union(read.endingSubjects)
         var wanted = ids.filter { database.tables.approvals[$0] != nil }
         if !subjects.isEmpty || !read.tickets.isEmpty {
+            let assignments = read.endingSubjects.filter { $0.rawValue.hasPrefix("assignment:") }
             for (id, approval) in database.tables.approvals {
-                if approval.assignment.map(read.endingSubjects.contains) ?? false { wanted.insert(id) }
+                if approval.isHeld(by: assignments) { wanted.insert(id) }
                 guard approval.outcome == nil else { continue }
                 if approval.subject.map(subjects.contains) ?? false || approval.isHeld(by: read.endingSubjects)
                     || approval.ticket.map(read.tickets.contains) ?? false
@@ -285,6 +286,8 @@ extension SimulatedLedger {
         for var approval in write.newApprovals + write.changedApprovals {
             try await session.lock(.approval(approval.approvalID))
             approval.updatedAt = now
+            // A name that was written stays.
+            approval.otherNames.formUnion(database.tables.approvals[approval.approvalID]?.otherNames ?? [])
             let stored = approval
             session.write { $0.approvals[stored.approvalID] = stored }
         }

@@ -76,6 +76,38 @@ struct AzureActivityTests {
         }
     }
 
+    /// What decides whether a role has to be approved, as the resource provider writes it.
+    @Test(
+        "A changed policy is told where a job class rests on a role of its scope",
+        arguments: [
+            ("ROLEMANAGEMENTPOLICIES/WRITE", nil, "Success", true),
+            ("roleManagementPolicies/delete", nil, "Succeeded", true),
+            ("roleManagementPolicyAssignments/write", nil, "Success", true),
+            (
+                "roleManagementPolicyAssignments/delete", "/subscriptions/\(AuditRecordBuilder.subscription)",
+                "Success", true
+            ),
+            ("roleManagementPolicies/write", "/subscriptions/another", "Success", false),
+            ("roleManagementPolicies/write", nil, "Start", false),
+            ("roleManagementPolicies/read", nil, "Success", false),
+        ] as [(String, String?, String, Bool)])
+    func policies(operation: String, mapped: String?, result: String, isTold: Bool) throws {
+        var configuration = Self.fixture.configuration()
+        configuration.mapping = SourceMapping(
+            tenants: [MicrosoftFixture.tenant], entitlements: Self.map(scope: mapped))
+        let record = Self.deletion.setting("operationName", .string("Microsoft.Authorization/\(operation)"))
+            .setting("resultType", .string(result))
+            .setting(
+                "resourceId",
+                .string(
+                    "/subscriptions/\(AuditRecordBuilder.subscription)/providers/Microsoft.Authorization/"
+                        + "roleManagementPolicies/p"))
+        let fact = try #require(Self.fixture.reading(record, configuration).only)
+        #expect(fact.kind == "ignored" && fact.changesSettings == isTold && fact.assignment == nil)
+        let stranger = record.setting("tenantId", "another")
+        #expect(Self.fixture.reading(stranger, configuration).only?.changesSettings == false)
+    }
+
     private static func map(scope: String? = nil) -> EntitlementMap {
         EntitlementMap(entries: [.init(kind: .azureRole, id: role.id, scope: scope, jobClass: JobClass("blob_writer"))])
     }

@@ -136,6 +136,8 @@ struct SharedSignalsTests {
         #expect(try concerns(opened))
         var other = opened
         other.subject = Actor(id: PersonID(AuditRecordBuilder.subject), upn: "jonas.lindqvist@harborline.example")
+        #expect(try concerns(other), "who asked")
+        other.requester = other.subject
         #expect(try !concerns(other))
     }
 

@@ -205,6 +205,58 @@ struct HealthPlanningTests {
         #expect(findings.allSatisfy { $0.finding.about == "source:itsm" && $0.finding.evidence.count == 2 })
     }
 
+    /// From the vendor's record to the topic of findings: once, whatever how often it comes.
+    @Test func changedSettingsOfARoleAreReportedOnce() throws {
+        let tenant = "5b0c3f8e-1111-4222-8333-444455556666"
+        let role = "9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3"
+        var ledger = PaperLedger(
+            try PlanFixture(
+                rules: PlanFixture.rulesText
+                    .replacing(
+                        "sources:\n",
+                        with: """
+                            sources:
+                              directory:
+                                kind: entra_audit
+                                topics: [audit]
+                                authenticity: topic
+                                allow_topic_authenticity: true
+                                tenants: [\(tenant)]
+                                may_approve: [ent]
+
+                            """
+                    )
+                    .replacing(
+                        "entitlements:\n",
+                        with: "entitlements:\n  - {kind: entra_role, id: \(role), scope: /, job_class: ent}\n")))
+        func record(_ activity: String, _ role: String, result: String = "success") -> SourceRecord {
+            SourceRecord(
+                topic: "audit",
+                value: JSONWriter.bytes([
+                    "category": "AuditLogs", "tenantId": .string(tenant), "resourceId": .string("/tenants/\(tenant)"),
+                    "properties": [
+                        "id": .string("PIM_\(activity)_\(role)_\(result)"), "category": "RoleManagement",
+                        "loggedByService": "PIM", "activityDisplayName": .string(activity),
+                        "activityDateTime": .string(PlanFixture.now.iso8601), "result": .string(result),
+                        "initiatedBy": ["user": ["id": "mina", "userPrincipalName": "mina@harborline.example"]],
+                        "targetResources": [["type": "Role", "id": .string(role)]],
+                    ],
+                ]))
+        }
+        let change = record("Update role setting in PIM", role)
+        #expect(try ledger.deliver([change]).findings == ["ROLE_SETTINGS_CHANGED": 1])
+        for other in [
+            change, record("Update role setting in PIM", "another"),
+            record("Update role setting in PIM", role, result: "failure"), record("Disable PIM alert", role),
+        ] {
+            #expect(try ledger.deliver([other]).findings.isEmpty)
+        }
+        let findings = try Self.findings(ledger)
+        #expect(findings.map(\.finding.code) == ["ROLE_SETTINGS_CHANGED"])
+        #expect(findings.allSatisfy { $0.finding.severity == .critical && $0.finding.about == "source:directory" })
+        #expect(try ledger.deadLetters().isEmpty && ledger.approvals.isEmpty)
+    }
+
     @Test func whereNobodyWatchesNothingIsCounted() throws {
         var ledger = PaperLedger(try PlanFixture())
         try ledger.deliver([try Answer.contained("a").record()])

@@ -70,21 +70,93 @@ struct HolderEndTests {
         #expect(ledger.request("a")?.state == .issued)
     }
 
-    @Test(arguments: [true, false])
-    func anApproverWhoseAccountIsInvalidGivesNothing(_ inOneBatch: Bool) throws {
-        var end = Self.invalidated
-        end.subject = PlanFixture.mina
-        var ledger = try Self.ledger()
-        let facts = [Self.opened, Self.approval, Self.started]
-        if inOneBatch {
-            try ledger.deliver(facts: facts + [end])
-        } else {
-            try ledger.deliver(facts: [end])
-            try ledger.deliver(facts: facts)
+    // MARK: Of an approver, and of who asked
+
+    /// By the directory's identifier, and as a signal's transmitter names people.
+    enum Naming: CaseIterable { case identifier, principalName }
+
+    private static func end(of person: Actor, _ naming: Naming) -> Fact {
+        guard naming == .identifier else { return signal("\(person.id)@harborline.example")[0] }
+        var end = invalidated
+        end.subject = person
+        return end
+    }
+
+    private static let mina = Actor(id: PlanFixture.mina.id, upn: "Mina@Harborline.example")
+    private static let jonas = Actor(id: PlanFixture.jonas.id, upn: "jonas@harborline.example")
+    private static let approvalByMina = fact(.decisionApproved(approver: mina), at: approved)
+    private static let openedByJonas: Fact = {
+        var fact = opened
+        fact.requester = jonas
+        return fact
+    }()
+
+    /// Before, between and behind the records of the approval, each a batch of its own; and all in one.
+    @Test(arguments: [0, 1, 2, 3, 4], Naming.allCases)
+    func anApproverWhoseAccountIsInvalidGivesNothing(_ place: Int, _ naming: Naming) throws {
+        for person in [Self.mina, Self.jonas] {
+            var steps = [[Self.openedByJonas], [Self.approvalByMina], [Self.started]]
+            let end = [Self.end(of: person, naming)]
+            if place < 4 { steps.insert(end, at: place) } else { steps = [steps.flatMap(\.self) + end] }
+            var ledger = try Self.ledger()
+            for facts in steps { try ledger.deliver(facts: facts) }
+            #expect(try ledger.state("a").isEnded, "\(person.id)")
+            try ledger.deliver([try Self.request()])
+            #expect(ledger.request("a")?.state == .denied, "\(person.id)")
+            #expect(try ledger.reasons("a").contains("HUMAN_APPROVAL_SUBJECT_INVALIDATED"))
         }
+    }
+
+    @Test(arguments: Naming.allCases)
+    func whatRestsOnAnApproverIsRevokedWithTheAccount(_ naming: Naming) throws {
+        var ledger = try Self.ledger()
+        try ledger.deliver(facts: [Self.opened, Self.approvalByMina, Self.started])
         try ledger.deliver([try Self.request()])
+        #expect(ledger.request("a")?.state == .issued)
+        // Somebody else's account, and the approver's from before the approval, end nothing.
+        try ledger.deliver(facts: [Self.end(of: Self.jonas, naming)])
+        var early = Self.end(of: Self.mina, naming)
+        early.occurredAt = Self.asked.adding(seconds: -1)
+        try ledger.deliver(facts: [early])
+        #expect(ledger.request("a")?.revocation == nil)
+        try ledger.deliver(facts: [Self.end(of: Self.mina, naming)])
+        #expect(ledger.request("a")?.revocation != nil)
+        #expect(try ledger.state("a").isEnded)
+    }
+
+    @Test func aRequestThatWaitsIsDecidedWhenItsApproverIsEnded() throws {
+        var ledger = try Self.ledger()
+        try ledger.deliver(facts: [Self.opened, Self.approvalByMina])
+        try ledger.deliver([try Self.request()])
+        #expect(ledger.request("a")?.state == .waiting)
+        try ledger.deliver(facts: [Self.end(of: Self.mina, .principalName)])
         #expect(ledger.request("a")?.state == .denied)
-        #expect(try ledger.reasons("a").contains("HUMAN_APPROVAL_SUBJECT_INVALIDATED"))
+    }
+
+    /// An end from before all that is known of an approval may be one of it, when a record that is older still comes.
+    @Test func anOlderRecordBringsTheEndOfTheApproverIn() throws {
+        var ledger = try Self.ledger()
+        var late = Self.approvalByMina
+        late.occurredAt = PlanFixture.now
+        try ledger.deliver(facts: [late])
+        try ledger.deliver(facts: [Self.end(of: Self.mina, .identifier)])
+        #expect(try !ledger.state("a").isEnded)
+        try ledger.deliver(facts: [Self.opened])
+        #expect(try ledger.state("a").isEnded)
+    }
+
+    /// Each of the assignments that an approval led to ends it.
+    @Test(arguments: [0, 1])
+    func anApprovalOfSeveralAssignmentsIsEndedByAny(_ ended: Int) throws {
+        let paths = ["/subscriptions/s/roleassignments/a", "/subscriptions/s/roleassignments/b"]
+        var ledger = try Self.ledger()
+        try ledger.deliver(facts: [Self.opened, Self.approval])
+        for path in paths { try ledger.deliver(facts: [Self.started.naming(path)]) }
+        try ledger.deliver([try Self.request()])
+        #expect(ledger.request("a")?.state == .issued)
+        try ledger.deliver(facts: [Self.unassigned.naming(paths[ended])])
+        #expect(ledger.request("a")?.revocation != nil)
+        #expect(try Self.findings(ledger).isEmpty)
     }
 
     // MARK: By the assignment, and by the principal name

@@ -157,8 +157,9 @@ struct PaperLedger {
         }
         let approvalIDs = read.approvalIDs.union(read.endingApprovalIDs)
         let subjects = read.subjects.union(read.endingSubjects)
+        let assignments = read.endingSubjects.filter { $0.rawValue.hasPrefix("assignment:") }
         let loaded = approvals.filter { id, approval in
-            approvalIDs.contains(id) || approval.assignment.map(read.endingSubjects.contains) ?? false
+            approvalIDs.contains(id) || approval.isHeld(by: assignments)
                 || approval.outcome == nil
                     && (approval.subject.map(subjects.contains) ?? false || approval.isHeld(by: read.endingSubjects)
                         || approval.ticket.map(read.tickets.contains) ?? false)
@@ -205,7 +206,8 @@ struct PaperLedger {
                 throw Refused(what: "approval \(approval.approvalID) twice")
             }
         }
-        for approval in write.changedApprovals {
+        for var approval in write.changedApprovals {
+            approval.otherNames.formUnion(approvals[approval.approvalID]?.otherNames ?? [])
             guard approvals.updateValue(approval, forKey: approval.approvalID) != nil else {
                 throw Refused(what: "approval \(approval.approvalID) is not there")
             }
