@@ -8,3 +8,5 @@ int LLVMFuzzerRunDriver(int *argc, char ***argv, int (*callback)(const uint8_t *
 int clawgrant_fuzz_main(int argc, char **argv) {
     return LLVMFuzzerRunDriver(&argc, &argv, LLVMFuzzerTestOneInput);
 }
+
+int clawgrant_fuzz_surface_main(int argc, char **argv) { return clawgrant_fuzz_main(argc, argv); }

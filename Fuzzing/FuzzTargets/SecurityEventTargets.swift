@@ -158,8 +158,14 @@ private enum EventDraft {
         Receipt.Refusal(asked: extent(&pieces), needed: [pieces.text()], rule: pieces.text())
     }
 
-    /// A control event's payload: the input's own object, or one of its texts.
+    /// A control event's payload: the input's own object, or one of its texts. Its members stand as in the receipt's
+    /// canonical form, since objects with members in another order are not equal.
     private static func payload(_ pieces: inout Pieces) -> JSONObject {
+        let drafted = JSONValue.object(draftedPayload(&pieces))
+        return (try? JSONReader.parse(JSONWriter.bytes(drafted, order: .canonical)))?.object ?? [:]
+    }
+
+    private static func draftedPayload(_ pieces: inout Pieces) -> JSONObject {
         let bytes = pieces.bytes()
         if let object = (try? JSONReader.parse(bytes, limits: .token))?.object { return object }
         var rest = Pieces(bytes)

@@ -8,8 +8,6 @@ import Testing
 struct FuzzTargetsTests {
     private static let seeds = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Seeds")
     private static let rounds = 400
-    /// Targets whose findings of this very run are not explained yet; docs/fuzzing.md lists them.
-    private static let open: Set<String> = ["security-events"]
 
     private static let targets = FuzzTarget.core + FuzzTarget.surface
 
@@ -34,17 +32,10 @@ struct FuzzTargetsTests {
                 throw Found(what: "\(error)", input: Data(input).base64EncodedString())
             }
         }
-        func feedAll() throws {
-            try feed([])
-            for input in inputs {
-                try feed(input)
-                for _ in 0..<Self.rounds { try feed(Mutation.of(input, and: inputs, with: &random)) }
-            }
-        }
-        if Self.open.contains(name) {
-            withKnownIssue("an open finding, see docs/fuzzing.md", isIntermittent: true) { try feedAll() }
-        } else {
-            try feedAll()
+        try feed([])
+        for input in inputs {
+            try feed(input)
+            for _ in 0..<Self.rounds { try feed(Mutation.of(input, and: inputs, with: &random)) }
         }
     }
 

@@ -36,6 +36,26 @@ import Testing
         #expect(found[4].path == "job_classes.ops.max_tll" && found[4].column == 5)
     }
 
+    /// Yams compares the keys of a mapping while it reads, so that aliases of aliases must be counted before.
+    @Test(arguments: ["[*h: x]", "? *h\n: x", "{*h : x}", "[*h, *h]"])
+    func aliasesOfAliasesAreCountedBeforeTheyAreFollowed(last: String) {
+        var lines = ["a: &a [x, x, x, x, x, x, x, x, x]"]
+        for (before, name) in zip("abcdefg", "bcdefgh") {
+            lines.append("\(name): &\(name) [" + Array(repeating: "*\(before)", count: 9).joined(separator: ", ") + "]")
+        }
+        let found = problems((lines + [last.hasPrefix("?") ? last : "z: \(last)"]).joined(separator: "\n"))
+        #expect(found.map(\.expected) == ["at most \(YAMLSize.maximumNodes) values"])
+    }
+
+    @Test func aliasesOfFewValuesAreTaken() {
+        #expect(YAMLSize.isBounded("a: &a [x, y]\nb: *a\nc: {*a : z, k: *a}\n"))
+        let many = "a: &a [" + Array(repeating: "x", count: 1_000).joined(separator: ",") + "]\n"
+        #expect(YAMLSize.isBounded(many + (0..<190).map { "k\($0): *a\n" }.joined()))
+        #expect(!YAMLSize.isBounded(many + (0..<210).map { "k\($0): *a\n" }.joined()))
+        // What is no YAML any more is not read by Yams either.
+        #expect(YAMLSize.isBounded("a: [*unknown\n]]]"))
+    }
+
     private static let base = """
         rules_version: "1"
         groups: {ops: [mina]}

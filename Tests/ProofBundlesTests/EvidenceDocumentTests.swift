@@ -14,7 +14,7 @@ enum AuditorTools {
 /// The script of docs/evidence.md, taken out of the document and run as an auditor would.
 @Suite(.enabled(if: AuditorTools.areThere))
 struct EvidenceDocumentTests {
-    private static let page = SampleRun.folder.deletingLastPathComponent().deletingLastPathComponent()
+    static let page = SampleRun.folder.deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().appendingPathComponent("docs/evidence.md")
 
     private func run(_ script: String, on bundle: String) throws -> (code: Int32, output: String) {
@@ -125,6 +125,33 @@ struct EvidenceDocumentTests {
             let bad = try run(program.path, on: copy.path)
             #expect(bad.code == 1, "\(found): \(bad.output)")
             #expect(bad.output.contains("FAILED"))
+        }
+    }
+}
+
+/// The kinds of documents that docs/evidence.md lists, against those that there are.
+struct DocumentKindTests {
+    /// The rows of the table of kinds: a kind, and how it is known.
+    private static func rows() throws -> [(kind: String, sign: String)] {
+        let text = try String(contentsOf: EvidenceDocumentTests.page, encoding: .utf8)
+        let start = try #require(text.range(of: "| `kind` |")).upperBound
+        let table = text[start...].prefix(upTo: try #require(text[start...].range(of: "\n\n")).lowerBound)
+        return table.matches(of: #/\n\| `(?<kind>\w+)` \|.*\| (?<sign>[^|]+) \|/#).map {
+            (String($0.output.kind), String($0.output.sign))
+        }
+    }
+
+    @Test func theDocumentListsEveryKind() throws {
+        let listed = try Self.rows().map(\.kind)
+        #expect(Set(listed) == Set(DocumentKind.allCases.filter { $0 != .unknown }.map(\.rawValue)))
+        #expect(Set(listed).count == listed.count)
+    }
+
+    @Test func envelopesAreKnownByTheirType() throws {
+        let types = try Self.rows().filter { $0.sign.hasPrefix("`envelope_type`") }.map(\.kind)
+        #expect(types.count == 6)
+        for type in types {
+            #expect(ProofVerifier.kind(of: ["envelope_type": .string(type)]).rawValue == type)
         }
     }
 }

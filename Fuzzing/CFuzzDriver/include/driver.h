@@ -1,4 +1,5 @@
 #pragma once
 
-/// The program's start: the package manager links an executable to this name, and libFuzzer does the rest.
+/// The programs' starts: the package manager links each executable to a name made of its own, and libFuzzer does the rest.
 int clawgrant_fuzz_main(int argc, char **argv);
+int clawgrant_fuzz_surface_main(int argc, char **argv);

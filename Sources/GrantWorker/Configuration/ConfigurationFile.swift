@@ -99,6 +99,11 @@ public struct ConfigurationFile: Sendable {
         guard text.utf8.count <= maximumBytes else {
             throw fault(path, found: "\(text.utf8.count) bytes", expected: "at most \(maximumBytes) bytes")
         }
+        guard YAMLSize.isBounded(text) else {
+            throw fault(
+                path, found: "more values than that once aliases are followed",
+                expected: "at most \(YAMLSize.maximumNodes) values")
+        }
         let root: Node?
         do {
             root = try compose(yaml: text)
@@ -106,11 +111,6 @@ public struct ConfigurationFile: Sendable {
             throw fault(path, of: error)
         }
         guard let root else { throw fault(path, found: "nothing", expected: "a configuration in YAML") }
-        guard YAMLSize.isBounded(root) else {
-            throw fault(
-                path, found: "more values than that once aliases are followed",
-                expected: "at most \(YAMLSize.maximumNodes) values")
-        }
         return root
     }
 

@@ -13,6 +13,11 @@ extension RuleSet {
             throw Self.fault(
                 1, 1, found: "\(text.utf8.count) bytes", expected: "at most \(Self.maximumFileBytes) bytes of rules")
         }
+        guard YAMLSize.isBounded(text) else {
+            throw Self.fault(
+                1, 1, found: "more values than that once aliases are followed",
+                expected: "at most \(YAMLSize.maximumNodes) values")
+        }
         let root: Node?
         do {
             root = try compose(yaml: text)
@@ -20,11 +25,6 @@ extension RuleSet {
             throw Self.fault(of: error)
         }
         guard let root else { throw Self.fault(1, 1, found: "nothing", expected: "issuance rules in YAML") }
-        guard YAMLSize.isBounded(root) else {
-            throw Self.fault(
-                1, 1, found: "more values than that once aliases are followed",
-                expected: "at most \(YAMLSize.maximumNodes) values")
-        }
         var loader = RulesLoader(root: YAMLValue(node: root, path: ""))
         guard let rules = loader.load() else {
             throw RulesError(

@@ -16,6 +16,10 @@ extension RulesCase {
     ///
     /// - Throws: ``RulesCaseError`` naming the member that is missing or of the wrong form.
     public static func read(yaml text: String) throws(RulesCaseError) -> [RulesCase] {
+        guard YAMLSize.isBounded(text) else {
+            throw RulesCaseError(
+                path: "", detail: "the file has more than \(YAMLSize.maximumNodes) values once aliases are followed")
+        }
         let root: Node?
         do {
             root = try compose(yaml: text)
@@ -23,10 +27,6 @@ extension RulesCase {
             throw RulesCaseError(path: "", detail: "the text is no YAML: \(error)")
         }
         guard let root else { throw RulesCaseError(path: "", detail: "the file is empty") }
-        guard YAMLSize.isBounded(root) else {
-            throw RulesCaseError(
-                path: "", detail: "the file has more than \(YAMLSize.maximumNodes) values once aliases are followed")
-        }
         let document = try json(root, depth: 0)
         guard let list = document["cases"]?.array else { return [try RulesCase(json: document)] }
         var cases: [RulesCase] = []
