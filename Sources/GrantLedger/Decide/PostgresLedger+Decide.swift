@@ -137,21 +137,22 @@ extension PostgresLedger {
         parts.count == 1 ? parts[0].description : parts.map(\.description).joined(separator: "\u{1F}")
     }
 
-    /// In the order of the index, so that two transactions never wait for each other in a ring.
+    /// In any order: whoever writes a name has its approval's row, so that nobody waits for it here.
     private static func namesStep(_ write: DecideWrite) -> PipelineStep? {
-        var names: [(name: String, approval: String)] = []
+        var names: [String] = []
+        var named: [String] = []
         for approvals in [write.newApprovals, write.changedApprovals] {
             for index in approvals.indices {
                 for name in approvals[index].otherNames {
-                    names.append((name.rawValue, approvals[index].approvalID.rawValue))
+                    names.append(name.rawValue)
+                    named.append(approvals[index].approvalID.rawValue)
                 }
             }
         }
         guard !names.isEmpty else { return nil }
-        names.sort { $0 < $1 }
         var parameters = Parameters()
-        parameters.append(column: names) { $0.name }
-        parameters.append(column: names) { $0.approval }
+        parameters.append(array: names)
+        parameters.append(array: named)
         return .execute(DecideStatements.insertApprovalNames, parameters)
     }
 

@@ -353,7 +353,9 @@ struct BatchReader {
             batch.read.approvalIDs.insert(approval)
             if let assignment = fact.assignment { batch.read.holders.insert(assignment.holder) }
             if let subject = fact.subject { Self.insert(subject, into: &batch.read.holders) }
-            if let requester = fact.requester { Self.insert(requester, into: &batch.read.holders) }
+            if let requester = fact.requester, requester.id != fact.subject?.id || requester.upn != fact.subject?.upn {
+                Self.insert(requester, into: &batch.read.holders)
+            }
             if case .decisionApproved(let approver) = fact.content {
                 if let approver { Self.insert(approver, into: &batch.read.holders) }
                 for other in fact.approvers { Self.insert(other, into: &batch.read.holders) }

@@ -225,7 +225,6 @@ struct WorkingSet: ~Copyable {
 
     /// Applies what ended the approval's holder before this record of the approval came.
     private mutating func applyEarlierEnds(to id: ApprovalID, after fact: Fact) throws {
-        guard let state = approvals[id]?.state else { return }
         // The holders that a record names are asked for; those of an approval which is known may be others.
         if let known = snapshot.approvals[id] {
             for case let holder? in [known.subject, known.principalName, known.assignment]
@@ -233,11 +232,13 @@ struct WorkingSet: ~Copyable {
                 needs.holders.insert(holder)
             }
             // An end from before the approval is none of it: a record that is older than all that were known may make it one.
-            if let at = fact.occurredAt, at == state.firstOccurredAt {
-                for holder in state.holders where !loadedHolders.contains(holder) { needs.holders.insert(holder) }
+            if let at = fact.occurredAt, let entry = approvals[id], at == entry.state.firstOccurredAt {
+                for holder in entry.state.holders where !loadedHolders.contains(holder) {
+                    needs.holders.insert(holder)
+                }
             }
         }
-        guard !holderEnds.isEmpty else { return }
+        guard !holderEnds.isEmpty, let state = approvals[id]?.state else { return }
         for holder in state.holders {
             for end in holderEnds[holder] ?? [] where state.isConcerned(by: end.fact) {
                 var ended = state
@@ -332,8 +333,9 @@ struct WorkingSet: ~Copyable {
             entry.stored.ticket = state.ticketNumbers.first
             entry.stored.principalName = state.subject?.principalName
             entry.stored.assignment = state.assignment?.holder
-            let columns = [entry.stored.subject, entry.stored.principalName, entry.stored.assignment]
-            entry.stored.otherNames.formUnion(state.holders.lazy.filter { !columns.contains($0) })
+            state.addHolders(
+                to: &entry.stored.otherNames, besides: entry.stored.subject, entry.stored.principalName,
+                entry.stored.assignment)
             if entry.isNew {
                 write.newApprovals.append(entry.stored)
             } else {

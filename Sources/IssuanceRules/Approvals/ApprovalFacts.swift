@@ -21,19 +21,30 @@ extension ApprovalState {
     /// principal name, and what it led to.
     public var holders: [PersonID] {
         var all: Set<PersonID> = []
-        for assignment in assignments.entries { all.insert(assignment.key.holder) }
-        func insert(_ people: BoundedMap<PersonID, ActorRecord>) {
-            for entry in people.entries {
-                all.insert(entry.key)
-                if let name = Actor(id: entry.key, upn: entry.value.upn).principalName { all.insert(name) }
+        addHolders(to: &all, besides: nil, nil, nil)
+        return all.sorted()
+    }
+
+    /// Adds ``holders`` but for three that are kept elsewhere.
+    public func addHolders(
+        to all: inout Set<PersonID>, besides first: PersonID?, _ second: PersonID?, _ third: PersonID?
+    ) {
+        // Every decision comes by here: most approvals have one name that is not kept elsewhere, and few have two.
+        func add(_ name: PersonID) {
+            if name != first, name != second, name != third { all.insert(name) }
+        }
+        func add(_ people: BoundedMap<PersonID, ActorRecord>) {
+            for index in people.entries.indices {
+                add(people.entries[index].key)
+                if let upn = people.entries[index].value.upn { add(PersonID(folding: upn)) }
             }
         }
-        insert(requesters)
+        for index in assignments.entries.indices { add(assignments.entries[index].key.holder) }
+        add(requesters)
         for index in claims.entries.indices {
-            insert(claims.entries[index].value.subjects)
-            insert(claims.entries[index].value.approvers)
+            add(claims.entries[index].value.subjects)
+            add(claims.entries[index].value.approvers)
         }
-        return all.sorted()
     }
 
     /// What it led to, by the vendor's own identifier; the first of several.
