@@ -137,7 +137,7 @@ struct RevokeTests {
             scopes: ["subject:person-1", "source:itsm", "entitlement:group:g1", "entitlement:group:g1:member"]),
         .init(
             name: "pinned", jobClass: "run", agent: "did:key:zOther", approvals: ["a3"], kid: "kid-2", policy: policy,
-            scopes: ["policy_id:p-7", IssuedToken.ControlReach.proxiedRoute], isElevated: true, issuedIn: -100),
+            scopes: ["policy_id:p-7", IssuedToken.ControlReach.proxiedRoute], isElevated: true, issuedIn: -3_000),
         .init(name: "pinned-elsewhere", jobClass: "run", policy: Digest(hashing: "other")),
         .init(name: "later", issuedIn: 100), .init(name: "over", expiresIn: -3_600),
         .init(name: "long-over", expiresIn: -4_000),
@@ -161,7 +161,8 @@ struct RevokeTests {
         ("job_class", "run", .notPinned(policy), ["pinned-elsewhere"]),
         ("all", nil, .notPinned(policy), ["plain", "pinned-elsewhere", "over"]),
         ("issuer_key", "kid-1", .issuedSince(Timestamp(seconds: 0)), ["plain", "pinned-elsewhere"]),
-        ("all", nil, .issuedSince(Timestamp(seconds: nowSeconds - 60)), ["plain", "pinned-elsewhere"]),
+        // Far from either: these seconds are those at which the first test asked for them.
+        ("all", nil, .issuedSince(Timestamp(seconds: nowSeconds - 1_000)), ["plain", "pinned-elsewhere"]),
     ]
 
     /// What a control event's scope is called in the ledger is what a run asks for: see `StopScope.Kind`.
