@@ -94,6 +94,22 @@ struct RunTests {
         #expect(Set(report.findings.map(\.code)) == ["header.root_mismatch", "header.clawlogs_root_mismatch"])
     }
 
+    /// A sealer slept while the next one published, and a broker that fences nobody took its head: that was true.
+    @Test(arguments: [(601, []), (600, []), (599, ["head.sequence"])] as [(Int64, [String])])
+    func aHeadThatWasTrueWhenItWasMadeMayStandLate(_ sealedAfter: Int64, _ expected: [String]) async throws {
+        var forge = try HealthyLog.forge()
+        forge.headPlace = {
+            $0.nextSequence = 1
+            $0.asOf = Forge.noon.adding(seconds: 600)
+        }
+        var log = try forge.publish()
+        try log.change("revocations", 1) {
+            $0.with(header: "ce_time", Forge.noon.adding(seconds: sealedAfter).iso8601)
+        }
+        let report = try await Fsck.run(HealthyLog.plan(), MemoryTopics(log), ledger: nil)
+        #expect(report.findings.map(\.code) == expected)
+    }
+
     @Test func listsSoManyFindingsOfACodeAndCountsAll() async throws {
         var log = try HealthyLog.forge().publish()
         for index in 9..<42 { try log.edit("decisions", index) { $0["reason"] = "because" } }

@@ -20,7 +20,9 @@ final class RecordAudit {
     func take(_ record: FsckRecord, stream: Int, sequence: Int64, batch: Int64) throws {
         let name = plan.streams[stream].name
         let place = Place.record(plan.streams[stream].topic, record.partition, record.offset)
-        if name == "revocations" { heads.numbered(sequence) }
+        if name == "revocations" {
+            heads.numbered(sequence, sealedAt: record.header("ce_time").flatMap { Timestamp(rfc3339: $0) })
+        }
         guard let value = record.value else {
             guard name == "revocations" else {
                 book.add(.recordUnreadable, at: place, "the record has no value")
@@ -202,13 +204,32 @@ struct HeadAudit {
     private var isThere = false
     /// What the head that reaches farthest says of the next record.
     private var reached: Int64 = 0
+    /// When the last records were sealed: the first of each time.
+    private var sealed: [(first: Int64, at: Timestamp?)] = []
+    /// How many of these are kept at least; heads that are later than so many batches are findings.
+    private static let remembered = 1_024
 
     init(_ plan: FsckPlan, _ book: FindingBook) {
         self.plan = plan
         self.book = book
     }
 
-    mutating func numbered(_ sequence: Int64) { nextSequence = max(nextSequence ?? 0, sequence + 1) }
+    /// Takes a record that has a position of its own.
+    mutating func numbered(_ sequence: Int64, sealedAt: Timestamp?) {
+        guard sequence >= nextSequence ?? 0 else { return }
+        nextSequence = sequence + 1
+        if sealed.last?.at == sealedAt { return }
+        sealed.append((sequence, sealedAt))
+        if sealed.count > 2 * Self.remembered { sealed.removeFirst(Self.remembered) }
+    }
+
+    /// True when the first record that a head does not speak of was sealed when the head had been made: its sender was
+    /// fenced or slept while the next sealer published, and a broker without fences took it all the same. What it says is
+    /// true and less than the whole; readers wait for the next.
+    private func isLate(_ at: Timestamp, next: Int64) -> Bool {
+        guard let first = sealed.last(where: { $0.first <= next }), let sealedAt = first.at else { return false }
+        return at <= sealedAt
+    }
 
     /// Says whether revocations stand on the topic that no head speaks for: a reader of it could not tell that one more
     /// was taken away.
@@ -252,7 +273,9 @@ struct HeadAudit {
         }
         checkSignature(head, signature, did, at: place)
         // A head that was sent again after a crash may stand behind a younger one; what it says is still checked.
-        if let nextSequence, next != nextSequence, next > nextSequence || asOf.map({ at >= $0 }) ?? true {
+        if let nextSequence, next != nextSequence,
+            next > nextSequence || (asOf.map({ at >= $0 }) ?? true) && !isLate(at, next: next)
+        {
             book.add(
                 .headSequence, at: place, "next_sequence is \(next), the next record after this head is \(nextSequence)"
             )
