@@ -124,8 +124,8 @@ package struct CoreServices: Sendable {
         try await services.publisher.checkProperties()
         CrashPoint.pass(.propertiesChecked)
         try await base.registerKeys()
-        // Before anything is claimed: roles are asked for once in a heartbeat.
-        try await services.leases.endPredecessors()
+        // Before anything is claimed: a role of a worker that the ledger does not know is free for the next who asks.
+        try await services.leases.begin()
         return services
     }
 

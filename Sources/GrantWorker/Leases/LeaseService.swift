@@ -56,9 +56,15 @@ final class LeaseService: Sendable {
         }
     }
 
+    /// Makes this worker known to the ledger, in place of its earlier starts.
+    func begin() async throws(LedgerError) {
+        try await endPredecessors()
+        try await stayAlive()
+    }
+
     /// Ends what is left of this worker's earlier starts, so that a process which was killed and started again does not
     /// wait for its own leases.
-    func endPredecessors() async throws(LedgerError) {
+    private func endPredecessors() async throws(LedgerError) {
         let ended = try await ledger.endPredecessors(of: worker)
         guard !ended.isEmpty else { return }
         logger.log(
@@ -69,14 +75,19 @@ final class LeaseService: Sendable {
     func linger() async throws {
         while true {
             do {
-                _ = try await ledger.heartbeat(
-                    worker: worker, lifetime: limits.leaseLifetime, topics: [:], initialOffset: { _ in 0 })
+                try await stayAlive()
             } catch {
                 try Task.checkCancellation()
                 logger.log(.heartbeatFailed, metadata: ["error": "\(error)"])
             }
             try await SteadyTime.sleep(for: limits.heartbeatInterval)
         }
+    }
+
+    /// A heartbeat that asks for no partitions.
+    private func stayAlive() async throws(LedgerError) {
+        _ = try await ledger.heartbeat(
+            worker: worker, lifetime: limits.leaseLifetime, topics: [:], initialOffset: { _ in 0 })
     }
 
     private func follow() async throws {

@@ -78,6 +78,8 @@ public struct SecurityEventStream: WorkerCompanion {
         let producer = EventProducer(version: version, logID: logID, workerID: worker, tenant: settings.tenant)
         try await ledger.hold(.securityEvents, for: worker, every: interval, until: stop) { error in
             logger.log(.sinksRestarted, metadata: ["error": "\(error)"])
+            // Whoever is elected next may need what they hold: a file that one process at a time may write.
+            await close(sinks)
         } work: { lease in
             logger.log(.sinksStreaming, metadata: ["sinks": "\(sinks.map(\.0.name))"])
             let parts = StreamParts(
@@ -122,9 +124,15 @@ public struct SecurityEventStream: WorkerCompanion {
     private func close(
         _ sinks: [(SecurityEventSettings.Sink, any SecurityEventSink)], _ pool: PostgresPool, _ ledger: PostgresLedger
     ) async {
-        for (_, sink) in sinks { await sink.close() }
+        await close(sinks)
         await ledger.close()
         await pool.shutdown()
+    }
+
+    private func close(_ sinks: [(SecurityEventSettings.Sink, any SecurityEventSink)]) async {
+        await withTaskGroup(of: Void.self) { group in
+            for (_, sink) in sinks { group.addTask { await sink.close() } }
+        }
     }
 }
 

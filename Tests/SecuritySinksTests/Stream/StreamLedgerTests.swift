@@ -1,5 +1,6 @@
 import ClawWire
 import DevStack
+import Foundation
 import GrantLedger
 import GrantWorker
 import Logging
@@ -182,6 +183,60 @@ struct StreamLedgerTests {
                 try await group.waitForAll()
             }
             #expect(NumberCheck.faults(sink.arrived, 0..<50).isEmpty)
+        }
+    }
+
+    @Test("A file goes with the role to another process of the same host, while the first lives on")
+    func fileOfOneHost() async throws {
+        try await withLedger { make, _ in
+            let home = try TemporaryDirectory(prefix: "claw-siem-file")
+            let (one, _) = try make("w1")
+            let (two, _) = try make("w2")
+            let sealer = try await lease(one, "w0", .sealer)
+            let outside = try await lease(one, "w0", .sweeper)
+            let log = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            let file = SecurityEventSettings.LineFile(path: home.path("events.ndjson"))
+            var settings = SecurityEventSettings(sinks: [.init(name: "disk", kind: .file(file))])
+            settings.pollInterval = .milliseconds(10)
+            settings.sinks[0].patience.shortestWait = .milliseconds(10)
+            settings.sinks[0].patience.longestWait = .milliseconds(50)
+            let stream = SecurityEventStream(settings, version: "1")
+            let (sink, interval) = (settings.sinks[0], Duration.milliseconds(20))
+            _ = try await two.heartbeat(
+                worker: WorkerID("w2"), lifetime: .seconds(60), topics: [:], initialOffset: { _ in 0 })
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                let stop = Lock(false)
+                func start(_ ledger: PostgresLedger, _ name: String) {
+                    group.addTask {
+                        try await stream.run(
+                            [(sink, LineFileSink(name: "disk", file))], ledger, logID: Samples.logID,
+                            worker: WorkerID(name), every: interval, log
+                        ) { stop.withLock { $0 } }
+                    }
+                }
+                func expect(_ count: Int64) async throws {
+                    try await waitUntil(deadline: .seconds(60), description: "\(count) events") {
+                        try await two.sinkPositions().first?.next == count
+                    }
+                }
+                start(one, "w1")
+                try await one.leave(Self.effects(0..<30), under: outside)
+                try await seal(one, sealer)
+                try await expect(30)
+                // The ledger does not know the first any more, and it goes on asking.
+                try await waitUntil(deadline: .seconds(60), description: "the role to go over") {
+                    try await two.claim(role: .securityEvents, for: WorkerID("w2")) != nil
+                }
+                start(two, "w2")
+                try await one.leave(Self.effects(30..<50), under: outside)
+                try await seal(one, sealer)
+                try await expect(50)
+                stop.withLock { $0 = true }
+                try await group.waitForAll()
+            }
+            let text = try String(contentsOfFile: file.path, encoding: .utf8)
+            let numbers = text.matches(of: /"sequence":([0-9]+),"receipt_id"/).compactMap { Int64($0.output.1) }
+            #expect(NumberCheck.faults(numbers, 0..<50).isEmpty)
         }
     }
 }
