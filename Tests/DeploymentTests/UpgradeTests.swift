@@ -7,7 +7,7 @@ import Playground
 import Testing
 
 /// Two builds on one ledger, as docs/upgrade.md has it. `./dev test --upgrade` builds the version before and sets
-/// `CLAWGRANT_PREVIOUS_PROGRAM`.
+/// `CLAWGRANT_PREVIOUS_PROGRAM`, and `CLAWGRANT_PREVIOUS_SCHEMA` to the number of its last migration.
 @Suite(
     .enabled(
         if: ProcessInfo.processInfo.environment["CLAWGRANT_PREVIOUS_PROGRAM"] != nil
@@ -16,9 +16,10 @@ struct UpgradeTests {
     private static let previous = ProcessInfo.processInfo.environment["CLAWGRANT_PREVIOUS_PROGRAM"] ?? ""
 
     @Test func workersOfTwoVersionsShareOneLedgerBothWays() async throws {
-        let release = try JSONReader.parse(Tree.text("deploy/previous-release.json"))
         var options = PlaygroundOptions()
-        options.schemaNumber = Int32(try #require(release["schema"]?.integer))
+        let named = ProcessInfo.processInfo.environment["CLAWGRANT_PREVIOUS_SCHEMA"] ?? ""
+        let schema: Int32 = try #require(Int32(named), "CLAWGRANT_PREVIOUS_SCHEMA names no migration")
+        options.schemaNumber = schema
         try await withPlayground(options) { playground in
             let load = Load(playground)
             let old = try playground.startWorker("old", program: Self.previous)

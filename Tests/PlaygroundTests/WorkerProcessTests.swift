@@ -3,6 +3,7 @@ import DevStack
 import GrantChecker
 import Kafka
 import Playground
+import Postgres
 import Testing
 
 /// Worker processes that die, freeze and leave, while approvals come in shuffled and several times over.
@@ -30,8 +31,10 @@ struct WorkerProcessTests {
         return all.shuffled()
     }
 
-    private func run(_ body: (Playground) async throws -> Void) async throws {
-        let playground = try await Playground.start()
+    private func run(
+        _ options: PlaygroundOptions = PlaygroundOptions(), _ body: (Playground) async throws -> Void
+    ) async throws {
+        let playground = try await Playground.start(options)
         do {
             try await body(playground)
         } catch {
@@ -81,6 +84,18 @@ struct WorkerProcessTests {
             frozen.thaw()
             try await playground.waitUntilAtWork(workers)
             try await expectEverythingInOrder(playground, issued: 200)
+        }
+    }
+
+    @Test func rolesStayWithWhoeverStartsFirst() async throws {
+        var options = PlaygroundOptions()
+        // Nobody is taken for dead while this runs.
+        options.limits["lease_lifetime_ms"] = 60_000
+        try await run(options) { playground in
+            let workers = try ["w1", "w2", "w3"].map { try playground.startWorker($0) }
+            try await playground.waitUntilAtWork(workers)
+            let claims = try await playground.query("SELECT max(lease_epoch)::text FROM clawgrant.role_lease")
+            #expect(try claims.string(0, 0) == "1", "a role changed hands, although nobody left")
         }
     }
 
