@@ -57,6 +57,14 @@ struct CrashPointTests {
 
     private static func run(_ deaths: [Death]) async throws {
         try await Stage.run(options) { stage in
+            // These are passed once in the life of a ledger: nobody may have lived before.
+            for death in deaths where death.point.isPassedOnNewKeys {
+                let worker = try stage.playground.startWorker(
+                    "new-\(death.point)", environment: ["CLAWGRANT_CRASH_AT": death.plan])
+                try await untilGone(worker, death)
+                #expect(await worker.stop() == .signal(9), "\(death.plan): \(worker.logTail())")
+            }
+            let deaths = deaths.filter { !$0.point.isPassedOnNewKeys }
             for (round, death) in deaths.enumerated() {
                 // A few at a time: tokens live for ten minutes.
                 if round % Self.rounds == 0 {
@@ -166,6 +174,9 @@ struct CrashPointTests {
 }
 
 extension CrashPoint {
+    /// Whether it is passed only where the ledger does not know the keys yet.
+    fileprivate var isPassedOnNewKeys: Bool { self == .keyInserted || self == .keyRecorded }
+
     /// Whether a worker's life passes it again and again, whatever work there is.
     fileprivate var isPassedAgain: Bool {
         switch self {
