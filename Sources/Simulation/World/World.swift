@@ -109,7 +109,9 @@ final class World {
         for command in workload.commands { scheduler.at(command.at) { [self] in type(command.event) } }
         let workers = plan.workers ?? 1 + scheduler.dice.below(3)
         for slot in 0..<workers {
-            scheduler.after(scheduler.dice.within(0...300_000_000)) { [self] in employ(slot) }
+            // Some come when others have been at work for a while, and are given partitions of theirs.
+            let latest: Int64 = slot == 0 ? 300_000_000 : 2_500_000_000
+            scheduler.after(scheduler.dice.within(0...latest)) { [self] in employ(slot) }
         }
         faults.isActive = plan.crashes == nil && !plan.faults.isEmpty
         if faults.isActive { for _ in 0..<6 { scheduleMishap() } }
