@@ -2,6 +2,7 @@ import ClawWire
 import DevStack
 import Kafka
 import Postgres
+import ReceiptLog
 
 /// What a playground's ledger holds at one moment, by its own SQL.
 public struct PlaygroundStatus: Sendable, Hashable {
@@ -125,6 +126,32 @@ extension Playground {
         }
         _ = await consumer.close(deadline: .seconds(2))
         return Int(sum)
+    }
+
+    /// Waits until a head of the revocations topic speaks of a control position, or of a later one.
+    ///
+    /// That a control event stands in the ledger does not say so: heads come at intervals.
+    ///
+    /// - Throws: `DevStackError` when none comes within a minute, and `KafkaError` when the topic cannot be read.
+    public func waitForHead(controlPosition: Int64) async throws {
+        let consumer = try KafkaConsumer(configuration: clientConfiguration)
+        let partition = TopicPartition(topic: PlaygroundTopic.revocations, partition: 0)
+        do {
+            try await consumer.assign([partition: KafkaOffset.beginning])
+            try await wait(within: .seconds(60), "a head that speaks of control position \(controlPosition)") {
+                let batch = try await consumer.nextBatch(
+                    maximumRecords: 1_000, maximumBytes: 16 << 20, linger: .zero, timeout: .seconds(1))
+                return try batch.records.contains { record in
+                    guard record.key == SignedRevocationHead.recordKey, let value = record.value else { return false }
+                    let head = try SignedRevocationHead(verifying: value, logKeys: [keys.log], logID: logID)
+                    return head.head.controlPosition >= controlPosition
+                }
+            }
+        } catch {
+            _ = await consumer.close(deadline: .seconds(2))
+            throw error
+        }
+        _ = await consumer.close(deadline: .seconds(2))
     }
 
     private func requireRunning(_ workers: [PlaygroundWorker]) throws {

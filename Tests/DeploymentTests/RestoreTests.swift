@@ -197,9 +197,7 @@ struct RestoreTests {
             try await playground.waitForStatus("the drill to be published") {
                 $0.unsealedGroups == 0 && $0.batches > 0 && $0.nextBatchToPublish == $0.batches
             }
-            try await waitUntil(deadline: .seconds(30), description: "the drill's position") {
-                try await playground.number("SELECT control_position FROM clawgrant.control_state") == 1
-            }
+            try await playground.waitForHead(controlPosition: 1)
             try await playground.waitUntilSettled(waiting: 0)
             await worker.stop()
             func check() async throws -> String {

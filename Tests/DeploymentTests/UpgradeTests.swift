@@ -1,4 +1,3 @@
-import ClawWire
 import DevStack
 import Foundation
 import GrantChecker
