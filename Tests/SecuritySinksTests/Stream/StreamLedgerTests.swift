@@ -203,7 +203,7 @@ struct StreamLedgerTests {
             let stream = SecurityEventStream(settings, version: "1")
             let (sink, interval) = (settings.sinks[0], Duration.milliseconds(20))
             _ = try await two.heartbeat(
-                worker: WorkerID("w2"), lifetime: .seconds(60), topics: [:], initialOffset: { _ in 0 })
+                worker: WorkerID("w2"), lifetime: .seconds(3_600), topics: [:], initialOffset: { _ in 0 })
             try await withThrowingTaskGroup(of: Void.self) { group in
                 let stop = Lock(false)
                 func start(_ ledger: PostgresLedger, _ name: String) {
