@@ -110,6 +110,10 @@ struct CapabilityRequestTests {
             (["delivery", "jwk"], nil, .missingMember), (["delivery", "jwk", "crv"], "Ed25519", .invalidValue),
             (["delivery", "jwk", "x"], "AAAA", .invalidValue), (["delivery", "jwk", "d"], "secret", .unknownMember),
             (["delivery", "jwk", "x"], .string(Base64URL.encode([UInt8](repeating: 0, count: 32))), .invalidValue),
+            (
+                ["delivery", "jwk", "x"], .string(Base64URL.encode([1] + [UInt8](repeating: 0, count: 31))),
+                .invalidValue
+            ),
             (["delivery", "mode"], "plain", .invalidValue), (["approval"], ["name": "x"], .unknownMember),
             (["reason"], nil, .missingMember), (["reason"], .string(String(repeating: "r", count: 5_000)), .tooLarge),
             (["timestamp"], "2026-11-20T09:00:00", .unparseableTime), (["timestamp"], nil, .missingMember),

@@ -95,6 +95,49 @@ import Testing
         #expect(setup.plan?.expiresAt == time("2026-11-21T09:05:00Z"))
     }
 
+    @Test func theAgeOfSeveralDecisionsIsThatOfTheNewest() throws {
+        for order in [
+            ["2026-11-20T09:00:00Z", "2026-11-20T09:05:00Z"], ["2026-11-20T09:05:00Z", "2026-11-20T09:00:00Z"],
+        ] {
+            var setup = try Setup()
+            setup.contain()
+            setup.facts = zip(["mina", "jonas"], order).map { Setup.approved($0, $1, jobClass: nil) }
+            setup.facts.append(Setup.fact(.capabilityRequested(setup.request), jobClass: nil))
+            setup.receivedAt = time("2026-11-21T08:59:00Z")
+            setup.now = time("2026-11-21T08:59:30Z")
+            #expect(setup.plan?.expiresAt == time("2026-11-21T09:05:00Z"))
+        }
+    }
+
+    @Test func factsThatContradictEachOtherHoldTheRequestBack() throws {
+        var subjects = try Setup()
+        var other = Setup.approved()
+        other.subject = Setup.person("jonas")
+        subjects.facts.append(other)
+        #expect(subjects.decision.codes == [.humanApprovalContradictory])
+        for earlier in ["2026-11-20T09:04:00Z", "2026-11-20T09:06:00Z"] {
+            var requests = try Setup()
+            requests.contain()
+            var wider = requests
+            wider.scope = ["proxy:call", "clawproxy:call"]
+            requests.facts.append(Setup.fact(.capabilityRequested(wider.request), earlier, jobClass: nil))
+            for asked in [requests.scope, wider.scope] {
+                requests.scope = asked
+                #expect(requests.decision.codes == [.humanApprovalContradictory])
+            }
+        }
+    }
+
+    @Test func theHardCapBoundsEveryClass() throws {
+        var setup = try Setup()
+        let rules = setup.rules
+        setup.rules = RuleSet(
+            name: nil, sources: rules.sources, entitlements: [], jobClasses: rules.jobClasses, groups: rules.groups,
+            workPolicies: rules.workPolicies, hardCapSeconds: 60, control: rules.control, gateways: rules.gateways,
+            prices: rules.prices)
+        #expect(setup.plan?.expiresAt == Setup.noon.adding(seconds: 60))
+    }
+
     @Test func aContainedRequestFromElsewhereIsNotTheApprovedOne() throws {
         var setup = try Setup()
         setup.contain()

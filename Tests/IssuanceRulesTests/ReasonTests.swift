@@ -79,6 +79,12 @@ import Testing
         },
         Case(.capabilityDeliveryNotAllowed, "deny") { $0.delivery = .plain },
         Case(.capabilityDeliveryKeyInvalid, "deny") { $0.delivery = .sealed(publicKey: [1, 2, 3]) },
+        Case(.capabilityDeliveryKeyInvalid, "deny") {
+            $0.delivery = .sealed(publicKey: Array(repeating: 0, count: 32))
+        },
+        Case(.capabilityDeliveryKeyInvalid, "deny") {
+            $0.delivery = .sealed(publicKey: [0xED] + Array(repeating: 0xFF, count: 31))
+        },
         Case(.capabilityReferenceRequired, "deny") { $0.approvalID = nil },
         Case(.capabilitySubjectRequired, "deny") {
             $0.entitle()

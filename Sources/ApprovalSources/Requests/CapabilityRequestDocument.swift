@@ -155,9 +155,12 @@ public enum CapabilityRequestDocument {
         guard try jwk.string("kty") == "OKP", try jwk.string("crv") == "X25519" else {
             throw SourceFault(.invalidValue, field: jwk.path, "a public key of kty OKP and crv X25519 was expected")
         }
-        guard let bytes = Base64URL.decode(try jwk.required(try jwk.string("x"), "x")), bytes.count == 32,
-            bytes.contains(where: { $0 != 0 })
-        else { throw SourceFault(.invalidValue, field: jwk.name("x"), "32 bytes of base64url were expected") }
+        guard let bytes = Base64URL.decode(try jwk.required(try jwk.string("x"), "x")), bytes.count == 32 else {
+            throw SourceFault(.invalidValue, field: jwk.name("x"), "32 bytes of base64url were expected")
+        }
+        guard SealedToken.canSeal(to: bytes) else {
+            throw SourceFault(.invalidValue, field: jwk.name("x"), "a key of small order keeps nothing secret")
+        }
         return bytes
     }
 

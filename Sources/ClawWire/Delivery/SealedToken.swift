@@ -84,6 +84,11 @@ public enum SealedToken {
         Digest(hashing: "{\"crv\":\"X25519\",\"kty\":\"OKP\",\"x\":\"\(Base64URL.encode(publicKey))\"}").b64u
     }
 
+    /// Whether a token can be sealed to an X25519 public key: it has 32 bytes and is of no small order.
+    public static func canSeal(to publicKey: [UInt8]) -> Bool {
+        publicKey.count == 32 && !SmallOrderPoints.contains(publicKey)
+    }
+
     /// Seals a token.
     ///
     /// The ephemeral private key and the IV are derived from the secret, the token's hash, the recipient's key and the
@@ -97,7 +102,7 @@ public enum SealedToken {
     ///   - publicKey: the recipient's X25519 public key, 32 bytes.
     ///   - ephemeralSecret: the sealer's secret.
     ///   - context: bound into key and header as `apv` (RFC 7518 §4.6.1.3), for example the request's id; may be empty.
-    /// - Throws: ``SealError`` with `weak_key`.
+    /// - Throws: ``SealError`` with `weak_key`, exactly when ``canSeal(to:)`` says no.
     public static func seal(
         _ token: BearerToken, to publicKey: [UInt8], ephemeralSecret: SealingSecret, context: [UInt8] = []
     ) throws(SealError) -> String {

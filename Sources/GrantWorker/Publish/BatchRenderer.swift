@@ -177,8 +177,15 @@ struct BatchRenderer: Sendable {
         guard let recipient = material.recipientKey else {
             return try record.complete(delivery: .plain(remade), proof: proof)
         }
-        let jwe = try SealedToken.seal(
-            remade, to: recipient, ephemeralSecret: sealingSecret, context: Array(record.requestID.rawValue.utf8))
+        let jwe: String
+        do throws(SealError) {
+            jwe = try SealedToken.seal(
+                remade, to: recipient, ephemeralSecret: sealingSecret, context: Array(record.requestID.rawValue.utf8))
+        } catch {
+            throw RenderError(
+                description: "the token of request \(record.requestID) cannot be sealed to the key it asked for: "
+                    + "\(error)")
+        }
         return try record.complete(delivery: .sealed(jwe: jwe), proof: proof)
     }
 }

@@ -22,7 +22,7 @@ extension ReasonCode {
             "A note on a grant: actions that are not allowed were left out, as too_wide: cut says."
         case .capabilityDeliveryNotAllowed: "The job class does not allow the way of delivery that was asked for."
         case .capabilityDeliveryKeyInvalid:
-            "The key for sealed delivery is not an X25519 public key of 32 bytes, or delivery by reference names no key to claim with."
+            "The key for sealed delivery is not an X25519 public key of 32 bytes, or is one of small order, which keeps nothing secret; or delivery by reference names no key to claim with."
         case .capabilityReferenceRequired:
             "The job class binds by reference and the request names neither an approval nor a ticket."
         case .capabilitySubjectRequired: "The job class binds by entitlement and the request names no subject."

@@ -71,10 +71,12 @@ extension Decider {
         switch request.delivery {
         case .sealed(let publicKey):
             mode = .sealed
-            if publicKey.count != 32 || publicKey.allSatisfy({ $0 == 0 }) {
+            if !SealedToken.canSeal(to: publicKey) {
                 refuse(
-                    .capabilityDeliveryKeyInvalid, "the delivery key has \(publicKey.count) bytes", "delivery",
-                    needed: "an X25519 public key of 32 bytes")
+                    .capabilityDeliveryKeyInvalid,
+                    publicKey.count == 32
+                        ? "the delivery key is of small order" : "the delivery key has \(publicKey.count) bytes",
+                    "delivery", needed: "an X25519 public key of 32 bytes")
             }
         case .plain: mode = .plain
         case .reference(let claimKey):

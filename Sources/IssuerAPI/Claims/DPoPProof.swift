@@ -133,7 +133,8 @@ struct DPoPProof: Sendable, Hashable {
 
     private static func sealingKey(_ value: JSONValue) throws(Fault) -> [UInt8] {
         guard let object = value.object, object["kty"]?.string == "OKP", object["crv"]?.string == "X25519",
-            object["d"] == nil, let x = object["x"]?.string.flatMap({ Base64URL.decode($0) }), x.count == 32
+            object["d"] == nil, let x = object["x"]?.string.flatMap({ Base64URL.decode($0) }),
+            SealedToken.canSeal(to: x)
         else { throw fault("seal_to is no X25519 public key (kty OKP, crv X25519, x of 32 bytes)") }
         return x
     }

@@ -79,8 +79,9 @@ enum KeyArguments {
             else { throw CommandFailure.usage("\(text) is no JWK of crv X25519") }
             x = value
         }
-        guard let key = Base64URL.decode(x), key.count == 32 else {
-            throw CommandFailure.usage("\(text): x is not 32 bytes of base64url")
+        guard let key = Base64URL.decode(x), SealedToken.canSeal(to: key) else {
+            throw CommandFailure.usage(
+                "\(text): x is not 32 bytes of base64url, or is a key of small order, to which nothing is sealed")
         }
         return key
     }
