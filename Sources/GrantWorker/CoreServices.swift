@@ -189,7 +189,7 @@ package struct CoreServices: Sendable {
         self.logger = logger
         leases = LeaseService(
             ledger: ledger, worker: worker, lanes: lanes, topics: foundation.sources.keys.sorted(),
-            admin: foundation.cluster, offsets: consumers[0], limits: limits, logger: logger)
+            admin: foundation.cluster, offsets: consumers[0], limits: limits, metrics: metrics, logger: logger)
         sweep = SweepService(
             ledger: ledger, worker: worker, decider: decider, days: base.days, limits: limits, logger: logger)
         seal = SealService(

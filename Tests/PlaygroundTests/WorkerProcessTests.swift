@@ -1,5 +1,6 @@
 import ClawWire
 import DevStack
+import Foundation
 import GrantChecker
 import Kafka
 import Playground
@@ -96,6 +97,27 @@ struct WorkerProcessTests {
             try await playground.waitUntilAtWork(workers)
             let claims = try await playground.query("SELECT max(lease_epoch)::text FROM clawgrant.role_lease")
             #expect(try claims.string(0, 0) == "1", "a role changed hands, although nobody left")
+        }
+    }
+
+    @Test func takesOverFromItsEarlierStart() async throws {
+        let room = try TemporaryDirectory(prefix: "claw-metrics")
+        defer { room.close() }
+        let metrics = room.path("clawgrant.prom")
+        var options = PlaygroundOptions()
+        // Whoever waited for the leases of the dead would wait longer than this test does.
+        options.limits["lease_lifetime_ms"] = 600_000
+        options.workerSections = "metrics: {textfile: \(metrics), interval_s: 1}"
+        try await run(options) { playground in
+            let worker = try playground.startWorker("w1")
+            try await playground.waitUntilAtWork([worker])
+            await worker.kill()
+            try worker.startAgain()
+            try await playground.produce(try stream("again", 50, copies: 2, in: playground))
+            try await expectEverythingInOrder(playground, issued: 50)
+            try await waitUntil(deadline: .seconds(60), description: "the metric of what was ended") {
+                try String(contentsOfFile: metrics, encoding: .utf8).contains("clawgrant_predecessors_ended_total 1\n")
+            }
         }
     }
 

@@ -2,6 +2,7 @@ import CrashPoints
 import GrantLedger
 import Kafka
 import Logging
+import Metrics
 import Observability
 import Primitives
 import ReceiptLog
@@ -17,13 +18,15 @@ final class LeaseService: Sendable {
     private let admin: any ClusterDescription
     private let offsets: any RecordConsumer
     private let limits: WorkerConfiguration.Limits
+    private let metrics: WorkerMetrics
     private let logger: Logger
     private let counts = Lock<[String: Int32]>([:])
     private let starts = Lock<[InputPartition: Int64]>([:])
 
     init(
         ledger: any Ledger, worker: WorkerID, lanes: [DecideLane], topics: [String], admin: any ClusterDescription,
-        offsets: any RecordConsumer, limits: WorkerConfiguration.Limits, logger: Logger
+        offsets: any RecordConsumer, limits: WorkerConfiguration.Limits,
+        metrics: WorkerMetrics, logger: Logger
     ) {
         self.ledger = ledger
         self.worker = worker
@@ -32,6 +35,7 @@ final class LeaseService: Sendable {
         self.admin = admin
         self.offsets = offsets
         self.limits = limits
+        self.metrics = metrics
         self.logger = logger
     }
 
@@ -67,6 +71,7 @@ final class LeaseService: Sendable {
     private func endPredecessors() async throws(LedgerError) {
         let ended = try await ledger.endPredecessors(of: worker)
         guard !ended.isEmpty else { return }
+        metrics.predecessorsEnded.increment(by: ended.count)
         logger.log(
             .predecessorsEnded, metadata: ["workers": "\(ended.map { "\($0)" }.sorted().joined(separator: " "))"])
     }

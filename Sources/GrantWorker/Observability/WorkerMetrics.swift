@@ -22,6 +22,7 @@ struct WorkerMetrics: Sendable {
     let lostReplies: Counter
     let publishFailures: Counter
     let unusableKeys: Counter
+    let predecessorsEnded: Counter
     /// The backend, for parts that have metrics of their own.
     let factory: any MetricsFactory
     private let retries: LabelledCounters<LedgerError.Code>
@@ -66,6 +67,7 @@ struct WorkerMetrics: Sendable {
         lostReplies = Counter(label: "clawgrant_lost_commit_replies_total", factory: factory)
         publishFailures = Counter(label: "clawgrant_publish_failures_total", factory: factory)
         unusableKeys = Counter(label: "clawgrant_key_unusable_total", factory: factory)
+        predecessorsEnded = Counter(label: "clawgrant_predecessors_ended_total", factory: factory)
         retries = LabelledCounters(
             label: "clawgrant_decide_retries_total", known: [.conflict, .unavailable], factory: factory
         ) { [("code", $0.rawValue)] }

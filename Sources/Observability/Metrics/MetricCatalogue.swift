@@ -46,6 +46,9 @@ public enum MetricCatalogue {
             "clawgrant_decide_retries_total", .counter, labels: ["code"], in: .decide,
             "Batches decided again, by what came between."),
         MetricDefinition(
+            "clawgrant_predecessors_ended_total", .counter, in: .decide,
+            "Earlier starts of this worker that ended without leaving and whose partitions and roles it set free."),
+        MetricDefinition(
             "clawgrant_lost_commit_replies_total", .counter, in: .decide,
             "Commits whose reply was lost and that were found to have taken place."),
         MetricDefinition(
