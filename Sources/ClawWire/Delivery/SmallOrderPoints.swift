@@ -3,9 +3,12 @@
 enum SmallOrderPoints {
     /// Whether a public key of 32 bytes is one of them, written canonically or not.
     static func contains(_ publicKey: [UInt8]) -> Bool {
+        // Each decision comes by here, and almost no key begins as one of these.
+        guard all.contains(where: { $0[0] == publicKey[0] }) else { return false }
+        var key = publicKey
         // RFC 7748 §5 has the most significant bit of u ignored.
-        let last = publicKey[31] & 0x7F
-        return all.contains { $0[31] == last && $0[..<31].elementsEqual(publicKey[..<31]) }
+        key[31] &= 0x7F
+        return all.contains(key)
     }
 
     /// The coordinates u of the points whose order divides 8, on the curve and on its twist, and those of 0 and 1 with
