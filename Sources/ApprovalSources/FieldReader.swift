@@ -24,7 +24,7 @@ struct FieldReader {
         }
         guard let unknown else { return }
         throw SourceFault(
-            .unknownMember, field: name(String(members[unknown].key.prefix(64))), "the format has no such member")
+            .unknownMember, field: name(members[unknown].key.cut(toBytes: 64)), "the format has no such member")
     }
 
     /// The value, `nil` when the member is absent or null.

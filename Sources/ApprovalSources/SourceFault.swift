@@ -1,3 +1,5 @@
+import ClawWire
+
 /// Why a record as a whole could not be taken: it goes to the dead letters with this and its origin.
 ///
 /// Each case is documented in `docs/sources.md`.
@@ -50,8 +52,10 @@ public enum DeadLetterReason: String, Sendable, Hashable, CaseIterable {
 
 /// A fault of a record: the reason, where in the record, and a sentence for people.
 ///
-/// The detail names the fault and the place, never a value from outside beyond a bounded prefix.
+/// The detail names the fault and the place, never a value from outside beyond a bounded prefix. Both are bounded again
+/// here: they go into receipts, logs and dead letters.
 public struct SourceFault: Error, Sendable, Hashable, CustomStringConvertible {
+    private static let maximumText = 1_024
     /// Reason, for machines.
     public let reason: DeadLetterReason
     /// Member path, header name or byte position; empty for the whole record.
@@ -62,8 +66,8 @@ public struct SourceFault: Error, Sendable, Hashable, CustomStringConvertible {
     /// Makes a fault.
     public init(_ reason: DeadLetterReason, field: String = "", _ detail: String) {
         self.reason = reason
-        self.field = field
-        self.detail = detail
+        self.field = field.cut(toBytes: Self.maximumText)
+        self.detail = detail.cut(toBytes: Self.maximumText)
     }
 
     /// For example `missing_member at data.approval_id: the member is required`.

@@ -131,6 +131,14 @@ struct EntraReadingTests {
             }
             #expect(approver?.kind == .system)
         }
+        let long = Self.approved.with {
+            $0.initiatedBy = ["app": ["displayName": .string(String(repeating: "\u{1F7E5}", count: 1_024))]]
+        }
+        guard case .decisionApproved(let system?) = long.fact()?.content else {
+            Issue.record("an approval was expected")
+            return
+        }
+        #expect(system.id.rawValue.utf8.count == 512 && system.name?.utf8.count == 1_024)
         let nobody = Self.approved.with { $0.initiatedBy = .null }
         #expect(nobody.fact()?.content == .decisionApproved(approver: nil))
     }

@@ -11,9 +11,9 @@ struct DecisionCostTests {
         || FileManager.default.isExecutableFile(atPath: valgrind)
     private static let approvals = 16
 
-    // A few percent above what was counted in a debug build, in which the tests run: 7 030 000 and 2 343; 490 and 70 of an
+    // A few percent above what was counted in a debug build, in which the tests run: 7 422 000 and 2 343; 490 and 70 of an
     // entry. A release build stays far below. What comes in over them has to be worth it; then they are raised.
-    private static let mostInstructions = 7_400_000
+    private static let mostInstructions = 7_640_000
     private static let mostAllocations = 2_480
     private static let mostOfAnActivation = 515
     private static let mostOfNoise = 75

@@ -151,6 +151,10 @@ import Testing
         #expect(assignment.text == "/subscriptions/s/roleassignments/a")
         #expect(AssignmentID("") == nil)
         #expect(AssignmentID(String(repeating: "a", count: AssignmentID.maximumBytes + 1)) == nil)
+        // Two bytes as a capital, three as a small letter: what is kept could not be read back.
+        #expect(AssignmentID(String(repeating: "\u{23A}", count: 500)) == nil)
+        let longest = try #require(AssignmentID(String(repeating: "\u{23A}", count: 341)))
+        #expect(AssignmentID(longest.text) == longest)
         var named = Self.started
         named.assignment = assignment
         #expect(try Fact(json: named.json) == named)

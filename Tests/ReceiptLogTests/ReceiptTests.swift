@@ -58,14 +58,45 @@ struct ReceiptTests {
         }
     }
 
-    /// The reader keeps these scalars for lone surrogates, so that no text from outside can bring them here.
+    /// The reader keeps these scalars for lone surrogates.
     @Test func reservedScalarsAreNotRead() throws {
-        let detail = "\u{10F000}\u{10F7FF}\u{10FFFF}\""
         let receipt = Receipt(
             content: .heartbeat, subject: Receipt.Subject(), provenance: Samples.provenance(),
-            reasons: [Receipt.Reason(code: "X", detail: detail)], occurredAt: Samples.noon)
+            reasons: [Receipt.Reason(code: "\u{10F000}", detail: "")], occurredAt: Samples.noon)
         let bytes = try receipt.encoded().bytes
         #expect(throws: EvidenceError.self) { try Receipt(parsing: bytes) }
+    }
+
+    /// Texts for people may quote what somebody from outside wrote, such as the name of a header.
+    @Test func reservedScalarsAreNotWrittenIntoTextsForPeople() throws {
+        let text = "\u{10F000}\u{10F7FF}\u{10FFFF}\""
+        let receipt = Receipt(
+            content: .decisionDenied(Receipt.Refusal(asked: nil, needed: [text], rule: "rule")),
+            subject: Receipt.Subject(approvalIDs: [ApprovalID("a")]), provenance: Samples.provenance(),
+            reasons: [Receipt.Reason(code: "X", detail: text)], occurredAt: Samples.noon)
+        let read = try Receipt(parsing: try receipt.encoded().bytes)
+        #expect(read == receipt)
+        #expect(read.reasons.map(\.detail) == ["\u{FFFD}\u{FFFD}\u{10FFFF}\""])
+    }
+
+    @Test func whatIsTooLargeIsAbridged() throws {
+        let long = String(repeating: "\u{505C}", count: 4_096)
+        let many = (0..<64).map { "\($0)\(long)" }
+        let asked = AuthorityExtent(scope: many, actions: many, audience: many, ttlSeconds: 60)
+        let receipt = Receipt(
+            content: .decisionExpired(Receipt.Refusal(asked: asked, needed: many, rule: "rule")),
+            subject: Receipt.Subject(
+                requestID: RequestID("r"), approvalIDs: (0..<64).map { ApprovalID("\($0)\(long.prefix(300))") }),
+            provenance: Samples.provenance(), reasons: many.map { Receipt.Reason(code: "X", detail: $0) },
+            occurredAt: Samples.noon)
+        #expect(throws: EvidenceError.self) { try receipt.encoded() }
+        let encoded = try receipt.encodedWithinLimit()
+        #expect(encoded.receipt.id == receipt.id)
+        #expect(try Receipt(parsing: encoded.bytes) == encoded.receipt)
+        #expect(encoded.receipt.reasons.count == 16 && encoded.receipt.reasons[15].detail.hasPrefix("15\u{505C}"))
+        let small = Receipt(
+            content: .heartbeat, subject: Receipt.Subject(), provenance: Samples.provenance(), occurredAt: Samples.noon)
+        #expect(try small.encodedWithinLimit() == small.encoded())
     }
 
     @Test func timesAreWrittenAsTheTimestampSpellsThem() throws {

@@ -61,7 +61,7 @@ extension CloudEvent {
             }
             guard isAttributeName(member.key) else {
                 throw SourceFault(
-                    .invalidAttribute, field: String(member.key.prefix(64)),
+                    .invalidAttribute, field: member.key.cut(toBytes: 64),
                     "an attribute's name has only lower-case letters and digits")
             }
             switch member.value {
@@ -108,7 +108,7 @@ extension CloudEvent {
             // `data` is the content in the JSON format, so that no attribute has this name.
             guard isAttributeName(name), header.name != "ce_datacontenttype", name != "data" else {
                 throw SourceFault(
-                    .invalidAttribute, field: String(header.name.prefix(64)), "the header names no attribute")
+                    .invalidAttribute, field: header.name.cut(toBytes: 64), "the header names no attribute")
             }
             guard let bytes = header.value else { continue }
             guard bytes.count <= limits.maximumHeaderBytes else {

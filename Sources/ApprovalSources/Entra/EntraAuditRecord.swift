@@ -85,11 +85,13 @@ struct EntraAuditRecord {
         return TextRules.folded(text)
     }
 
+    /// An identifier is looked up by, together with another one; what an index holds of both is bounded.
+    private static let maximumNameAsIdentifier = 512
+
     /// A text to show, bounded.
     static func text(_ value: JSONValue?) -> String? {
         guard let text = value?.string, !text.isEmpty else { return nil }
-        guard text.utf8.count > 1_024 else { return TextRules.storable(text) }
-        return TextRules.storable(String(String.UnicodeScalarView(text.unicodeScalars.prefix(1_024))))
+        return TextRules.storable(text.cut(toBytes: 1_024))
     }
 
     func detail(_ names: String...) -> String? {
@@ -158,7 +160,7 @@ struct EntraAuditRecord {
             let name = Self.text(Self.member(app, "displayName"))
             guard
                 let id = Self.identifier(Self.member(app, "servicePrincipalId"))
-                    ?? Self.identifier(Self.member(app, "appId")) ?? name
+                    ?? Self.identifier(Self.member(app, "appId")) ?? name?.cut(toBytes: Self.maximumNameAsIdentifier)
             else { return nil }
             return Actor(id: PersonID(id), name: name, kind: .system)
         }

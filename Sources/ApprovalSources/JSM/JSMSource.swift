@@ -206,7 +206,11 @@ private struct JSMIssue {
         return JobClass(text)
     }
 
-    private var webhookTime: Timestamp? { vendor.value["timestamp"]?.integer.map { Timestamp(milliseconds: $0) } }
+    private var webhookTime: Timestamp? {
+        // Times before 1970 are written and not read back.
+        guard let milliseconds = vendor.value["timestamp"]?.integer, milliseconds > 0 else { return nil }
+        return Timestamp(milliseconds: milliseconds)
+    }
 
     /// A time of the service desk: milliseconds, or a text with its offset.
     private static func time(_ value: JSONValue?) -> Timestamp? {

@@ -44,7 +44,7 @@ struct WebhookRecord {
         for header in record.headers {
             guard let bytes = header.value, bytes.count > limits.maximumHeaderBytes else { continue }
             throw SourceFault(
-                .tooLarge, field: String(header.name.prefix(64)),
+                .tooLarge, field: header.name.cut(toBytes: 64),
                 "\(bytes.count) bytes; at most \(limits.maximumHeaderBytes)")
         }
     }
@@ -134,12 +134,12 @@ struct WebhookRecord {
 
 /// Texts of vendors' records.
 enum VendorText {
-    /// Longest name that is kept, in Unicode scalars.
-    private static let nameScalars = 1_024
+    /// Longest name that is kept, in bytes.
+    private static let nameBytes = 1_024
 
     static func text(_ value: JSONValue?) -> String? {
         guard let text = value?.string, !text.isEmpty else { return nil }
-        return TextRules.storable(String(String.UnicodeScalarView(text.unicodeScalars.prefix(nameScalars))))
+        return TextRules.storable(text.cut(toBytes: nameBytes))
     }
 
     static func identifier(_ value: JSONValue?, maximumBytes: Int) -> String? {

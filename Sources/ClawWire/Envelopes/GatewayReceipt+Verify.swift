@@ -161,7 +161,7 @@ private struct EnvelopeShape {
         guard ExactText.equal(type, GatewayReceipt.envelopeType) else {
             throw EnvelopeError(
                 .unknownType, field: "envelope_type",
-                "the type is \"\(type.prefix(64))\"; \"\(GatewayReceipt.envelopeType)\" was expected")
+                "the type is \"\(type.cut(toBytes: 64))\"; \"\(GatewayReceipt.envelopeType)\" was expected")
         }
         guard algorithm == "Ed25519" else {
             throw EnvelopeError(.unknownAlgorithm, field: "algorithm", "only Ed25519 is known")
@@ -191,14 +191,14 @@ extension GatewayReceipt {
     /// Checks what the envelope's schema says. Returns the receipt's time.
     private static func checkSchema(_ shape: EnvelopeShape) throws(EnvelopeError) -> Timestamp {
         if let foreign = shape.object.keys.first(where: { !ExactText.contains(envelopeMembers, $0) }) {
-            throw invalid(String(foreign.prefix(64)), "an envelope has no member of this name")
+            throw invalid(foreign.cut(toBytes: 64), "an envelope has no member of this name")
         }
         for (field, text) in [("payload_hash_b64u", shape.hash), ("signature_b64u", shape.signature)] {
             guard isBase64URL(text) else { throw invalid(field, "no base64url of at least 8 characters") }
         }
         let payload = shape.payload
         if let foreign = payload.keys.first(where: { !ExactText.contains(payloadMembers, $0) }) {
-            throw invalid("payload." + String(foreign.prefix(64)), "a gateway receipt has no member of this name")
+            throw invalid("payload." + foreign.cut(toBytes: 64), "a gateway receipt has no member of this name")
         }
         guard payload["receipt_version"]?.string == "1" else {
             throw invalid("payload.receipt_version", "only version 1 is known")
@@ -236,7 +236,7 @@ extension GatewayReceipt {
 
     private static func checkBinding(_ binding: JSONObject) throws(EnvelopeError) {
         for member in binding.members {
-            let field = "payload.binding." + member.key.prefix(64)
+            let field = "payload.binding." + member.key.cut(toBytes: 64)
             if ExactText.contains(Binding.hashMembers, member.key) {
                 guard let text = member.value.string, isBase64URL(text) else {
                     throw invalid(field, "no base64url of at least 8 characters")

@@ -142,7 +142,8 @@ public struct SignedEnvelope: Sendable, Hashable {
         }
         guard ExactText.equal(type, expected) else {
             throw EnvelopeError(
-                .unknownType, field: "envelope_type", "the type is \"\(type.prefix(64))\"; \"\(expected)\" was expected"
+                .unknownType, field: "envelope_type",
+                "the type is \"\(type.cut(toBytes: 64))\"; \"\(expected)\" was expected"
             )
         }
         guard algorithm == "Ed25519" else {
@@ -153,7 +154,7 @@ public struct SignedEnvelope: Sendable, Hashable {
         }
         if let foreign = object.keys.first(where: { !members.contains($0) }) {
             throw EnvelopeError(
-                .schemaInvalid, field: String(foreign.prefix(64)), "an envelope has no member of this name")
+                .schemaInvalid, field: foreign.cut(toBytes: 64), "an envelope has no member of this name")
         }
         guard signer.hasPrefix("did:"), signer.utf8.count <= 256 else {
             throw EnvelopeError(.invalidDID, field: "signer_did", "the signer is no DID")

@@ -172,7 +172,7 @@ public struct JSONReader {
             if object.contains(key) {
                 guard duplicates == .keepLastValue else {
                     throw fault(
-                        bytes, .duplicateKey, "the object repeats the key \"\(key.prefix(64))\"", at: keyPosition)
+                        bytes, .duplicateKey, "the object repeats the key \"\(key.cut(toBytes: 64))\"", at: keyPosition)
                 }
                 object[key] = value
             } else {

@@ -75,7 +75,7 @@ public enum JWKS {
                 throw KeyDocumentError(.malformed, "an Ed25519 key has no public x of 32 bytes, or has a private d")
             }
             if let kid = element["kid"]?.string, !ExactText.equal(kid, key.kid.rawValue) {
-                throw KeyDocumentError(.kidMismatch, "the key under kid \(kid.prefix(64)) has kid \(key.kid)")
+                throw KeyDocumentError(.kidMismatch, "the key under kid \(kid.cut(toBytes: 64)) has kid \(key.kid)")
             }
             guard !keys.contains(key) else { throw KeyDocumentError(.kidMismatch, "kid \(key.kid) is there twice") }
             keys.append(key)

@@ -79,7 +79,7 @@ struct ClosedObject {
     func close() throws(WPCError) {
         if let foreign = object.keys.first(where: { !known.contains($0) }) {
             throw WPCError(
-                .invalidDocument, path: at(String(foreign.prefix(64))),
+                .invalidDocument, path: at(foreign.cut(toBytes: 64)),
                 "this member is not known, and might restrict what is granted")
         }
     }

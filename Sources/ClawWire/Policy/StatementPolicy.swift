@@ -109,7 +109,7 @@ public struct StatementPolicy: Sendable, Hashable {
         if let operators = try object.object("conditions") {
             for member in operators.object.members {
                 guard let `operator` = Operator(rawValue: member.key) else {
-                    throw operators.invalid(String(member.key.prefix(64)), "this operator is not known")
+                    throw operators.invalid(member.key.cut(toBytes: 64), "this operator is not known")
                 }
                 guard let map = member.value.object, map.count <= 16 else {
                     throw operators.invalid(member.key, "an object of at most 16 members was expected")

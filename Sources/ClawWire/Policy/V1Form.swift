@@ -14,7 +14,7 @@ enum V1Form {
         let allowedProviders = try object.texts("allowed_providers", maximumCount: 16, maximum: 64)
         for provider in allowedProviders ?? []
         where !providers.contains(provider) {
-            throw object.invalid("allowed_providers", "\(provider.prefix(64)) is not a known provider")
+            throw object.invalid("allowed_providers", "\(provider.cut(toBytes: 64)) is not a known provider")
         }
         _ = try object.texts("allowed_models", maximumCount: 256, maximum: 256)
         _ = try object.choice("minimum_model_identity_tier", of: tiers)

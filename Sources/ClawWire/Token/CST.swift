@@ -166,7 +166,7 @@ public enum CST {
             throw CSTError(.notYetValid)
         }
         if rules.refusesUnknownClaims, let name = claims.unknownNames.first {
-            throw CSTError(.invalidClaims, "Token carries the unknown claim \(name.prefix(64))")
+            throw CSTError(.invalidClaims, "Token carries the unknown claim \(name.cut(toBytes: 64))")
         }
         if let skew = rules.maximumSkewSeconds, claims.issuedAt > now.seconds + skew {
             throw CSTError(.issuedInFuture)

@@ -8,6 +8,7 @@ struct ControlEffectWriter {
     let worker: WorkerID
     let rulesHash: Digest
     let at: Timestamp
+    private static let (keptDeclarers, keptReasonBytes) = (8, 512)
 
     func effect(
         of event: ControlEvent, _ outcome: ControlOutcome, _ acknowledgement: ControlAcknowledgement
@@ -17,21 +18,40 @@ struct ControlEffectWriter {
         payload["voided_tokens"] = acknowledgement.voidedTokens.map { .integer($0) } ?? .null
         payload["effective_ms"] = .integer(Int64(acknowledgement.milliseconds.rounded(.up)))
         payload["lock_wait_ms"] = .integer(Int64(acknowledgement.waitedMilliseconds.rounded(.up)))
-        let receipt = Receipt(
-            content: content(event, payload), subject: Receipt.Subject(),
-            provenance: Receipt.Provenance(
-                workerID: worker, rulesHash: rulesHash, controlPosition: outcome.state.position),
-            reasons: event.reason.map { [Receipt.Reason(code: "CONTROL_EVENT", detail: $0)] } ?? [], occurredAt: at)
-        let encoded = try receipt.encoded()
+        let encoded = try encoded(event, &payload, position: outcome.state.position)
         var outputs = [result(event, payload, encoded)]
         let cutoffs = outcome.effects.cutoffs.compactMap { record(of: $0, event, outcome.state.position, encoded) }
         for record in cutoffs {
             outputs.append(OutputRecord(stream: .revocations, key: record.recordKey, value: record.canonicalBytes))
         }
         return (
-            Effect(receipt: encoded.bytes, receiptKind: receipt.content.kind.rawValue, outputs: outputs),
-            receipt.id.rawValue, cutoffs
+            Effect(receipt: encoded.bytes, receiptKind: encoded.receipt.content.kind.rawValue, outputs: outputs),
+            encoded.receipt.id.rawValue, cutoffs
         )
+    }
+
+    /// The event's receipt. A stop must hold whatever its words are: where they are too many for a receipt, the payload is
+    /// left with the first of its declarers and the beginning of its reason.
+    private func encoded(
+        _ event: ControlEvent, _ payload: inout JSONObject, position: Int64
+    ) throws -> EncodedReceipt {
+        func receipt(_ payload: JSONObject, reason: String?) -> Receipt {
+            Receipt(
+                content: content(event, payload), subject: Receipt.Subject(),
+                provenance: Receipt.Provenance(workerID: worker, rulesHash: rulesHash, controlPosition: position),
+                reasons: reason.map { [Receipt.Reason(code: "CONTROL_EVENT", detail: $0)] } ?? [], occurredAt: at)
+        }
+        do {
+            return try receipt(payload, reason: event.reason).encoded()
+        } catch {
+            guard error.code == .limitExceeded else { throw error }
+        }
+        let reason = event.reason?.cut(toBytes: Self.keptReasonBytes)
+        payload["reason"] = reason.map { .string($0) }
+        if let declarers = payload["declared_by"]?.array {
+            payload["declared_by"] = .array(Array(declarers.prefix(Self.keptDeclarers)))
+        }
+        return try receipt(payload, reason: reason).encoded()
     }
 
     /// The effect of an event that changed nothing: what it repeats, and which record said it.

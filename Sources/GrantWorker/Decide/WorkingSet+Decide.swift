@@ -150,6 +150,9 @@ extension WorkingSet {
         _ entry: RequestEntry, _ asked: CapabilityRequest, _ decision: Decision, _ plan: GrantPlan,
         reach: IssuedToken.ControlReach
     ) throws {
+        guard Self.isRecordable(asked, plan) else {
+            return try refuse(entry, asked, decision.refusedBySize(), isExpiry: false)
+        }
         let tokenID = TokenID.derive(secret: planner.tokenIDSecret, requestID: asked.requestID)
         let claims = CSTClaims.jobToken(
             sub: plan.agentDID, aud: plan.audience, scope: plan.scope, iat: plan.issuedAt, exp: plan.expiresAt,
@@ -187,6 +190,21 @@ extension WorkingSet {
                 replaced, cause: .upgraded, detail: "replaced by the token of request \(asked.requestID)", evidence: [])
         }
     }
+
+    /// Whether the receipt of a grant holds what was asked for, what is granted, and who approved. Each byte counts for
+    /// two, as a quotation mark takes them.
+    private static func isRecordable(_ asked: CapabilityRequest, _ plan: GrantPlan) -> Bool {
+        let lists = [
+            asked.scope, asked.actions, asked.audience, plan.scope, plan.elevatedActions, plan.audience,
+            plan.approvers.map(\.rawValue), plan.approvals.map(\.rawValue),
+        ]
+        var bytes = 0
+        for list in lists { for text in list { bytes += 2 * text.utf8.count + 3 } }
+        return bytes <= maximumGrantBytes
+    }
+
+    /// Leaves room for what a receipt holds of a grant besides, in its ``Receipt/abridged`` form.
+    private static let maximumGrantBytes = 40_960
 
     private mutating func refuse(
         _ entry: RequestEntry, _ asked: CapabilityRequest, _ decision: Decision, isExpiry: Bool

@@ -32,7 +32,7 @@ extension WorkingSet {
     }
 
     mutating func add(_ receipt: Receipt, outputs: (EncodedReceipt) -> [OutputRecord]) throws -> Int {
-        let encoded = try receipt.encoded()
+        let encoded = try receipt.encodedWithinLimit()
         effects.append(
             Effect(
                 receipt: encoded.bytes, receiptKind: receipt.content.kind.rawValue, outputs: outputs(encoded)))

@@ -140,7 +140,7 @@ extension Budget {
     public init(json: JSONValue) throws(BudgetError) {
         guard let object = json.object else { throw BudgetError(field: "", expected: "an object") }
         if let foreign = object.keys.first(where: { !ExactText.contains(Self.members, $0) }) {
-            throw BudgetError(field: String(foreign.prefix(64)), expected: "no such member")
+            throw BudgetError(field: foreign.cut(toBytes: 64), expected: "no such member")
         }
         func limit(_ key: String) throws(BudgetError) -> Int64? {
             guard let value = object[key], !value.isNull else { return nil }

@@ -126,7 +126,7 @@ public struct UsageBook: Sendable {
         guard let grant = grant(for: call) else {
             events.append(.counted(call: index, grant: nil))
             let what =
-                call.scopeHash.map { "the scope hash \($0.prefix(64)) is of no token that was issued here" }
+                call.scopeHash.map { "the scope hash \($0.cut(toBytes: 64)) is of no token that was issued here" }
                 ?? "no token was shown"
             found(
                 UsageFinding(.unknownScope, what, about: call.name.description, evidence: [call.payloadHash]),
@@ -180,7 +180,7 @@ public struct UsageBook: Sendable {
         }
         found(
             UsageFinding(
-                .wrongPolicy, "the gateway enforced the WPC \(policy.prefix(64)), granted was \(granted)",
+                .wrongPolicy, "the gateway enforced the WPC \(policy.cut(toBytes: 64)), granted was \(granted)",
                 about: call.name.description, evidence: [call.payloadHash], grant: grant), call: index)
     }
 
@@ -228,7 +228,7 @@ public struct UsageBook: Sendable {
             found(
                 UsageFinding(
                     .priceUnknown,
-                    "the price table has no line in \(currency) for \(call.provider.prefix(64))/\(call.model.prefix(64))",
+                    "the price table has no line in \(currency) for \(call.provider.cut(toBytes: 64))/\(call.model.cut(toBytes: 64))",
                     about: call.name.description, evidence: [call.payloadHash], grant: grant), call: index)
         }
         for mark in marks { events.append(.mark(job, mark, grant: grant)) }

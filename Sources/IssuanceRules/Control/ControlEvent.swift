@@ -44,6 +44,8 @@ public enum ControlOrigin: Sendable, Hashable {
 
 /// One operation by an authorised declarer: what stops, lifts, revokes, and changes what may be issued.
 public struct ControlEvent: Sendable, Hashable {
+    /// Most bytes of a reason.
+    public static let maximumReasonBytes = 4_096
     /// Identifies the event; a second event with this identifier and the same content is a repeat.
     public let id: ControlEventID
     /// When it was declared, by the declarer's clock.
@@ -54,7 +56,7 @@ public struct ControlEvent: Sendable, Hashable {
     public let origin: ControlOrigin
     /// What it does.
     public let operation: ControlOperation
-    /// Why, for people.
+    /// Why, for people; at most ``maximumReasonBytes`` of it, which every reader of what follows from it takes.
     public let reason: String?
     /// Incident number.
     public let incident: String?
@@ -71,7 +73,7 @@ public struct ControlEvent: Sendable, Hashable {
         self.declaredBy = declaredBy
         self.origin = origin
         self.operation = operation
-        self.reason = reason
+        self.reason = reason?.cut(toBytes: Self.maximumReasonBytes)
         self.incident = incident
         self.recordDigest = recordDigest
     }

@@ -47,4 +47,12 @@ extension Decision {
             outcome: .deny, reasons: [Reason(.tokenRevoked, "the token is revoked by its hash")], rule: "control",
             approvals: approvals, needed: ["another request: this one's token is revoked for good"])
     }
+
+    /// The decision instead of this one when what it grants is more than a receipt holds.
+    public func refusedBySize() -> Decision {
+        Decision(
+            outcome: .deny,
+            reasons: [Reason(.scopeTooLarge, "what is asked for and granted is more than a receipt holds")],
+            rule: rule, approvals: approvals, needed: ["a request for less, in shorter names"])
+    }
 }

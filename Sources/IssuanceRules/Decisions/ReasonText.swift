@@ -86,7 +86,8 @@ extension ReasonCode {
         case .scopeNotAllowed:
             "A scope was asked for that the job class does not allow, or only with an elevated action."
         case .scopeWildcardNotAllowed: "A scope with a wildcard was asked for."
-        case .scopeTooLarge: "More scopes, or longer ones, were asked for than a token may hold."
+        case .scopeTooLarge:
+            "More scopes, or longer ones, were asked for than a token may hold, or more of everything than its receipt holds."
         case .scopeReduced: "A note on a grant: scopes that are not allowed were left out, as too_wide: cut says."
         case .tokenAudienceNotAllowed: "An audience was asked for that the job class does not allow."
         case .tokenAudienceReduced:

@@ -13,7 +13,10 @@ public struct AssignmentID: Sendable, Hashable, Comparable, CustomStringConverti
     /// Folds an identifier; `nil` for an empty or an overlong one.
     public init?(_ text: String) {
         guard !text.isEmpty, text.utf8.count <= Self.maximumBytes else { return nil }
-        self.text = text.lowercased()
+        // Small letters may take more bytes than capitals, and what is kept is read back by the same rule.
+        let folded = text.lowercased()
+        guard folded.utf8.count <= Self.maximumBytes else { return nil }
+        self.text = folded
     }
 
     /// The name under which ends of it are kept, among those of people.

@@ -3,6 +3,8 @@ import ClawWire
 /// The stored form of what is counted of a source: one JSON object, version 1. When it was heard last stands beside it.
 extension SourceHealth {
     private static let subject = "source health"
+    /// More than the most approvers take with the most job classes of each, in the longest names.
+    private static let storageLimits = JSONLimits(maximumBytes: 16 << 20, maximumDepth: 16, maximumMembers: 1 << 17)
 
     /// The bytes to store.
     public func encode() -> [UInt8] {
@@ -22,7 +24,7 @@ extension SourceHealth {
         guard !bytes.isEmpty else { return }
         let value: JSONValue
         do {
-            value = try JSONReader.parse(bytes)
+            value = try JSONReader.parse(bytes, limits: Self.storageLimits)
         } catch {
             throw StorageError(subject: Self.subject, detail: error.description)
         }

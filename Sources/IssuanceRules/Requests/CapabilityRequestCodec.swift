@@ -79,7 +79,8 @@ extension CapabilityRequest {
                 throw StorageError(subject: subject, detail: "jkt is no SHA-256 in base64url")
             }
             delivery = .reference(claimKey: claimKey)
-        case let other: throw StorageError(subject: subject, detail: "delivery \"\(other.prefix(32))\" is not known")
+        case let other:
+            throw StorageError(subject: subject, detail: "delivery \"\(other.cut(toBytes: 32))\" is not known")
         }
         var policyHash: Digest?
         if let text = value["policy_hash_b64u"] {

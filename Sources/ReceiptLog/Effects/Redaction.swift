@@ -20,7 +20,7 @@ public enum Redaction {
         public let isTruncated: Bool
 
         init(text: String, redactions: Int, isTruncated: Bool) {
-            self.text = text
+            self.text = text.withoutReservedScalars
             self.redactions = redactions
             self.isTruncated = isTruncated
         }

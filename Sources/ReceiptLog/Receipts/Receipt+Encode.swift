@@ -14,10 +14,13 @@ extension Receipt {
     /// Largest receipt in bytes. Far below what a batch holds, so that a sealed receipt always fits one.
     public static let maximumBytes = 65_536
 
+    /// Most elements of a list, and most bytes of a text, that an abridged receipt keeps.
+    private static let (abridgedList, abridgedText) = (16, 256)
+
     /// Writes the receipt in its canonical form.
     ///
-    /// - Throws: ``EvidenceError`` `limit_exceeded` when it is larger than ``maximumBytes``, `invalid_member` when a grant
-    ///   lacks request, job or agent. The caller then treats the record as one that cannot be handled.
+    /// - Throws: ``EvidenceError`` `limit_exceeded` when it is larger than ``maximumBytes``, see
+    ///   ``encodedWithinLimit()``; `invalid_member` when a grant lacks request, job or agent.
     public func encoded() throws(EvidenceError) -> EncodedReceipt {
         if case .grantIssued = content {
             guard subject.requestID != nil, subject.jobID != nil, subject.agentDID != nil else {
@@ -30,6 +33,53 @@ extension Receipt {
                 .limitExceeded, "", "the receipt has \(bytes.count) bytes; at most \(Self.maximumBytes) are recorded")
         }
         return EncodedReceipt(receipt: self, bytes: bytes, digest: Digest(hashing: bytes))
+    }
+
+    /// Writes the receipt; one that is larger than ``maximumBytes`` as its ``abridged`` form.
+    ///
+    /// What was decided is recorded in any case: somebody from outside must not choose sizes that leave a record without
+    /// an answer.
+    ///
+    /// - Throws: as ``encoded()``; `limit_exceeded` only for content that is not abridged: grants and control events,
+    ///   whose makers see to their size.
+    public func encodedWithinLimit() throws(EvidenceError) -> EncodedReceipt {
+        do {
+            return try encoded()
+        } catch {
+            guard error.code == .limitExceeded else { throw error }
+        }
+        return try abridged.encoded()
+    }
+
+    /// The receipt with what explains it cut: the first reasons, needs, inputs and approvals, the beginning of their
+    /// texts, and without what a refused request asked for.
+    var abridged: Receipt {
+        func kept(_ text: String) -> String {
+            text.utf8.count > Self.abridgedText ? text.cut(toBytes: Self.abridgedText) + "\u{2026}" : text
+        }
+        func kept(_ refusal: Refusal) -> Refusal {
+            Refusal(asked: nil, needed: refusal.needed.prefix(Self.abridgedList).map(kept), rule: kept(refusal.rule))
+        }
+        let content: Content =
+            switch content {
+            case .decisionDenied(let refusal): .decisionDenied(kept(refusal))
+            case .decisionExpired(let refusal): .decisionExpired(kept(refusal))
+            case .grantIssued, .grantClaimed, .decisionQuarantined, .revocation, .revocationsEnded, .keyChanged,
+                .stopDeclared, .stopLifted, .stopDrilled, .controlApplied, .controlRepeated, .gatewayReceipt,
+                .findingRaised, .budgetReached, .deadLetterRedriven, .deadLetterDiscarded, .heartbeat:
+                self.content
+            }
+        return Receipt(
+            content: content,
+            subject: Subject(
+                requestID: subject.requestID, approvalIDs: Array(subject.approvalIDs.prefix(Self.abridgedList)),
+                jobID: subject.jobID, jobClass: subject.jobClass, agentDID: subject.agentDID),
+            provenance: Provenance(
+                workerID: provenance.workerID, rulesHash: provenance.rulesHash, policyHash: provenance.policyHash,
+                authenticity: provenance.authenticity, inputs: Array(provenance.inputs.prefix(Self.abridgedList)),
+                controlPosition: provenance.controlPosition),
+            reasons: reasons.prefix(Self.abridgedList).map { Reason(code: $0.code, detail: kept($0.detail)) },
+            occurredAt: occurredAt)
     }
 
     /// Members stand in the order of RFC 8785; those that do not apply are left out.

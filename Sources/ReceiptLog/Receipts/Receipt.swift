@@ -67,15 +67,16 @@ public struct Receipt: Sendable, Hashable {
         public static let keptScalars = 1_024
         /// Code of the registered families (WIRE section 16), or of the source that refused a record.
         public let code: String
-        /// One sentence for people; the first ``keptScalars`` of it.
+        /// One sentence for people: the first ``keptScalars`` of it, without scalars that a receipt's reader refuses.
         public let detail: String
 
         /// Makes a reason.
         public init(code: String, detail: String) {
             self.code = code
-            self.detail =
+            let kept =
                 detail.unicodeScalars.count > Self.keptScalars
                 ? String(String.UnicodeScalarView(detail.unicodeScalars.prefix(Self.keptScalars))) : detail
+            self.detail = kept.withoutReservedScalars
         }
     }
 

@@ -188,7 +188,7 @@ extension Receipt {
     public struct Refusal: Sendable, Hashable {
         /// What was asked for; `nil` where an approval ended without a request.
         public let asked: AuthorityExtent?
-        /// What would have been needed, one sentence an unmet condition.
+        /// What would have been needed, one sentence an unmet condition; of each as much as a reader takes.
         public let needed: [String]
         /// Path of the rule that decided.
         public let rule: String
@@ -196,7 +196,7 @@ extension Receipt {
         /// Makes a refusal.
         public init(asked: AuthorityExtent?, needed: [String] = [], rule: String) {
             self.asked = asked
-            self.needed = needed
+            self.needed = needed.map { $0.cut(toBytes: MemberReader.maximumText).withoutReservedScalars }
             self.rule = rule
         }
     }

@@ -169,6 +169,10 @@ struct JSMTests {
             #expect(assessment.state == .ended)
             #expect(assessment.revoke)
         }
+        for impossible in [-1, 0, Int64.min] {
+            let dated = gone.setting("timestamp", to: .integer(impossible))
+            #expect(Self.reading(dated).facts.allSatisfy { $0.occurredAt.map { $0.microseconds > 0 } ?? true })
+        }
     }
 
     @Test("Request types are mapped by their number, by their name only where that is said")

@@ -328,6 +328,24 @@ struct SourceHealthPropertyTests {
         #expect(health.encode().count < 262_144)
     }
 
+    @Test func whatIsRememberedOfTheLongestNamesReadsBack() throws {
+        let rule = HealthRule(
+            anomalies: HealthRule.Anomalies(
+                seconds: 60, burst: 2, usualAfter: 1, minimumDecisionSeconds: nil, action: .report))
+        var health = SourceHealth()
+        let long = String(repeating: "\"", count: 1_020)
+        for index in 0..<SourceHealth.maximumApprovers * SourceHealth.maximumClasses {
+            let approval = ObservedApproval(
+                approver: PersonID("\(index / SourceHealth.maximumClasses)\(long)"),
+                jobClass: JobClass("\(index)\(long.prefix(124))"), askedAt: nil, decidedAt: nil,
+                evidence: Digest(hashing: "\(index)"))
+            _ = health.apply(.approved(approval), of: Self.source, under: rule, at: Self.start)
+        }
+        let stored = health.encode()
+        #expect(stored.count > 1 << 20)
+        #expect(try SourceHealth(decoding: stored) == health)
+    }
+
     @Test func whatIsNoStoredHealthIsRefused() {
         for text in [
             "x", "{}", #"{"v":2}"#, #"{"v":1,"grants":[1]}"#, #"{"v":1,"grants":[0,0,1]}"#,
