@@ -88,7 +88,7 @@ struct EvidenceDocumentTests {
         let parts = text.components(separatedBy: "```python\n")
         try #require(parts.count == 2, "the document has one script")
         let script = try #require(parts[1].components(separatedBy: "```").first)
-        #expect(script.split(separator: "\n", omittingEmptySubsequences: false).dropLast().count <= 48)
+        #expect(script.split(separator: "\n", omittingEmptySubsequences: false).dropLast().count <= 40)
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("evidence-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
