@@ -119,13 +119,13 @@ public final class HTTPService: Sendable {
             httpDecoderConfiguration: HTTP1Channel.Configuration.DecoderConfiguration(
                 maxHeaderFieldSize: limits.headerBytes, maxHeaderListSize: limits.headerBytes,
                 maxHeaderFieldCount: limits.headerFields))
-        let responder: HTTPChannelHandler.Responder = { [handling] request, writer, channel in
-            try await handling.handle(request, writer, channel)
+        func responder(_ carrier: RequestHandling.Carrier) -> HTTPChannelHandler.Responder {
+            { [handling] request, writer, channel in try await handling.handle(request, writer, channel, carrier) }
         }
         return ServiceChannel(
-            certificates: certificates, http1: HTTP1Channel(responder: responder, configuration: stream),
+            certificates: certificates, http1: HTTP1Channel(responder: responder(.connection), configuration: stream),
             http2: HTTP2Channel(
-                responder: responder,
+                responder: responder(.stream),
                 configuration: HTTP2ChannelConfiguration(
                     idleTimeout: limits.idleTimeout, gracefulCloseTimeout: limits.drainTimeout,
                     streamConfiguration: stream)),

@@ -14,6 +14,14 @@ struct RequestHandling: Sendable {
     let logger: Logger
     let respond: @Sendable (HTTPServiceRequest) async -> HTTPServiceResponse
 
+    /// What a request came by.
+    enum Carrier {
+        /// A connection of HTTP/1.1, whose answers say when it closes behind them.
+        case connection
+        /// A stream of HTTP/2, which is reset without the others of its connection.
+        case stream
+    }
+
     /// The connection cannot carry another request.
     private struct Abandoned: Error {}
 
@@ -24,15 +32,17 @@ struct RequestHandling: Sendable {
     }
 
     // Off the caller's executor, as the writer's own calls are, which it could not follow otherwise.
-    @concurrent func handle(_ request: Request, _ writer: consuming ResponseWriter, _ channel: any Channel) async throws
-    {
+    @concurrent func handle(
+        _ request: Request, _ writer: consuming ResponseWriter, _ channel: any Channel, _ carrier: Carrier
+    ) async throws {
         let start = ContinuousClock.now
         // One for all readings: a body can be iterated once.
         var body = request.body.makeAsyncIterator()
         let path = request.uri.path
         let bodyLimit = min(limits.bodyBytes, hooks.bodyBytes(request.method.rawValue, path))
         if let refusal = refusal(of: request, bodyLimit) {
-            try await end(request, hooks.refusal(refusal, path), bytes: 0, since: start, writer)
+            let answer = Self.last(hooks.refusal(refusal, path), carrier)
+            try await end(request, answer, bytes: 0, since: start, writer)
             try await Self.linger(&body, channel)
             throw Abandoned()
         }
@@ -44,7 +54,8 @@ struct RequestHandling: Sendable {
             logger.log(.requestCut, metadata: ["peer": "\(Self.peer(channel) ?? "unknown")"])
             throw Abandoned()
         case .tooLarge:
-            try await end(request, hooks.refusal(.bodyTooLarge, path), bytes: bodyLimit, since: start, writer)
+            let answer = Self.last(hooks.refusal(.bodyTooLarge, path), carrier)
+            try await end(request, answer, bytes: bodyLimit, since: start, writer)
             try await Self.linger(&body, channel)
             throw Abandoned()
         case .whole(let bytes):
@@ -116,6 +127,15 @@ struct RequestHandling: Sendable {
             ])
         let body = request.method == .head ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: answer.body))
         try await writer.write(response: head, body: body)
+    }
+
+    /// An answer behind which the connection closes: a client that is not told sends its next request into the closing
+    /// (RFC 9112, section 9.6). HTTP/2 knows no such field (RFC 9113, section 8.2.2).
+    private static func last(_ answer: HTTPServiceResponse, _ carrier: Carrier) -> HTTPServiceResponse {
+        guard carrier == .connection else { return answer }
+        var answer = answer
+        answer.fields.append(HTTPServiceField("connection", "close"))
+        return answer
     }
 
     /// Reads on for a moment before the connection is closed: closing over bytes that wait would reset it, and the answer

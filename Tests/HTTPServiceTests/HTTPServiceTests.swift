@@ -54,7 +54,8 @@ import Testing
         let running = try await RunningService.start(Self.plain { $0.bodyBytes = 1_000 }, respond: Self.echo)
         try await TestClient.with(try TestClient.make(trusting: nil)) { client in
             let url = "http://127.0.0.1:\(running.port)/"
-            for (size, status) in [(1_000, 200), (1_001, 413), (900_000, 413)] {
+            // Again and again: a client that kept the connection of a refusal would meet its closing.
+            for (size, status) in Array(repeating: [(1_000, 200), (1_001, 413), (900_000, 413)], count: 20).joined() {
                 let answer = try await TestClient.post(client, url, [UInt8](repeating: 1, count: size))
                 #expect(answer.status == status)
             }
@@ -65,6 +66,7 @@ import Testing
         try await chunked.send("0\r\n\r\n")
         try await chunked.waitUntilClosed()
         #expect(chunked.text.hasPrefix("HTTP/1.1 413"))
+        #expect(chunked.text.lowercased().contains("\r\nconnection: close\r\n"))
         let negative = try await RawConnection.open(port: running.port)
         try await negative.send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: -5\r\n\r\n")
         try await negative.waitUntilClosed()

@@ -104,7 +104,7 @@ struct PipelineTests {
         #expect(error?.kind == .timeout)
         #expect(error?.sqlState == .lockNotAvailable)
         #expect(error?.isRetriable == true)
-        await holder.close()
+        _ = try await holder.simple("SELECT pg_advisory_unlock(7001)")
         _ = try await waiter.pipeline([.command("SELECT pg_advisory_xact_lock(7001)")])
     }
 
